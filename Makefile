@@ -1,0 +1,52 @@
+# `make demo` and `make test` need only Python 3.11+, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
+DEMO_DIR ?= demo-out
+DEMO_FROM ?= 2016-12-19
+DEMO_TO ?= 2017-05-25
+
+.PHONY: demo test lint bench bench-smoke clean lock
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
+	$(PYTHON) -m venv $(VENV)
+
+# Built once, and again whenever the lock or the project file changes.
+$(VENV)/.base: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.dev: requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[dev,postgres]'
+	touch $@ $(VENV)/.base
+
+demo: $(VENV)/.base
+	rm -rf $(DEMO_DIR)
+	mkdir -p $(DEMO_DIR)
+	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db replay --scenario micius-2016 \
+	  --from $(DEMO_FROM) --to $(DEMO_TO) --seed 1 --report $(DEMO_DIR)/report
+	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db ledger verify
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 -m "not bench"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks
+
+bench-smoke: $(VENV)/.dev
+	SKYTRUNK_BENCH_SMOKE=1 $(BIN)/python -m pytest -m bench -s -q tests/benchmarks
+
+clean:
+	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info
+
+# Rewrites the pins from what the current environment holds; no index address is written.
+lock: $(VENV)/.dev
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '@' > requirements.lock

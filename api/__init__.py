@@ -1,0 +1,1 @@
+"""The thin edges: command line, HTTP and pictures over the scheduler's services."""

@@ -1,0 +1,1 @@
+"""Where the satellite is and when a station can see it: arithmetic only, no I/O."""
