@@ -1,4 +1,4 @@
-"""The value types that the floors of the scheduler hand to each other; all frozen."""
+"""Passes, bookings, pools, blocks, chunks and merges as facts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,53 @@
+"""The value types that the floors of the scheduler hand to each other; all frozen."""
+
+from scheduler.facts.answers import (
+    PairTally,
+    PassAnswer,
+    PassRow,
+    ReplaySummary,
+    SettledPass,
+    StationTally,
+    UnplannedSpan,
+)
+from scheduler.facts.core import (
+    KEY_GRAIN_BITS,
+    TERMINAL_STATES,
+    Announcement,
+    Booking,
+    BookingEvent,
+    BookingState,
+    Candidate,
+    Chunk,
+    Demand,
+    MergeStep,
+    NewBlock,
+    Pool,
+    PoolKind,
+    SessionResult,
+    VerifyReport,
+)
+
+__all__ = [
+    "KEY_GRAIN_BITS",
+    "TERMINAL_STATES",
+    "Announcement",
+    "Booking",
+    "BookingEvent",
+    "BookingState",
+    "Candidate",
+    "Chunk",
+    "Demand",
+    "MergeStep",
+    "NewBlock",
+    "PairTally",
+    "PassAnswer",
+    "PassRow",
+    "Pool",
+    "PoolKind",
+    "ReplaySummary",
+    "SessionResult",
+    "SettledPass",
+    "StationTally",
+    "UnplannedSpan",
+    "VerifyReport",
+]
