@@ -140,11 +140,7 @@ REFUSED = [
     ("demand with itself", SMALL.replace('from = "west"', 'from = "town"'), r"demands\[0\].*both"),
     ("demand of nothing", SMALL.replace("bits_per_day = 1000", "bits_per_day = 0"), "positive"),
     ("reserve above the buffer", SMALL.replace("= 10\n", "= 1001\n"), "reserve_bits 1001"),
-    (
-        "a node twice",
-        SMALL.replace('"town"', '"sat"').replace('to = "sat"', 'to = "west"'),
-        "node 'sat' is there twice",
-    ),
+    ("a station twice", SMALL.replace('"west"', '"east"', 1), "station 'east' is there twice"),
     ("parallel count", SMALL.replace("reserve_bits = 10", "parallel = [1]"), "each of 3 spans"),
     ("interval", SMALL + "\n[schedule]\nplan_interval_s = 0\n", "schedule.plan_interval_s 0"),
     ("rule", SMALL + "\n[planning]\nmin_elevation_deg = 95\n", "min_elevation_deg 95.0"),
