@@ -26,6 +26,7 @@ from scheduler.facts.core import (
     SessionResult,
     VerifyReport,
 )
+from scheduler.facts.instants import instant_key
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -50,4 +51,5 @@ __all__ = [
     "StationTally",
     "UnplannedSpan",
     "VerifyReport",
+    "instant_key",
 ]

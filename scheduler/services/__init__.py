@@ -130,7 +130,7 @@ class Services(Context):
 
     def record_failure(self, job: str, *, at: datetime, reason: str) -> None:
         """Write down that a job failed; the reason names the kind of error, never its text."""
-        from scheduler.services.requests import instant_key
+        from scheduler.facts import instant_key
 
         with self.ledger.begin() as tx:
             command = tx.command(f"failure/{job}/{instant_key(at)}", kind="failure", at=at)

@@ -77,9 +77,7 @@ class Context:
             return []
         with self.ledger.read() as reader:
             rows = reader.element_rows()
-        return [
-            elements for row in rows for elements in read_elements(row.text, source=row.source)
-        ]
+        return [elements for row in rows for elements in read_elements(row.text, source=row.source)]
 
     def elements_digest(self) -> str:
         """SHA-256 over every known element set, for the identity of a run."""

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import LedgerBroken
-from scheduler.facts import Announcement, MergeStep, NewBlock, Pool
+from scheduler.facts import Announcement, MergeStep, NewBlock, Pool, instant_key
 from scheduler.merge import announcements, far_end_key, plan_merges
-from scheduler.services.requests import instant_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +50,13 @@ def _relay(
     hops = [tx.spend(command, link, step.bits) for link in step.links]
     # Each relay XORs its own two copies; the far end needs only its copy and what was announced.
     public = announcements(
-        [(_held_by(tail, step.links[i], step.path[i + 1]), _held_by(head, step.links[i + 1], step.path[i + 1]))
-         for i, (tail, head) in enumerate(zip(hops, hops[1:], strict=False))]
+        [
+            (
+                _held_by(tail, step.links[i], step.path[i + 1]),
+                _held_by(head, step.links[i + 1], step.path[i + 1]),
+            )
+            for i, (tail, head) in enumerate(zip(hops, hops[1:], strict=False))
+        ]
     )
     near_key = _held_by(hops[0], step.links[0], step.path[0])
     far_key = far_end_key(_held_by(hops[-1], step.links[-1], step.path[-1]), public)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.errors import UnknownName
-from scheduler.facts import Booking, BookingState, Candidate, NewBlock, Pool
-from scheduler.forecast import session_forecast
-from scheduler.services.requests import instant_key
+from scheduler.facts import Booking, BookingState, Candidate, NewBlock, Pool, instant_key
+from scheduler.forecast import booked_window, expected_counts, link_preset
 from scheduler.sources.keys import simulated_material, simulated_session
 
 if TYPE_CHECKING:
@@ -136,9 +135,10 @@ def _simulate(context: Context, candidate: Candidate, station: Station) -> Sessi
             f"the element set of {instant_key(candidate.elements_epoch)} that "
             f"{candidate.candidate_id} was booked with is no longer in the archive"
         )
-    expected = session_forecast(
-        candidate, elements, satellite=satellite, station=station,
-        step_s=context.settings.track_step_s,
+    window = booked_window(
+        candidate, elements, station=station, step_s=context.settings.track_step_s
     )
+    expected, budget = expected_counts(window, satellite=satellite, station=station)
+    preset = link_preset(satellite, context.settings.bound)
     generator = context.entropy.generator("counts", candidate.candidate_id)
-    return simulated_session(expected, generator, bound=context.settings.bound)
+    return simulated_session(expected, budget, preset, generator)
