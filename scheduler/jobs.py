@@ -158,7 +158,7 @@ class JobRunner:
             )
 
     def _guard(self, name: str, work: Callable[[], Any]) -> None:
-        """The outermost loop of every job: what fails is logged and recorded, and ticking goes on."""
+        """Run a job; what fails is logged and recorded, and the ticking goes on."""
         try:
             work()
             self.fired[name] = self.fired.get(name, 0) + 1

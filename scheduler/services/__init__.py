@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from orbits import Track
     from scheduler.facts import Booking, PassAnswer, VerifyReport
-    from scheduler.network import Satellite, Scenario, Station
+    from scheduler.network import Satellite, Station
 
 # The use cases are imported when they are called: a question about passes must not pay for the
 # database, the solver and the graph library.
