@@ -26,6 +26,7 @@ from scheduler.facts.core import (
     SessionResult,
     VerifyReport,
 )
+from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -37,11 +38,15 @@ __all__ = [
     "Candidate",
     "Chunk",
     "Demand",
+    "LinkSupply",
     "MergeStep",
     "NewBlock",
+    "Outage",
+    "OutageKind",
     "PairTally",
     "PassAnswer",
     "PassRow",
+    "PathSet",
     "Pool",
     "PoolKind",
     "ReplaySummary",

@@ -112,6 +112,10 @@ class Candidate:
     qber: float
     secret_bits_spread: float = 0.0  #: one standard deviation
     clear_probability: float = 1.0
+    acquires_azimuth_deg: float | None = None  #: where the track is known, for slews
+    acquires_elevation_deg: float | None = None
+    loses_azimuth_deg: float | None = None
+    loses_elevation_deg: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("acquires_at", "loses_at", "elements_epoch"):
