@@ -26,6 +26,7 @@ from scheduler.facts.core import (
     SessionResult,
     VerifyReport,
 )
+from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "BookingState",
     "Candidate",
     "Chunk",
+    "CombinedStep",
     "Demand",
     "LinkSupply",
     "MergeStep",
@@ -49,6 +51,7 @@ __all__ = [
     "PathSet",
     "Pool",
     "PoolKind",
+    "Provenance",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
