@@ -27,6 +27,8 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.merging import CombinedStep, Provenance
+from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -37,14 +39,20 @@ __all__ = [
     "BookingState",
     "Candidate",
     "Chunk",
+    "CombinedStep",
     "Demand",
+    "LinkSupply",
     "MergeStep",
     "NewBlock",
+    "Outage",
+    "OutageKind",
     "PairTally",
     "PassAnswer",
     "PassRow",
+    "PathSet",
     "Pool",
     "PoolKind",
+    "Provenance",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
