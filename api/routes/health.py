@@ -1,0 +1,17 @@
+"""Is the server up, and what does it work on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.routes.common import NoParameters, ServicesDependency
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health")
+def health(_: NoParameters, services: ServicesDependency) -> dict[str, Any]:
+    """Say that the server answers, and on which scenario."""
+    return services.health()
