@@ -1,0 +1,125 @@
+"""What every use case is handed: settings, scenario, clock, entropy, ledger, element sets."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from orbits import Archive, Elements, read_elements
+from scheduler.clock import Clock, SystemClock
+from scheduler.entropy import Entropy, SystemEntropy
+from scheduler.errors import UnknownName
+from scheduler.network import Satellite, Scenario, Station
+from scheduler.sources.elements import packaged_elements
+from scheduler.sources.scenarios import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scheduler.ledger import Ledger
+    from scheduler.settings import Settings
+
+
+class Context:
+    """The wiring of one process. The ledger is opened by the first use case that needs it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        extra_elements: Iterable[Elements] = (),
+    ) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.entropy: Entropy = entropy or SystemEntropy()
+        self._extra = tuple(extra_elements)
+        self._ledger: Ledger | None = None
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The network this process works for."""
+        return load_scenario(self.settings.scenario)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, opened and migrated at first use."""
+        if self._ledger is None:
+            # SQLAlchemy takes a third of a second to import; a question about passes needs none.
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url)
+        return self._ledger
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Every element set known to this process: packaged, imported, handed over."""
+        return Archive([*packaged_elements(), *self._imported(), *self._extra])
+
+    @property
+    def max_element_age(self) -> timedelta:
+        """The age beyond which an element set is refused."""
+        days = self.settings.max_element_age_days or self.scenario.planning.max_element_age_days
+        return timedelta(days=days)
+
+    def forget_archive(self) -> None:
+        """Read the element sets anew at next use (after an import)."""
+        self.__dict__.pop("archive", None)
+
+    def _imported(self) -> list[Elements]:
+        from scheduler.ledger import ledger_exists
+
+        # A question about passes must not leave an empty database file behind.
+        if self._ledger is None and not ledger_exists(self.settings.database_url):
+            return []
+        with self.ledger.read() as reader:
+            rows = reader.element_rows()
+        return [
+            elements for row in rows for elements in read_elements(row.text, source=row.source)
+        ]
+
+    def elements_digest(self) -> str:
+        """SHA-256 over every known element set, for the identity of a run."""
+        texts = sorted(elements.sha256 for elements in self.archive)
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+    def satellite(self, name: str) -> Satellite:
+        """The satellite of that id, name or catalogue number. Raises UnknownName."""
+        wanted = name.casefold()
+        for satellite in self.scenario.satellites:
+            if wanted in {
+                satellite.satellite_id.casefold(),
+                satellite.name.casefold(),
+                str(satellite.norad_id),
+            }:
+                return satellite
+        known = ", ".join(item.satellite_id for item in self.scenario.satellites)
+        raise UnknownName(f"satellite {name!r} is not known; known: {known}")
+
+    def stations(self, names: Sequence[str] | None = None) -> list[Station]:
+        """The stations of those ids or names, all without names. Raises UnknownName."""
+        if names is None:
+            return list(self.scenario.stations)
+        return [self._station(name) for name in names]
+
+    def _station(self, name: str) -> Station:
+        for station in self.scenario.stations:
+            if name.casefold() in {station.station_id.casefold(), station.name.casefold()}:
+                return station
+        known = ", ".join(item.station_id for item in self.scenario.stations)
+        raise UnknownName(f"station {name!r} is not known; known: {known}")
+
+    def close(self) -> None:
+        """Close the ledger if it was opened."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
