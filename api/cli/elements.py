@@ -26,7 +26,7 @@ def import_elements(
 
     text = read_text(file, "element sets")
     with services_of(context, database, config) as services:
-        added = services.import_elements(text, file.name)
+        added = services.import_elements(text, source=file.name)
     if as_json:
         emit(to_json({"added": added}))
     else:

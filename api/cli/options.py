@@ -59,9 +59,7 @@ def settings_of(
     from scheduler.settings import load_settings
 
     outer = context.obj or Common()
-    return load_settings(
-        config or outer.config, database_url=database or outer.database, **more
-    )
+    return load_settings(config or outer.config, database_url=database or outer.database, **more)
 
 
 def services_of(

@@ -78,7 +78,9 @@ def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
         TimeElapsedColumn(), TextColumn("{task.fields[doing]}"),
     )  # fmt: skip
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(what, total=1.0, doing="")
 
         def progress(fraction: float, text: str) -> None:

@@ -120,7 +120,10 @@ def _cells(row: Document, *, forecast: bool) -> list[str]:
     ]
     if forecast:
         cells += [
-            *("-" if row[name] is None else f"{row[name]:,}" for name in ("sifted_bits", "secret_bits")),
+            *(
+                "-" if row[name] is None else f"{row[name]:,}"
+                for name in ("sifted_bits", "secret_bits")
+            ),
             "-" if row["qber"] is None else f"{row['qber']:.6f}",
         ]
     return cells

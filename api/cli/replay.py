@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from scheduler.facts import ReplaySummary
     from scheduler.settings import Settings
 
+OBJECTIVES = ("total",)
+
 
 def replay(
     context: typer.Context,
@@ -49,18 +51,17 @@ def replay(
     first, last = parse_span(start, end)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"report {report} is a file; allowed: a folder, new or old")
+    if objective not in OBJECTIVES:
+        raise InputError(f"objective {objective!r}; allowed: {', '.join(OBJECTIVES)}")
     settings = settings_of(context, database, config, scenario=scenario, planner=planner)
     from scheduler.replay import run_replay
 
     with progress_bar("replay") as progress:
         summary = run_replay(
             settings,
-            scenario=settings.scenario,
             start=first,
             end=last,
             seed=seed,
-            planner=settings.planner,
-            objective=objective,
             progress=progress,
         )
     if report is not None:

@@ -26,6 +26,7 @@ from scheduler.facts.core import (
     SessionResult,
     VerifyReport,
 )
+from scheduler.facts.validation import RateModel, Validation, ValidationRow
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -44,10 +45,13 @@ __all__ = [
     "PassRow",
     "Pool",
     "PoolKind",
+    "RateModel",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
     "StationTally",
     "UnplannedSpan",
+    "Validation",
+    "ValidationRow",
     "VerifyReport",
 ]
