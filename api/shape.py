@@ -89,6 +89,14 @@ def passes_document(answer: PassAnswer, *, forecast: bool) -> Document:
     }
 
 
+def health_document(health: Mapping[str, Any]) -> Document:
+    """Return what a monitor asks for, instants as text."""
+    return {
+        name: iso_z(value) if isinstance(value, datetime) else value
+        for name, value in health.items()
+    }
+
+
 def satellite_fields(satellite: Satellite) -> Document:
     """Return what the scenario knows of one satellite."""
     return {

@@ -45,7 +45,10 @@ def list_elements(
     from api.shape import elements_fields
 
     with services_of(context, database, config) as services:
-        rows = [elements_fields(elements) for elements in services.element_sets()]
+        rows = sorted(
+            (elements_fields(elements) for elements in services.archive),
+            key=lambda row: (row["epoch"], row["norad_id"]),
+        )
     if as_json:
         emit(to_json({"elements": rows}))
         return

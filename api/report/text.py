@@ -151,7 +151,8 @@ def _validation(validation: Validation) -> tuple[str, ...]:
     columns = ["quantity", "published|", "model, unfitted|", "model, fitted|", "in the fit"]
     source = (
         f"Published: {validation.source}. Geometry: SGP4 on the element set of"
-        f" {iso_z(validation.elements_epoch)}. {validation.sifted_means}\n"
+        f" {iso_z(validation.elements_epoch)}; closest at {iso_z(validation.nearest_at)}."
+        f" {validation.sifted_means}.\n"
     )
     return (
         f"## {validation.title}\n",

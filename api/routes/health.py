@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.routes.common import NoParameters, ServicesDependency
+from api.shape import health_document
 
 router = APIRouter(tags=["health"])
 
@@ -14,4 +15,4 @@ router = APIRouter(tags=["health"])
 @router.get("/health")
 def health(_: NoParameters, services: ServicesDependency) -> dict[str, Any]:
     """Say that the server answers, and on which scenario."""
-    return services.health()
+    return health_document(services.health())

@@ -26,6 +26,7 @@ from scheduler.facts.core import (
     SessionResult,
     VerifyReport,
 )
+from scheduler.facts.instants import instant_key
 from scheduler.facts.validation import RateModel, Validation, ValidationRow
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "Validation",
     "ValidationRow",
     "VerifyReport",
+    "instant_key",
 ]

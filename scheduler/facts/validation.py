@@ -36,6 +36,7 @@ class Validation:
     title: str
     source: str  #: of the published figures
     elements_epoch: datetime
+    nearest_at: datetime  #: instant of the least range, by the element set
     rows: tuple[ValidationRow, ...]
     rate: RateModel
     assumptions: tuple[str, ...]

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import Booking, BookingState, Candidate
-from scheduler.forecast import PassForecast, forecast_passes
+from scheduler.facts import Booking, BookingState, Candidate, instant_key
+from scheduler.forecast import PassForecast, forecast_window
 from scheduler.plan import PlanProblem, PlanRules, make_plan
-from scheduler.services.requests import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
@@ -127,13 +126,14 @@ def _look_ahead(
                     "start": instant_key(until),
                     "end": instant_key(end),
                     "newest_epoch": _newest_epoch(known, context),
-                    "reason": known.reason or f"the element set of {satellite.satellite_id} ages out",
+                    "reason": known.reason
+                    or f"the element set of {satellite.satellite_id} ages out",
                 }
             )
         if known.elements is None:
             continue
         epochs.append(instant_key(known.elements.epoch))
-        forecasts += forecast_passes(
+        forecasts += forecast_window(
             known.elements,
             satellite=satellite,
             stations=context.scenario.stations,
@@ -153,9 +153,7 @@ def _newest_epoch(known: Known, context: Context) -> str | None:
     return instant_key(known.usable_until - limit)
 
 
-def _count(
-    context: Context, forecasts: list[PassForecast], *, dark_only: bool
-) -> dict[str, int]:
+def _count(context: Context, forecasts: list[PassForecast], *, dark_only: bool) -> dict[str, int]:
     counted = {station.station_id: 0 for station in context.scenario.stations}
     for item in forecasts:
         counted[item.row.station] += int(item.row.dark or not dark_only)
