@@ -61,7 +61,7 @@ class Context:
         return Archive([*packaged_elements(), *self._imported(), *self._extra])
 
     def elements_of_epoch(self, norad_id: int, epoch: datetime) -> Elements:
-        """The set of that satellite and epoch, the last to arrive of several. Raises UnknownName."""
+        """The set of that satellite and epoch, the last to arrive; raises UnknownName."""
         found = [item for item in self.archive if item.norad_id == norad_id and item.epoch == epoch]
         if not found:
             raise UnknownName(

@@ -16,6 +16,9 @@ from scheduler.forecast import forecast_pass, ground_station
 SAMPLES_MAX = 200_000
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orbits import Elements, Track
     from scheduler.services.context import Context
 
 
