@@ -234,7 +234,7 @@ def _row(
         culminates_at=item.culminates_at,
         sets_at=item.sets_at,
         max_elevation_deg=item.max_elevation_deg,
-        max_elevation_azimuth_deg=item.max_elevation_azimuth_deg,
+        max_elevation_azimuth_deg=item.culmination_azimuth_deg,
         range_km_min=item.range_km_min,
         nearest_at=item.tca_at,
         rise_azimuth_deg=item.rise_azimuth_deg,
