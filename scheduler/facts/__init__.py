@@ -27,6 +27,8 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.merging import CombinedStep, Provenance
+from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 from scheduler.facts.validation import RateModel, Validation, ValidationRow
 
 __all__ = [
@@ -38,14 +40,20 @@ __all__ = [
     "BookingState",
     "Candidate",
     "Chunk",
+    "CombinedStep",
     "Demand",
+    "LinkSupply",
     "MergeStep",
     "NewBlock",
+    "Outage",
+    "OutageKind",
     "PairTally",
     "PassAnswer",
     "PassRow",
+    "PathSet",
     "Pool",
     "PoolKind",
+    "Provenance",
     "RateModel",
     "ReplaySummary",
     "SessionResult",

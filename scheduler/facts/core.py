@@ -112,6 +112,10 @@ class Candidate:
     qber: float
     secret_bits_spread: float = 0.0  #: one standard deviation
     clear_probability: float = 1.0
+    acquires_azimuth_deg: float | None = None  #: where the track is known, for slews
+    acquires_elevation_deg: float | None = None
+    loses_azimuth_deg: float | None = None
+    loses_elevation_deg: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("acquires_at", "loses_at", "elements_epoch"):
@@ -218,6 +222,7 @@ class Demand:
     weight: float = 1.0
     priority: int = 0
     min_disjoint_paths: int = 1
+    spare_paths: int = 0  #: paths beyond those that may fail without loss of the key
     avoid_nodes: frozenset[str] = field(default_factory=frozenset)
     low_water_bits: int = 0
     high_water_bits: int = 2**62
@@ -230,6 +235,10 @@ class Demand:
             raise FactError(
                 f"demand {self.demand_id}: bits_per_day {self.bits_per_day}, weight {self.weight},"
                 f" min_disjoint_paths {self.min_disjoint_paths}; all must be positive"
+            )
+        if not 0 <= self.spare_paths <= 8:
+            raise FactError(
+                f"demand {self.demand_id}: spare_paths {self.spare_paths}; allowed: 0 to 8"
             )
 
     @property

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from orbits import as_utc
-from scheduler.facts import KEY_GRAIN_BITS, Demand, MergeStep
-from scheduler.merge.paths import best_path, fullest_links, relay_graph
+from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
+from scheduler.merge.allocate import Allocation, Ask, allocate, jain_index
+from scheduler.merge.integrity import TAG_KEY_BITS
+from scheduler.merge.paths import Route, Routes, parallel_pools, routes_of, scarcity
 from scheduler.network import Scenario
 
 
@@ -17,21 +19,21 @@ class MergePlan:
     """Which merges to make now, and why each demand gets what it gets."""
 
     at: datetime
-    steps: tuple[MergeStep, ...]
+    steps: tuple[MergeStep, ...]  #: relays along one path
     reasons: Mapping[str, str]  #: demand_id -> one sentence
+    combined: tuple[CombinedStep, ...] = ()  #: relays along several paths, then combined
+    tagged_links: tuple[str, ...] = ()  #: pools that spend a tag key on the announcements
+    levels: Mapping[str, float] = field(default_factory=dict)  #: demand_id -> part of its day
 
     @property
     def bits(self) -> int:
         """End-to-end bits gained by the whole plan."""
-        return sum(step.bits for step in self.steps)
+        return sum(s.bits for s in self.steps) + sum(s.bits for s in self.combined)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Want:
-    demand: Demand
-    path: tuple[str, ...]
-    links: tuple[str, ...]
-    grains: int
+    @property
+    def fairness(self) -> float:
+        """Jain's index of served/demanded bits, this plan and the 24 hours before it."""
+        return jain_index(self.levels.values())
 
 
 def plan_merges(
@@ -41,6 +43,8 @@ def plan_merges(
     stock: Mapping[str, int],
     served: Mapping[str, int],
     now: datetime,
+    routes: Mapping[str, Routes] | None = None,
+    tagged: bool = False,
 ) -> MergePlan:
     """Decide which merges to make from the key in stock.
 
@@ -50,106 +54,168 @@ def plan_merges(
     stock : pool_id -> spendable bits, of links and of pairs; a pool left out is empty
     served : demand_id -> bits merged for it in the 24 hours before `now`
     now : aware datetime
+    routes : demand_id -> what `find_routes` found; by default found here, whatever the stock
+    tagged : keep back a tag key on each link, and name the links that announcements travel
 
-    Each demand gets one path; hops that several share are split by weighted max-min, in
-    grains of 256 bits, never beyond the stock, the daily bits or the high-water mark.
+    A demand for combined key is served over node-disjoint paths or not at all. Grants are
+    whole grains of 256 bits, never beyond the stock less each link's reserve, the daily bits
+    or the high-water mark; `allocate` says who gets how much.
     """
-    reasons: dict[str, str] = {}
-    spendable = {
-        link.pool.pool_id: max(0, stock.get(link.pool.pool_id, 0) - link.reserve_bits)
+    ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
+    found = routes_of(scenario, ordered) if routes is None else routes
+    pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
+    capacity = {
+        hop: sum(pools[pool_id] for pool_id in twins)
+        for hop, twins in parallel_pools(scenario).items()
+    }
+    asks = [_ask(d, found[d.demand_id], capacity, stock, served) for d in ordered]
+    given = allocate(asks, capacity)
+    steps: list[MergeStep] = []
+    combined: list[CombinedStep] = []
+    for demand, grants in zip(ordered, given.grains, strict=True):
+        for route, grains in zip(found[demand.demand_id].routes, grants, strict=True):
+            for legs in _legs(scenario, route, grains, pools):
+                if len(legs) == 1:
+                    steps.append(legs[0])
+                else:
+                    combined.append(
+                        CombinedStep(
+                            demand_id=demand.demand_id, legs=legs, threshold=route.threshold
+                        )
+                    )
+    legs = (*steps, *(leg for step in combined for leg in step.legs))
+    return MergePlan(
+        at=as_utc(now),
+        steps=tuple(steps),
+        combined=tuple(combined),
+        reasons={
+            demand.demand_id: _reason(
+                demand, found[demand.demand_id], asks[i], given, i, stock, served
+            )
+            for i, demand in enumerate(ordered)
+        },
+        # Announcements travel towards the far end: every hop after the first carries some.
+        tagged_links=tuple(sorted({pool for leg in legs for pool in leg.links[1:]}))
+        if tagged
+        else (),
+        levels={
+            demand.demand_id: (
+                served.get(demand.demand_id, 0) + sum(given.grains[i]) * KEY_GRAIN_BITS
+            )
+            / demand.bits_per_day
+            for i, demand in enumerate(ordered)
+        },
+    )
+
+
+def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> dict[str, int]:
+    """Return the grains of each pool that merges may take."""
+    return {
+        link.pool.pool_id: max(0, stock.get(link.pool.pool_id, 0) - link.reserve_bits - kept_bits)
+        // KEY_GRAIN_BITS
         for link in scenario.links
     }
-    wants: list[_Want] = []
-    for demand in sorted(demands, key=lambda d: (-d.priority, d.demand_id)):
-        want = _want(scenario, demand, spendable, stock, served, reasons)
-        if want is not None:
-            wants.append(want)
-    grains, left = _max_min(wants, spendable)
-    steps = []
-    for want, given in zip(wants, grains, strict=True):
-        demand_id = want.demand.demand_id
-        scarce = min(want.links, key=lambda pool_id: left[pool_id])
-        if given == 0:
-            reasons[demand_id] = (
-                f"not served: {scarce} holds {spendable[scarce]} bits to share,"
-                f" and a merge needs {KEY_GRAIN_BITS}"
-            )
-            continue
-        bits = given * KEY_GRAIN_BITS
-        full = given == want.grains
-        why = "all it asks for" if full else f"limited by {scarce}, {spendable[scarce]} bits"
-        reasons[demand_id] = f"{bits} bits over {len(want.links)} hops: {why}"
-        steps.append(MergeStep(demand_id=demand_id, path=want.path, links=want.links, bits=bits))
-    return MergePlan(at=as_utc(now), steps=tuple(steps), reasons=reasons)
 
 
-def _want(
-    scenario: Scenario,
+def _room(demand: Demand, stock: Mapping[str, int], served: Mapping[str, int]) -> tuple[int, int]:
+    """Return what a demand may still get: under its high-water mark, and of its day."""
+    in_pool = stock.get(demand.pool.pool_id, 0)
+    return (
+        max(0, demand.high_water_bits - in_pool),
+        max(0, demand.bits_per_day - served.get(demand.demand_id, 0)),
+    )
+
+
+def _ask(
     demand: Demand,
-    spendable: Mapping[str, int],
+    routes: Routes,
+    capacity: Mapping[str, int],
     stock: Mapping[str, int],
     served: Mapping[str, int],
-    reasons: dict[str, str],
-) -> _Want | None:
-    """Find what one demand may ask for, or write down why it asks for nothing."""
-    name = demand.demand_id
-    room = demand.high_water_bits - stock.get(demand.pool.pool_id, 0)
-    left = demand.bits_per_day - served.get(name, 0)
-    path = best_path(scenario, demand)
-    if path is None:
-        reasons[name] = f"not served: no path from {demand.node_a} to {demand.node_b}"
-    elif demand.min_disjoint_paths > 1:
-        reasons[name] = f"not served: {demand.min_disjoint_paths} disjoint paths are wanted, 1 used"
-    elif room < KEY_GRAIN_BITS:
-        reasons[name] = f"not served: at its high-water mark of {demand.high_water_bits} bits"
-    elif left < KEY_GRAIN_BITS:
-        reasons[name] = f"not served: has had its {demand.bits_per_day} bits of 24 hours"
-    else:
-        links = fullest_links(relay_graph(scenario, demand), path, spendable)
-        grains = min(room, left) // KEY_GRAIN_BITS
-        return _Want(demand=demand, path=path, links=links, grains=grains)
-    return None
+) -> Ask:
+    """Put one demand in grains. Hops short of a day's demand make a route cost more."""
+    in_pool = stock.get(demand.pool.pool_id, 0)
+    day = demand.bits_per_day / KEY_GRAIN_BITS
+    lacking = max(0, demand.low_water_bits - in_pool)
+    return Ask(
+        demand_id=demand.demand_id,
+        routes=tuple(route.links for route in routes.routes),
+        costs=tuple(
+            route.cost + sum(4.0 * scarcity(capacity[hop], day) for hop in route.links)
+            for route in routes.routes
+        ),
+        wanted=min(_room(demand, stock, served)) // KEY_GRAIN_BITS,
+        share=demand.weight * day,
+        had=served.get(demand.demand_id, 0) // KEY_GRAIN_BITS,
+        low=-(-lacking // KEY_GRAIN_BITS),
+        low_share=max(1.0, demand.weight * demand.low_water_bits / KEY_GRAIN_BITS),
+        low_had=in_pool // KEY_GRAIN_BITS,
+        priority=demand.priority,
+    )
 
 
-def _max_min(
-    wants: Sequence[_Want], spendable: Mapping[str, int]
-) -> tuple[list[int], dict[str, int]]:
-    """Split the key fairly: raise all by their weight, freeze who is full or stuck, go on.
+def _legs(
+    scenario: Scenario, route: Route, grains: int, pools: dict[str, int]
+) -> Iterator[tuple[MergeStep, ...]]:
+    """Cut a grant into steps that take one pool a hop, and take them from `pools`.
 
-    Returns the grains given to each, and those left in each pool.
+    The fullest of parallel links goes first, so most grants are one step.
     """
-    left = {pool_id: bits // KEY_GRAIN_BITS for pool_id, bits in spendable.items()}
-    given = [0] * len(wants)
-    active = set(range(len(wants)))
-    while active:
-        users: dict[str, list[int]] = {}
-        for index in active:
-            for pool_id in wants[index].links:
-                users.setdefault(pool_id, []).append(index)
-        weight = {
-            pool_id: sum(wants[i].demand.weight for i in names) for pool_id, names in users.items()
-        }
-        level = min(left[pool_id] / weight[pool_id] for pool_id in users)
-        level = min(
-            level,
-            *((wants[i].grains - given[i]) / wants[i].demand.weight for i in active),
-        )
-        rises = {index: int(level * wants[index].demand.weight) for index in active}
-        if not any(rises.values()):  # Less than a grain each: one each, in order, while it lasts.
-            rises = dict.fromkeys(active, 1)
-        for index in sorted(active):
-            rise = min(
-                rises[index],
-                wants[index].grains - given[index],
-                *(left[pool_id] for pool_id in wants[index].links),
+    twins = parallel_pools(scenario)
+    while grains > 0:
+        chosen = [
+            tuple(max(twins[hop], key=pools.__getitem__) for hop in hops) for hops in route.hops
+        ]
+        piece = min(grains, *(pools[pool_id] for links in chosen for pool_id in links))
+        assert piece > 0, "the allocation gave more than the pools hold"
+        for pool_id in (pool_id for links in chosen for pool_id in links):
+            pools[pool_id] -= piece
+        grains -= piece
+        yield tuple(
+            MergeStep(
+                demand_id=route.demand_id, path=path, links=links, bits=piece * KEY_GRAIN_BITS
             )
-            given[index] += rise
-            for pool_id in wants[index].links:
-                left[pool_id] -= rise
-        active = {
-            index
-            for index in active
-            if given[index] < wants[index].grains
-            and all(left[pool_id] > 0 for pool_id in wants[index].links)
-        }
-    return given, left
+            for path, links in zip(route.paths, chosen, strict=True)
+        )
+
+
+def _reason(
+    demand: Demand,
+    routes: Routes,
+    ask: Ask,
+    given: Allocation,
+    index: int,
+    stock: Mapping[str, int],
+    served: Mapping[str, int],
+) -> str:
+    """Say in a sentence what a demand gets, and why not more."""
+    high_room, day_room = _room(demand, stock, served)
+    granted = given.grains[index]
+    bits = sum(granted) * KEY_GRAIN_BITS
+    if routes.refusal:
+        return f"refused: {routes.refusal}"
+    if high_room < KEY_GRAIN_BITS:
+        return f"not served: at its high-water mark of {demand.high_water_bits} bits"
+    if day_room < KEY_GRAIN_BITS:
+        return f"not served: has had its {demand.bits_per_day} bits of 24 hours"
+    if sum(granted) >= ask.wanted:
+        limit = "all that its day leaves"
+        if high_room < day_room:
+            limit = f"up to its high-water mark of {demand.high_water_bits} bits"
+        return f"{bits} bits {_ways(routes, granted)}: {limit}"
+    empty = sorted({next(h for h in hops if given.left[h] == 0) for hops in ask.routes})
+    short = f"no key to spare on {', '.join(empty)}"
+    if bits == 0:
+        return f"not served: {short}"
+    return f"{bits} of {ask.wanted * KEY_GRAIN_BITS} bits {_ways(routes, granted)}: {short}"
+
+
+def _ways(routes: Routes, granted: Sequence[int]) -> str:
+    used = [route for route, grains in zip(routes.routes, granted, strict=True) if grains]
+    if len(used) > 1:
+        return f"over {len(used)} routes"
+    (route,) = used
+    hops = " and ".join(str(len(hops)) for hops in route.hops)
+    if len(route.paths) == 1:
+        return f"over {hops} hops"
+    return f"combined of {len(route.paths)} disjoint paths of {hops} hops"

@@ -289,6 +289,7 @@ def _demand(table: Table) -> Demand:
             weight=table.number("weight", 1.0),
             priority=table.whole("priority", 0),
             min_disjoint_paths=table.whole("min_disjoint_paths", 1),
+            spare_paths=table.whole("spare_paths", 0),
             avoid_nodes=frozenset(table.texts("avoid_nodes")),
             low_water_bits=table.whole("low_water_bits", 0),
             high_water_bits=table.whole("high_water_bits", NO_LIMIT_BITS),

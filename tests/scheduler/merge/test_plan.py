@@ -90,7 +90,7 @@ def test_an_empty_hop_serves_nobody_and_is_named() -> None:
     decided = plan(CHAIN, [want("a", "d")], {"link:a--b": 5000, "link:b--c": 255})
 
     assert decided.steps == ()
-    assert decided.reasons["a--d"].startswith("not served: link:")
+    assert decided.reasons["a--d"].startswith("not served: no key to spare on link:b--c")
 
 
 def test_a_demand_gets_no_more_than_its_day_and_its_high_water_mark() -> None:
