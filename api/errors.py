@@ -28,7 +28,7 @@ def _failed(title: str, status: int) -> Outcome:
 def outcomes() -> Mapping[type[Exception], Outcome]:
     """Return the table. Built at first use: only a failing command pays for these imports."""
     from orbits.errors import OrbitsError
-    from qkd.errors import QkdError
+    from qkd import errors as key_errors
     from scheduler import errors
 
     return {
@@ -47,7 +47,10 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.RequestConflict: _failed("One request id, two requests", 409),
         errors.PlanError: _failed("No such plan", 422),
         OrbitsError: _bad("Orbit question refused"),
-        QkdError: _bad("Key-yield question refused"),
+        key_errors.QkdError: _bad("Key-yield question refused"),
+        key_errors.ParameterRangeError: _bad("Parameter out of range"),
+        key_errors.NotModelledError: _bad("Not modelled"),
+        key_errors.UnknownPresetError: _bad("Unknown preset", 404),
     }
 
 

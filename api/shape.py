@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits import Elements
-    from scheduler.facts import PassAnswer, PassRow, ReplaySummary, VerifyReport
+    from scheduler.facts import PassAnswer, PassRow, ReplaySummary, Validation, VerifyReport
     from scheduler.network import Satellite, Station
 
 Document = dict[str, Any]
@@ -156,6 +156,30 @@ STATION_SUMS = ("passes", "dark", "booked", "settled", "sifted_bits", "secret_bi
 
 def _sums(rows: Sequence[Mapping[str, int]], names: Sequence[str]) -> dict[str, int]:
     return {name: sum(row[name] for row in rows) for name in names}
+
+
+def validation_document(validation: Validation) -> Document:
+    """Return the published pass and the model, without the curve."""
+    return {
+        "title": validation.title,
+        "source": validation.source,
+        "elements_epoch": iso_z(validation.elements_epoch),
+        "nearest_at": iso_z(validation.nearest_at),
+        "sifted_means": validation.sifted_means,
+        "rows": [
+            {
+                "quantity": row.quantity,
+                "unit": row.unit,
+                "published": row.published,
+                "unfitted": rounded(row.unfitted, 6),
+                "fitted": rounded(row.fitted, 6),
+                "standing": row.standing,
+            }
+            for row in validation.rows
+        ],
+        "fitted": list(validation.fitted),
+        "assumptions": list(validation.assumptions),
+    }
 
 
 def summary_document(summary: ReplaySummary) -> Document:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from api.cli import elements, ledger, network, passes, replay, serve
+from api.cli import elements, ledger, network, passes, replay, serve, validate
 from api.cli.options import keep_common
 from api.cli.output import note
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("passes")(passes.passes)
 app.command("replay")(replay.replay)
+app.command("validate")(validate.validate)
 app.command("serve")(serve.serve)
 app.command("run")(serve.run)
 app.command("satellites")(network.satellites)

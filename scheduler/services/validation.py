@@ -65,7 +65,8 @@ class _Modelled:
 def validate_published_pass(context: Context) -> Validation | None:
     """Compare the published pass with the unfitted and the fitted model.
 
-    Returns None for a scenario without Micius or without Xinglong.
+    Returns None for a scenario without Micius or without Xinglong, and where no element set of
+    that time is known.
     """
     from qkd import Standing, satellite_preset
 
@@ -74,7 +75,9 @@ def validate_published_pass(context: Context) -> Validation | None:
         (station,) = context.stations([STATION])
     except UnknownName:
         return None
-    elements = context.archive.nearest(satellite.norad_id, NEAREST_AT)
+    elements = context.archive.nearest(NEAREST_AT, norad_id=satellite.norad_id)
+    if elements is None or abs(NEAREST_AT - elements.epoch) > context.max_element_age:
+        return None
     start = NEAREST_AT - HALF_WINDOW
     seconds = range(int(2 * HALF_WINDOW.total_seconds()) + 1)
     times = [start + timedelta(seconds=second) for second in seconds]
