@@ -1,0 +1,1 @@
+"""Coastlines and published points, as data."""

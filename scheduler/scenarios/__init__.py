@@ -1,0 +1,1 @@
+"""Networks, one TOML file each, as data."""
