@@ -183,9 +183,12 @@ class _Graph:
         for node, trust in self.trust.items():
             weight = round(_COST_SCALE * trust * penalties.get(node, 1.0))
             graph.add_edge((node, 0), (node, 1), capacity=1, weight=weight)
+        ends = {self.demand.node_a, self.demand.node_b}
         for (one, other), hop in self.hops.items():
             weight = round(_COST_SCALE * self.hop_cost[hop])
-            graph.add_edge((one, 1), (other, 0), capacity=1, weight=weight)
+            # Only the direct link bounds the flow itself; all others are bounded by their nodes.
+            capacity = 1 if {one, other} == ends else len(self.trust)
+            graph.add_edge((one, 1), (other, 0), capacity=capacity, weight=weight)
         return graph
 
     @property
@@ -236,14 +239,15 @@ class _Graph:
         if disjoint == 0:
             return f"no path {between}{avoided}"
         wanted = f"{demand.min_disjoint_paths} node-disjoint paths {between} are wanted"
+        direct = ["the direct link"] if (demand.node_a, demand.node_b) in self.hops else []
         if disjoint == 1:
-            shared = self._shared_nodes()
+            shared = self._shared_nodes() or direct
             return f"{wanted}, but every path{avoided} shares {', '.join(shared)}"
         _, (near, far) = nx.minimum_cut(self._split({}), self._source, self._sink)
         cut = sorted(node for node in self.trust if (node, 0) in near and (node, 1) in far)
         return (
             f"{wanted}, but there are {disjoint}:"
-            f" every path{avoided} goes through one of {', '.join(cut)}"
+            f" every path{avoided} goes through one of {', '.join(cut + direct)}"
         )
 
     def _shared_nodes(self) -> list[str]:
