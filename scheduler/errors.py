@@ -16,6 +16,7 @@ class SchedulerError(Exception):
     ├── LedgerError           the ledger refuses
     │   ├── LedgerBroken      verification failed; names the row
     │   ├── LedgerMismatch    another run, seed or schema lives in this database
+    │   ├── DuplicateBlock    key that was deposited before
     │   └── RequestConflict   one request id, two different requests
     └── PlanError             no plan, or one that the validator rejects
     """
@@ -63,6 +64,10 @@ class LedgerBroken(LedgerError):
 
 class LedgerMismatch(LedgerError):
     """The database belongs to another run, seed, scenario or schema."""
+
+
+class DuplicateBlock(LedgerError):
+    """Key under this id or natural key was deposited before; nothing was added."""
 
 
 class RequestConflict(LedgerError):

@@ -91,9 +91,7 @@ class JobRunner:
 
     def _plan(self, when: datetime) -> None:
         step = timedelta(seconds=self.services.scenario.schedule.plan_interval_s)
-        answer = self.services.plan_window(
-            start=when, end=when + step, not_before=self.clock.now()
-        )
+        answer = self.services.plan_window(start=when, end=when + step, not_before=self.clock.now())
         for part in answer["unplanned"]:
             log.warning("nothing planned", **part)
         for booking in self.services.bookings_of(answer):
@@ -160,11 +158,11 @@ class JobRunner:
             )
 
     def _guard(self, name: str, work: Callable[[], Any]) -> None:
-        """The outermost loop of every job: what fails is logged and recorded, and ticking goes on."""
+        """Run a job; what fails is logged and recorded, and the ticking goes on."""
         try:
             work()
             self.fired[name] = self.fired.get(name, 0) + 1
-        except Exception as error:  # noqa: BLE001  a job must not take the clockwork down
+        except Exception as error:
             log.exception("job failed", job=name)
             self.services.record_failure(name, at=self.clock.now(), reason=type(error).__name__)
 

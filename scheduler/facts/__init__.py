@@ -26,8 +26,10 @@ from scheduler.facts.core import (
     SessionResult,
     VerifyReport,
 )
+from scheduler.facts.instants import instant_key
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
+from scheduler.facts.validation import RateModel, Validation, ValidationRow
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -52,10 +54,14 @@ __all__ = [
     "Pool",
     "PoolKind",
     "Provenance",
+    "RateModel",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
     "StationTally",
     "UnplannedSpan",
+    "Validation",
+    "ValidationRow",
     "VerifyReport",
+    "instant_key",
 ]

@@ -172,6 +172,7 @@ class SessionResult:
     qber: float
     source: str  #: which key source it was, e.g. "simulator"
     simulated: bool  #: the bytes come from a seeded or otherwise simulated source, for ever
+    eps_total: float = 0.0  #: failure probability of the key, secrecy and correctness together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Track
-    from scheduler.facts import Booking, PassAnswer, VerifyReport
-    from scheduler.network import Satellite, Scenario, Station
+    from scheduler.facts import Booking, PassAnswer, Validation, VerifyReport
+    from scheduler.network import Satellite, Station
 
 # The use cases are imported when they are called: a question about passes must not pay for the
 # database, the solver and the graph library.
@@ -130,7 +130,7 @@ class Services(Context):
 
     def record_failure(self, job: str, *, at: datetime, reason: str) -> None:
         """Write down that a job failed; the reason names the kind of error, never its text."""
-        from scheduler.services.requests import instant_key
+        from scheduler.facts import instant_key
 
         with self.ledger.begin() as tx:
             command = tx.command(f"failure/{job}/{instant_key(at)}", kind="failure", at=at)
@@ -182,6 +182,12 @@ class Services(Context):
             bound = tx.run_facts() is not None
             tx.bind_run(facts)
         return bound
+
+    def validation(self) -> Validation | None:
+        """The published pass of 2016-12-19 next to the model; None where it has no place."""
+        from scheduler.services.validation import validate_published_pass
+
+        return validate_published_pass(self)
 
     def health(self) -> dict[str, Any]:
         """What a monitor wants to know: the scenario, the clock, the ledger's size."""

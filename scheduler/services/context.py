@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from orbits import Archive, Elements, read_elements
 from scheduler.clock import Clock, SystemClock
@@ -59,6 +60,16 @@ class Context:
         """Every element set known to this process: packaged, imported, handed over."""
         return Archive([*packaged_elements(), *self._imported(), *self._extra])
 
+    def elements_of_epoch(self, norad_id: int, epoch: datetime) -> Elements:
+        """The set of that satellite and epoch, the last to arrive; raises UnknownName."""
+        found = [item for item in self.archive if item.norad_id == norad_id and item.epoch == epoch]
+        if not found:
+            raise UnknownName(
+                f"the archive holds no element set of satellite {norad_id} with epoch "
+                f"{epoch.isoformat()}"
+            )
+        return found[-1]
+
     @property
     def max_element_age(self) -> timedelta:
         """The age beyond which an element set is refused."""
@@ -70,16 +81,12 @@ class Context:
         self.__dict__.pop("archive", None)
 
     def _imported(self) -> list[Elements]:
-        from scheduler.ledger import ledger_exists
-
         # A question about passes must not leave an empty database file behind.
-        if self._ledger is None and not ledger_exists(self.settings.database_url):
+        if self._ledger is None and not _database_exists(self.settings.database_url):
             return []
         with self.ledger.read() as reader:
             rows = reader.element_rows()
-        return [
-            elements for row in rows for elements in read_elements(row.text, source=row.source)
-        ]
+        return [elements for row in rows for elements in read_elements(row.text, source=row.source)]
 
     def elements_digest(self) -> str:
         """SHA-256 over every known element set, for the identity of a run."""
@@ -118,8 +125,14 @@ class Context:
             self._ledger.close()
             self._ledger = None
 
-    def __enter__(self) -> Context:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         self.close()
+
+
+def _database_exists(url: str) -> bool:
+    """Whether there may be a database: a server is taken to be there, a file is looked for."""
+    prefix, _, path = url.partition(":///")
+    return prefix != "sqlite" or Path(path).exists()

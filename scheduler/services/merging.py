@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import LedgerBroken
-from scheduler.facts import Announcement, MergeStep, NewBlock, Pool
-from scheduler.merge import announcements, far_end_key, plan_merges
-from scheduler.services.requests import instant_key
+from scheduler.facts import Announcement, MergeStep, NewBlock, Pool, instant_key
+from scheduler.merge import far_end_key, plan_merges, xor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def merge_due(context: Context, *, scheduled_for: datetime) -> dict[str, Any]:
             scenario=scenario,
             demands=scenario.demands,
             stock=tx.stock(),
-            served=tx.generated(),
+            served=_served_today(tx, scheduled_for),
             now=scheduled_for,
         )
         command = tx.command(request_id, kind="merge", at=scheduled_for)
@@ -44,16 +45,27 @@ def merge_due(context: Context, *, scheduled_for: datetime) -> dict[str, Any]:
     return answer
 
 
+def _served_today(tx: Transaction, now: datetime) -> dict[str, int]:
+    """Bits merged for each demand in the 24 hours before `now`."""
+    served: Counter[str] = Counter()
+    for command in tx.commands(kind="merge", since=now - timedelta(days=1)):
+        for step in command.answer["steps"]:
+            served[step["demand"]] += step["bits"]
+    return dict(served)
+
+
 def _relay(
     context: Context, tx: Transaction, command: CommandHandle, step: MergeStep, *, natural_key: str
 ) -> dict[str, Any]:
     """Spend one run of chunks on every hop, announce, and gain the end-to-end block."""
     hops = [tx.spend(command, link, step.bits) for link in step.links]
-    # Each relay XORs its own two copies; the far end needs only its copy and what was announced.
-    public = announcements(
-        [(_held_by(tail, step.links[i], step.path[i + 1]), _held_by(head, step.links[i + 1], step.path[i + 1]))
-         for i, (tail, head) in enumerate(zip(hops, hops[1:], strict=False))]
-    )
+    # Each relay XORs its own two copies; the far end needs its own copy and what was announced.
+    public = [
+        xor(_held_by(before, step.links[i], relay), _held_by(after, step.links[i + 1], relay))
+        for i, (relay, (before, after)) in enumerate(
+            zip(step.path[1:-1], pairwise(hops), strict=True)
+        )
+    ]
     near_key = _held_by(hops[0], step.links[0], step.path[0])
     far_key = far_end_key(_held_by(hops[-1], step.links[-1], step.path[-1]), public)
     if near_key != far_key:
@@ -66,7 +78,7 @@ def _relay(
         natural_key=natural_key,
         length_bits=step.bits,
         source="merge",
-        simulated=any(chunk.simulated for hop in hops for chunk in hop),
+        simulated=not tx.simulated_pools().isdisjoint(step.links),
     )
     tx.deposit(command, block, material_a=near_key, material_b=far_key)
     return {

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import Booking, BookingState, Candidate
-from scheduler.forecast import PassForecast, forecast_passes
+from scheduler.facts import Booking, BookingState, Candidate, instant_key
+from scheduler.forecast import PassForecast, forecast_window
 from scheduler.plan import PlanProblem, PlanRules, make_plan
-from scheduler.services.requests import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
@@ -86,7 +85,7 @@ def plan_window(
         "booked": {station.station_id: 0 for station in context.scenario.stations},
         "unplanned": unplanned,
         "epochs": epochs,
-        "solver": decision.solver,
+        "solver": decision.solver.value,
     }
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="plan", at=start)
@@ -100,11 +99,15 @@ def plan_window(
             at=start,
             window_start=start,
             window_end=end,
-            solver=decision.solver,
-            objective=decision.objective,
+            solver=decision.solver.value,
+            objective=decision.value,
             bound=decision.bound,
             gap=decision.gap,
-            details={"left_out": dict(decision.left_out), "notes": list(decision.notes)},
+            details={
+                "objective": decision.objective.value,
+                "left_out": dict(decision.left_out),
+                "notes": [*decision.notes, *([decision.fallback] if decision.fallback else [])],
+            },
         )
         command.finish(answer)
     return answer
@@ -127,13 +130,14 @@ def _look_ahead(
                     "start": instant_key(until),
                     "end": instant_key(end),
                     "newest_epoch": _newest_epoch(known, context),
-                    "reason": known.reason or f"the element set of {satellite.satellite_id} ages out",
+                    "reason": known.reason
+                    or f"the element set of {satellite.satellite_id} ages out",
                 }
             )
         if known.elements is None:
             continue
         epochs.append(instant_key(known.elements.epoch))
-        forecasts += forecast_passes(
+        forecasts += forecast_window(
             known.elements,
             satellite=satellite,
             stations=context.scenario.stations,
@@ -153,9 +157,7 @@ def _newest_epoch(known: Known, context: Context) -> str | None:
     return instant_key(known.usable_until - limit)
 
 
-def _count(
-    context: Context, forecasts: list[PassForecast], *, dark_only: bool
-) -> dict[str, int]:
+def _count(context: Context, forecasts: list[PassForecast], *, dark_only: bool) -> dict[str, int]:
     counted = {station.station_id: 0 for station in context.scenario.stations}
     for item in forecasts:
         counted[item.row.station] += int(item.row.dark or not dark_only)

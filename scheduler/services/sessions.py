@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scheduler.errors import UnknownName
-from scheduler.facts import Booking, BookingState, Candidate, NewBlock, Pool
-from scheduler.forecast import session_forecast
-from scheduler.services.requests import instant_key
+from scheduler.facts import Booking, BookingState, Candidate, NewBlock, Pool, instant_key
+from scheduler.forecast import booked_window, expected_counts, link_preset
 from scheduler.sources.keys import simulated_material, simulated_session
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> None:
-    """The link is prepared and running from `at`. A repeat, or a settled session, changes nothing."""
+    """The link is prepared and running from `at`; a repeat changes nothing."""
     with context.ledger.begin() as tx:
         booking = tx.booking(booking_id)
         if booking.state is not BookingState.BOOKED:
@@ -130,15 +128,11 @@ def open_bookings(context: Context) -> list[Booking]:
 def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:
     """Draw the counts of the session around the model of the pass as it was booked."""
     satellite = context.satellite(candidate.satellite_id)
-    elements = context.archive.of_epoch(candidate.elements_epoch, norad_id=satellite.norad_id)
-    if elements is None:
-        raise UnknownName(
-            f"the element set of {instant_key(candidate.elements_epoch)} that "
-            f"{candidate.candidate_id} was booked with is no longer in the archive"
-        )
-    expected = session_forecast(
-        candidate, elements, satellite=satellite, station=station,
-        step_s=context.settings.track_step_s,
+    elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
+    window = booked_window(
+        candidate, elements, station=station, step_s=context.settings.track_step_s
     )
+    expected, budget = expected_counts(window, satellite=satellite, station=station)
+    preset = link_preset(satellite, context.settings.bound)
     generator = context.entropy.generator("counts", candidate.candidate_id)
-    return simulated_session(expected, generator, bound=context.settings.bound)
+    return simulated_session(expected, budget, preset, generator)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scheduler.facts import PairTally, Pool, ReplaySummary, SettledPass, StationTally, UnplannedSpan
 
 if TYPE_CHECKING:
+    from scheduler.ledger import Reader
     from scheduler.services import Services
 
 
@@ -17,9 +18,7 @@ def summarise(
 ) -> ReplaySummary:
     """Add up the answers of every plan, settlement and merge, and verify the ledger."""
     with services.ledger.read() as reader:
-        plans = reader.answers("plan")
-        settled = reader.answers("settle")
-        merges = reader.answers("merge")
+        plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
         balances = reader.balances()
     return ReplaySummary(
         scenario=services.scenario.name,
@@ -39,6 +38,16 @@ def summarise(
         ledger_problems=services.verify_ledger().problems,
         continued=continued,
     )
+
+
+def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
+    """The answers to every command of one kind, in the order they were given."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while page := reader.commands(kind=kind, after=after):
+        found += [command.answer for command in page]
+        after = page[-1].command_id
+    return found
 
 
 def _stations(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import NewBlock
+from scheduler.facts import NewBlock, instant_key
 from scheduler.forecast import span_secret_bits
 from scheduler.sources.keys import simulated_material
-from scheduler.services.requests import instant_key
 
 if TYPE_CHECKING:
     from scheduler.network import Link

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scheduler.entropy import Entropy
-from scheduler.facts import NewBlock
+from scheduler.facts import NewBlock, SessionResult
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from qkd import Counts, LinkBudget, Preset
 
 
 def simulated_material(entropy: Entropy, block: NewBlock) -> bytes:
@@ -17,3 +24,20 @@ def simulated_material(entropy: Entropy, block: NewBlock) -> bytes:
     if spare:
         material[-1] &= 0xFF << spare & 0xFF
     return bytes(material)
+
+
+def simulated_session(
+    expected: Counts, budget: LinkBudget, preset: Preset, generator: Generator
+) -> SessionResult:
+    """Draw the counts of a session around what was expected, and distil whole bits from them."""
+    from qkd import draw_counts, yield_of_counts
+
+    gained = yield_of_counts(draw_counts(expected, generator), preset, budget)
+    return SessionResult(
+        sifted_bits=int(gained.sifted_bits),
+        secret_bits=gained.secret_bits,
+        qber=gained.qber,
+        source="simulator",
+        simulated=True,
+        eps_total=gained.epsilon if gained.secret_bits else 0.0,
+    )

@@ -48,7 +48,9 @@ def test_ids_carry_the_bits_of_version_4() -> None:
 def test_only_the_systems_bytes_are_no_simulation() -> None:
     assert KeyedEntropy(1).simulated
     assert not SystemEntropy().simulated
-    assert SystemEntropy().key_bytes("key", length=32) != SystemEntropy().key_bytes("key", length=32)
+    assert SystemEntropy().key_bytes("key", length=32) != SystemEntropy().key_bytes(
+        "key", length=32
+    )
 
 
 def test_a_negative_seed_is_refused() -> None:

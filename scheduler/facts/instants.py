@@ -1,4 +1,4 @@
-"""Natural keys of requests, so that a retry is known as one."""
+"""Natural keys of instants, so that a retry is known as one."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from orbits import as_utc
 
 
 def instant_key(when: datetime) -> str:
-    """An instant as it stands in natural keys: UTC, ISO 8601, milliseconds, Z."""
+    """An instant as it stands in natural keys and answers: UTC, milliseconds, `Z`."""
     return as_utc(when).isoformat(timespec="milliseconds").replace("+00:00", "Z")
