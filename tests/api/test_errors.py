@@ -17,14 +17,20 @@ def _tree(kind: type[Exception]) -> set[type[Exception]]:
 @pytest.mark.parametrize("root", [SchedulerError, OrbitsError, QkdError])
 def test_every_error_has_its_own_row(root: type[Exception]) -> None:
     # Classes of the project only: another test may have made one of its own.
-    ours = {kind for kind in _tree(root) if kind.__module__.split(".")[0] == root.__module__.split(".")[0]}
+    ours = {
+        kind
+        for kind in _tree(root)
+        if kind.__module__.split(".")[0] == root.__module__.split(".")[0]
+    }
 
     assert ours <= set(outcomes())
 
 
 def test_bad_input_exits_with_2_and_is_the_callers_fault() -> None:
     for kind, outcome in outcomes().items():
-        assert outcome.exit_code == (2 if issubclass(kind, ValueError | LookupError) else outcome.exit_code), kind
+        assert outcome.exit_code == (
+            2 if issubclass(kind, ValueError | LookupError) else outcome.exit_code
+        ), kind
         assert outcome.exit_code in {1, 2}
         assert 400 <= outcome.status < 600
         assert outcome.title
@@ -44,7 +50,10 @@ def test_a_failing_file_is_exit_code_1() -> None:
 MESSAGES = [
     (InputError("two\nlines\tand a tab"), "two lines and a tab"),
     (InputError("bell \x07 and escape \x1b[31m"), "bell \\x07 and escape \\x1b[31m"),
-    (FileNotFoundError(2, "No such file or directory", "a.tle"), "a.tle: No such file or directory"),
+    (
+        FileNotFoundError(2, "No such file or directory", "a.tle"),
+        "a.tle: No such file or directory",
+    ),
     (KeyError("quoted"), "quoted"),
     (StaleElements(), "StaleElements"),
 ]
