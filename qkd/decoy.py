@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from qkd import checks
-from qkd.checks import FloatArray
+from qkd.checks import FloatArray, IntArray
 from qkd.errors import ParameterRangeError
 
 
@@ -44,6 +44,12 @@ class DecoyProtocol:
         checks.number("key_basis_alice", self.key_basis_alice, 0.0, 1.0)
         checks.number("key_basis_bob", self.key_basis_bob, 0.0, 1.0)
         checks.choice("key_intensities", self.key_intensities, ("all", "signal"))
+
+    @property
+    def matching_bases(self) -> float:
+        """Probability that sender and receiver chose the same basis."""
+        a, b = self.key_basis_alice, self.key_basis_bob
+        return a * b + (1.0 - a) * (1.0 - b)
 
 
 def check_intensities(mu: FloatArray) -> None:
@@ -108,6 +114,15 @@ class Counts:
             key_errors=self.key_errors.sum(axis=axis),
             check_clicks=self.check_clicks.sum(axis=axis),
             check_errors=self.check_errors.sum(axis=axis),
+        )
+
+    def summed_from(self, starts: IntArray) -> "Counts":
+        """Return the sums over samples of passes that begin at `starts`, (passes, intensities)."""
+        return Counts(
+            key_clicks=np.add.reduceat(self.key_clicks, starts),
+            key_errors=np.add.reduceat(self.key_errors, starts),
+            check_clicks=np.add.reduceat(self.check_clicks, starts),
+            check_errors=np.add.reduceat(self.check_errors, starts),
         )
 
     def swapped(self) -> "Counts":

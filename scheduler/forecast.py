@@ -15,7 +15,6 @@ from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, t
 from scheduler.facts import Candidate, PassRow, instant_key
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
     from qkd import Counts, LinkBudget, PassYield, Preset
     from scheduler.network import Link, Planning, Satellite, Station
@@ -196,7 +195,7 @@ def _sample(
     duration_s = (end - start).total_seconds()
     count = max(1, round(duration_s / step_s))
     width_s = duration_s / count
-    offsets: NDArray[np.float64] = (np.arange(count) + 0.5) * width_s
+    offsets = (np.arange(count, dtype=np.float64) + 0.5) * width_s
     times = [start + timedelta(seconds=float(offset)) for offset in offsets]
     return track(elements, ground_station(station), times), width_s
 
@@ -235,7 +234,7 @@ def _row(
         culminates_at=item.culminates_at,
         sets_at=item.sets_at,
         max_elevation_deg=item.max_elevation_deg,
-        max_elevation_azimuth_deg=item.max_elevation_azimuth_deg,
+        max_elevation_azimuth_deg=item.culmination_azimuth_deg,
         range_km_min=item.range_km_min,
         nearest_at=item.tca_at,
         rise_azimuth_deg=item.rise_azimuth_deg,

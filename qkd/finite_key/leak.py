@@ -146,3 +146,8 @@ class MeasuredLeak:
     def bits(self, n: FloatArray, errors: FloatArray, *, correctness: float) -> FloatArray:
         """Return the measured number for every block."""
         return np.full_like(n, self.revealed_bits)
+
+
+def as_leak(leak: LeakModel | float) -> LeakModel:
+    """Return a leak model as it is, and a number as the efficiency f_EC of a `BlockLeak`."""
+    return BlockLeak(efficiency=float(leak)) if isinstance(leak, int | float) else leak

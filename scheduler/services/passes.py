@@ -64,7 +64,7 @@ def upcoming_passes(
     for item in sorted(table, key=lambda one: (one.rises_at, one.station_id)):
         row = forecast_pass(
             item,
-            context.elements_of_epoch(item.norad_id, item.elements_epoch),
+            context.elements_of_epoch(item.norad_id, item.epoch),
             satellite=chosen,
             station=places[item.station_id],
             planning=planning,

@@ -85,7 +85,7 @@ def plan_window(
         "booked": {station.station_id: 0 for station in context.scenario.stations},
         "unplanned": unplanned,
         "epochs": epochs,
-        "solver": decision.solver,
+        "solver": decision.solver.value,
     }
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="plan", at=start)
@@ -99,11 +99,15 @@ def plan_window(
             at=start,
             window_start=start,
             window_end=end,
-            solver=decision.solver,
-            objective=decision.objective,
+            solver=decision.solver.value,
+            objective=decision.value,
             bound=decision.bound,
             gap=decision.gap,
-            details={"left_out": dict(decision.left_out), "notes": list(decision.notes)},
+            details={
+                "objective": decision.objective.value,
+                "left_out": dict(decision.left_out),
+                "notes": [*decision.notes, *([decision.fallback] if decision.fallback else [])],
+            },
         )
         command.finish(answer)
     return answer
