@@ -157,32 +157,31 @@ def _best(
     highest: bool,
 ) -> Crossings:
     """Return the highest or the nearest point of each pass: an inner one, or an end."""
+    count = len(rises.key)
     owner = np.searchsorted(rises.key, inner.key, side="right") - 1
-    inside = (
-        (owner >= 0) & (inner.key <= sets.key[np.maximum(owner, 0)])
-        if len(sets.key)
-        else owner >= 0
+    if count:
+        inside = (owner >= 0) & (inner.key <= sets.key[owner])
+        inner, owner = Crossings(inner.key[inside], inner.sight[:, inside]), owner[inside]
+    held = np.bincount(owner, minlength=count)
+    # A pass with one inner point is done; the others are compared with their ends.
+    others = np.flatnonzero(held != 1)
+    key, sight = np.empty(count), np.empty((3, count))
+    key[owner], sight[:, owner] = inner.key, inner.sight
+    if not others.size:
+        return Crossings(key, sight)
+    many = np.flatnonzero(held[owner] != 1)
+    owners = np.concatenate([owner[many], others, others])
+    keys = np.concatenate([inner.key[many], rises.key[others], sets.key[others]])
+    sights = np.concatenate(
+        [inner.sight[:, many], rises.sight[:, others], sets.sight[:, others]], axis=1
     )
-    if not inside.all():
-        inner = Crossings(inner.key[inside], inner.sight[:, inside])
-        owner = owner[inside]
-    if np.array_equal(owner, np.arange(len(rises.key))):
-        return inner
-
-    def worth(points: Crossings, owner: IntArray) -> FloatArray:
-        if not highest:
-            return -_length(points.sight)
-        heights: FloatArray = np.einsum("kj,jk->k", up[station[owner]], points.sight)
-        return heights / _length(points.sight)
-
-    everyone = np.arange(len(rises.key))
-    owners = np.concatenate([owner, everyone, everyone])
-    keys = np.concatenate([inner.key, rises.key, sets.key])
-    sights = np.concatenate([inner.sight, rises.sight, sets.sight], axis=1)
-    value = worth(Crossings(keys, sights), owners)
+    value = _length(sights)
+    if highest:
+        value = -np.einsum("kj,jk->k", up[station[owners]], sights) / value
     order = np.lexsort((value, owners))
-    last = order[np.searchsorted(owners[order], everyone, side="right") - 1]
-    return Crossings(keys[last], sights[:, last])
+    best = order[np.searchsorted(owners[order], others, side="left")]
+    key[others], sight[:, others] = keys[best], sights[:, best]
+    return Crossings(key, sight)
 
 
 def _count(culminations: Crossings, rises: Crossings) -> IntArray:
