@@ -7,6 +7,7 @@ grids that follow each other can be joined (`join`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class Block:
     @classmethod
     def empty(cls) -> Block:
         """Return no passes."""
-        return cls(**{f.name: np.zeros(0, dtype=_DTYPES.get(f.name, float)) for f in fields(cls)})
+        return cls(**{name: np.zeros(0, dtype=_DTYPES.get(name, float)) for name in _COLUMNS})
 
     def of_satellites(self, index: tuple[int, ...]) -> Block:
         """Return the same passes with satellites renumbered: the k-th one becomes index[k]."""
@@ -77,16 +78,20 @@ class Block:
 
     def take(self, index: IntArray | BoolArray) -> Block:
         """Return some of the passes."""
-        return Block(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return Block(**{name: getattr(self, name)[index] for name in _COLUMNS})
 
 
-def concatenate(blocks: list[Block]) -> Block:
-    """Return the passes of several blocks, at least one, in their order."""
-    if len(blocks) == 1:
-        return blocks[0]
-    return Block(
-        **{f.name: np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Block)}
-    )
+_COLUMNS = tuple(field.name for field in fields(Block))
+
+
+def concatenate(blocks: Sequence[Block]) -> Block:
+    """Return the passes of several blocks in their order."""
+    filled = [block for block in blocks if len(block)]
+    if not filled:
+        return Block.empty()
+    if len(filled) == 1:
+        return filled[0]
+    return Block(**{name: np.concatenate([getattr(b, name) for b in filled]) for name in _COLUMNS})
 
 
 def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:

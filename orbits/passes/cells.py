@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _VERTICAL_RAD = np.radians(0.2)
 # The screen is computed in single precision: 0.004 km at a distance of 40,000 km.
 _SLACK_KM = 1.0
+# A larger matrix product of four terms is shared among threads by OpenBLAS (its limit is
+# 4 x 65536 multiplications), which costs more processor time than it saves.
+_PRODUCT_MAX = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +93,7 @@ def visible_cells(nodes: Nodes, sites: Sites) -> Cells:
     _, satellites, count = nodes.position.shape
     total = satellites * count
     least = _least_height_km(nodes, sites).astype(np.float32)
-    up = sites.axes[:, 2, :]
-    # One matrix product gives the heights of all satellites above all horizon planes.
-    planes = np.column_stack([up, -np.einsum("ij,ij->i", up, sites.position_km)])
-    places = np.ones((4, total), dtype=np.float32)
-    places[:3] = nodes.position.reshape(3, total)
-    height = (planes.astype(np.float32) @ places).reshape(sites.count, satellites, count)
+    height = _heights_km(nodes, sites).reshape(sites.count, satellites, count)
 
     seen = height > least[:, :, None]
     cell = np.zeros_like(seen)
@@ -108,6 +106,21 @@ def visible_cells(nodes: Nodes, sites: Sites) -> Cells:
     # The nodes of a cell follow each other, here as there.
     first = np.flatnonzero(cell.ravel()[flat])
     return Cells(station[first], node[first], ends.take(first), ends.take(first + 1))
+
+
+def _heights_km(nodes: Nodes, sites: Sites) -> NDArray[np.float32]:
+    """Return the heights of all nodes above all horizon planes, shape (M, S N)."""
+    up = sites.axes[:, 2, :]
+    total = nodes.position[0].size
+    planes = np.column_stack([up, -np.einsum("ij,ij->i", up, sites.position_km)])
+    planes = planes.astype(np.float32)
+    places = np.ones((4, total), dtype=np.float32)
+    places[:3] = nodes.position.reshape(3, total)
+    height = np.empty((sites.count, total), dtype=np.float32)
+    width = max(1, _PRODUCT_MAX // sites.count)
+    for first in range(0, total, width):
+        np.matmul(planes, places[:, first : first + width], out=height[:, first : first + width])
+    return height
 
 
 def node_ends(nodes: Nodes, sites: Sites, station: IntArray, node: IntArray) -> Ends:

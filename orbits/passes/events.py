@@ -58,9 +58,7 @@ def find_events(nodes: Nodes, sites: Sites) -> Events:
     before, after = cells.before, cells.after
     up0, up1 = before.clear >= 0.0, after.clear >= 0.0
     tops = _turnings(cells, (before.climb > 0.0) & (after.climb <= 0.0), highest=True)
-    dips = _turnings(
-        cells, (before.climb <= 0.0) & (after.climb > 0.0) & up0 & up1, highest=False
-    )
+    dips = _turnings(cells, (before.climb <= 0.0) & (after.climb > 0.0) & up0 & up1, highest=False)
     top = tops.clear >= 0.0
     rises, sets = _crossings(cells, up0=up0, up1=up1, tops=tops, dips=dips)
     near = np.flatnonzero((before.closing < 0.0) & (after.closing >= 0.0) & (up0 | up1 | top))
@@ -93,9 +91,7 @@ class _Search:
         station = self.station.take(which)
         coefficients = self._coefficients.take(self.node.take(which), axis=2)
         coefficients[0] -= self._sites_km.take(station, axis=1)
-        return Motion(
-            coefficients, self._ups.take(station, axis=1), self._sin_mask.take(station)
-        )
+        return Motion(coefficients, self._ups.take(station, axis=1), self._sin_mask.take(station))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Motion:
     def position(self, s: FloatArray) -> FloatArray:
         """Return the line of sight, shape (3, K), km."""
         c = self.coefficients
-        r = c[5] * s
+        r: FloatArray = c[5] * s
         for power in (4, 3, 2, 1):
             r += c[power]
             r *= s
@@ -99,7 +99,7 @@ class Motion:
     def acceleration(self, s: FloatArray) -> FloatArray:
         """Return the second derivative per cell squared, shape (3, K)."""
         c = self.coefficients
-        a = (20.0 * s) * c[5]
+        a: FloatArray = (20.0 * s) * c[5]
         a += 12.0 * c[4]
         a *= s
         a += 6.0 * c[3]

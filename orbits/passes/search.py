@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ from orbits.passes.grid import PAD, Nodes, central_nodes, step_s
 from orbits.passes.job import Batch, Found, Gap, Job, Span
 from orbits.passes.table import PassTable, Unusable
 from orbits.passes.usable import search_usable_part
-from orbits.propagate import earth_fixed
+from orbits.propagate import EarthTurn, earth_fixed, earth_turn
 from orbits.station import GroundStation, HorizonMask, MaskLike, as_mask
 from orbits.times import (
     datetime_at,
@@ -48,11 +48,12 @@ from orbits.times import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sgp4.api import Satrec
 
     FloatArray = NDArray[np.float64]
 
 # Pairs of station and node that a batch looks at: its arrays should fit in a cache.
-_BATCH_NODES = 1 << 17
+_BATCH_NODES = 1 << 19
 _PIECE_CELLS_MIN = 32
 _SATELLITES_MAX = 200_000
 _STATIONS_MAX = 20_000
@@ -221,30 +222,33 @@ def _batches(sets: Sequence[Elements], job: Job) -> Iterator[Batch]:
 
 def _search_batch(batch: Batch, job: Job) -> Found:
     """Return the passes of a few satellites over the whole window."""
-    alive = dict(zip(batch.index, batch.elements, strict=True))
-    blocks = [Block.empty()]
+    alive = {
+        index: (elements, elements.satrec())
+        for index, elements in zip(batch.index, batch.elements, strict=True)
+    }
+    closed: list[Block] = []
     gaps: list[Gap] = []
-    open_block = Block.empty()
+    under_way = Block.empty()
     for span, begin, size, cells in _pieces(batch, job):
-        nodes, bad = _nodes(alive, job, span, begin, size, cells)
-        for index in bad:
-            elements = alive.pop(index)
-            was_open = open_block.satellite == index
+        nodes, bad = _nodes([satrec for _, satrec in alive.values()], job, span, begin, size, cells)
+        for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:
+            elements, _ = alive.pop(index)
+            mine = under_way.satellite == index
             part, part_gaps = search_usable_part(
                 elements, index, job, from_s=begin, cells_max=_piece_cells(job.sites)
             )
-            blocks.append(join(open_block.take(was_open), part, border_s=begin))
-            open_block = open_block.take(~was_open)
+            closed.append(join(under_way.take(mine), part, border_s=begin))
+            under_way = under_way.take(~mine)
             gaps.extend(part_gaps)
         if nodes is None:
-            blocks.append(open_block)
-            open_block = Block.empty()
             break
         found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
-        joined = join(open_block, found.of_satellites(tuple(alive)), border_s=begin)
-        blocks.append(joined.take(~joined.open_end))
-        open_block = joined.take(joined.open_end)
-    return Found(block=concatenate([*blocks, open_block]), gaps=tuple(gaps))
+        found = found.of_satellites(tuple(alive))
+        if begin > 0.0:
+            found = join(under_way, found, border_s=begin)
+        closed.append(found.take(~found.open_end))
+        under_way = found.take(found.open_end)
+    return Found(block=concatenate([*closed, under_way]), gaps=tuple(gaps))
 
 
 def _piece_cells(sites: Sites) -> int:
@@ -262,16 +266,21 @@ def _pieces(batch: Batch, job: Job) -> Iterator[tuple[Span, float, float, int]]:
 
 
 def _nodes(
-    alive: dict[int, Elements], job: Job, span: Span, begin: float, size: float, cells: int
-) -> tuple[Nodes | None, list[int]]:
-    """Return the nodes of the satellites that are usable throughout, and the others."""
-    offset_s: FloatArray = begin + size * np.arange(-PAD, cells + PAD + 1, dtype=np.float64)
-    jd, fraction = julian_pairs(job.start, offset_s)
-    satellites = [elements.satrec() for elements in alive.values()]
-    positions = earth_fixed(satellites, jd, fraction, tai_utc_s=span.tai_utc_s)
-    good: NDArray[np.bool_] = np.all(positions.usable, axis=1)
-    bad = [index for index, fine in zip(alive, good, strict=True) if not fine]
-    if not good.any():
+    satellites: Sequence[Satrec], job: Job, span: Span, begin: float, size: float, cells: int
+) -> tuple[Nodes | None, NDArray[np.bool_]]:
+    """Return the nodes of the satellites usable throughout, and which ones are not."""
+    turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
+    positions = earth_fixed(satellites, turn)
+    bad: NDArray[np.bool_] = ~np.all(positions.usable, axis=1)
+    if bad.all():
         return None, bad
-    position_km = positions.position_km if not bad else positions.position_km[:, good]
+    position_km = positions.position_km[:, ~bad] if bad.any() else positions.position_km
     return central_nodes(position_km, start_s=begin, step_s=size), bad
+
+
+@lru_cache(maxsize=2)
+def _turn(start: datetime, tai_utc_s: float, begin: float, size: float, cells: int) -> EarthTurn:
+    """Return the Earth's angle on a padded grid; batches of one step have it in common."""
+    offset_s: FloatArray = begin + size * np.arange(-PAD, cells + PAD + 1, dtype=np.float64)
+    jd, fraction = julian_pairs(start, offset_s)
+    return earth_turn(jd, fraction, tai_utc_s=tai_utc_s)

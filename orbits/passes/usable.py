@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.elements import Elements
-from orbits.passes.assemble import Block, join, passes_of
+from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, one_sided_nodes, step_s
 from orbits.passes.job import Gap, Job, Span
-from orbits.propagate import earth_fixed, why_unusable
+from orbits.propagate import earth_fixed, earth_turn, why_unusable
 from orbits.times import julian_pairs, seconds_between
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def search_usable_part(
     """Return the passes of one satellite from an instant on, and where it is unusable."""
     satellite = elements.satrec()
     run, gaps = _usable_run(satellite, elements, index, job, from_s)
-    block = Block.empty()
     if run is None:
-        return block, gaps
+        return Block.empty(), gaps
+    closed: list[Block] = []
+    under_way = Block.empty()
     step = step_s(elements) / _FINER
     for span in job.spans:
         begin, end = max(span.start_s, run[0]), min(span.end_s, run[1])
@@ -48,10 +49,13 @@ def search_usable_part(
         count = max(2 * PAD, math.ceil((end - begin) / step))
         size = (end - begin) / count
         for first in range(0, count, cells_max):
-            last = min(first + cells_max, count)
-            found = _search_piece(satellite, index, job, span, (begin, size, count), (first, last))
-            block = join(block, found, border_s=begin + first * size)
-    return block, gaps
+            piece = first, min(first + cells_max, count)
+            found = _search_piece(satellite, index, job, span, (begin, size, count), piece)
+            if closed:
+                found = join(under_way, found, border_s=begin + first * size)
+            closed.append(found.take(~found.open_end))
+            under_way = found.take(found.open_end)
+    return concatenate([*closed, under_way]), gaps
 
 
 def _search_piece(
@@ -82,7 +86,8 @@ def _search_piece(
 
 def _positions(satellite: Satrec, job: Job, span: Span, offset_s: FloatArray) -> FloatArray:
     jd, fraction = julian_pairs(job.start, offset_s)
-    return earth_fixed([satellite], jd, fraction, tai_utc_s=span.tai_utc_s).position_km
+    turn = earth_turn(jd, fraction, tai_utc_s=span.tai_utc_s)
+    return earth_fixed([satellite], turn).position_km
 
 
 def _usable_run(
@@ -140,7 +145,7 @@ def _between(satellite: Satrec, job: Job, good: float, bad: float) -> tuple[floa
 
 def _usable(satellite: Satrec, job: Job, offset_s: FloatArray) -> NDArray[np.bool_]:
     jd, fraction = julian_pairs(job.start, offset_s)
-    usable: NDArray[np.bool_] = earth_fixed([satellite], jd, fraction).usable[0]
+    usable: NDArray[np.bool_] = earth_fixed([satellite], earth_turn(jd, fraction)).usable[0]
     return usable
 
 
