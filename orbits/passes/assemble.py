@@ -7,7 +7,7 @@ grids that follow each other can be joined (`join`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,9 @@ class Block:
         return Block(**{name: getattr(self, name)[index] for name in _COLUMNS})
 
 
+# Of a century in seconds.
+_ROUNDING_S = 1e-5
+
 _COLUMNS = tuple(field.name for field in fields(Block))
 
 
@@ -105,8 +108,11 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
         raise AssertionError(f"{len(rises.key)} rises and {len(sets.key)} sets")
     up = sites.axes[:, 2, :]
 
-    top = _best(events.culminations, rises, sets, station, up, highest=True)
-    near = _best(events.approaches, rises, sets, station, up, highest=False)
+    cut = open_start | open_end
+    top = _best(
+        events.culminations, rises, sets, cut, lambda p, sight: -_sine(up[station[p]], sight)
+    )
+    near = _best(events.approaches, rises, sets, cut, lambda _, sight: _length(sight))
     first = pair * count
     axes = sites.axes[station]
 
@@ -114,7 +120,7 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
         offset_s: FloatArray = nodes.start_s + (key - first) * nodes.step_s
         return offset_s
 
-    sine = np.einsum("kj,jk->k", axes[:, 2], top.sight) / _length(top.sight)
+    sine = _sine(axes[:, 2], top.sight)
     return Block(
         satellite=satellite,
         station=station,
@@ -156,37 +162,41 @@ def _best(
     inner: Crossings,
     rises: Crossings,
     sets: Crossings,
-    station: IntArray,
-    up: FloatArray,
-    *,
-    highest: bool,
+    cut: BoolArray,
+    cost: Callable[[IntArray, FloatArray], FloatArray],
 ) -> Crossings:
-    """Return the highest or the nearest point of each pass: an inner one, or an end."""
+    """Return the point of least cost of each pass: an inner one, or an end.
+
+    `cost` takes the numbers of passes and lines of sight.
+    """
     count = len(rises.key)
     owner = np.searchsorted(rises.key, inner.key, side="right") - 1
     if count:
         inside = (owner >= 0) & (inner.key <= sets.key[owner])
         inner, owner = Crossings(inner.key[inside], inner.sight[:, inside]), owner[inside]
-    held = np.bincount(owner, minlength=count)
-    # A pass with one inner point is done; the others are compared with their ends.
-    others = np.flatnonzero(held != 1)
     key, sight = np.empty(count), np.empty((3, count))
     key[owner], sight[:, owner] = inner.key, inner.sight
+    # A whole pass with one inner point is done; the others are compared with their ends.
+    doubtful = cut | (np.bincount(owner, minlength=count) != 1)
+    others = np.flatnonzero(doubtful)
     if not others.size:
         return Crossings(key, sight)
-    many = np.flatnonzero(held[owner] != 1)
+    many = np.flatnonzero(doubtful[owner])
     owners = np.concatenate([owner[many], others, others])
     keys = np.concatenate([inner.key[many], rises.key[others], sets.key[others]])
     sights = np.concatenate(
         [inner.sight[:, many], rises.sight[:, others], sets.sight[:, others]], axis=1
     )
-    value = _length(sights)
-    if highest:
-        value = -np.einsum("kj,jk->k", up[station[owners]], sights) / value
-    order = np.lexsort((value, owners))
+    order = np.lexsort((cost(owners, sights), owners))
     best = order[np.searchsorted(owners[order], others, side="left")]
     key[others], sight[:, others] = keys[best], sights[:, best]
     return Crossings(key, sight)
+
+
+def _sine(up: FloatArray, sight: FloatArray) -> FloatArray:
+    """Return the sine of the elevation of lines of sight (3, K) over verticals (K, 3)."""
+    sine: FloatArray = np.einsum("kj,jk->k", up, sight) / _length(sight)
+    return sine
 
 
 def _count(culminations: Crossings, rises: Crossings) -> IntArray:
@@ -212,8 +222,8 @@ def join(earlier: Block, later: Block, *, border_s: float) -> Block:
 
     A pass open on one side alone ends there: the Earth's angle jumps at a leap second.
     """
-    left = np.flatnonzero(earlier.open_end & (earlier.set_s >= border_s))
-    right = np.flatnonzero(later.open_start & (later.rise_s <= border_s))
+    left = np.flatnonzero(earlier.open_end & (earlier.set_s >= border_s - _ROUNDING_S))
+    right = np.flatnonzero(later.open_start & (later.rise_s <= border_s + _ROUNDING_S))
     width = 1 + int(max(earlier.satellite.max(initial=0), later.satellite.max(initial=0)))
     left_pair = earlier.station[left] * width + earlier.satellite[left]
     right_pair = later.station[right] * width + later.satellite[right]

@@ -33,8 +33,9 @@ from orbits.passes.cells import Sites
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, Nodes, central_nodes, step_s
 from orbits.passes.job import Batch, Found, Gap, Job, Span
+from orbits.passes.jumps import is_rough, may_jump
 from orbits.passes.table import PassTable, Unusable
-from orbits.passes.usable import search_usable_part
+from orbits.passes.usable import absurdity, search_usable_part
 from orbits.propagate import EarthTurn, earth_fixed, earth_turn
 from orbits.station import GroundStation, HorizonMask, MaskLike, as_mask
 from orbits.times import (
@@ -209,42 +210,50 @@ def _spans(start: datetime, end: datetime) -> tuple[Span, ...]:
 
 def _batches(sets: Sequence[Elements], job: Job) -> Iterator[Batch]:
     """Yield the satellites by grid step, as many at a time as a batch takes."""
-    by_step: dict[float, list[int]] = {}
+    alike: dict[tuple[float, bool], list[int]] = {}
     for index, elements in enumerate(sets):
-        by_step.setdefault(step_s(elements), []).append(index)
-    for step, indices in sorted(by_step.items()):
+        alike.setdefault((step_s(elements), may_jump(elements)), []).append(index)
+    for (step, deep_space), indices in sorted(alike.items()):
         nodes = math.ceil(job.end_s / step) * job.sites.count
         size = max(1, _BATCH_NODES // nodes)
         for first in range(0, len(indices), size):
             some = tuple(indices[first : first + size])
-            yield Batch(step_s=step, index=some, elements=tuple(sets[i] for i in some))
+            yield Batch(
+                step_s=step,
+                deep_space=deep_space,
+                index=some,
+                elements=tuple(sets[i] for i in some),
+            )
 
 
 def _search_batch(batch: Batch, job: Job) -> Found:
     """Return the passes of a few satellites over the whole window."""
-    alive = {
-        index: (elements, elements.satrec())
-        for index, elements in zip(batch.index, batch.elements, strict=True)
-    }
-    closed: list[Block] = []
+    alive: dict[int, tuple[Elements, Satrec]] = {}
     gaps: list[Gap] = []
+    for index, elements in zip(batch.index, batch.elements, strict=True):
+        if reason := absurdity(elements):
+            gaps.append(Gap(index=index, start_s=0.0, end_s=job.end_s, reason=reason))
+        else:
+            alive[index] = elements, elements.satrec()
+    closed: list[Block] = []
     under_way = Block.empty()
-    for span, begin, size, cells in _pieces(batch, job):
-        nodes, bad = _nodes([satrec for _, satrec in alive.values()], job, span, begin, size, cells)
+    for span, begin, size, cells in _pieces(batch, job) if alive else ():
+        turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
+        nodes, bad = _nodes([satrec for _, satrec in alive.values()], turn, batch, begin, size)
         for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:
             elements, _ = alive.pop(index)
             mine = under_way.satellite == index
             part, part_gaps = search_usable_part(
                 elements, index, job, from_s=begin, cells_max=_piece_cells(job.sites)
             )
-            closed.append(join(under_way.take(mine), part, border_s=begin))
+            closed.append(join(under_way.take(mine), part, border_s=begin) if begin else part)
             under_way = under_way.take(~mine)
             gaps.extend(part_gaps)
         if nodes is None:
             break
         found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
         found = found.of_satellites(tuple(alive))
-        if begin > 0.0:
+        if begin:
             found = join(under_way, found, border_s=begin)
         closed.append(found.take(~found.open_end))
         under_way = found.take(found.open_end)
@@ -266,12 +275,13 @@ def _pieces(batch: Batch, job: Job) -> Iterator[tuple[Span, float, float, int]]:
 
 
 def _nodes(
-    satellites: Sequence[Satrec], job: Job, span: Span, begin: float, size: float, cells: int
+    satellites: Sequence[Satrec], turn: EarthTurn, batch: Batch, begin: float, size: float
 ) -> tuple[Nodes | None, NDArray[np.bool_]]:
-    """Return the nodes of the satellites usable throughout, and which ones are not."""
-    turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
+    """Return the nodes of the satellites that a coarse grid can do, and which it cannot."""
     positions = earth_fixed(satellites, turn)
     bad: NDArray[np.bool_] = ~np.all(positions.usable, axis=1)
+    if batch.deep_space:
+        bad |= is_rough(positions.position_km)
     if bad.all():
         return None, bad
     position_km = positions.position_km[:, ~bad] if bad.any() else positions.position_km
