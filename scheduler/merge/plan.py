@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,11 +132,15 @@ def plan_merges(
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     reasons, levels = {}, {}
+    gained: Counter[str] = Counter()
     for case, grants in zip(cases, given.grains, strict=True):
-        name, bits = case.demand.demand_id, 0
+        name, pair, bits = case.demand.demand_id, case.demand.pool.pool_id, 0
         for route, grains in zip(case.routes.routes, grants, strict=True):
-            for legs in _legs(twins, route, grains, pools, least):
+            # Another demand of the same pair may have filled their pool meanwhile.
+            room = max(0, case.under_mark - gained[pair]) // KEY_GRAIN_BITS
+            for legs in _legs(twins, route, min(grains, room), pools, least):
                 bits += legs[0].bits
+                gained[pair] += legs[0].bits
                 if len(legs) == 1:
                     steps.append(legs[0])
                 else:
@@ -211,7 +216,7 @@ def _reason(case: _Case, granted: Sequence[int], bits: int, left: Mapping[str, i
     wanted = min(case.under_mark, case.left_of_day) // KEY_GRAIN_BITS
     if sum(granted) >= wanted:
         limit = "all that its day leaves"
-        if case.under_mark < case.left_of_day:
+        if case.under_mark < case.left_of_day or 0 < bits < wanted * KEY_GRAIN_BITS:
             limit = f"up to its high-water mark of {demand.high_water_bits} bits"
     else:
         empty = {next(h for h in route.links if left[h] == 0) for route in routes.routes}

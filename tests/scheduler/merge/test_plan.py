@@ -1,6 +1,7 @@
 """What a merge plan gives: fair, within the stock, in whole grains, with reasons."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -286,3 +287,14 @@ def test_a_spare_path_is_taken_where_there_is_one() -> None:
 
     assert (len(step.legs), step.threshold) == (2, 1)
     assert CompromiseStructure.of(Provenance.of(step)).single_points() == {"b", "c"}
+
+
+def test_two_demands_of_one_pair_share_its_high_water_mark() -> None:
+    stock = dict.fromkeys(("link:a--b", "link:b--c", "link:c--d"), 10**5)
+    one = want("a", "d", high_water_bits=3000)
+    demands = [one, replace(one, demand_id="other")]
+
+    decided = plan(CHAIN, demands, stock)
+
+    assert decided.bits == 2816
+    assert "high-water mark of 3000 bits" in decided.reasons["other"]
