@@ -45,6 +45,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.LedgerBroken: _failed("The ledger contradicts itself", 500),
         errors.LedgerMismatch: _failed("The ledger belongs to another run", 409),
         errors.RequestConflict: _failed("One request id, two requests", 409),
+        errors.DuplicateBlock: _failed("Key already deposited", 409),
         errors.PlanError: _failed("No such plan", 422),
         OrbitsError: _bad("Orbit question refused"),
         key_errors.QkdError: _bad("Key-yield question refused"),

@@ -87,7 +87,7 @@ def _running_sum(
 
 def _name_sums(axes: Axes, sums: Sequence[tuple[str, float]], end: datetime) -> None:
     """Write each sum at the right end of its line, pushed apart where lines end close by."""
-    least = 0.09 * max(1e-9, *(total for _, total in sums))
+    least = 0.09 * max((total for _, total in sums), default=0.0)
     height = -least
     for index in sorted(range(len(sums)), key=lambda number: sums[number][1]):
         station, total = sums[index]
