@@ -115,15 +115,7 @@ def plan_merges(
     """
     ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
     found = routes_of(scenario, ordered) if routes is None else routes
-    cases = [
-        _Case(
-            demand=demand,
-            routes=found[demand.demand_id],
-            in_pool=stock.get(demand.pool.pool_id, 0),
-            served=served.get(demand.demand_id, 0),
-        )
-        for demand in ordered
-    ]
+    cases = [_case(demand, found, stock, served) for demand in ordered]
     pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
     twins = parallel_pools(scenario)
     capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in twins.items()}
@@ -156,6 +148,20 @@ def plan_merges(
         reasons=reasons,
         tagged_links=_tagged_links(steps, combined) if tagged else (),
         levels=levels,
+    )
+
+
+def _case(
+    demand: Demand,
+    routes: Mapping[str, Routes],
+    stock: Mapping[str, int],
+    served: Mapping[str, int],
+) -> _Case:
+    return _Case(
+        demand=demand,
+        routes=routes[demand.demand_id],
+        in_pool=stock.get(demand.pool.pool_id, 0),
+        served=served.get(demand.demand_id, 0),
     )
 
 
