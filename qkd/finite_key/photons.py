@@ -66,36 +66,33 @@ def two_decoys(
     mu1, mu2, mu3 = mu[..., 0], mu[..., 1], mu[..., 2]
     tau0, tau1 = photon_share(mu, p, 0), photon_share(mu, p, 1)
 
-    def below(n: FloatArray) -> FloatArray:
-        raw = bounds.lower(family, n, n.sum(axis=-1, keepdims=True), beta_k)
-        return np.asarray(weight * (raw if parity else np.maximum(raw, 0.0)))
-
-    def above(n: FloatArray) -> FloatArray:
-        return np.asarray(weight * bounds.upper(family, n, n.sum(axis=-1, keepdims=True), beta_k))
-
+    # One call for all three lists of counts: small arrays cost as much as large ones.
+    lists = np.stack(np.broadcast_arrays(key_clicks, check_clicks, check_errors))
+    totals = lists.sum(axis=-1, keepdims=True)
+    raw = bounds.lower(family, lists, totals, beta_k)
+    low = weight * (raw if parity else np.maximum(raw, 0.0))
+    high = weight * bounds.upper(family, lists, totals, beta_k)
     least = SATQUMA_ZERO if parity else 0.0
 
-    def photons(n: FloatArray) -> tuple[FloatArray, FloatArray]:
-        low, high = below(n), above(n)
-        other = low if parity else high
-        vacuum = tau0 * (mu2 * low[..., 2] - mu3 * other[..., 1]) / (mu2 - mu3)
-        vacuum = np.maximum(vacuum, least)
-        bracket = (
-            low[..., 1] - high[..., 2] - (mu2**2 - mu3**2) / mu1**2 * (high[..., 0] - vacuum / tau0)
-        )
-        single = np.maximum(tau1 * mu1 * bracket / ((mu2 - mu3) * (mu1 - mu2 - mu3)), least)
-        return (vacuum, single) if parity else _at_most(vacuum, single, n.sum(axis=-1))
-
-    vacuum, single = photons(key_clicks)
-    _, check_single = photons(check_clicks)
-    errors = tau1 * (above(check_errors)[..., 1] - below(check_errors)[..., 2]) / (mu2 - mu3)
-    seen = check_errors.sum(axis=-1)
+    other = low if parity else high
+    vacuum = tau0 * (mu2 * low[:2, ..., 2] - mu3 * other[:2, ..., 1]) / (mu2 - mu3)
+    vacuum = np.maximum(vacuum, least)
+    bracket = (
+        low[:2, ..., 1]
+        - high[:2, ..., 2]
+        - (mu2**2 - mu3**2) / mu1**2 * (high[:2, ..., 0] - vacuum / tau0)
+    )
+    single = np.maximum(tau1 * mu1 * bracket / ((mu2 - mu3) * (mu1 - mu2 - mu3)), least)
+    if not parity:
+        vacuum, single = _at_most(vacuum, single, totals[:2, ..., 0])
+    errors = tau1 * (high[2, ..., 1] - low[2, ..., 2]) / (mu2 - mu3)
+    seen = totals[2, ..., 0]
     fewest = 0.0 if parity or family == "asymptotic" else 1.0
     cap = seen if parity else np.maximum(seen, 1.0)
     return PhotonCounts(
-        vacuum=vacuum,
-        single=single,
-        check_single=check_single,
+        vacuum=vacuum[0],
+        single=single[0],
+        check_single=single[1],
         check_errors=np.minimum(cap, np.maximum(errors, fewest)),
     )
 

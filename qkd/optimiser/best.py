@@ -145,14 +145,16 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     if link.fixed_bases:
         grid = grid[grid[:, 0] == _GRID[0][0]]
     quick = "asymptotic" if link.bound == "asymptotic" else "yin"
-    # A weak link's key is negative nearly everywhere and largest where nothing is sent;
-    # the peak of the same link with more pulses lies near its true one.
     eta, noise, pulses = classes(link.transmittance, link.background, link.pulses, _COARSE_CLASSES)
     coarse = replace(link, transmittance=eta, background=noise, pulses=pulses)
     starts = []
+    # A weak link's key is negative nearly everywhere and largest where nothing is sent;
+    # the peak of the same link with more pulses lies near its true one.
     for boost in (1.0, 3.0, 10.0):
         values = signed(coarse, box, grid, bound=quick, boost=boost)
         starts.append(grid[int(np.argmax(values))])
+        if boost == 1.0 and values.max() > 0.0:
+            break
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:
