@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+# A shared machine has no honest deadline for one example.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 FOLDER = Path(__file__).parents[1] / "reference" / "qkd"
 Table = list[dict[str, str]]

@@ -48,6 +48,34 @@ def test_the_optimum_is_found(table: Callable[[str], Table], columns: Columns, c
     assert key.signed_length == pytest.approx(fixed, rel=1e-6)
 
 
+# Signed bits found by differential evolution from many seeds, excess loss in dB.
+NEAR_THE_LIMIT = [
+    ("chernoff", 19.0, 15_035.7),
+    ("chernoff", 19.7, 1_792.4),
+    ("hoeffding", 15.0, 153_048.2),
+    ("hoeffding", 16.5, 66_274.1),
+    ("hoeffding", 19.0, 2_583.1),
+]
+
+
+@pytest.mark.parametrize(("bound", "excess_db", "target"), NEAR_THE_LIMIT)
+def test_a_small_key_near_the_limit_is_found(
+    columns: Columns, bound: str, excess_db: float, target: float
+) -> None:
+    # Here the signed length has a second peak, where nearly nothing is sent.
+    eta = columns("loss-curve.csv")["transmittance"] * 10.0 ** (-excess_db / 10.0)
+    found = qkd.optimise(
+        eta,
+        MICIUS,
+        qkd.Security(),
+        background_per_gate=1e-6,
+        misalignment=0.005,
+        after_pulse=0.001,
+        bound=bound,
+    )
+    assert found.signed_length >= 0.999 * target
+
+
 def test_one_decoy_and_fixed_bases_are_optimised_too(columns: Columns) -> None:
     eta = columns("loss-curve.csv")["transmittance"]
     one = qkd.DecoyProtocol(intensities=(0.5, 0.1), probabilities=(0.8, 0.2), pulse_rate_hz=1e8)
@@ -103,7 +131,7 @@ def test_the_search_climbs_a_rotated_ridge() -> None:
         along = (points - peak) @ turn
         return np.asarray(10.0 - np.sum(along**2 * np.array([1.0, 5.0, 20.0, 90.0]), axis=-1))
 
-    found, value = maximise(ridge, np.full(4, 0.5))
+    found, value = maximise(ridge, np.array([[0.5] * 4, [0.1, 0.9, 0.1, 0.9]]))
 
     assert value == pytest.approx(10.0, abs=1e-6)
     np.testing.assert_allclose(found, peak, atol=2e-3)
