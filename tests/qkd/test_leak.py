@@ -39,6 +39,14 @@ def test_no_errors_leak_nothing() -> None:
     assert measured.bits(np.array([1e5]), np.array([1e3]), correctness=1e-15) == 42.0
 
 
+@given(n=st.floats(0.0, 1e14), share=st.floats(0.0, 1.0), smooth=st.booleans())
+def test_the_finite_leak_is_always_a_number(n: float, share: float, smooth: bool) -> None:
+    leak = qkd.FiniteLeak(smooth=smooth)
+    found = leak.bits(np.array(n), np.array(n * share), correctness=1e-15)
+    assert np.isfinite(found)
+    assert found >= 0.0
+
+
 def test_entropy_ends_at_zero() -> None:
     np.testing.assert_allclose(binary_entropy([0.0, 0.5, 1.0]), [0.0, 1.0, 0.0])
 
