@@ -1,0 +1,52 @@
+"""The ledger as lines of canonical JSON: what one seed always gives, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from scheduler.ledger.canonical import canonical_json, plain
+from scheduler.ledger.models import (
+    Account,
+    AnnouncementPart,
+    AnnouncementRow,
+    Base,
+    Block,
+    BookingEventRow,
+    BookingRow,
+    Command,
+    LedgerEntry,
+    PoolRow,
+    RunFact,
+)
+
+FORMAT = "skytrunk-ledger/1"
+ROWS_AT_ONCE = 2000
+
+EXPORTED: tuple[type[Base], ...] = (
+    RunFact,
+    PoolRow,
+    Account,
+    Command,
+    LedgerEntry,
+    Block,
+    AnnouncementRow,
+    AnnouncementPart,
+    BookingRow,
+    BookingEventRow,
+)
+"""Tables of the export in order; balances are a column of the accounts."""
+
+
+def lines(connection: Connection) -> Iterator[str]:
+    """Every exported row, one canonical JSON object a line, behind a header."""
+    yield canonical_json({"table": "header", "format": FORMAT})
+    streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
+    for table in EXPORTED:
+        columns = table.__table__.c
+        order = table.__table__.primary_key
+        for row in streaming.execute(select(*columns).order_by(*order)).mappings():
+            body: dict[str, Any] = {name: plain(value) for name, value in row.items()}
+            yield canonical_json({"table": table.__tablename__, **body})
