@@ -41,9 +41,9 @@ class Detector:
     """
 
     efficiency: float
-    count: int = 4
+    count: int
+    gate_ns: float
     dark_rate_hz: float = 0.0
-    gate_ns: float = 1.0
     timing_ps: float = 0.0
     dead_time_ns: float = 0.0
     after_pulse: float = 0.0

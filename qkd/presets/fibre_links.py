@@ -39,6 +39,7 @@ def trunk_span() -> FibrePreset:
         "span.connectors": assumed("1", "two patch panels an end"),
         "span.connector_loss_db": assumed("dB", "usual value of a mated pair"),
         "receiver.detector.efficiency": assumed("1", USUAL),
+        "receiver.detector.count": assumed("1", "four, as a passive receiver has"),
         "receiver.detector.dark_rate_hz": assumed("Hz", USUAL),
         "receiver.detector.gate_ns": assumed("ns", USUAL),
         "receiver.optics_transmittance": assumed("1", "3 dB of receiver optics, usual value"),

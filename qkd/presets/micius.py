@@ -77,6 +77,7 @@ def _origins() -> dict[str, Origin]:
         "terminal.beam.receiver_diameter_m": published("m", f"{quoted}: Xinglong telescope"),
         "terminal.pulse_width_ps": derived("ps", f"{quoted}: 0.2 ns pulses, taken as FWHM"),
         "receivers.*.detector.efficiency": published("1", quoted),
+        "receivers.*.detector.count": published("1", quoted),
         "receivers.*.detector.dark_rate_hz": published("Hz", f"{quoted}: below 25 Hz each"),
         "receivers.*.detector.gate_ns": published("ns", quoted),
         "receivers.*.detector.timing_ps": derived("ps", f"{quoted}: 350 ps, taken as FWHM"),

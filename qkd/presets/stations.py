@@ -30,6 +30,7 @@ def _origins(station_id: str) -> dict[str, Origin]:
         f"{receiver}.optics_transmittance": assumed("1", alike),
         f"{receiver}.misalignment": derived("1", f"{LIAO}: contrast 280:1 at Xinglong"),
         f"{receiver}.detector.efficiency": assumed("1", alike),
+        f"{receiver}.detector.count": assumed("1", "four, as a passive receiver has"),
         f"{receiver}.detector.dark_rate_hz": assumed("Hz", alike),
         f"{receiver}.detector.gate_ns": assumed("ns", alike),
         f"{receiver}.detector.timing_ps": assumed("ps", alike),

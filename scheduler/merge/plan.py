@@ -64,17 +64,15 @@ def plan_merges(
     ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
     found = routes_of(scenario, ordered) if routes is None else routes
     pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
-    capacity = {
-        hop: sum(pools[pool_id] for pool_id in twins)
-        for hop, twins in parallel_pools(scenario).items()
-    }
+    twins = parallel_pools(scenario)
+    capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in twins.items()}
     asks = [_ask(d, found[d.demand_id], capacity, stock, served) for d in ordered]
     given = allocate(asks, capacity)
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     for demand, grants in zip(ordered, given.grains, strict=True):
         for route, grains in zip(found[demand.demand_id].routes, grants, strict=True):
-            for legs in _legs(scenario, route, grains, pools):
+            for legs in _legs(twins, route, grains, pools):
                 if len(legs) == 1:
                     steps.append(legs[0])
                 else:
@@ -155,13 +153,12 @@ def _ask(
 
 
 def _legs(
-    scenario: Scenario, route: Route, grains: int, pools: dict[str, int]
+    twins: Mapping[str, tuple[str, ...]], route: Route, grains: int, pools: dict[str, int]
 ) -> Iterator[tuple[MergeStep, ...]]:
     """Cut a grant into steps that take one pool a hop, and take them from `pools`.
 
     The fullest of parallel links goes first, so most grants are one step.
     """
-    twins = parallel_pools(scenario)
     while grains > 0:
         chosen = [
             tuple(max(twins[hop], key=pools.__getitem__) for hop in hops) for hops in route.hops

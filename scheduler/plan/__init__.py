@@ -5,6 +5,7 @@ from scheduler.plan.decision import Objective, PlanDecision, Solver
 from scheduler.plan.linear import Engine, Limits, LinearProgram, Solution, SolverFailed
 from scheduler.plan.make import make_plan
 from scheduler.plan.problem import PlanProblem, PlanRules
+from scheduler.plan.served import Served, demand_served
 
 __all__ = [
     "Engine",
@@ -14,9 +15,11 @@ __all__ = [
     "PlanDecision",
     "PlanProblem",
     "PlanRules",
+    "Served",
     "Solution",
     "Solver",
     "SolverFailed",
+    "demand_served",
     "faults",
     "make_plan",
     "validate",

@@ -130,6 +130,7 @@ def _run(highspy: Any, program: LinearProgram, limits: Limits) -> Solution:
         "time_limit": limits.time_s,
         "mip_max_nodes": limits.nodes,
         "mip_rel_gap": limits.relative_gap,
+        "mip_abs_gap": 1e-9,
         "solver": "ipm" if limits.interior_point and not whole else "choose",
     }.items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:

@@ -1,1 +1,1 @@
-"""Scenarios: one TOML file a network."""
+"""Networks, one TOML file each, as data."""
