@@ -135,9 +135,18 @@ class JobRunner:
 
     def _session(self, name: str, booking_id: UUID, when: datetime) -> None:
         if name == "begin":
-            self._guard(name, lambda: self.services.begin_session(booking_id, at=when))
+            self._guard(name, lambda: self._begin(booking_id, when))
         else:
             self._guard(name, lambda: self.services.settle_session(booking_id, at=when))
+
+    def _begin(self, booking_id: UUID, when: datetime) -> None:
+        """Begin a session in its time, or not at all."""
+        (booking,) = self.services.bookings_of({"bookings": [str(booking_id)]})
+        now = self.clock.now()
+        if now < booking.candidate.loses_at:
+            self.services.begin_session(booking_id, at=when)
+        else:
+            self.services.miss_session(booking_id, at=now, reason="the clockwork came too late")
 
     def _recover(self) -> None:
         """Schedule what is still to come; close what can no longer happen."""

@@ -1,1 +1,1 @@
-"""Dated element sets, as data; README.md says where each came from."""
+"""Dated element sets; README.md says where each came from."""

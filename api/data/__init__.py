@@ -1,1 +1,1 @@
-"""Coastlines and published points, as data."""
+"""Data that the pictures are drawn from; README.md names the sources."""

@@ -1,1 +1,1 @@
-"""Networks, one TOML file each, as data."""
+"""Scenarios: one TOML file a network."""
