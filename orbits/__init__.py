@@ -24,6 +24,7 @@ from orbits.errors import (
 )
 from orbits.light import Twilight
 from orbits.passes import (
+    PassLight,
     PassTable,
     SatellitePass,
     Unusable,
@@ -48,6 +49,7 @@ __all__ = [
     "HorizonMask",
     "NoElementsError",
     "OrbitsError",
+    "PassLight",
     "PassTable",
     "PassTimesError",
     "SatellitePass",
