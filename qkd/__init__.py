@@ -31,7 +31,7 @@ from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
 from qkd.noise import Background, background
 from qkd.optimiser.best import Optimum, optimise
 from qkd.optimiser.box import SearchBox
-from qkd.optimiser.passes import PassOptimum, optimise_pass
+from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign, optimise_pass
 from qkd.ports import LitTrack, Site, Track
 from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
 from qkd.presets.catalogue import fibre_preset, satellite_preset
@@ -51,6 +51,7 @@ __all__ = [
     "Background",
     "Block",
     "BlockLeak",
+    "CampaignOptimum",
     "CampaignYield",
     "Counts",
     "DecoyProtocol",
@@ -110,6 +111,7 @@ __all__ = [
     "link_budget",
     "mixed_block_key",
     "optimise",
+    "optimise_campaign",
     "optimise_pass",
     "pass_counts",
     "pass_yield",
