@@ -1,4 +1,14 @@
-"""How much secret key a quantum link gives: arithmetic only, no I/O."""
+"""How much secret key a quantum link gives: arithmetic only, no I/O.
+
+One sentence of flow, each arrow a function:
+
+    track -> link_budget, background -> expected_counts (-> draw_counts) -> secret_key
+
+`pass_yield` runs it for one pass and a preset, `campaign_yield` for thousands, `fibre_rate`
+for a trunk span; `optimise`, `optimise_pass` and `optimise_campaign` choose the settings;
+`cumulative_keys`, `best_subset` and `close_blocks` make blocks of several passes;
+`qkd.validation` compares it all with what was published.
+"""
 
 from qkd.accumulate import (
     Block,
