@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.propagate import earth_fixed
+from orbits.propagate import earth_fixed, earth_turn
 from orbits.times import DAY_S, julian_pairs
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _is_up_around(elements: Elements, station: int, step_s: float, job: Job) -> 
     """Return whether a satellite is up at each grid step of the days around the window."""
     day = np.arange(0.0, DAY_S + step_s, step_s)
     jd, fraction = julian_pairs(job.start, np.concatenate([-day[::-1], job.end_s + day]))
-    positions = earth_fixed([elements.satrec()], jd, fraction)
+    positions = earth_fixed([elements.satrec()], earth_turn(jd, fraction))
     sight = positions.position_km[:, 0] - job.sites.position_km[station][:, None]
     height = job.sites.axes[station, 2] @ sight
     mask = np.sin(job.sites.mask_rad[station])

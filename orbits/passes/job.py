@@ -38,6 +38,7 @@ class Batch:
     """Satellites of one grid step: their indices in the search, and their element sets."""
 
     step_s: float
+    deep_space: bool
     index: tuple[int, ...]
     elements: tuple[Elements, ...]
 

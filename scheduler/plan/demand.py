@@ -194,6 +194,21 @@ class DemandAim:
         built.aims = built.aims[:-1]
         return in_stages(built, engine, limits)
 
+    def weak_options(
+        self, choice: Choice, groups: int, engine: Engine, limits: Limits
+    ) -> list[int]:
+        """The options on the links of the demands with the least shares."""
+        served = self.served(choice, engine, limits)
+
+        def share(wanted: Wanted) -> tuple[int, float, str]:
+            demand = wanted.demand
+            part = served[demand.demand_id] / wanted.bits / wanted.weight
+            return -demand.priority, part, demand.demand_id
+
+        weakest = sorted(self.wanted, key=share)[:groups]
+        links = {link for w in weakest for path in w.sets for link, _ in path.uses}
+        return sorted(i for link in links for of in self.keys[link].options for i in of)
+
     def greedy(self) -> Choice:
         """The best option of the link that has least for what demands ask of it."""
         need: dict[str, float] = defaultdict(float)

@@ -22,7 +22,15 @@ from scheduler.plan.model import Model, build_model
 from scheduler.plan.problem import PlanProblem
 from scheduler.plan.reasons import booked_because, dropped_because, left_out_because
 from scheduler.plan.served import Served, served_by
-from scheduler.plan.staged import Aim, Found, plan_exact, plan_greedy, plan_relaxed, plan_rolling
+from scheduler.plan.staged import (
+    Aim,
+    Found,
+    link_prices,
+    plan_exact,
+    plan_greedy,
+    plan_relaxed,
+    plan_rolling,
+)
 from scheduler.plan.total import TotalAim
 
 _AIMS: dict[Objective, Callable[[Model], Aim]] = {
@@ -32,8 +40,8 @@ _AIMS: dict[Objective, Callable[[Model], Aim]] = {
 }
 EXACT_OPTIONS: dict[Objective, int] = {
     Objective.TOTAL: 2000,
-    Objective.MAX_MIN: 300,
-    Objective.DEMAND: 300,
+    Objective.MAX_MIN: 150,
+    Objective.DEMAND: 150,
 }
 """Up to here "auto" goes on to the exact program, which then takes moments."""
 E = TypeVar("E", bound=StrEnum)
@@ -101,16 +109,18 @@ def _solve(aim: Aim, solver: Solver, engine: Engine, limits: Limits, *, small: b
     """Plan by the solver asked for; "auto" is the LP, then the exact program where it is quick."""
     if solver is Solver.GREEDY:
         return plan_greedy(aim)
+    total = isinstance(aim, TotalAim)
+    if small and not total and solver is not Solver.LP:
+        found = plan_exact(aim, engine, limits)
+        found.prices = link_prices(aim, engine, limits)
+        return found
     if solver is Solver.MILP:
-        exact = small or isinstance(aim, TotalAim)
-        return plan_exact(aim, engine, limits) if exact else plan_rolling(aim, engine, limits)
+        return plan_exact(aim, engine, limits) if total else plan_rolling(aim, engine, limits)
     found = plan_relaxed(aim, engine, limits)
     proven = found.bound <= found.measures[0] * (1.0 + limits.relative_gap)
-    if solver is Solver.LP or not small or (proven and len(found.measures) == 1):
-        return found
-    exact_one = plan_exact(aim, engine, limits)
-    exact_one.prices = found.prices
-    return exact_one
+    if solver is Solver.AUTO and small and not proven:
+        return plan_exact(aim, engine, limits)
+    return found
 
 
 def _decision(

@@ -57,11 +57,22 @@ class MaxMinAim:
 
     def rough_measure(self, choice: Choice) -> tuple[float, ...]:
         """The least share, and the value of everything booked."""
-        shares = [
-            math.fsum(self.bits[i] for i in options if choice.chosen[i]) / self.weight(station)
+        return min(self._shares(choice).values(), default=0.0), choice.value()
+
+    def _shares(self, choice: Choice) -> dict[str, float]:
+        return {
+            station: math.fsum(self.bits[i] for i in options if choice.chosen[i])
+            / self.weight(station)
             for station, options in self.options_of.items()
-        ]
-        return min(shares, default=0.0), choice.value()
+        }
+
+    def weak_options(
+        self, choice: Choice, groups: int, engine: Engine, limits: Limits
+    ) -> list[int]:
+        """The options of the stations with the least shares."""
+        shares = self._shares(choice)
+        weakest = sorted(shares, key=lambda station: (shares[station], station))[:groups]
+        return [i for station in weakest for i in self.options_of[station]]
 
     def greedy(self) -> Choice:
         """The best option of the station that has least, again and again."""

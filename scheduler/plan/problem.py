@@ -76,6 +76,13 @@ class PlanRules:
             if not (math.isfinite(rate) and rate > 0.0):
                 raise FactError(f"slew_rate_deg_s of {station}: {rate}; allowed: above 0")
 
+    @property
+    def longest_gap_s(self) -> float:
+        """No pair of sessions needs more seconds between them than this."""
+        slews = [self.slew_s, *self.satellite_slew_s.values(), *self.station_slew_s.values()]
+        slews += [180.0 / rate for rate in self.slew_rate_deg_s.values()]
+        return self.setup_s + max(slews)
+
     def mount_of(self, station_id: str) -> str:
         """The mount that a station's receiver sits on; its own, unless told otherwise."""
         return self.mounts.get(station_id, station_id)

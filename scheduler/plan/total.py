@@ -29,6 +29,12 @@ class TotalAim:
         """The value of everything booked."""
         return (choice.value(),)
 
+    def weak_options(
+        self, choice: Choice, groups: int, engine: Engine, limits: Limits
+    ) -> list[int]:
+        """None: a total has no worst group."""
+        return []
+
     def greedy(self) -> Choice:
         """Value-greedy."""
         return greedy(self.model)
