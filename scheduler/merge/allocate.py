@@ -185,7 +185,7 @@ class _Program:
         program.a_matrix_.start_ = np.cumsum([0] + [len(columns) for columns, _ in rows])
         program.a_matrix_.index_ = np.array([c for columns, _ in rows for c in columns])
         program.a_matrix_.value_ = np.array([v for _, values in rows for v in values])
-        highs: Any = getattr(highspy, "Highs")()
+        highs: Any = highspy.Highs()
         for name, value in {"output_flag": False, "threads": HIGHS_THREADS}.items():
             if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
                 raise PlanError(f"HiGHS refuses option {name} = {value}")
