@@ -29,6 +29,7 @@ from scheduler.facts.core import (
 from scheduler.facts.instants import instant_key
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
+from scheduler.facts.plans import PlannedDemand, PlannedPass, PlanTold, Span, Verdict
 from scheduler.facts.validation import RateModel, Validation, ValidationRow
 
 __all__ = [
@@ -51,6 +52,9 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlanTold",
+    "PlannedDemand",
+    "PlannedPass",
     "Pool",
     "PoolKind",
     "Provenance",
@@ -58,10 +62,12 @@ __all__ = [
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
+    "Span",
     "StationTally",
     "UnplannedSpan",
     "Validation",
     "ValidationRow",
+    "Verdict",
     "VerifyReport",
     "instant_key",
 ]
