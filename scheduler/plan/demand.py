@@ -26,6 +26,9 @@ from scheduler.plan.supply import (
 )
 from scheduler.plan.total import packing
 
+BLEND = 0.001
+"""Part of a whole share that the total may weigh beside the least share, in a large program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -99,8 +102,16 @@ class DemandAim:
         value = self.model.value
         aims.append({c: float(value[i]) / self.unit for i, c in index.items()})
         constants = [0.0] * (len(aims) - 1) + [choice.value() / self.unit]
-        unit = 1.0 if self.classes else self.unit
-        return Built(program, index, aims, constants, unit, max(0, len(aims) - 2), rows)
+        return Built(
+            program,
+            index,
+            aims,
+            constants,
+            unit=1.0 if self.classes else self.unit,
+            blend=BLEND * self.unit / max(1.0, float(value.sum())) if self.classes else 0.0,
+            price_aim=max(0, len(aims) - 2),
+            link_rows=rows,
+        )
 
     def _flows(self, program: LinearProgram) -> list[list[tuple[int, PathSet, int]]]:
         """For each wanted demand: (column, path set, bucket) of every flow."""

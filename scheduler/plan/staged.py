@@ -22,6 +22,9 @@ numbers only to 1e-6: with a tenth of that, one in some hundred small programs h
 GOOD_ENOUGH = 0.002  # gap to the LP's bound below which looking further does not pay
 ROUNDS_MAX, FREE_MAX, NODES_MAX = 20, 1500, 300  # of a neighbourhood search; a program's options
 
+BLEND_FROM = 5000  # options; below, one aim after the other is quick
+BLEND_SCALE = 1000.0  # keeps blended costs above 1e-7, HiGHS's dual tolerance
+
 
 @dataclass(slots=True)
 class Built:
@@ -32,6 +35,7 @@ class Built:
     aims: Sequence[Mapping[int, float]]  #: each: column: factor, to be maximised
     constants: Sequence[float]  #: of each aim, in the program's unit
     unit: float = 1.0  #: of the first aim
+    blend: float = 0.0  #: of the last aim into the first, in a large LP; 0 for none
     price_aim: int = 0  #: the aim that prices are told in
     link_rows: Mapping[str, int] = field(default_factory=dict)  #: pool_id: row of its first stock
 
@@ -75,20 +79,45 @@ class Found:
 
 
 def in_stages(built: Built, engine: Engine, limits: Limits) -> list[Solution]:
-    """Maximise the aims in order, each held while the next is improved. Raises SolverFailed."""
+    """Maximise the aims in order, each held while the next is improved. Raises SolverFailed.
+
+    In a large LP the first aim is blended with a little of the last: alone, a least share leaves
+    nearly every column free, and simplex walks for minutes where it then takes seconds.
+    """
     program = built.program
-    slack = SLACK_WHOLE if any(program.whole) else SLACK
+    whole = any(program.whole)
+    slack = SLACK_WHOLE if whole else SLACK
     found: list[Solution] = []
     for number, aim in enumerate(built.aims):
-        program.cost = [0.0] * len(program.cost)
-        for column, factor in aim.items():
-            program.cost[column] = factor
-        found.append(engine(program, limits))
+        if number == 0 and built.blend and not whole and len(built.columns) > BLEND_FROM:
+            found.append(_blended(built, engine, limits))
+        else:
+            _aim_at(program, aim, 1.0)
+            found.append(engine(program, limits))
         program.start = found[-1].x
         if number + 1 < len(built.aims):
-            reached = found[-1].objective
+            reached = sum(factor * float(found[-1].x[column]) for column, factor in aim.items())
             program.row(list(aim.items()), lower=reached - slack * max(1.0, abs(reached)))
     return found
+
+
+def _aim_at(program: LinearProgram, aim: Mapping[int, float], scale: float) -> None:
+    program.cost = [0.0] * len(program.cost)
+    for column, factor in aim.items():
+        program.cost[column] = factor * scale
+
+
+def _blended(built: Built, engine: Engine, limits: Limits) -> Solution:
+    """The first aim, with a little of the last; its bound is too high by no more than that."""
+    _aim_at(built.program, built.aims[-1], built.blend * BLEND_SCALE)
+    for column, factor in built.aims[0].items():
+        built.program.cost[column] = factor * BLEND_SCALE
+    solution = engine(built.program, limits)
+    return replace(
+        solution,
+        objective=sum(f * float(solution.x[c]) for c, f in built.aims[0].items()),
+        bound=solution.bound / BLEND_SCALE,
+    )
 
 
 def plan_greedy(aim: Aim) -> Found:
