@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from api.problems import add_problem_handlers
+from api.problems import add_problem_handlers, problem_answers
 from api.routes import ALL_ROUTERS
+from api.routes.common import refuse_repeats
 from scheduler.services import open_services
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
+        dependencies=[Depends(refuse_repeats)],
+        responses=problem_answers(422, 500),
         # The pages that FastAPI ships fetch scripts from elsewhere; ours is at /docs.
         docs_url=None,
         redoc_url=None,

@@ -15,6 +15,27 @@ from api.errors import message_of, outcome_of, outcomes
 
 MEDIA_TYPE = "application/problem+json"
 
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def problem_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that may answer with problems of these statuses."""
+    content = {MEDIA_TYPE: {"schema": _SCHEMA}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }
+
 
 def problem(
     status: int, title: str, detail: str, *, headers: Any = None, **more: Any
@@ -52,7 +73,7 @@ def _refusal(one: dict[str, Any]) -> dict[str, str]:
     detail = str(one["msg"]).removeprefix("Value error, ")
     if one["type"] == "extra_forbidden":
         detail = "unknown parameter"
-    elif one["type"] != "missing" and repr(one["input"]) not in detail:
+    elif len(loc) > 1 and one["type"] != "missing" and repr(one["input"]) not in detail:
         detail += f", got {repr(one['input'])[:200]}"
     return {"name": name, "detail": detail}
 

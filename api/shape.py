@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
-    from scheduler.facts import PassAnswer, PassRow, ReplaySummary, VerifyReport
+    from scheduler.facts import PassAnswer, PassRow, ReplaySummary, Validation, VerifyReport
     from scheduler.network import Satellite, Station
 
 Document = dict[str, Any]
@@ -18,9 +20,8 @@ Document = dict[str, Any]
 
 
 def iso_z(when: datetime) -> str:
-    """Return an instant as ISO 8601 in UTC with milliseconds and `Z`, rounded to the nearest."""
-    rounded = when.astimezone(UTC) + timedelta(microseconds=500)
-    return rounded.strftime("%Y-%m-%dT%H:%M:%S.") + f"{rounded.microsecond // 1000:03d}Z"
+    """Return an instant as the ledger writes it too: ISO 8601, UTC, milliseconds, `Z`."""
+    return instant_key(when)
 
 
 def iso_z_or_none(when: datetime | None) -> str | None:
@@ -156,6 +157,30 @@ STATION_SUMS = ("passes", "dark", "booked", "settled", "sifted_bits", "secret_bi
 
 def _sums(rows: Sequence[Mapping[str, int]], names: Sequence[str]) -> dict[str, int]:
     return {name: sum(row[name] for row in rows) for name in names}
+
+
+def validation_document(validation: Validation) -> Document:
+    """Return the published pass and the model, without the curve."""
+    return {
+        "title": validation.title,
+        "source": validation.source,
+        "elements_epoch": iso_z(validation.elements_epoch),
+        "nearest_at": iso_z(validation.nearest_at),
+        "sifted_means": validation.sifted_means,
+        "rows": [
+            {
+                "quantity": row.quantity,
+                "unit": row.unit,
+                "published": row.published,
+                "unfitted": rounded(row.unfitted, 6),
+                "fitted": rounded(row.fitted, 6),
+                "standing": row.standing,
+            }
+            for row in validation.rows
+        ],
+        "fitted": list(validation.fitted),
+        "assumptions": list(validation.assumptions),
+    }
 
 
 def summary_document(summary: ReplaySummary) -> Document:

@@ -7,8 +7,9 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from qkd import checks
-from qkd.checks import FloatArray
+from qkd.checks import FloatArray, IntArray
 from qkd.errors import ParameterRangeError
+from qkd.freespace.budget import LinkBudget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,12 @@ class DecoyProtocol:
         checks.number("key_basis_alice", self.key_basis_alice, 0.0, 1.0)
         checks.number("key_basis_bob", self.key_basis_bob, 0.0, 1.0)
         checks.choice("key_intensities", self.key_intensities, ("all", "signal"))
+
+    @property
+    def matching_bases(self) -> float:
+        """Probability that sender and receiver chose the same basis."""
+        a, b = self.key_basis_alice, self.key_basis_bob
+        return a * b + (1.0 - a) * (1.0 - b)
 
 
 def check_intensities(mu: FloatArray) -> None:
@@ -108,6 +115,15 @@ class Counts:
             key_errors=self.key_errors.sum(axis=axis),
             check_clicks=self.check_clicks.sum(axis=axis),
             check_errors=self.check_errors.sum(axis=axis),
+        )
+
+    def summed_from(self, starts: IntArray) -> "Counts":
+        """Return the sums over samples of passes that begin at `starts`, (passes, intensities)."""
+        return Counts(
+            key_clicks=np.add.reduceat(self.key_clicks, starts),
+            key_errors=np.add.reduceat(self.key_errors, starts),
+            check_clicks=np.add.reduceat(self.check_clicks, starts),
+            check_errors=np.add.reduceat(self.check_errors, starts),
         )
 
     def swapped(self) -> "Counts":
@@ -199,7 +215,7 @@ def live_fraction(
 
 
 def expected_counts(
-    transmittance: ArrayLike,
+    transmittance: ArrayLike | LinkBudget,
     protocol: DecoyProtocol,
     *,
     background_per_gate: ArrayLike,
@@ -207,6 +223,7 @@ def expected_counts(
     sample_s: ArrayLike = 1.0,
     after_pulse: float = 0.0,
     dead_time_ns: float = 0.0,
+    dead_time_share: float = 1.0,
     uptime: float = 1.0,
     gate_ns: float | None = None,
 ) -> Counts:
@@ -214,16 +231,17 @@ def expected_counts(
 
         n_Xk = f dt uptime p_k P_XA P_XB D_k c,   n_Zk with (1 - P_XA)(1 - P_XB)
 
-    and the same with e_k for errors; c is the live fraction after dead time, with a veto of
-    all detectors. Sum samples with `Counts.total`; one key call follows.
+    and the same with e_k for errors; c is the live fraction after dead time. Sum samples
+    with `Counts.total`; one key call follows.
 
     Parameters
     ----------
-    transmittance : array (...), from source to click, for instance a budget's
+    transmittance : a link budget, or an array (...) from source to click
     background_per_gate : array, broadcasts with the above, noise of ALL detectors together
     misalignment : float, 0 to 0.5
     sample_s : array, >= 0, seconds that each sample stands for; broadcasts too
     after_pulse, dead_time_ns : of the detectors
+    dead_time_share : share of the clicks that make a detector dead; 1 vetoes them all
     uptime : float, 0 to 1, share of pulses really sent and gated
     gate_ns : float, checked to fit in the pulse period if given
 
@@ -238,9 +256,11 @@ def expected_counts(
         checks.number("gate_ns", gate_ns, 0.0, period_ns * (1.0 + 1e-12), unit="ns", above=True)
     checks.number("uptime", uptime, 0.0, 1.0)
     checks.number("dead_time_ns", dead_time_ns, 0.0, unit="ns")
+    checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
     seconds = checks.array("sample_s", sample_s, 0.0, unit="s")
     mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
-    eta = np.asarray(transmittance, dtype=np.float64)
+    given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
+    eta = np.asarray(given, dtype=np.float64)
     y0 = np.asarray(background_per_gate, dtype=np.float64)
     clicks, errors = click_and_error_probability(
         eta[..., None],
@@ -250,7 +270,10 @@ def expected_counts(
         after_pulse=after_pulse,
     )
     live = live_fraction(
-        clicks @ p, pulse_rate_hz=protocol.pulse_rate_hz, dead_time_ns=dead_time_ns
+        clicks @ p,
+        pulse_rate_hz=protocol.pulse_rate_hz,
+        dead_time_ns=dead_time_ns,
+        share=dead_time_share,
     )
     sent = (protocol.pulse_rate_hz * uptime * seconds * live)[..., None] * p
     key = protocol.key_basis_alice * protocol.key_basis_bob

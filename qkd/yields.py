@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from qkd import checks
-from qkd.checks import FloatArray
+from qkd.checks import BoolArray, FloatArray, IntArray
 from qkd.decoy import Counts, draw_counts, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
@@ -78,20 +78,27 @@ def pass_counts(
         sample_s=seconds,
         after_pulse=detector.after_pulse,
         dead_time_ns=detector.dead_time_ns,
+        dead_time_share=detector.dead_time_share,
         gate_ns=detector.gate_ns,
     )
     return counts, budget
 
 
 def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassYield:
-    """Return the yield of one pass whose counts, summed over samples, are given."""
+    """Return the yield of one pass whose counts, summed over samples, are given.
+
+    Raises ParameterRangeError for the counts of several passes; see `campaign_yield`.
+    """
+    if counts.key_clicks.ndim != 1:
+        raise ParameterRangeError(
+            f"counts have shape {counts.key_clicks.shape}, allowed those of one pass"
+        )
     protocol = preset.protocol
     keys = block_keys(counts, protocol, preset.security, bound=preset.bound, leak=preset.leak)
     clicks = counts.key_clicks + counts.check_clicks
     errors = counts.key_errors + counts.check_errors
     sifted, signal = float(clicks.sum()), float(clicks[..., 0].sum())
-    key, check = protocol.key_basis_alice, protocol.key_basis_bob
-    matching = key * check + (1.0 - key) * (1.0 - check)
+    matching = protocol.matching_bases
     return PassYield(
         counts=counts,
         detections=sifted / matching if matching > 0.0 else 0.0,
@@ -129,3 +136,110 @@ def pass_yield(
     counts, budget = pass_counts(track, preset, station_id, sample_s=sample_s)
     block = counts.total(axis=-2)
     return yield_of_counts(block if rng is None else draw_counts(block, rng), preset, budget)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CampaignYield:
+    """What every pass of a campaign gives, as arrays over passes; names as in `PassYield`."""
+
+    counts: Counts
+    detections: FloatArray
+    sifted_bits: FloatArray
+    signal_sifted_bits: FloatArray
+    qber: FloatArray
+    keys: tuple[KeyLength, ...]
+    secret_bits: IntArray
+    signed_length: FloatArray
+    epsilon: float  #: used up by each pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Samples:
+    """A stretch of a longer track, with the light that it knows."""
+
+    offset_s: FloatArray
+    elevation_deg: FloatArray
+    range_km: FloatArray
+    sun_elevation_deg: FloatArray
+    moon_elevation_deg: FloatArray
+    moon_phase_deg: FloatArray
+    satellite_sunlit: BoolArray
+
+
+def _stretch(track: Track, start: int, end: int) -> _Samples:
+    def part(name: str, missing: float = 0.0) -> FloatArray:
+        values = np.asarray(getattr(track, name, missing), dtype=np.float64)
+        return values[start:end] if values.ndim else values
+
+    return _Samples(
+        offset_s=part("offset_s"),
+        elevation_deg=part("elevation_deg"),
+        range_km=part("range_km"),
+        sun_elevation_deg=part("sun_elevation_deg", -90.0),
+        moon_elevation_deg=part("moon_elevation_deg", -90.0),
+        moon_phase_deg=part("moon_phase_deg", 180.0),
+        satellite_sunlit=part("satellite_sunlit") > 0.0,
+    )
+
+
+def campaign_yield(
+    track: Track,
+    starts: ArrayLike,
+    preset: Preset,
+    station_id: str,
+    *,
+    sample_s: float = 1.0,
+    samples_at_once: int = 65_536,
+) -> CampaignYield:
+    """Return the expected yield of every pass of a campaign, each pass its own block.
+
+    Parameters
+    ----------
+    track : the samples of all passes of one station, one after the other, shape (samples,)
+    starts : ascending indices at which the passes begin, the first 0
+    sample_s : seconds each sample stands for
+    samples_at_once : how many samples to hold in memory, about
+
+    Raises ParameterRangeError if starts do not ascend from 0 inside the track.
+    """
+    size = int(np.size(track.elevation_deg))
+    first = checks.array("starts", starts, 0, max(size - 1, 0)).astype(np.int64)
+    if first.size and (first[0] != 0 or np.any(np.diff(first) <= 0)):
+        raise ParameterRangeError(f"starts are {first[:4]}..., allowed ascending from 0")
+    sums: list[Counts] = []
+    begin = 0
+    while begin < first.size:
+        end = max(int(np.searchsorted(first, first[begin] + samples_at_once)), begin + 1)
+        stop = int(first[end]) if end < first.size else size
+        stretch = _stretch(track, int(first[begin]), stop)
+        counts, _ = pass_counts(stretch, preset, station_id, sample_s=sample_s)
+        edges = first[begin:end] - first[begin]
+        sums.append(counts.summed_from(edges))
+        begin = end
+    empty = np.zeros((0, len(preset.protocol.intensities)))
+    whole = Counts(
+        **{
+            name: np.concatenate([getattr(part, name) for part in sums] or [empty])
+            for name in ("key_clicks", "key_errors", "check_clicks", "check_errors")
+        }
+    )
+    return _campaign(whole, preset)
+
+
+def _campaign(counts: Counts, preset: Preset) -> CampaignYield:
+    protocol = preset.protocol
+    keys = block_keys(counts, protocol, preset.security, bound=preset.bound, leak=preset.leak)
+    clicks = counts.key_clicks + counts.check_clicks
+    errors = (counts.key_errors + counts.check_errors)[:, 0]
+    sifted, signal = clicks.sum(axis=-1), clicks[:, 0]
+    return CampaignYield(
+        counts=counts,
+        detections=sifted / protocol.matching_bases if protocol.matching_bases else 0.0 * sifted,
+        sifted_bits=sifted,
+        signal_sifted_bits=signal,
+        qber=np.divide(errors, signal, out=np.full_like(signal, np.nan), where=signal > 0.0),
+        keys=keys,
+        secret_bits=np.sum([key.length_bits for key in keys], axis=0),
+        signed_length=np.sum([key.signed_length for key in keys], axis=0),
+        epsilon=sum(key.epsilons.total for key in keys),
+    )

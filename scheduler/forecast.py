@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, track
+from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, track_offsets
 from scheduler.facts import Candidate, PassRow, instant_key
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from qkd import Counts, LinkBudget, PassYield, Preset
     from scheduler.network import Link, Planning, Satellite, Station
+
+    FloatArray = NDArray[np.float64]
 
 # A satellite that rises in a window may set after it; no arc of a downlink orbit lasts longer.
 _TAIL = timedelta(hours=3)
@@ -32,13 +34,32 @@ class PassForecast:
     candidate: Candidate | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """A track's arrays, cut to some of its instants; what the yield model asks of a track."""
+
+    offset_s: FloatArray
+    elevation_deg: FloatArray
+    range_km: FloatArray
+    sun_elevation_deg: FloatArray
+    moon_elevation_deg: FloatArray
+    moon_phase_deg: FloatArray
+    satellite_sunlit: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, seen: Track, chosen: slice) -> Samples:
+        """The chosen samples of a track."""
+        names = cls.__dataclass_fields__
+        return cls(**{name: np.asarray(getattr(seen, name))[chosen] for name in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinkWindow:
     """The longest dark part of a pass, [start, end), sampled at the middle of equal steps."""
 
     start: datetime
     end: datetime
-    samples: Track
+    samples: Samples
     step_s: float
 
 
@@ -134,7 +155,10 @@ def booked_window(
     """Sample the window of a booking again, exactly as it was forecast."""
     samples, width_s = _sample(elements, station, candidate.acquires_at, candidate.loses_at, step_s)
     return LinkWindow(
-        start=candidate.acquires_at, end=candidate.loses_at, samples=samples, step_s=width_s
+        start=candidate.acquires_at,
+        end=candidate.loses_at,
+        samples=Samples.of(samples, slice(None)),
+        step_s=width_s,
     )
 
 
@@ -196,9 +220,8 @@ def _sample(
     duration_s = (end - start).total_seconds()
     count = max(1, round(duration_s / step_s))
     width_s = duration_s / count
-    offsets: NDArray[np.float64] = (np.arange(count) + 0.5) * width_s
-    times = [start + timedelta(seconds=float(offset)) for offset in offsets]
-    return track(elements, ground_station(station), times), width_s
+    offsets = (np.arange(count, dtype=np.float64) + 0.5) * width_s
+    return track_offsets(elements, ground_station(station), start, offsets), width_s
 
 
 def _dark_window(
@@ -214,7 +237,7 @@ def _dark_window(
     return LinkWindow(
         start=start + timedelta(seconds=first * step_s),
         end=start + timedelta(seconds=last * step_s),
-        samples=samples[first:last],
+        samples=Samples.of(samples, slice(first, last)),
         step_s=step_s,
     )
 
@@ -235,7 +258,7 @@ def _row(
         culminates_at=item.culminates_at,
         sets_at=item.sets_at,
         max_elevation_deg=item.max_elevation_deg,
-        max_elevation_azimuth_deg=item.max_elevation_azimuth_deg,
+        max_elevation_azimuth_deg=item.culmination_azimuth_deg,
         range_km_min=item.range_km_min,
         nearest_at=item.tca_at,
         rise_azimuth_deg=item.rise_azimuth_deg,
@@ -244,7 +267,7 @@ def _row(
         cut_at_end=item.cut_at_end,
         sun_elevation_deg=float(samples.sun_elevation_deg[top]),
         dark=window is not None,
-        elements_epoch=elements.epoch,
+        elements_epoch=item.epoch,
         time_sigma_s=item.time_sigma_s,
         acquires_at=window.start if window else None,
         loses_at=window.end if window else None,
@@ -268,7 +291,7 @@ def _candidate(
         loses_at=window.end,
         max_elevation_deg=item.max_elevation_deg,
         range_km_min=item.range_km_min,
-        elements_epoch=elements.epoch,
+        elements_epoch=item.epoch,
         sifted_bits=gained.sifted_bits,
         secret_bits=float(gained.secret_bits),
         qber=gained.qber if isfinite(gained.qber) else 0.5,

@@ -77,7 +77,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         config = Path(os.environ["SKYTRUNK_CONFIG"])
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(from_file=_read_toml(config), **given)
+        return Settings(**{"from_file": _read_toml(config), **given})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

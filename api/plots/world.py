@@ -97,7 +97,10 @@ def _region(
     _places(axes, places)
     axes.set_xlabel("longitude, degrees east")
     axes.set_ylabel("latitude, degrees north")
-    axes.legend(loc="lower left", frameon=True, facecolor="white", framealpha=0.9, edgecolor="none")
+    if places or tracks:
+        axes.legend(
+            loc="lower left", frameon=True, facecolor="white", framealpha=0.9, edgecolor="none"
+        )
 
 
 def _bounds(places: Sequence[MapPlace]) -> tuple[float, float, float, float]:

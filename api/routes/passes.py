@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, model_validator
 
 from api.inputs import check_order
+from api.problems import problem_answers
 from api.routes.common import Instant, Parameters, ServicesDependency
 from api.shape import passes_document
 
@@ -72,7 +73,12 @@ class PassesOut(BaseModel):
     passes: list[PassOut]
 
 
-@router.get("/passes", response_model=PassesOut, response_model_exclude_unset=True)
+@router.get(
+    "/passes",
+    response_model=PassesOut,
+    response_model_exclude_unset=True,
+    responses=problem_answers(404, 409),
+)
 def passes(
     question: Annotated[PassQuestion, Query()], services: ServicesDependency
 ) -> dict[str, Any]:

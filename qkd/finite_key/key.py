@@ -11,7 +11,7 @@ from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key import bounds, sampling
-from qkd.finite_key.leak import BlockLeak, LeakModel, binary_entropy
+from qkd.finite_key.leak import BlockLeak, LeakModel, as_leak, binary_entropy
 from qkd.finite_key.photons import PhotonCounts, one_decoy, photon_share, two_decoys
 from qkd.finite_key.security import Epsilons, Security
 
@@ -59,13 +59,12 @@ def tail_bits(security: Security, terms: int) -> float:
     return 6.0 * math.log2(terms / security.secrecy) + math.log2(2.0 / security.correctness)
 
 
-def _signal_share(protocol: DecoyProtocol, photons: int) -> float:
-    """Return the share of n-photon clicks that the key's intensities hold."""
-    if protocol.key_intensities == "all":
-        return 1.0
-    mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
-    own = p[0] * math.exp(-mu[0]) * mu[0] ** photons
-    return float(own / photon_share(mu, p, photons))
+def key_share(protocol_keys: str, mu: FloatArray, p: FloatArray, photons: int) -> FloatArray:
+    """Return the share of n-photon clicks that the key's intensities hold (n = 0, 1)."""
+    tau = photon_share(mu, p, photons)
+    if protocol_keys == "all":
+        return np.ones_like(tau)
+    return np.asarray(p[..., 0] * np.exp(-mu[..., 0]) * mu[..., 0] ** photons / tau)
 
 
 def bound_photons(
@@ -96,35 +95,58 @@ def bound_photons(
     )
 
 
-def key_from_photons(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeyTerms:
+    """The terms of the key length of every block, as arrays."""
+
+    signed: FloatArray
+    phase_error: FloatArray
+    single: FloatArray
+    vacuum: FloatArray
+    leak: FloatArray
+
+
+def key_terms(
     photons: PhotonCounts,
-    counts: Counts,
-    protocol: DecoyProtocol,
-    security: Security,
     *,
+    vacuum_share: FloatArray,
+    single_share: FloatArray,
+    clicks: FloatArray,
+    errors: FloatArray,
+    security: Security,
     terms: int,
     asymptotic: bool,
     leak: LeakModel,
     phase: str,
     sub_blocks: int = 1,
-) -> KeyLength:
-    """Return the key length from bounds on the photon counts.
+) -> KeyTerms:
+    """Return l = s_X0 + s_X1 (1 - h(phi)) - leak - 6 log2(K/eps_sec) - log2(2/eps_cor).
 
-    l = floor(s_X0 + s_X1 (1 - h(phi)) - leak - 6 log2(K/eps_sec) - log2(2/eps_cor)), not
-    below 0. A key of signal pulses alone takes their share of s_X0 and s_X1 and leaks for
-    their bits only.
+    Before the floor at 0 and the rounding down. A key of signal pulses alone takes their
+    share of s_X0 and s_X1 and leaks for their bits only. clicks and errors are those of the
+    bits that become key; sub_blocks tightens every bound's share of the failure probability.
     """
     epsilon = security.secrecy / (terms * sub_blocks)
     phi = phase_error_bound(photons, method=phase, epsilon=epsilon, asymptotic=asymptotic)
-    vacuum = photons.vacuum * _signal_share(protocol, 0)
-    single = photons.single * _signal_share(protocol, 1)
-    last = 1 if protocol.key_intensities == "signal" else len(protocol.intensities)
-    n = counts.key_clicks[..., :last].sum(axis=-1)
-    m = counts.key_errors[..., :last].sum(axis=-1)
-    revealed = leak.bits(n, m, correctness=security.correctness)
-    tail = 0.0 if asymptotic else tail_bits(security, terms)
+    vacuum, single = photons.vacuum * vacuum_share, photons.single * single_share
+    revealed = leak.bits(clicks, errors, correctness=security.correctness)
+    tail = 0.0 if asymptotic else tail_bits(security, terms * sub_blocks)
     signed = vacuum + single * (1.0 - binary_entropy(phi)) - revealed - tail
-    bits = np.floor(np.maximum(signed, 0.0)).astype(np.int64)
+    return KeyTerms(signed=signed, phase_error=phi, single=single, vacuum=vacuum, leak=revealed)
+
+
+def key_bits(counts: Counts, protocol: DecoyProtocol) -> tuple[FloatArray, FloatArray]:
+    """Return the clicks that become key, and the errors among them."""
+    last = 1 if protocol.key_intensities == "signal" else len(protocol.intensities)
+    return (
+        counts.key_clicks[..., :last].sum(axis=-1),
+        counts.key_errors[..., :last].sum(axis=-1),
+    )
+
+
+def as_key_length(terms: KeyTerms, photons: PhotonCounts, epsilons: Epsilons) -> KeyLength:
+    """Return the terms as a `KeyLength`: plain numbers for a single block, else arrays."""
+    bits = np.floor(np.maximum(terms.signed, 0.0)).astype(np.int64)
     scalar = bits.ndim == 0
 
     def plain(values: FloatArray) -> FloatArray:
@@ -132,14 +154,14 @@ def key_from_photons(
 
     return KeyLength(
         length_bits=cast(IntArray, int(bits)) if scalar else bits,
-        signed_length=plain(signed),
-        phase_error=plain(phi),
-        single_photon_bits=plain(single),
-        vacuum_bits=plain(vacuum),
-        leak_bits=plain(revealed),
+        signed_length=plain(terms.signed),
+        phase_error=plain(terms.phase_error),
+        single_photon_bits=plain(terms.single),
+        vacuum_bits=plain(terms.vacuum),
+        leak_bits=plain(terms.leak),
         check_single_photons=plain(photons.check_single),
         check_phase_errors=plain(photons.check_errors),
-        epsilons=Epsilons(secrecy=security.secrecy, correctness=security.correctness, terms=terms),
+        epsilons=epsilons,
     )
 
 
@@ -195,21 +217,25 @@ def secret_key(
             f"decoys is {decoys} with {size} intensities and counts of "
             f"{counts.key_clicks.shape[-1]}; allowed {decoys + 1} of both"
         )
-    model = BlockLeak(efficiency=float(leak)) if isinstance(leak, int | float) else leak
     terms = security.terms_for(decoys)
-    asymptotic = bound == "asymptotic"
     beta = math.log(terms / security.secrecy)
     photons = bound_photons(counts, protocol, bound=bound, beta=beta, parity=satquma_parity)
-    return key_from_photons(
+    mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
+    clicks, errors = key_bits(counts, protocol)
+    parts = key_terms(
         photons,
-        counts,
-        protocol,
-        security,
+        vacuum_share=key_share(protocol.key_intensities, mu, p, 0),
+        single_share=key_share(protocol.key_intensities, mu, p, 1),
+        clicks=clicks,
+        errors=errors,
+        security=security,
         terms=terms,
-        asymptotic=asymptotic,
-        leak=model,
+        asymptotic=bound == "asymptotic",
+        leak=as_leak(leak),
         phase=phase,
     )
+    epsilons = Epsilons(secrecy=security.secrecy, correctness=security.correctness, terms=terms)
+    return as_key_length(parts, photons, epsilons)
 
 
 def block_keys(

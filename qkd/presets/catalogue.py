@@ -5,13 +5,20 @@ from functools import cache
 
 from qkd.errors import UnknownPresetError
 from qkd.presets.facts import FibrePreset, Preset
-from qkd.presets.fibre_links import trunk_span
+from qkd.presets.fibre_links import toshiba_like, trunk_span
 from qkd.presets.micius import micius_2016, micius_2016_fitted
+from qkd.presets.stations import graz, jinan_1, nanshan_2020, portable_280mm, zvenigorod
 
 _BUILDERS: dict[str, Callable[[], Preset | FibrePreset]] = {
     "micius-2016": micius_2016,
     "micius-2016-fitted": micius_2016_fitted,
+    "graz": graz,
+    "nanshan-2020": nanshan_2020,
+    "portable-280mm": portable_280mm,
+    "zvenigorod": zvenigorod,
+    "jinan-1": jinan_1,
     "trunk-span": trunk_span,
+    "toshiba-like": toshiba_like,
 }
 
 

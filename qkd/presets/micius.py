@@ -21,7 +21,7 @@ _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 #: Height in metres and telescope diameter in 2016-17, metres.
 _STATIONS = {"xinglong": (890.0, 1.0), "nanshan": (2028.0, 1.0), "delingha": (3153.0, 1.2)}
 
-_PROTOCOL = DecoyProtocol(
+PROTOCOL = DecoyProtocol(
     intensities=(0.8, 0.1, 0.0),
     probabilities=(0.5, 0.25, 0.25),
     pulse_rate_hz=1e8,
@@ -32,7 +32,7 @@ _PROTOCOL = DecoyProtocol(
 )
 
 #: Contrast of the polarisation link, 280:1.
-_CONTRAST = 280.0
+CONTRAST = 280.0
 #: e_d that gives the published QBER of 1.1 % on 2016-12-19 with a noise yield of 2e-7.
 FITTED_MISALIGNMENT = 0.0106
 #: Fit to the seven published loss bins of 2016-12-19: dB per airmass, and dB.
@@ -40,7 +40,8 @@ FITTED_DB_PER_AIRMASS = 2.25
 FITTED_FIXED_DB = 1.70
 
 
-def _detector() -> Detector:
+def detector() -> Detector:
+    """Return the detectors of the Xinglong station in 2016."""
     return Detector(
         efficiency=0.5, count=4, dark_rate_hz=25.0, gate_ns=2.0, timing_ps=350.0 / _FWHM
     )
@@ -50,7 +51,7 @@ def _receivers(misalignment: float) -> Mapping[str, Receiver]:
     return {
         name: Receiver(
             diameter_m=diameter_m,
-            detector=_detector(),
+            detector=detector(),
             optics_transmittance=0.16,
             misalignment=misalignment,
         )
@@ -58,7 +59,8 @@ def _receivers(misalignment: float) -> Mapping[str, Receiver]:
     }
 
 
-def _terminal(pointing_db: float) -> Terminal:
+def terminal(pointing_db: float) -> Terminal:
+    """Return Micius's transmitter with a mean pointing loss."""
     return Terminal(
         wavelength_nm=848.6,
         beam=AnchoredBeam(loss_db=22.0, range_km=1200.0, receiver_diameter_m=1.0),
@@ -77,6 +79,7 @@ def _origins() -> dict[str, Origin]:
         "terminal.beam.receiver_diameter_m": published("m", f"{quoted}: Xinglong telescope"),
         "terminal.pulse_width_ps": derived("ps", f"{quoted}: 0.2 ns pulses, taken as FWHM"),
         "receivers.*.detector.efficiency": published("1", quoted),
+        "receivers.*.detector.count": published("1", quoted),
         "receivers.*.detector.dark_rate_hz": published("Hz", f"{quoted}: below 25 Hz each"),
         "receivers.*.detector.gate_ns": published("ns", quoted),
         "receivers.*.detector.timing_ps": derived("ps", f"{quoted}: 350 ps, taken as FWHM"),
@@ -120,27 +123,27 @@ def _micius(
     misalignment: float,
     own: Mapping[str, Origin],
 ) -> Preset:
-    terminal, receivers = _terminal(pointing_db), _receivers(misalignment)
+    sender, receivers = terminal(pointing_db), _receivers(misalignment)
     sites = {
         station: OpticalSite(height_m=height_m, atmosphere=air)
         for station, (height_m, _) in _STATIONS.items()
     }
     security, leak = Security(secrecy=1e-9), BlockLeak()
     parts = {
-        "terminal": terminal,
+        "terminal": sender,
         "receivers": receivers,
         "sites": sites,
-        "protocol": _PROTOCOL,
+        "protocol": PROTOCOL,
         "security": security,
         "leak": leak,
     }
     return Preset(
         name=name,
         title=title,
-        terminal=terminal,
+        terminal=sender,
         receivers=receivers,
         sites=sites,
-        protocol=_PROTOCOL,
+        protocol=PROTOCOL,
         security=security,
         bound="hoeffding",
         leak=leak,
@@ -156,7 +159,7 @@ def micius_2016() -> Preset:
         "Micius 2016-17, unfitted",
         air=Atmosphere.from_slant_loss_db(5.5, elevation_deg=19.6),
         pointing_db=1.5,
-        misalignment=1.0 / (_CONTRAST + 1.0),
+        misalignment=1.0 / (CONTRAST + 1.0),
         own={
             "sites.*.atmosphere.continuum_depth": assumed(
                 "1", f"{LIAO}: 3-8 dB at 1200 km, midpoint 5.5 dB at 19.6 deg, times airmass"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from scheduler.errors import UnknownName
 from scheduler.facts import Booking, BookingEvent, BookingState, Candidate
 from scheduler.ledger.models import BookingEventRow, BookingRow
 
@@ -36,19 +37,29 @@ def find(
         query = query.where(BookingRow.acquires_at >= since)
     if until is not None:
         query = query.where(BookingRow.acquires_at < until)
-    return [
-        Booking(
-            booking_id=UUID(row.booking_id),
-            candidate=read_candidate(row.candidate),
-            state=BookingState(row.state),
-            reason=row.reason,
-            booked_at=row.booked_at,
-            changed_at=row.changed_at,
-            locked=row.locked,
-            plan_id=row.plan_id,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_booking(row) for row in connection.execute(query)]
+
+
+def one(connection: Connection, booking_id: UUID) -> Booking:
+    """The booking of that id. Raises UnknownName."""
+    query = select(*BookingRow.__table__.c).where(BookingRow.booking_id == str(booking_id))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise UnknownName(f"booking {booking_id} is not known")
+    return _booking(row)
+
+
+def _booking(row: Any) -> Booking:
+    return Booking(
+        booking_id=UUID(row.booking_id),
+        candidate=read_candidate(row.candidate),
+        state=BookingState(row.state),
+        reason=row.reason,
+        booked_at=row.booked_at,
+        changed_at=row.changed_at,
+        locked=row.locked,
+        plan_id=row.plan_id,
+    )
 
 
 def events(connection: Connection, booking_id: UUID) -> list[BookingEvent]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.orm import aliased
 
+from orbits import as_utc
 from scheduler.errors import RequestConflict, UnknownName
 from scheduler.facts import Booking, BookingEvent, BookingState
 from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing
@@ -170,11 +171,21 @@ class Reader:
         ]
 
     def commands(
-        self, *, kind: str | None = None, after: int = 0, limit: int = ROWS_MAX
+        self,
+        *,
+        kind: str | None = None,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int = ROWS_MAX,
     ) -> list[CommandRecord]:
-        """Commands in the order they were given, those after command number `after`."""
+        """Commands in the order they were given, those after command number `after`.
+
+        Of one kind, and given at `since` or later, where these are named.
+        """
         self._settle()
         query = select(*Command.__table__.c).where(Command.id > after).order_by(Command.id)
+        if since is not None:
+            query = query.where(Command.at >= as_utc(since))
         if kind is not None:
             query = query.where(Command.kind == kind)
         return [
@@ -242,6 +253,11 @@ class Reader:
         """Bookings by AOS; those of one state, and those whose AOS lies in [since, until)."""
         self._settle()
         return booking_reads.find(self.connection, state=state, since=since, until=until)
+
+    def booking(self, booking_id: UUID) -> Booking:
+        """One booking. Raises UnknownName."""
+        self._settle()
+        return booking_reads.one(self.connection, booking_id)
 
     def booking_events(self, booking_id: UUID) -> list[BookingEvent]:
         """The life of one booking, first event first."""

@@ -1,6 +1,7 @@
 """Merging satellite key and trunk key into end-to-end key: decisions and arithmetic, no I/O."""
 
 from scheduler.merge.allocate import jain_index
+from scheduler.merge.carry import Merged, carry_out
 from scheduler.merge.compromise import CompromiseStructure
 from scheduler.merge.integrity import (
     PROOF_BITS,
@@ -25,10 +26,12 @@ __all__ = [
     "CompromiseStructure",
     "EqualityProof",
     "MergePlan",
+    "Merged",
     "Route",
     "Routes",
     "announcement_message",
     "announcements",
+    "carry_out",
     "collision_bound",
     "combine",
     "far_end_key",

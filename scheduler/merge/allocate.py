@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -87,25 +88,24 @@ def _take(left: dict[str, int], hops: Iterable[str], grains: int) -> None:
 
 def _hand_out_rest(asks: Sequence[Ask], grains: list[list[int]], left: dict[str, int]) -> None:
     """Give what rounding left, a grain at a time, to the lowest level that can take one."""
-    open_asks = set(range(len(asks)))
-    while open_asks:
-        lowest = min(
-            open_asks,
-            key=lambda i: (
-                -asks[i].priority,
-                (asks[i].had + sum(grains[i])) / asks[i].share,
-                asks[i].demand_id,
-            ),
-        )
-        ask = asks[lowest]
+
+    def place(index: int) -> tuple[int, float, str, int]:
+        ask = asks[index]
+        level = (ask.had + sum(grains[index])) / ask.share
+        return (-ask.priority, level, ask.demand_id, index)
+
+    queue = [place(index) for index, ask in enumerate(asks) if ask.routes]
+    heapify(queue)
+    while queue:
+        index = heappop(queue)[-1]
+        ask = asks[index]
         route = next(
             (r for r, hops in enumerate(ask.routes) if all(left[hop] > 0 for hop in hops)), None
         )
-        if route is None or sum(grains[lowest]) >= ask.wanted:
-            open_asks.remove(lowest)
-        else:
-            grains[lowest][route] += 1
+        if route is not None and sum(grains[index]) < ask.wanted:
+            grains[index][route] += 1
             _take(left, ask.routes[route], 1)
+            heappush(queue, place(index))
 
 
 def _solve(asks: Sequence[Ask], capacity: Mapping[str, int]) -> list[float]:
@@ -185,7 +185,8 @@ class _Program:
         program.a_matrix_.start_ = np.cumsum([0] + [len(columns) for columns, _ in rows])
         program.a_matrix_.index_ = np.array([c for columns, _ in rows for c in columns])
         program.a_matrix_.value_ = np.array([v for _, values in rows for v in values])
-        highs: Any = highspy.Highs()
+        solver: Any = highspy  # It has no types of its own.
+        highs = solver.Highs()
         for name, value in {"output_flag": False, "threads": HIGHS_THREADS}.items():
             if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
                 raise PlanError(f"HiGHS refuses option {name} = {value}")
@@ -222,12 +223,12 @@ class _Program:
             self.highs.changeRowBounds(self.first_level + index, bound, infinity)
         while active:
             answer = self._run(floors, caps)
-            level = answer.col_value[self.level]
+            level, duals = answer.col_value[self.level], np.array(answer.row_dual)
             reached = {i: level * self.shares[i] - self.had[i] for i in active}
             fixed = {
                 i
                 for i in active
-                if abs(answer.row_dual[self.first_level + i]) > _DUAL_MIN
+                if abs(duals[self.first_level + i]) > _DUAL_MIN
                 or reached[i] >= caps[i] - _SLACK * self.scale
             }
             for index in fixed or set(active):  # All of them: no dual at all means no room.

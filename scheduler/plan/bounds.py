@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from scheduler.plan.model import Model
@@ -19,22 +20,25 @@ def bound_by_resource(model: Model) -> float:
     held = sum(float(model.value[i]) for i, fixed in enumerate(model.fixed) if fixed)
     satellites = [candidate.satellite_id for candidate in model.options]
     mounts = [rules.mount_of(candidate.station_id) for candidate in model.options]
+    value = [float(v) for v in model.value]
     return held + min(
-        sum(best_per_resource(model, satellites).values()),
-        sum(best_per_resource(model, mounts).values()),
+        sum(best_per_resource(model, satellites, value).values()),
+        sum(best_per_resource(model, mounts, value).values()),
     )
 
 
-def best_per_resource(model: Model, names: list[str]) -> dict[str, float]:
+def best_per_resource(
+    model: Model, names: Sequence[str], value: Sequence[float]
+) -> dict[str, float]:
     """The value of each resource's best timetable of open options; setup counts, slews do not."""
     by_name: dict[str, list[int]] = defaultdict(list)
     for option, name in enumerate(names):
         if model.open[option]:
             by_name[name].append(option)
-    return {name: _best(model, options) for name, options in by_name.items()}
+    return {name: _best(model, options, value) for name, options in by_name.items()}
 
 
-def _best(model: Model, options: list[int]) -> float:
+def _best(model: Model, options: Sequence[int], value: Sequence[float]) -> float:
     """Weighted interval scheduling, by end of session."""
     setup = timedelta(seconds=model.problem.rules.setup_s)
     ends: list[datetime] = []
@@ -42,6 +46,6 @@ def _best(model: Model, options: list[int]) -> float:
     for option in sorted(options, key=lambda i: model.options[i].loses_at):
         candidate = model.options[option]
         before = bisect_right(ends, candidate.acquires_at)
-        best.append(max(best[-1], best[before] + float(model.value[option])))
+        best.append(max(best[-1], best[before] + value[option]))
         ends.append(candidate.loses_at + setup)
     return best[-1]

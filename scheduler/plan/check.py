@@ -116,7 +116,7 @@ def _too_close(
     by_name: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in sorted(booked, key=lambda c: c.acquires_at):
         by_name[resource(candidate)].append(candidate)
-    longest = timedelta(seconds=_longest_gap_s(rules))
+    longest = timedelta(seconds=rules.longest_gap_s)
     for name, sessions in by_name.items():
         for index, before in enumerate(sessions):
             for after in sessions[index + 1 :]:
@@ -130,12 +130,6 @@ def _too_close(
                         f"{kind} {name}: {before.candidate_id} and {after.candidate_id} need"
                         f" {needed_s:g} s between them"
                     )
-
-
-def _longest_gap_s(rules: PlanRules) -> float:
-    slews = [rules.slew_s, *rules.satellite_slew_s.values(), *rules.station_slew_s.values()]
-    slews += [180.0 / rate for rate in rules.slew_rate_deg_s.values()]
-    return rules.setup_s + max(slews)
 
 
 def _energy(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Iterable[str]:

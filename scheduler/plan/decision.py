@@ -44,6 +44,8 @@ class PlanDecision:
     dropped: Mapping[str, str]  #: booking_id: why a standing booking is given up
     value: float  #: of the objective, locked bookings and the bonus of standing ones included
     bound: float  #: no plan of this problem can have a higher value
+    measures: tuple[float, ...]
+    """`value`, then what breaks its ties: weighed bits served, the value of all bookings."""
     expected_bits: float  #: of `chosen`, weather included
     station_bits: Mapping[str, float]  #: expected, locked bookings included
     served_bits: Mapping[str, float] = field(default_factory=dict)  #: demand_id: end to end

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -65,3 +66,36 @@ def greedy(model: Model) -> Choice:
     choice = Choice(model)
     choice.fill(by_value(model))
     return choice
+
+
+def worst_first(
+    choice: Choice,
+    options_of: Mapping[str, Sequence[int]],
+    targets: Mapping[str, float],
+    bits: Sequence[float],
+    held: Mapping[str, float] | None = None,
+) -> None:
+    """Book for the group with the least bits for its target, its best option that fits.
+
+    When no group has an option left, the rest is booked by value.
+    """
+    model = choice.model
+    have = {name: 0.0 if held is None else held.get(name, 0.0) for name in options_of}
+    queues: dict[str, list[int]] = {}
+    for name, options in options_of.items():
+        have[name] += sum(bits[i] for i in options if choice.chosen[i])
+        open_ones = [i for i in options if model.open[i] and bits[i] > 0.0]
+        queues[name] = sorted(open_ones, key=lambda i: (bits[i], model.options[i].candidate_id))
+    heap = [(have[name] / targets[name], name) for name in options_of]
+    heapify(heap)
+    while heap:
+        _, name = heappop(heap)
+        queue = queues[name]
+        while queue and not choice.fits(queue[-1]):
+            queue.pop()
+        if queue:
+            option = queue.pop()
+            choice.take(option)
+            have[name] += bits[option]
+            heappush(heap, (have[name] / targets[name], name))
+    choice.fill(by_value(model))

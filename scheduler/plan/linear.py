@@ -42,6 +42,7 @@ class LinearProgram:
     row_starts: list[int] = field(default_factory=lambda: [0])
     columns: list[int] = field(default_factory=list)
     factors: list[float] = field(default_factory=list)
+    start: Floats | None = None  #: a solution to begin from; it may miss the newest row a little
 
     def column(
         self, cost: float = 0.0, *, lower: float = 0.0, upper: float = math.inf, whole: bool = False
@@ -96,7 +97,7 @@ class Limits:
     """What a single call of the solver may cost; reaching one is reported, never hidden."""
 
     time_s: float = 60.0
-    nodes: int = 100_000
+    nodes: int = 5_000
     relative_gap: float = 1e-6
     seed: int = 0
     interior_point: bool = False
@@ -130,12 +131,17 @@ def _run(highspy: Any, program: LinearProgram, limits: Limits) -> Solution:
         "time_limit": limits.time_s,
         "mip_max_nodes": limits.nodes,
         "mip_rel_gap": limits.relative_gap,
+        "mip_abs_gap": 1e-9,
         "solver": "ipm" if limits.interior_point and not whole else "choose",
     }.items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise SolverFailed(f"HiGHS refuses option {name} = {value}")
     if highs.passModel(_highs_lp(highspy, program)) == highspy.HighsStatus.kError:
         raise SolverFailed("HiGHS refuses the program")
+    if whole and program.start is not None:
+        first = highspy.HighsSolution()
+        first.col_value = list(program.start)
+        highs.setSolution(first)
     highs.run()
     status = highs.getModelStatus()
     name = highs.modelStatusToString(status)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orbits import as_utc
 from scheduler.errors import FactError, PlanError
-from scheduler.facts import TERMINAL_STATES, Booking, BookingState, Candidate, Outage
+from scheduler.facts import (
+    TERMINAL_STATES,
+    Booking,
+    BookingState,
+    Candidate,
+    Demand,
+    LinkSupply,
+    Outage,
+    PathSet,
+)
 
 UNDER_WAY = frozenset({BookingState.PREPARING, BookingState.RUNNING})
 
@@ -41,7 +50,9 @@ class PlanRules:
     orbit_s: float = 5700.0  #: length of the window that counts as one orbit
     risk_aversion: float = 0.0  #: standard deviations taken off the expected bits
     freeze_s: float = 900.0  #: bookings that start this soon are not moved any more
-    stability_bonus: float = 0.05  #: part of its value that a standing booking gains
+    stability_bonus: float = 0.5
+    """Part of its value that a standing booking gains. After losing a sixth of 8,687 sessions, a
+    bonus of 0.05 kept 91 % of the others, 0.5 kept 97 % for 1 % of the total."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -66,6 +77,13 @@ class PlanRules:
         for station, rate in self.slew_rate_deg_s.items():
             if not (math.isfinite(rate) and rate > 0.0):
                 raise FactError(f"slew_rate_deg_s of {station}: {rate}; allowed: above 0")
+
+    @property
+    def longest_gap_s(self) -> float:
+        """No pair of sessions needs more seconds between them than this."""
+        slews = [self.slew_s, *self.satellite_slew_s.values(), *self.station_slew_s.values()]
+        slews += [180.0 / rate for rate in self.slew_rate_deg_s.values()]
+        return self.setup_s + max(slews)
 
     def mount_of(self, station_id: str) -> str:
         """The mount that a station's receiver sits on; its own, unless told otherwise."""
@@ -126,18 +144,28 @@ class PlanProblem:
     """Max-min: a station's fair share is in proportion to this; 1 where not named."""
     value_weights: Mapping[str, float] = field(default_factory=dict)
     """Total: factor on the expected bits of a satellite or a station; 1 where not named."""
+    demands: tuple[Demand, ...] = ()
+    path_sets: tuple[PathSet, ...] = ()
+    supplies: tuple[LinkSupply, ...] = ()
+    station_nodes: Mapping[str, str] = field(default_factory=dict)
+    """Station: the node that keeps its key; the station's own name where not named."""
+    pair_stock: Mapping[str, int] = field(default_factory=dict)
+    """Demand: bits its pair holds now, for the low- and high-water marks."""
+    starts_at: datetime | None = None  #: of the first bucket; else `now`, else the first UTC day
+    ends_at: datetime | None = None  #: of the last bucket, or soon before; else the last LOS
+    bucket_s: float = 86_400.0  #: key is merged at the end of each
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "candidates", tuple(self.candidates))
-        object.__setattr__(self, "bookings", tuple(self.bookings))
-        object.__setattr__(self, "outages", tuple(self.outages))
-        if self.now is not None:
-            object.__setattr__(self, "now", as_utc(self.now))
-        seen: set[str] = set()
-        for candidate in self.candidates:
-            if candidate.candidate_id in seen:
-                raise FactError(f"candidate {candidate.candidate_id} is listed twice")
-            seen.add(candidate.candidate_id)
+        for name in ("candidates", "bookings", "outages", "demands", "path_sets", "supplies"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("now", "starts_at", "ends_at"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, as_utc(getattr(self, name)))
+        if not (math.isfinite(self.bucket_s) and self.bucket_s > 0.0):
+            raise FactError(f"bucket_s {self.bucket_s}; allowed: above 0")
+        _once("demand", [demand.demand_id for demand in self.demands])
+        _once("supply of", [supply.pool_id for supply in self.supplies])
+        _once("candidate", [candidate.candidate_id for candidate in self.candidates])
         for name in ("station_weights", "value_weights"):
             for key, weight in getattr(self, name).items():
                 if not (math.isfinite(weight) and weight > 0.0):
@@ -172,6 +200,14 @@ class PlanProblem:
         return _in_order(
             b for b in self.bookings if b.state not in TERMINAL_STATES and not self.is_locked(b)
         )
+
+
+def _once(what: str, names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise FactError(f"{what} {name} is listed twice")
+        seen.add(name)
 
 
 def _in_order(bookings: Iterable[Booking]) -> tuple[Booking, ...]:

@@ -1,107 +1,65 @@
-"""The most expected bits in all: LP over the rows, rounded, or the exact program."""
+"""The most expected bits in all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from scheduler.plan.bounds import bound_by_resource
-from scheduler.plan.decision import Solver
-from scheduler.plan.greedy import Choice, by_value, greedy
-from scheduler.plan.linear import Engine, Floats, Limits, LinearProgram
+from scheduler.plan.greedy import Choice, greedy
+from scheduler.plan.linear import Engine, Limits, LinearProgram
 from scheduler.plan.model import Model
-
-WHOLE = 1.0 - 1e-6  # at or above this, an LP value counts as booked
-
-
-@dataclass(slots=True)
-class Found:
-    """A choice, the value of its objective and what no choice can exceed."""
-
-    choice: Choice
-    value: float
-    bound: float
-    solver: Solver
-    notes: tuple[str, ...] = ()
+from scheduler.plan.staged import Built
 
 
-def greedy_total(model: Model) -> Found:
-    """Value-greedy, with the bound of planning each resource by itself."""
-    choice = greedy(model)
-    return Found(choice, choice.value(), bound_by_resource(model), Solver.GREEDY)
+class TotalAim:
+    """One measure: the value of everything booked."""
 
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
-def solve_total(model: Model, *, whole: bool, engine: Engine, limits: Limits) -> Found:
-    """LP with rounding, or with `whole` the exact program. Raises SolverFailed."""
-    columns = [i for i, is_open in enumerate(model.open) if is_open and model.value[i] > 0.0]
-    choice = Choice(model)
-    held = choice.value()
-    solver = Solver.MILP if whole else Solver.LP
-    if not columns:
-        return Found(choice, held, held, solver)
-    program = packing(model, columns, choice.room, whole=whole)
-    solution = engine(program, limits)
-    x = np.zeros(len(model.options))
-    x[columns] = solution.x
-    if whole:
-        choice.fill(int(i) for i in np.flatnonzero(x > 0.5))
-        choice.fill(by_value(model))
-    else:
-        choice = rounded(model, x, engine=engine, limits=limits)
-    notes = () if solution.optimal else (f"the solver stopped early: {solution.status}",)
-    value = choice.value()
-    return Found(choice, value, max(held + solution.bound, value), solver, notes)
+    def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
+        """The packing program."""
+        program = LinearProgram()
+        index = packing(program, self.model, columns, choice, whole)
+        value = self.model.value
+        aim = {column: float(value[option]) for option, column in index.items()}
+        return Built(program, index, [aim], [choice.value()])
+
+    def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
+        """The value of everything booked."""
+        return (choice.value(),)
+
+    def weak_options(
+        self, choice: Choice, groups: int, engine: Engine, limits: Limits
+    ) -> list[int]:
+        """None: a total has no worst group."""
+        return []
+
+    def greedy(self) -> Choice:
+        """Value-greedy."""
+        return greedy(self.model)
+
+    def rough_measure(self, choice: Choice) -> tuple[float, ...]:
+        """The value of everything booked."""
+        return (choice.value(),)
+
+    def rough_bound(self) -> float:
+        """From planning each resource by itself."""
+        return bound_by_resource(self.model)
 
 
 def packing(
-    model: Model, columns: list[int], room: list[int], *, whole: bool = False
-) -> LinearProgram:
-    """The program of the named options: most value, within the room that each row has left."""
-    program = LinearProgram()
-    index: dict[int, int] = {}
-    for option in columns:
-        index[option] = program.column(float(model.value[option]), upper=1.0, whole=whole)
-    add_rows(program, model, index, room)
-    return program
-
-
-def add_rows(program: LinearProgram, model: Model, index: dict[int, int], room: list[int]) -> None:
-    """Add the model's rows to a program whose columns `index` gives by option."""
+    program: LinearProgram,
+    model: Model,
+    columns: Sequence[int],
+    choice: Choice,
+    whole: frozenset[int],
+) -> Mapping[int, int]:
+    """Add a column for each named option and the rows that bind them; returns option: column."""
+    index = {option: program.column(upper=1.0, whole=option in whole) for option in columns}
     everything = len(index) == len(model.options)
     for row, members in enumerate(model.rows.members):
         terms = [index[i] for i in members if everything or i in index]
-        if len(terms) > room[row]:
-            program.at_most(terms, room[row])
-
-
-def rounded(model: Model, x: Floats, *, engine: Engine, limits: Limits) -> Choice:
-    """Book what the LP books whole, then the best of what is left, exactly if it can be.
-
-    The LP leaves fractions in a few hundred options that hang together in small groups; the
-    exact program over those is quick, and the larger of its answer and greedy's is taken.
-    """
-    base = Choice(model)
-    base.fill(i for i in by_value(model, x) if x[i] >= WHOLE)
-    quick = copy_of(base)
-    quick.fill(by_value(model, x))
-    rest = [
-        i for i, is_open in enumerate(model.open)
-        if is_open and model.value[i] > 0.0 and not base.chosen[i] and base.fits(i)
-    ]  # fmt: skip
-    if not rest:
-        return quick
-    program = packing(model, rest, base.room, whole=True)
-    solution = engine(program, replace(limits, interior_point=False))
-    base.fill(rest[k] for k in np.flatnonzero(solution.x > 0.5))
-    base.fill(by_value(model, x))
-    return base if base.value() >= quick.value() else quick
-
-
-def copy_of(choice: Choice) -> Choice:
-    """A second choice that starts from the same bookings."""
-    other = Choice(choice.model)
-    for option, chosen in enumerate(choice.chosen):
-        if chosen and not other.chosen[option]:
-            other.take(option)
-    return other
+        if len(terms) > choice.room[row]:
+            program.at_most(terms, choice.room[row])
+    return index

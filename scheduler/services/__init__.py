@@ -179,7 +179,7 @@ class Services(Context):
     def bind_run(self, facts: dict[str, Any]) -> bool:
         """Tie the database to one run; True if it already was tied to this very run."""
         with self.ledger.begin() as tx:
-            bound = tx.run_facts() is not None
+            bound = bool(tx.run_facts())
             tx.bind_run(facts)
         return bound
 

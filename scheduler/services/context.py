@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from orbits import Archive, Elements, read_elements
 from scheduler.clock import Clock, SystemClock
@@ -125,7 +125,7 @@ class Context:
             self._ledger.close()
             self._ledger = None
 
-    def __enter__(self) -> Context:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: Any) -> None:

@@ -23,7 +23,7 @@ def import_elements(context: Context, text: str, *, source: str) -> int:
             norad_id=elements.norad_id,
             name=elements.name,
             epoch=elements.epoch,
-            text=elements.text,
+            text=elements.raw,
             sha256=elements.sha256,
             source=source,
             arrived_at=None,

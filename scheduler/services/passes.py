@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orbits import as_utc, find_passes_in_archive, subpoint, track
-from scheduler.errors import InputError, StaleElements
+from scheduler.errors import InputError
 from scheduler.facts import PassAnswer, PassRow
 from scheduler.forecast import forecast_pass, ground_station
 
@@ -48,7 +48,6 @@ def upcoming_passes(
         raise InputError(f"min_elevation_deg {mask_deg}; allowed: 0 to below 90")
     chosen = context.satellite(satellite)
     places = {station.station_id: station for station in context.stations(stations)}
-    lag = timedelta(seconds=planning.element_lag_s)
     table = find_passes_in_archive(
         context.archive,
         chosen.norad_id,
@@ -56,7 +55,8 @@ def upcoming_passes(
         start,
         end,
         rule="nearest" if as_known_at is None else "known_at",
-        as_known_at=None if as_known_at is None else as_utc(as_known_at) - lag,
+        as_known_at=as_known_at,
+        lag=timedelta(seconds=planning.element_lag_s),
         max_age=context.max_element_age,
         mask_deg=mask_deg,
     )
@@ -64,7 +64,7 @@ def upcoming_passes(
     for item in sorted(table, key=lambda one: (one.rises_at, one.station_id)):
         row = forecast_pass(
             item,
-            context.elements_of_epoch(item.norad_id, item.elements_epoch),
+            context.elements_of_epoch(item.norad_id, item.epoch),
             satellite=chosen,
             station=places[item.station_id],
             planning=planning,
@@ -109,18 +109,19 @@ def ground_track(
 def _elements_for(
     context: Context, satellite: str, at: datetime, as_known_at: datetime | None
 ) -> Elements:
-    norad_id = context.satellite(satellite).norad_id
-    archive, when = context.archive, as_utc(as_known_at or at)
-    rule = archive.nearest if as_known_at is None else archive.known_at
-    found = rule(when, norad_id=norad_id)
-    if found is None or abs(as_utc(at) - found.epoch) > context.max_element_age:
-        epoch = "none" if found is None else found.epoch.isoformat()
-        days = context.max_element_age / timedelta(days=1)
-        raise StaleElements(
-            f"{satellite} at {at.isoformat()}: the element set picked is of {epoch}; "
-            f"allowed: within {days:g} days"
-        )
-    return found
+    norad_id, max_age = context.satellite(satellite).norad_id, context.max_element_age
+    if as_known_at is None:
+        return context.archive.nearest(at, norad_id=norad_id, max_age=max_age)
+    lag = timedelta(seconds=context.scenario.planning.element_lag_s)
+    (piece,) = context.archive.segments(
+        at,
+        at + timedelta(seconds=1),
+        norad_id=norad_id,
+        lag=lag,
+        as_known_at=as_known_at,
+        max_age=max_age,
+    )
+    return piece.elements
 
 
 def _instants(start: datetime, end: datetime, step_s: float) -> list[datetime]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from orbits import NoElementsError
 from scheduler.facts import Booking, BookingState, Candidate, instant_key
 from scheduler.forecast import PassForecast, forecast_window
 from scheduler.plan import PlanProblem, PlanRules, make_plan
@@ -29,13 +30,10 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
     """The newest set that had arrived by `at`, unless it is older than the limit."""
     lag = timedelta(seconds=context.scenario.planning.element_lag_s)
     limit = context.max_element_age
-    elements = context.archive.known_at(at - lag, norad_id=satellite.norad_id)
-    if elements is None:
-        return Known(
-            elements=None,
-            usable_until=None,
-            reason=f"no element set of {satellite.satellite_id} had arrived by {instant_key(at)}",
-        )
+    try:
+        elements = context.archive.known_at(at, norad_id=satellite.norad_id, lag=lag)
+    except NoElementsError as error:
+        return Known(elements=None, usable_until=None, reason=str(error))
     until = elements.epoch + limit
     if until <= at:
         reason = (
@@ -85,7 +83,7 @@ def plan_window(
         "booked": {station.station_id: 0 for station in context.scenario.stations},
         "unplanned": unplanned,
         "epochs": epochs,
-        "solver": decision.solver,
+        "solver": decision.solver.value,
     }
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="plan", at=start)
@@ -99,11 +97,15 @@ def plan_window(
             at=start,
             window_start=start,
             window_end=end,
-            solver=decision.solver,
-            objective=decision.objective,
+            solver=decision.solver.value,
+            objective=decision.value,
             bound=decision.bound,
             gap=decision.gap,
-            details={"left_out": dict(decision.left_out), "notes": list(decision.notes)},
+            details={
+                "objective": decision.objective.value,
+                "left_out": dict(decision.left_out),
+                "notes": [*decision.notes, *([decision.fallback] if decision.fallback else [])],
+            },
         )
         command.finish(answer)
     return answer

@@ -34,7 +34,8 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     """Settle a running session: counts drawn, key distilled, whole bits deposited.
 
     One transaction. A session that gives no key settles with zero bits; a repeat returns the
-    first answer.
+    first answer. A booking that is not under way (missed, cancelled) is left as it is, and the
+    answer is empty.
     """
     request_id = f"settle/{booking_id}"
     with context.ledger.read() as reader:
@@ -42,6 +43,8 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         booking = reader.booking(booking_id)
     if answered is not None:
         return answered
+    if booking.state is not BookingState.RUNNING:
+        return {}
     candidate = booking.candidate
     (station,) = context.stations([candidate.station_id])
     result = _simulate(context, candidate, station)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits import track
+from orbits import ArchiveError, track
 from scheduler.errors import UnknownName
 from scheduler.facts import RateModel, Validation, ValidationRow
-from scheduler.forecast import ground_station
+from scheduler.forecast import Samples, ground_station
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,8 @@ class _Modelled:
 def validate_published_pass(context: Context) -> Validation | None:
     """Compare the published pass with the unfitted and the fitted model.
 
-    Returns None for a scenario without Micius or without Xinglong.
+    Returns None for a scenario without Micius or without Xinglong, and where no element set of
+    that time is known.
     """
     from qkd import Standing, satellite_preset
 
@@ -74,7 +75,12 @@ def validate_published_pass(context: Context) -> Validation | None:
         (station,) = context.stations([STATION])
     except UnknownName:
         return None
-    elements = context.archive.nearest(satellite.norad_id, NEAREST_AT)
+    try:
+        elements = context.archive.nearest(
+            NEAREST_AT, norad_id=satellite.norad_id, max_age=context.max_element_age
+        )
+    except ArchiveError:
+        return None
     start = NEAREST_AT - HALF_WINDOW
     seconds = range(int(2 * HALF_WINDOW.total_seconds()) + 1)
     times = [start + timedelta(seconds=second) for second in seconds]
@@ -101,13 +107,13 @@ def validate_published_pass(context: Context) -> Validation | None:
     )
 
 
-def _in_range(samples: Track) -> Track:
+def _in_range(seen: Track) -> Samples:
     """Return the samples nearer than the published limit; they are one run."""
-    near = np.flatnonzero(np.asarray(samples.range_km) < RANGE_KM_MAX)
-    return samples[int(near[0]) : int(near[-1]) + 1]
+    near = np.flatnonzero(seen.range_km < RANGE_KM_MAX)
+    return Samples.of(seen, slice(int(near[0]), int(near[-1]) + 1))
 
 
-def _model(samples: Track, preset: Preset) -> _Modelled:
+def _model(samples: Samples, preset: Preset) -> _Modelled:
     """Return what a preset makes of the samples, one second each."""
     from qkd import pass_counts, yield_of_counts
 
@@ -127,14 +133,14 @@ def _model(samples: Track, preset: Preset) -> _Modelled:
 
 
 def _mean_loss_db(
-    samples: Track, transmittance: NDArray[np.float64], low_km: float, high_km: float
+    samples: Samples, transmittance: NDArray[np.float64], low_km: float, high_km: float
 ) -> float:
     """Return the loss of the mean transmittance of the samples within [low, high) km."""
     inside = (samples.range_km >= low_km) & (samples.range_km < high_km)
     return float(-10.0 * np.log10(transmittance[inside].mean()))
 
 
-def _geometry(samples: Track) -> list[ValidationRow]:
+def _geometry(samples: Samples) -> list[ValidationRow]:
     duration_s = float(len(samples.offset_s)) * STEP_S
     nearest = int(np.argmin(samples.range_km))
     figures = (

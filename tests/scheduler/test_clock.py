@@ -47,5 +47,5 @@ def test_an_impossible_rate_is_refused(rate: float) -> None:
 
 @pytest.mark.parametrize("clock", [SimulatedClock, AcceleratedClock])
 def test_a_naive_start_is_refused(clock: type[SimulatedClock]) -> None:
-    with pytest.raises(ValueError, match="no time zone"):
+    with pytest.raises(ValueError, match="zone"):
         clock(datetime(2016, 12, 19))  # noqa: DTZ001  that is the point

@@ -139,6 +139,11 @@ REFUSED = [
     ("demand of nobody", SMALL.replace('from = "west"', 'from = "moon"'), "'moon'; known: east"),
     ("demand with itself", SMALL.replace('from = "west"', 'from = "town"'), r"demands\[0\].*both"),
     ("demand of nothing", SMALL.replace("bits_per_day = 1000", "bits_per_day = 0"), "positive"),
+    (
+        "spare paths",
+        SMALL.replace("bits_per_day", "spare_paths = 9\nbits_per_day"),
+        "spare_paths 9",
+    ),
     ("reserve above the buffer", SMALL.replace("= 10\n", "= 1001\n"), "reserve_bits 1001"),
     ("a station twice", SMALL.replace('"west"', '"east"', 1), "station 'east' is there twice"),
     ("parallel count", SMALL.replace("reserve_bits = 10", "parallel = [1]"), "each of 3 spans"),

@@ -183,7 +183,7 @@ def test_material_of_the_wrong_length_is_refused(ledger: Ledger) -> None:
 
 
 def test_a_naive_instant_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(ValueError, match="no time zone"), ledger.begin() as tx:
+    with pytest.raises(ValueError, match="zone"), ledger.begin() as tx:
         tx.command("when", kind="deposit", at=datetime(2016, 12, 19))  # noqa: DTZ001
 
 

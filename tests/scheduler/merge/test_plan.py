@@ -1,55 +1,27 @@
 """What a merge plan gives: fair, within the stock, in whole grains, with reasons."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.facts import KEY_GRAIN_BITS, Demand, Pool
-from scheduler.merge import MergePlan, plan_merges
-from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
+from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, Provenance
+from scheduler.merge import (
+    TAG_KEY_BITS,
+    CompromiseStructure,
+    MergePlan,
+    announcements,
+    far_end_key,
+    plan_merges,
+    recombine,
+    xor,
+)
+from scheduler.network import Scenario
+from tests.scheduler.merge.networks import network, want
 
 NOW = datetime(2017, 1, 1, tzinfo=UTC)
-
-
-def network(*links: tuple[str, str], users: tuple[str, ...] = ()) -> Scenario:
-    names = sorted({name for link in links for name in link})
-    return Scenario(
-        name="drawn",
-        title="Drawn by a test",
-        nodes=tuple(
-            Node(
-                node_id=name,
-                kind=NodeKind.USER if name in users else NodeKind.RELAY,
-                name=name,
-                lat_deg=0.0,
-                lon_deg=0.0,
-                synthetic=True,
-            )
-            for name in names
-        ),
-        links=tuple(
-            Link(
-                pool=Pool.link(*link),
-                kind=LinkKind.FIBRE,
-                length_km=50.0,
-                preset="trunk-span",
-                synthetic=True,
-            )
-            for link in links
-        ),
-    )
-
-
-def want(one: str, other: str, bits_per_day: int = 2560, **more: object) -> Demand:
-    return Demand(
-        demand_id=f"{one}--{other}",
-        node_a=min(one, other),
-        node_b=max(one, other),
-        bits_per_day=bits_per_day,
-        **more,  # type: ignore[arg-type]
-    )
 
 
 def plan(
@@ -65,9 +37,10 @@ def plan(
 
 def spent(decided: MergePlan) -> Counter[str]:
     spending: Counter[str] = Counter()
-    for step in decided.steps:
-        for pool_id in step.links:
-            spending[pool_id] += step.bits
+    combined = [leg for step in decided.combined for leg in step.legs]
+    for leg in (*decided.steps, *combined):
+        for pool_id in leg.links:
+            spending[pool_id] += leg.bits
     return spending
 
 
@@ -158,3 +131,170 @@ def test_a_shared_hop_is_split_by_weight() -> None:
         "a--d": 256 * 20,
         "b--d": 256 * 10,
     }
+
+
+RING = network(("a", "b"), ("b", "d"), ("a", "c"), ("c", "d"))
+FULL = dict.fromkeys(("link:a--b", "link:b--d", "link:a--c", "link:c--d"), 5120)
+
+
+def test_a_combined_key_spends_every_path_alike() -> None:
+    decided = plan(RING, [want("a", "d", min_disjoint_paths=2)], FULL | {"link:c--d": 1100})
+
+    (step,) = decided.combined
+    assert decided.steps == ()
+    assert [leg.path for leg in step.legs] == [("a", "b", "d"), ("a", "c", "d")]
+    assert (step.bits, step.threshold) == (1024, 2)
+    assert set(spent(decided).values()) == {1024}
+    assert "combined of 2 disjoint paths of 2 and 2 hops" in decided.reasons["a--d"]
+    structure = CompromiseStructure.of(Provenance.of(step))
+    assert structure.minimal_sets() == (frozenset({"b", "c"}),)
+
+
+def test_a_combined_key_is_refused_where_the_paths_meet() -> None:
+    decided = plan(CHAIN, [want("a", "d", min_disjoint_paths=2)], {"link:a--b": 9999})
+
+    assert decided.combined == decided.steps == ()
+    assert decided.reasons["a--d"] == (
+        "refused: 2 node-disjoint paths from a to d are wanted, but every path shares b, c"
+    )
+
+
+def test_no_combined_key_is_made_while_one_path_is_empty() -> None:
+    decided = plan(RING, [want("a", "d", min_disjoint_paths=2)], FULL | {"link:c--d": 0})
+
+    assert decided.combined == ()
+    assert decided.reasons["a--d"] == "not served: no key to spare on link:c--d"
+
+
+def path_keys(step: CombinedStep, keys: dict[str, bytes]) -> list[tuple[bytes, list[bytes]]]:
+    """The key of each path, as its far end rebuilds it, and what its relays announced."""
+    rebuilt = []
+    for leg in step.legs:
+        hops = [keys[pool_id] for pool_id in leg.links]
+        announced = announcements(hops)
+        rebuilt.append((far_end_key(hops[-1], announced), announced))
+    return rebuilt
+
+
+@given(keys=st.lists(st.binary(min_size=32, max_size=32), min_size=4, max_size=4), other=st.data())
+def test_one_path_removed_leaves_every_key_possible(
+    keys: list[bytes], other: st.DataObject
+) -> None:
+    """Nobody rebuilds the key from one path: for any guess the other path may fit it.
+
+    The adversary holds all of one path and both paths' announcements. Shifting every hop key
+    of the path not held by one offset changes none of these and shifts the key by it.
+    """
+    (step,) = plan(RING, [want("a", "d", 256, min_disjoint_paths=2)], FULL).combined
+    held = dict(zip(FULL, keys, strict=True))
+    offset = other.draw(st.binary(min_size=32, max_size=32))
+    missing = step.legs[1]
+    shifted = held | {pool_id: xor(held[pool_id], offset) for pool_id in missing.links}
+
+    before, after = path_keys(step, held), path_keys(step, shifted)
+
+    assert after[0] == before[0]
+    assert after[1][1] == before[1][1]
+    one, two = (
+        recombine(dict(enumerate(key for key, _ in paths)), [], threshold=2, count=2)
+        for paths in (before, after)
+    )
+    assert xor(one, two) == offset
+
+
+TWINS = network(("a", "b"), ("b", "c"), twins=2)
+
+
+def test_parallel_links_add_up_and_each_step_takes_one_pool_a_hop() -> None:
+    stock = {"link:a--b": 1024, "link:a--b#2": 512, "link:b--c": 256, "link:b--c#2": 1280}
+
+    decided = plan(TWINS, [want("a", "c")], stock)
+
+    assert decided.bits == 1536
+    assert spent(decided) == stock
+    assert len(decided.steps) == 3
+    (one,) = plan(TWINS, [want("a", "c", 512)], stock).steps
+    assert one.links == ("link:a--b", "link:b--c#2")
+
+
+@given(
+    stock=st.lists(st.integers(0, 9000), min_size=4, max_size=4),
+    bits=st.lists(st.integers(256, 9000), min_size=3, max_size=3),
+)
+def test_no_parallel_pool_is_overdrawn(stock: list[int], bits: list[int]) -> None:
+    pools = ("link:a--b", "link:a--b#2", "link:b--c", "link:b--c#2")
+    before = dict(zip(pools, stock, strict=True))
+    pairs = (("a", "c"), ("a", "b"), ("b", "c"))
+    demands = [want(*pair, b) for pair, b in zip(pairs, bits, strict=True)]
+
+    decided = plan(TWINS, demands, before)
+
+    assert all(amount <= before[pool_id] for pool_id, amount in spent(decided).items())
+
+
+def test_the_reserve_and_the_tag_key_of_a_link_are_left_alone() -> None:
+    scenario = network(("a", "b"), ("b", "c"), reserve_bits=1000)
+    stock = {"link:a--b": 5000, "link:b--c": 5000}
+
+    bare = plan_merges(
+        scenario=scenario, demands=[want("a", "c", 9999)], stock=stock, served={}, now=NOW
+    )
+    tagged = plan_merges(
+        scenario=scenario,
+        demands=[want("a", "c", 9999)],
+        stock=stock,
+        served={},
+        now=NOW,
+        tagged=True,
+    )
+
+    assert bare.bits == 4000 // 256 * 256
+    assert bare.tagged_links == ()
+    assert tagged.bits == (4000 - TAG_KEY_BITS) // 256 * 256
+    assert tagged.tagged_links == ("link:b--c",)
+
+
+def test_a_plan_says_how_fair_it_is() -> None:
+    stock = {"link:a--b": 10**6, "link:b--c": 2560, "link:c--d": 10**6}
+
+    decided = plan(CHAIN, [want("a", "d"), want("b", "d")], stock)
+
+    assert decided.levels == {"a--d": 0.5, "b--d": 0.5}
+    assert decided.fairness == 1.0
+
+
+def test_a_step_too_small_for_its_proof_is_not_made() -> None:
+    stock = dict.fromkeys(("link:a--b", "link:b--c", "link:c--d"), 256)
+
+    def proved(bits: int) -> MergePlan:
+        return plan_merges(
+            scenario=CHAIN,
+            demands=[want("a", "d")],
+            stock=dict.fromkeys(stock, bits),
+            served={},
+            now=NOW,
+            proved=True,
+        )
+
+    assert proved(511).steps == ()
+    assert "too little for a proof of equality" in proved(511).reasons["a--d"]
+    assert proved(511).levels == {"a--d": 0.0}
+    assert proved(512).bits == 512
+
+
+def test_a_spare_path_is_taken_where_there_is_one() -> None:
+    (step,) = plan(RING, [want("a", "d", spare_paths=1)], FULL).combined
+
+    assert (len(step.legs), step.threshold) == (2, 1)
+    assert CompromiseStructure.of(Provenance.of(step)).single_points() == {"b", "c"}
+
+
+def test_two_demands_of_one_pair_share_its_high_water_mark() -> None:
+    stock = dict.fromkeys(("link:a--b", "link:b--c", "link:c--d"), 10**5)
+    one = want("a", "d", high_water_bits=3000)
+    demands = [one, replace(one, demand_id="other")]
+
+    decided = plan(CHAIN, demands, stock)
+
+    assert decided.bits == 2816
+    assert "high-water mark of 3000 bits" in decided.reasons["other"]

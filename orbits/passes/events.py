@@ -1,0 +1,190 @@
+"""Rises, culminations, closest approaches and sets of many stations and satellites.
+
+A cell holds a culmination if `climb` turns from plus to minus between its nodes, a closest
+approach if `closing` turns from minus to plus, a rise or a set if the elevation passes the
+mask between the nodes, or between a node and a turning point within the cell. Cells are
+short against the motion (`grid.step_s`), so that none holds two of a kind. Events are known
+by their key: the number of the cell, counted by station, satellite and time, plus the
+fraction of the cell. Every array ascends by key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits.passes.cells import Sites, up_at, visible_cells
+from orbits.passes.hermite import Motion, cell_coefficients, dot
+from orbits.passes.roots import Function, clearance, climb, closing, crossing_guess, solve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orbits.passes.grid import Nodes
+
+    FloatArray = NDArray[np.float64]
+    BoolArray = NDArray[np.bool_]
+    IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """Events of one kind: ascending `key` (K,), and `sight` (3, K), station to satellite, km."""
+
+    key: FloatArray
+    sight: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Every event of M stations and S satellites on N nodes.
+
+    `up_at_first` and `up_at_last` (M S,) say whether a pair begins and ends above the mask.
+    """
+
+    rises: Crossings
+    culminations: Crossings
+    approaches: Crossings
+    sets: Crossings
+    up_at_first: BoolArray
+    up_at_last: BoolArray
+
+
+def find_events(nodes: Nodes, sites: Sites) -> Events:
+    """Return every event on a grid."""
+    cells = _Search(nodes, sites)
+    before, after = cells.before, cells.after
+    up0, up1 = before.clear >= 0.0, after.clear >= 0.0
+    tops = _turnings(cells, (before.climb > 0.0) & (after.climb <= 0.0), highest=True)
+    dips = _turnings(cells, (before.climb <= 0.0) & (after.climb > 0.0) & up0 & up1, highest=False)
+    top = tops.clear >= 0.0
+    rises, sets = _crossings(cells, up0=up0, up1=up1, tops=tops, dips=dips)
+    near = np.flatnonzero((before.closing < 0.0) & (after.closing >= 0.0) & (up0 | up1 | top))
+    return Events(
+        rises=rises,
+        culminations=tops.crossings(cells, top),
+        approaches=_approaches(cells, near),
+        sets=sets,
+        up_at_first=up_at(nodes, sites, 0),
+        up_at_last=up_at(nodes, sites, -1),
+    )
+
+
+class _Search:
+    """The cells that may hold a visible instant, and the motion within them."""
+
+    def __init__(self, nodes: Nodes, sites: Sites) -> None:
+        cells = visible_cells(nodes, sites)
+        self.station, self.node = cells.station, cells.node
+        self.before, self.after = cells.before, cells.after
+        self.step_s = nodes.step_s
+        self.number = cells.station * nodes.position[0].size + cells.node
+        self._coefficients = cell_coefficients(nodes)
+        self._sites_km = np.ascontiguousarray(sites.position_km.T)
+        self._ups = np.ascontiguousarray(sites.axes[:, 2, :].T)
+        self._sin_mask = np.sin(sites.mask_rad)
+
+    def motion(self, which: IntArray) -> Motion:
+        """Return the motion within some of the cells, as seen from their stations."""
+        station = self.station.take(which)
+        coefficients = self._coefficients.take(self.node.take(which), axis=2)
+        coefficients[0] -= self._sites_km.take(station, axis=1)
+        return Motion(coefficients, self._ups.take(station, axis=1), self._sin_mask.take(station))
+
+
+@dataclass(frozen=True, slots=True)
+class _Turnings:
+    """Where the elevation turns in each cell, and the clearance there.
+
+    Where it does not, `clear` is infinite on the side that means nothing happens. `which`
+    are the cells where it does, and `sight` (3, K) the line of sight there.
+    """
+
+    s: FloatArray
+    clear: FloatArray
+    which: IntArray
+    sight: FloatArray
+
+    def crossings(self, cells: _Search, wanted: BoolArray) -> Crossings:
+        """Return the turning points of some of the cells as events."""
+        keep = wanted[self.which]
+        which = self.which[keep]
+        return Crossings(cells.number[which] + self.s[which], self.sight[:, keep])
+
+
+def _turnings(cells: _Search, inside: BoolArray, *, highest: bool) -> _Turnings:
+    """Return the highest or the lowest point of the cells that hold one."""
+    which = np.flatnonzero(inside)
+    s = np.zeros(inside.size)
+    clear = np.full(inside.size, -np.inf if highest else np.inf)
+    motion = cells.motion(which)
+    first, last = cells.before.climb[which], cells.after.climb[which]
+    at = _solve_all(climb, motion, first, last, cells.step_s)
+    sight = motion.position(at)
+    s[which] = at
+    clear[which] = dot(motion.up, sight) - motion.sin_mask * np.sqrt(dot(sight, sight))
+    return _Turnings(s, clear, which, sight)
+
+
+def _approaches(cells: _Search, which: IntArray) -> Crossings:
+    """Return the closest approach within each of some cells."""
+    motion = cells.motion(which)
+    first, last = cells.before.closing[which], cells.after.closing[which]
+    s = _solve_all(closing, motion, first, last, cells.step_s)
+    return Crossings(cells.number[which] + s, motion.position(s))
+
+
+def _solve_all(
+    function: Function, motion: Motion, first: FloatArray, last: FloatArray, step_s: float
+) -> FloatArray:
+    """Return the root in each whole cell, guessed on the straight line between its ends."""
+    guess = first / (first - last)
+    low, high = np.zeros_like(guess), np.ones_like(guess)
+    rising = bool(first.size and first[0] < 0.0)
+    return solve(function, motion, guess=guess, low=low, high=high, rising=rising, step_s=step_s)
+
+
+def _crossings(
+    cells: _Search, *, up0: BoolArray, up1: BoolArray, tops: _Turnings, dips: _Turnings
+) -> tuple[Crossings, Crossings]:
+    """Return every rise and every set: between nodes, about a graze, about a dip."""
+    top, dip = tops.clear >= 0.0, dips.clear < 0.0
+    before, after = cells.before, cells.after
+    zero = np.zeros(up0.size)
+
+    which = np.flatnonzero((~up0 & (up1 | top)) | dip)
+    low = np.where(dip, dips.s, 0.0)[which]
+    high = np.where(top, tops.s, 1.0)[which]
+    start = np.where(dip, dips.clear, before.clear)[which]
+    end = np.where(top, tops.clear, after.clear)[which]
+    slope = np.where(dip, zero, before.clear_rate)[which] * (high - low)
+    guess = low + crossing_guess(start, end, slope) * (high - low)
+    rises = _cross(cells, which, guess, low, high, rising=True)
+
+    which = np.flatnonzero((~up1 & (up0 | top)) | dip)
+    low = np.where(top, tops.s, 0.0)[which]
+    high = np.where(dip, dips.s, 1.0)[which]
+    start = np.where(top, tops.clear, before.clear)[which]
+    end = np.where(dip, dips.clear, after.clear)[which]
+    slope = -np.where(dip, zero, after.clear_rate)[which] * (high - low)
+    guess = high - crossing_guess(end, start, slope) * (high - low)
+    sets = _cross(cells, which, guess, low, high, rising=False)
+    return rises, sets
+
+
+def _cross(
+    cells: _Search,
+    which: IntArray,
+    guess: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    *,
+    rising: bool,
+) -> Crossings:
+    motion = cells.motion(which)
+    s = solve(
+        clearance, motion, guess=guess, low=low, high=high, rising=rising, step_s=cells.step_s
+    )
+    return Crossings(cells.number[which] + s, motion.position(s))

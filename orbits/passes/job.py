@@ -1,0 +1,63 @@
+"""What the batches of one pass search share, and what one of them returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orbits.elements import Elements
+from orbits.passes.assemble import Block
+from orbits.passes.cells import Sites
+from orbits.station import HorizonMask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A part of the window without a leap second inside; seconds from the window's start."""
+
+    start_s: float
+    end_s: float
+    tai_utc_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What every batch of a search shares."""
+
+    start: datetime
+    spans: tuple[Span, ...]
+    sites: Sites
+    horizons: tuple[HorizonMask, ...]
+
+    @property
+    def end_s(self) -> float:
+        """The length of the window in seconds."""
+        return self.spans[-1].end_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Satellites of one grid step: their indices in the search, and their element sets."""
+
+    step_s: float
+    deep_space: bool
+    index: tuple[int, ...]
+    elements: tuple[Elements, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A part of the window without usable positions of one satellite; seconds from start."""
+
+    index: int
+    start_s: float
+    end_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The passes of one batch, satellites by their index in the search, and its gaps."""
+
+    block: Block
+    gaps: tuple[Gap, ...]

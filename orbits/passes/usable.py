@@ -1,0 +1,195 @@
+"""The pass search for an element set that decays, is absurd, or jumps in the window.
+
+Only the run of usable instants nearest to the epoch is searched: beyond the first bad one
+SGP4 may return numbers again, but they mean nothing. The ends of the run are found to a
+millisecond, and the grid is four times finer, so that differences may lean to one side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits.elements import Elements
+from orbits.passes.assemble import Block, concatenate, join, passes_of
+from orbits.passes.events import find_events
+from orbits.passes.grid import PAD, one_sided_nodes, step_s
+from orbits.passes.job import Gap, Job, Span
+from orbits.passes.jumps import jump_offsets_s, may_jump
+from orbits.propagate import earth_fixed, earth_turn, why_unusable
+from orbits.times import julian_pairs, seconds_between
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sgp4.api import Satrec
+
+    FloatArray = NDArray[np.float64]
+
+_FINER = 4
+# A rocket that never reached orbit may have its perigee somewhat below the ground.
+_PERIGEE_KM_MIN = -600.0
+_PIECE_NODES = 1 << 14
+_SHORTEST_S = 1e-3
+_ASIDE_S = 1e-6
+_BISECTIONS = 22  # of a step of at most 600 s: 0.15 ms
+
+
+def absurdity(elements: Elements) -> str | None:
+    """Return in words why a set describes no orbit about the Earth, or None."""
+    perigee_km = elements.perigee_height_km
+    if perigee_km >= _PERIGEE_KM_MIN:
+        return None
+    return f"absurd: the perigee lies {-perigee_km:.0f} km below the ground"
+
+
+def search_usable_part(
+    elements: Elements, index: int, job: Job, *, from_s: float, cells_max: int
+) -> tuple[Block, list[Gap]]:
+    """Return the passes of one satellite from an instant on, and where it is unusable."""
+    satellite = elements.satrec()
+    run, gaps = _usable_run(satellite, elements, index, job, from_s)
+    if run is None:
+        return Block.empty(), gaps
+    closed: list[Block] = []
+    under_way = Block.empty()
+    step = step_s(elements) / _FINER
+    for span in _smooth_spans(satellite, elements, job, run):
+        begin, end = span.start_s, span.end_s
+        count = max(2 * PAD, math.ceil((end - begin) / step))
+        size = (end - begin) / count
+        for first in range(0, count, cells_max):
+            piece = first, min(first + cells_max, count)
+            found = _search_piece(satellite, index, job, span, (begin, size, count), piece)
+            if closed:
+                found = join(under_way, found, border_s=begin + first * size)
+            closed.append(found.take(~found.open_end))
+            under_way = found.take(found.open_end)
+    return concatenate([*closed, under_way]), gaps
+
+
+def _smooth_spans(
+    satellite: Satrec, elements: Elements, job: Job, run: tuple[float, float]
+) -> Iterator[Span]:
+    """Yield the parts of the usable run between leap seconds and SGP4's own jumps."""
+    step = step_s(elements) / _FINER
+    for span in job.spans:
+        begin, end = max(span.start_s, run[0]), min(span.end_s, run[1])
+        if not begin < end:
+            continue
+        borders = [begin]
+        if may_jump(elements):
+            place = partial(_positions, satellite, job, span)
+            count = math.ceil((end - begin) / step)
+            grid = np.linspace(begin, end, count + 1)
+            for first in range(0, count, _PIECE_NODES):
+                # Pieces overlap, so that each cell lies in the middle of some stencil.
+                piece = grid[max(first - 2 * PAD, 0) : first + _PIECE_NODES + 1]
+                borders.extend(jump_offsets_s(place, piece))
+        for low, high in pairwise([*sorted(set(borders)), end]):
+            # The nodes at both ends belong on this side of the jumps.
+            begins = low if low == borders[0] else low + _ASIDE_S
+            ends = high if high == end else high - _ASIDE_S
+            if ends - begins > _SHORTEST_S:
+                yield replace(span, start_s=begins, end_s=ends)
+
+
+def _search_piece(
+    satellite: Satrec,
+    index: int,
+    job: Job,
+    span: Span,
+    grid: tuple[float, float, int],
+    piece: tuple[int, int],
+) -> Block:
+    """Return the passes between two nodes of a grid (start, step, cells)."""
+    begin, size, count = grid
+    low, high = max(piece[0] - PAD, 0), min(piece[1] + PAD, count)
+    # One-sided differences need thirteen nodes.
+    low, high = min(low, max(high - 2 * PAD, 0)), max(high, min(low + 2 * PAD, count))
+    offset_s: FloatArray = begin + size * np.arange(low, high + 1, dtype=np.float64)
+    positions = _positions(satellite, job, span, offset_s)
+    nodes = one_sided_nodes(
+        positions,
+        first=piece[0] - low,
+        last=piece[1] - low,
+        start_s=begin + piece[0] * size,
+        step_s=size,
+    )
+    found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
+    return found.of_satellites((index,))
+
+
+def _positions(satellite: Satrec, job: Job, span: Span, offset_s: FloatArray) -> FloatArray:
+    jd, fraction = julian_pairs(job.start, offset_s)
+    turn = earth_turn(jd, fraction, tai_utc_s=span.tai_utc_s)
+    return earth_fixed([satellite], turn).position_km
+
+
+def _usable_run(
+    satellite: Satrec, elements: Elements, index: int, job: Job, from_s: float
+) -> tuple[tuple[float, float] | None, list[Gap]]:
+    """Return the ends of the usable run nearest to the epoch, and the gaps around it."""
+    epoch_s = seconds_between(job.start, elements.epoch)
+    middle = min(max(epoch_s, from_s), job.end_s)
+    ends: list[float] = []
+    gaps: list[Gap] = []
+    for limit in (from_s, job.end_s):
+        good, bad = _walk(satellite, elements, job, middle, limit)
+        if bad is not None:
+            low, high = sorted((good if good is not None else middle, limit))
+            gaps.append(Gap(index=index, start_s=low, end_s=high, reason=_why(satellite, job, bad)))
+        ends.append(middle if good is None else good)
+    if not ends[0] < ends[1]:
+        reason = gaps[0].reason if gaps else _why(satellite, job, middle)
+        return None, [Gap(index=index, start_s=from_s, end_s=job.end_s, reason=reason)]
+    return (ends[0], ends[1]), gaps
+
+
+def _walk(
+    satellite: Satrec, elements: Elements, job: Job, start_s: float, limit_s: float
+) -> tuple[float | None, float | None]:
+    """Return the last usable instant on the way to a limit, and the first that is not."""
+    step = step_s(elements) / _FINER
+    count = max(1, math.ceil(abs(limit_s - start_s) / step))
+    offset_s = np.linspace(start_s, limit_s, count + 1)
+    good: float | None = None
+    for first in range(0, count + 1, _PIECE_NODES):
+        piece = offset_s[first : first + _PIECE_NODES]
+        usable = _usable(satellite, job, piece)
+        if usable.all():
+            good = float(piece[-1])
+            continue
+        at = int(np.argmin(usable))
+        if at:
+            good = float(piece[at - 1])
+        bad = float(piece[at])
+        return (None, bad) if good is None else _between(satellite, job, good, bad)
+    return good, None
+
+
+def _between(satellite: Satrec, job: Job, good: float, bad: float) -> tuple[float, float]:
+    """Return a usable and an unusable instant next to each other, from two further apart."""
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (good + bad)
+        if _usable(satellite, job, np.array([middle]))[0]:
+            good = middle
+        else:
+            bad = middle
+    return good, bad
+
+
+def _usable(satellite: Satrec, job: Job, offset_s: FloatArray) -> NDArray[np.bool_]:
+    jd, fraction = julian_pairs(job.start, offset_s)
+    usable: NDArray[np.bool_] = earth_fixed([satellite], earth_turn(jd, fraction)).usable[0]
+    return usable
+
+
+def _why(satellite: Satrec, job: Job, offset_s: float) -> str:
+    jd, fraction = julian_pairs(job.start, np.array([offset_s]))
+    return why_unusable(satellite, float(jd[0]), float(fraction[0]))
