@@ -121,6 +121,7 @@ def _hash_command_rows(connection: Connection) -> None:
             .where(Command.id == row["id"])
             .values(rows_sha256=row["rows_sha256"], sha256=row_digest("command", row))
         )
+    digests.close()
 
 
 def _rows_to_log(connection: Connection) -> Iterator[tuple[str, str, str]]:

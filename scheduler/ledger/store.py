@@ -104,7 +104,8 @@ class Ledger:
     def verify(self, progress: Callable[[int], None] | None = None) -> VerifyReport:
         """Recompute every hash, range and balance; `progress` hears of entries looked at."""
         with self.read() as reader:
-            return verify.verify(reader.connection, self._books().keys, self._kek, progress)
+            # Data keys are opened afresh: what this process remembers proves nothing.
+            return verify.verify(reader.connection, DataKeys(self._kek, {}), self._kek, progress)
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""
