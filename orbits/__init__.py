@@ -25,6 +25,7 @@ from orbits.errors import (
 from orbits.ground import subpoint
 from orbits.light import Twilight
 from orbits.passes import (
+    PassLight,
     PassTable,
     SatellitePass,
     Unusable,
@@ -49,6 +50,7 @@ __all__ = [
     "HorizonMask",
     "NoElementsError",
     "OrbitsError",
+    "PassLight",
     "PassTable",
     "PassTimesError",
     "SatellitePass",

@@ -32,6 +32,7 @@ from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.cells import Sites
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, Nodes, central_nodes, step_s
+from orbits.passes.horizon import cut_to_horizons
 from orbits.passes.job import Batch, Found, Gap, Job, Span
 from orbits.passes.jumps import is_rough, may_jump
 from orbits.passes.table import PassTable, Unusable
@@ -117,8 +118,8 @@ def iter_passes(
     _check(sets, places, workers)
     horizons = _horizons(places, mask_deg)
     sites = _sites(places, horizons)
-    job = Job(start=start, spans=_spans(start, end), sites=sites)
-    return _tables(job, sets, places, horizons, end, workers)
+    job = Job(start=start, spans=_spans(start, end), sites=sites, horizons=horizons)
+    return _tables(job, sets, places, end, workers)
 
 
 def _check(sets: Sequence[Elements], places: Sequence[GroundStation], workers: int) -> None:
@@ -139,7 +140,6 @@ def _tables(
     job: Job,
     sets: tuple[Elements, ...],
     places: tuple[GroundStation, ...],
-    horizons: tuple[HorizonMask, ...],
     end: datetime,
     workers: int,
 ) -> Iterator[PassTable]:
@@ -257,7 +257,8 @@ def _search_batch(batch: Batch, job: Job) -> Found:
             found = join(under_way, found, border_s=begin)
         closed.append(found.take(~found.open_end))
         under_way = found.take(found.open_end)
-    return Found(block=concatenate([*closed, under_way]), gaps=tuple(gaps))
+    block = cut_to_horizons(concatenate([*closed, under_way]), batch, job)
+    return Found(block=block, gaps=tuple(gaps))
 
 
 def _piece_cells(sites: Sites) -> int:
