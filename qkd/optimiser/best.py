@@ -62,6 +62,7 @@ def optimise(
     sample_s: ArrayLike = 1.0,
     after_pulse: float = 0.0,
     dead_time_ns: float = 0.0,
+    dead_time_share: float = 1.0,
     passes: float = 1.0,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
@@ -82,7 +83,7 @@ def optimise(
     template : gives pulse rate, number of decoys, weakest intensity, and how key is made;
         its other intensities and probabilities are not used
     security : of the block
-    misalignment, after_pulse, dead_time_ns : of the receiver
+    misalignment, after_pulse, dead_time_ns, dead_time_share : of the receiver
     passes : equal passes that are summed into the block
     bound, leak, phase : as for `secret_key`; a `FiniteLeak` is smoothed while searching
     box : where to look
@@ -108,7 +109,7 @@ def optimise(
         pulses=samples[2] * template.pulse_rate_hz * passes,
         misalignment=misalignment,
         after_pulse=after_pulse,
-        dead_time_ns=dead_time_ns,
+        dead_time_ns=dead_time_ns * dead_time_share,
         template=template,
         fixed_bases=fixed_bases,
         security=security,
@@ -133,6 +134,7 @@ def optimise(
         sample_s=seconds,
         after_pulse=after_pulse,
         dead_time_ns=dead_time_ns,
+        dead_time_share=dead_time_share,
     )
     block = counts.total().scaled(passes)
     keys = block_keys(block, protocol, security, bound=bound, leak=leak, phase=phase)

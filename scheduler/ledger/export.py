@@ -21,9 +21,9 @@ from scheduler.ledger.models import (
     PoolRow,
     RunFact,
 )
+from scheduler.ledger.streams import stream
 
 FORMAT = "skytrunk-ledger/1"
-ROWS_AT_ONCE = 2000
 
 EXPORTED: tuple[type[Base], ...] = (
     RunFact,
@@ -43,10 +43,9 @@ EXPORTED: tuple[type[Base], ...] = (
 def lines(connection: Connection) -> Iterator[str]:
     """Every exported row, one canonical JSON object a line, behind a header."""
     yield canonical_json({"table": "header", "format": FORMAT})
-    streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
     for table in EXPORTED:
         columns = table.__table__.c
         order = table.__table__.primary_key
-        for row in streaming.execute(select(*columns).order_by(*order)).mappings():
+        for row in stream(connection, select(*columns).order_by(*order)).mappings():
             body: dict[str, Any] = {name: plain(value) for name, value in row.items()}
             yield canonical_json({"table": table.__tablename__, **body})

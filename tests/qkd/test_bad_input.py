@@ -122,6 +122,18 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: qkd.cumulative_keys(COUNTS, PROTOCOL, qkd.Security()),
         r"allowed \(passes, intensities\)",
     ),
+    (
+        lambda: qkd.yield_of_counts(
+            qkd.Counts(**{name: np.ones((2, 3)) for name in COUNTS.__slots__}),
+            qkd.satellite_preset("micius-2016"),
+            qkd.link_budget(
+                track(),
+                qkd.satellite_preset("micius-2016").terminal,
+                *qkd.satellite_preset("micius-2016").station("xinglong"),
+            ),
+        ),
+        "allowed those of one pass",
+    ),
     (lambda: qkd.mixed_block_key([], qkd.Security()), "parts have"),
     (lambda: qkd.chain_rate_bps([1.0, -1.0]), "hop_rates_bps holds.*-1"),
     (

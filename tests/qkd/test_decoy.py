@@ -7,6 +7,7 @@ import pytest
 
 import qkd
 from qkd.decoy import click_and_error_probability, live_fraction
+from qkd.geometry import circular_pass
 
 MICIUS = qkd.DecoyProtocol(
     intensities=(0.8, 0.1, 0.0), probabilities=(0.5, 0.25, 0.25), pulse_rate_hz=1e8
@@ -70,6 +71,34 @@ def test_dead_time_vetoes_every_detector() -> None:
     assert live_fraction(0.04, pulse_rate_hz=1e8, dead_time_ns=50.0, share=0.25) > live_fraction(
         0.04, pulse_rate_hz=1e8, dead_time_ns=50.0
     )
+
+
+def test_a_budget_counts_as_its_transmittance() -> None:
+    track = circular_pass(altitude_km=500.0, max_elevation_deg=60.0)
+    preset = qkd.satellite_preset("micius-2016")
+    budget = qkd.link_budget(track, preset.terminal, *preset.station("xinglong"))
+    options = {"background_per_gate": 2e-7, "misalignment": 0.01}
+    np.testing.assert_array_equal(
+        qkd.expected_counts(budget, MICIUS, **options).key_clicks,
+        qkd.expected_counts(budget.transmittance, MICIUS, **options).key_clicks,
+    )
+
+
+def test_detectors_without_a_joint_veto_are_dead_less_often() -> None:
+    joint = qkd.Detector(efficiency=0.5, count=4, gate_ns=1.0, dead_time_ns=50.0)
+    alone = replace(joint, joint_veto=False)
+    counts = [
+        qkd.expected_counts(
+            0.1,
+            MICIUS,
+            background_per_gate=1e-6,
+            misalignment=0.01,
+            dead_time_ns=detector.dead_time_ns,
+            dead_time_share=detector.dead_time_share,
+        ).key_clicks.sum()
+        for detector in (joint, alone)
+    ]
+    assert counts[0] < counts[1]
 
 
 def test_draws_are_whole_numbers_with_the_right_mean() -> None:

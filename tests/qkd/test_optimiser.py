@@ -123,6 +123,28 @@ def test_a_pass_is_optimised_with_its_segment() -> None:
     assert track.elevation_deg[cut.kept].min() >= track.elevation_deg[~cut.kept].max() - 1.0
 
 
+def test_a_campaign_agrees_on_its_mean_pass() -> None:
+    tracks = [circular_pass(altitude_km=500.0, max_elevation_deg=e) for e in (25.0, 50.0, 85.0)]
+
+    class Flat:
+        offset_s = np.concatenate([t.offset_s for t in tracks])
+        elevation_deg = np.concatenate([t.elevation_deg for t in tracks])
+        range_km = np.concatenate([t.range_km for t in tracks])
+
+    starts = np.cumsum([0, *(t.offset_s.size for t in tracks[:-1])])
+    preset = qkd.satellite_preset("micius-2016")
+
+    found = qkd.optimise_campaign(Flat(), starts, preset, "xinglong", fixed_bases=True)
+
+    assert np.all(found.signed_shared <= found.signed_own * (1.0 + 1e-6))
+    # Passes of one campaign are alike enough to lose little by shared settings.
+    assert found.signed_shared.sum() > 0.97 * found.signed_own.sum()
+    fixed = qkd.campaign_yield(Flat(), starts, preset, "xinglong")
+    assert found.signed_shared.sum() > fixed.signed_length.sum()
+    with pytest.raises(qkd.ParameterRangeError, match="starts are"):
+        qkd.optimise_campaign(Flat(), [], preset, "xinglong")
+
+
 def test_the_search_climbs_a_rotated_ridge() -> None:
     turn = np.linalg.qr(np.random.default_rng(2).normal(size=(4, 4)))[0]
     peak = np.array([0.3, 0.6, 0.45, 0.7])

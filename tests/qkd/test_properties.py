@@ -229,6 +229,17 @@ def test_no_light_daylight_and_near_field_give_zero_key(transmittance: float, no
     assert np.isfinite(key.signed_length)
 
 
+def test_a_pass_without_samples_gives_zero_key() -> None:
+    class Nothing:
+        offset_s = np.zeros(0)
+        elevation_deg = np.zeros(0)
+        range_km = np.zeros(0)
+
+    found = qkd.pass_yield(Nothing(), qkd.satellite_preset("micius-2016"), "xinglong")
+    assert (found.secret_bits, found.detections) == (0, 0.0)
+    assert np.isnan(found.qber)
+
+
 def test_no_samples_give_zero_key() -> None:
     counts = qkd.expected_counts(
         np.zeros(0), TWO, background_per_gate=np.zeros(0), misalignment=0.01
