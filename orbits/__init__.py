@@ -22,6 +22,7 @@ from orbits.errors import (
     StationError,
     TimeError,
 )
+from orbits.ground import subpoint
 from orbits.light import Twilight
 from orbits.passes import (
     PassLight,
@@ -71,6 +72,7 @@ __all__ = [
     "iter_passes",
     "read_elements",
     "sample_offsets",
+    "subpoint",
     "track",
     "track_offsets",
 ]

@@ -1,1 +1,135 @@
-"""How much secret key a quantum link gives: arithmetic only, no I/O."""
+"""How much secret key a quantum link gives: arithmetic only, no I/O.
+
+One sentence of flow, each arrow a function:
+
+    track -> link_budget, background -> expected_counts (-> draw_counts) -> secret_key
+
+`pass_yield` runs it for one pass and a preset, `campaign_yield` for thousands, `fibre_rate`
+for a trunk span; `optimise`, `optimise_pass` and `optimise_campaign` choose the settings;
+`cumulative_keys`, `best_subset` and `close_blocks` make blocks of several passes;
+`qkd.validation` compares it all with what was published.
+"""
+
+from qkd.accumulate import (
+    Block,
+    best_subset,
+    click_quality,
+    close_blocks,
+    cumulative_keys,
+    mixed_block_key,
+)
+from qkd.decoy import Counts, DecoyProtocol, draw_counts, expected_counts
+from qkd.errors import NotModelledError, ParameterRangeError, QkdError, UnknownPresetError
+from qkd.fibre import FibreRate, FibreReceiver, FibreSpan, chain_rate_bps, fibre_rate
+from qkd.finite_key.asymptotic import gllp_rate
+from qkd.finite_key.key import KeyLength, block_keys, secret_key
+from qkd.finite_key.leak import (
+    BlockLeak,
+    ErrorCountLeak,
+    FiniteLeak,
+    LeakModel,
+    MeasuredLeak,
+    NoLeak,
+)
+from qkd.finite_key.security import Epsilons, Security, add_epsilons
+from qkd.freespace.atmosphere import Atmosphere, TabulatedAtmosphere, airmass, standard_atmosphere
+from qkd.freespace.beams import AnchoredBeam, FarFieldBeam, TelescopeBeam
+from qkd.freespace.budget import LinkBudget, link_budget
+from qkd.freespace.pointing import Pointing
+from qkd.freespace.turbulence import HufnagelValley
+from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
+from qkd.noise import Background, background
+from qkd.optimiser.best import Optimum, optimise
+from qkd.optimiser.box import SearchBox
+from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign, optimise_pass
+from qkd.ports import LitTrack, Site, Track
+from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
+from qkd.presets.catalogue import fibre_preset, satellite_preset
+from qkd.segment import Segment, select_segment
+from qkd.yields import (
+    CampaignYield,
+    PassYield,
+    campaign_yield,
+    pass_counts,
+    pass_yield,
+    yield_of_counts,
+)
+
+__all__ = [
+    "AnchoredBeam",
+    "Atmosphere",
+    "Background",
+    "Block",
+    "BlockLeak",
+    "CampaignOptimum",
+    "CampaignYield",
+    "Counts",
+    "DecoyProtocol",
+    "Detector",
+    "Epsilons",
+    "ErrorCountLeak",
+    "FarFieldBeam",
+    "FibrePreset",
+    "FibreRate",
+    "FibreReceiver",
+    "FibreSpan",
+    "FiniteLeak",
+    "HufnagelValley",
+    "KeyLength",
+    "LeakModel",
+    "LinkBudget",
+    "LitTrack",
+    "MeasuredLeak",
+    "NoLeak",
+    "NotModelledError",
+    "OpticalSite",
+    "Optimum",
+    "ParameterRangeError",
+    "PassOptimum",
+    "PassYield",
+    "Pointing",
+    "Preset",
+    "PresetNumber",
+    "QkdError",
+    "Receiver",
+    "SearchBox",
+    "Security",
+    "Segment",
+    "Site",
+    "SkyView",
+    "Standing",
+    "TabulatedAtmosphere",
+    "TelescopeBeam",
+    "Terminal",
+    "Track",
+    "UnknownPresetError",
+    "add_epsilons",
+    "airmass",
+    "background",
+    "best_subset",
+    "block_keys",
+    "campaign_yield",
+    "chain_rate_bps",
+    "click_quality",
+    "close_blocks",
+    "cumulative_keys",
+    "draw_counts",
+    "expected_counts",
+    "fibre_preset",
+    "fibre_rate",
+    "gllp_rate",
+    "link_budget",
+    "mixed_block_key",
+    "optimise",
+    "optimise_campaign",
+    "optimise_pass",
+    "pass_counts",
+    "pass_yield",
+    "preset",
+    "preset_names",
+    "satellite_preset",
+    "secret_key",
+    "select_segment",
+    "standard_atmosphere",
+    "yield_of_counts",
+]

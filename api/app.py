@@ -1,0 +1,48 @@
+"""`create_app(settings)`: the only wiring of the HTTP side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import Depends, FastAPI
+
+from api.problems import add_problem_handlers, problem_answers
+from api.routes import ALL_ROUTERS
+from api.routes.common import refuse_repeats
+from scheduler.services import open_services
+
+if TYPE_CHECKING:
+    from scheduler.settings import Settings
+
+DESCRIPTION = (
+    "Satellite-ground QKD: passes, key yield, and one ledger for satellite and fibre keys."
+    " Instants are ISO 8601 in UTC; names carry their units; errors are RFC 9457 problems."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application on these settings. The services open with it and close with it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with open_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Skytrunk",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_repeats)],
+        responses=problem_answers(422, 500),
+        # The pages that FastAPI ships fetch scripts from elsewhere; ours is at /docs.
+        docs_url=None,
+        redoc_url=None,
+    )
+    add_problem_handlers(app)
+    for router in ALL_ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,97 @@
+"""`skytrunk ledger`: what key there is, whether the books are sound, and a copy of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
+from api.cli.output import emit, emit_lines, show, table_of
+from scheduler.errors import LedgerBroken
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from api.shape import Document
+
+app = typer.Typer(help="Show, verify or export the ledger.", callback=keep_common)
+
+
+@app.command("show")
+def show_balances(
+    context: typer.Context,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show the balance of every pool, in bits."""
+    from api.export import to_json
+    from api.shape import balances_document
+
+    with services_of(context, database, config) as services:
+        document = balances_document(services.balances())
+    if as_json:
+        emit(to_json(document))
+    else:
+        show(balances_table(document))
+
+
+def balances_table(document: Document) -> RenderableType:
+    """Return the table of `balances_document`: a row a pool, a column a kind of account in use."""
+    used = (accounts for accounts in document["pools"].values())
+    in_use = {kind for accounts in used for kind, bits in accounts.items() if bits}
+    kinds = [kind for kind in document["totals"] if kind in in_use]
+    rows = [
+        [pool, *(f"{accounts.get(kind, 0):,}" for kind in kinds)]
+        for pool, accounts in document["pools"].items()
+    ]
+    rows.append(["all pools", *(f"{document['totals'][kind]:,}" for kind in kinds)])
+    return table_of("Ledger balances, bits", ["pool", *(f"{kind}|" for kind in kinds)], rows)
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Recompute every balance and every hash; exit code 1 if anything is wrong."""
+    from api.export import to_json
+    from api.shape import verify_document
+
+    with services_of(context, database, config) as services:
+        report = services.verify_ledger()
+    if as_json:
+        emit(to_json(verify_document(report)))
+    elif report.ok:
+        emit(
+            f"ledger sound: {report.commands:,} commands, {report.entries:,} entries,"
+            f" {report.blocks:,} blocks in {report.pools:,} pools\n"
+        )
+    else:
+        emit_lines(report.problems)
+    if not report.ok:
+        more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
+        raise LedgerBroken(f"ledger broken: {report.problems[0]}{more}")
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+    ] = None,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the ledger as JSON lines: entries, states, balances; no key and no wall time."""
+    with services_of(context, database, config) as services:
+        lines = services.export_ledger()
+        if out is None:
+            emit_lines(lines)
+            return
+        with out.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line.rstrip("\n") + "\n" for line in lines)

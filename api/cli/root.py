@@ -1,0 +1,66 @@
+"""The `skytrunk` command: its tree, and what becomes of errors, interrupts and broken pipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from api.cli import elements, ledger, network, passes, replay, serve, validate
+from api.cli.options import keep_common
+from api.cli.output import note
+
+INTERRUPTED = 130  # 128 and SIGINT, as shells say it
+
+app = typer.Typer(
+    name="skytrunk",
+    help="Satellite-ground QKD: passes, key yield, bookings, and one ledger for all keys.",
+    no_args_is_help=False,
+    add_completion=False,
+    # A traceback with local variables could show key; ours show none.
+    pretty_exceptions_enable=False,
+    callback=keep_common,
+)
+app.command("passes")(passes.passes)
+app.command("replay")(replay.replay)
+app.command("validate")(validate.validate)
+app.command("serve")(serve.serve)
+app.command("run")(serve.run)
+app.command("satellites")(network.satellites)
+app.command("stations")(network.stations)
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(elements.app, name="elements")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; expected errors become one line on stderr."""
+    from api.errors import known_errors, message_of, outcome_of
+
+    try:
+        result = app(list(arguments) or ["--help"], prog_name="skytrunk", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python flushes stdout once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except typer.TyperException as error:
+        note(" ".join(error.format_message().split()))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        note("interrupted")
+        return INTERRUPTED
+    # Evaluated only when something was raised: the table imports every floor.
+    except known_errors() as error:
+        note(message_of(error))
+        return outcome_of(error).exit_code
+    if result == INTERRUPTED:  # typer makes an exit code of Ctrl-C
+        note("interrupted")
+    return result if isinstance(result, int) else 0
+
+
+def main() -> NoReturn:
+    """Entry point of the installed command."""
+    raise SystemExit(run(sys.argv[1:]))

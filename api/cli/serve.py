@@ -1,0 +1,89 @@
+"""`skytrunk serve` and `skytrunk run`: the two commands that stay until they are stopped."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.options import ConfigOption, DatabaseOption, settings_of
+from api.cli.output import note
+from api.inputs import parse_instant
+from scheduler.errors import InputError
+
+RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [8014].")] = None,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Answer over HTTP until stopped; the API describes itself at /docs."""
+    settings = settings_of(context, database, config, host=host, port=port)
+    import uvicorn
+
+    from api.app import create_app
+
+    listener = _listen(settings.host, settings.port)
+    note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+    with listener, suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+        server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket, so that a taken port is our error and not a log line."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host} port {port}: {error.strerror};"
+            " allowed: an address of this machine and a free port"
+        ) from None
+    return listener
+
+
+def run(
+    context: typer.Context,
+    clock_start: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Start the clock at T [default: now]."),
+    ] = None,
+    clock_rate: Annotated[
+        float, typer.Option(metavar="N", help="Simulated seconds a second.")
+    ] = 1.0,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run the scheduled jobs (plan, sessions, spans, merges) until stopped."""
+    if not 0.0 < clock_rate <= RATE_MAX:
+        raise InputError(f"clock-rate {clock_rate}; allowed: above 0, up to {RATE_MAX:g}")
+    start = None if clock_start is None else parse_instant(clock_start, "clock-start")
+    settings = settings_of(context, database, config)
+    from scheduler.jobs import run_forever
+
+    stop = threading.Event()
+
+    def stop_now(*_: Any) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop_now)
+    run_forever(settings, clock_start=start, clock_rate=clock_rate, stop=stop)

@@ -1,0 +1,1 @@
+"""The pages: Jinja templates, no script and no address from elsewhere."""

@@ -1,0 +1,1 @@
+"""Data that the pictures are drawn from; README.md names the sources."""

@@ -1,0 +1,7 @@
+"""The HTTP routes: one module per noun."""
+
+from api.routes import docs, health, ledger, network, passes
+
+ALL_ROUTERS = (health.router, network.router, passes.router, ledger.router, docs.router)
+
+__all__ = ["ALL_ROUTERS"]

@@ -1,0 +1,49 @@
+"""What every route shares: the services, and the refusal of unknown parameters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from api.inputs import ALLOWED_INSTANT, parse_instant
+from scheduler.errors import InputError
+from scheduler.services import Services
+
+
+class Parameters(BaseModel):
+    """Query parameters of a route; anything else in the query string is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+NoParameters = Annotated[Parameters, Query()]
+"""For a route that takes no parameter at all."""
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(lambda value: parse_instant(str(value))),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": ALLOWED_INSTANT}),
+]
+
+
+LISTS = frozenset({"station"})
+"""The query parameters that may stand more than once."""
+
+
+def refuse_repeats(request: Request) -> None:
+    """Raise InputError for a parameter that stands twice: neither value is the right one."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
+        if count > 1 and name not in LISTS:
+            raise InputError(f"{name} stands {count} times in the query; allowed: once")
+
+
+def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+ServicesDependency = Annotated[Services, Depends(_services)]

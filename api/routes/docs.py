@@ -1,0 +1,92 @@
+"""The page at /docs: the OpenAPI document made readable on the server, without any script."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, StrictUndefined, Template
+
+router = APIRouter(include_in_schema=False)
+
+# Nothing on the page comes from outside, and a browser is told so.
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def _template() -> Template:
+    text = (files("api.dashboard") / "docs.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.from_string(text)
+
+
+@router.get("/docs", response_class=HTMLResponse)
+def docs(request: Request) -> HTMLResponse:
+    """Show every operation of the API with its parameters and answers."""
+    document = request.app.openapi()
+    page = _template().render(info=document["info"], operations=operations_of(document))
+    return HTMLResponse(page, headers=SECURITY)
+
+
+def operations_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one entry an operation of an OpenAPI document, for the page."""
+    return [
+        {
+            "method": method.upper(),
+            "path": path,
+            "summary": operation.get("description") or operation.get("summary", ""),
+            "parameters": [_parameter(one) for one in operation.get("parameters", [])],
+            "fields": _answer_fields(document, operation),
+        }
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _parameter(one: dict[str, Any]) -> dict[str, Any]:
+    schema = one.get("schema", {})
+    return {
+        "name": one["name"],
+        "required": one.get("required", False),
+        "type": type_name(schema),
+        "about": one.get("description") or schema.get("description", ""),
+    }
+
+
+def _answer_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, str]]:
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    return _fields(document, schema, "")
+
+
+def _fields(document: dict[str, Any], schema: dict[str, Any], path: str) -> list[dict[str, str]]:
+    """Return the fields of a schema, those of nested objects with their path before them."""
+    if schema.get("type") == "array":
+        return _fields(document, schema["items"], f"{path}[]")
+    if "$ref" not in schema:
+        return []
+    model = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    found: list[dict[str, str]] = []
+    for name, field in model.get("properties", {}).items():
+        here = f"{path}.{name}".lstrip(".")
+        found.append({"name": here, "type": type_name(field)})
+        found += _fields(document, field, here)
+    return found
+
+
+def type_name(schema: dict[str, Any]) -> str:
+    """Return a short name of a JSON type, e.g. `number or null`, `list of string`."""
+    if "anyOf" in schema:
+        return " or ".join(type_name(one) for one in schema["anyOf"])
+    if "$ref" in schema:
+        return str(schema["$ref"].rsplit("/", 1)[1].removesuffix("Out")).lower()
+    if schema.get("type") == "array":
+        return f"list of {type_name(schema['items'])}"
+    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"map of {type_name(schema['additionalProperties'])}"
+    return str(schema.get("format") or schema.get("type", "any"))

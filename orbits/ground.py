@@ -1,0 +1,41 @@
+"""The point of the ground below a satellite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits.elements import Elements
+from orbits.propagate import earth_fixed_states
+from orbits.station import EARTH_FLATTENING, EARTH_RADIUS_KM
+from orbits.times import as_utc, julian_pairs, seconds_between
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+
+def subpoint(elements: Elements, times: Sequence[datetime]) -> tuple[FloatArray, FloatArray]:
+    """Return geodetic latitude and longitude below a satellite, degrees, shape (N,).
+
+    Instants without a position (a decayed set) are NaN. Longitude is -180 to 180.
+
+    Source: Bowring, Survey Review 23, 323 (1976); one step is within 1e-8 deg in low orbit.
+    """
+    start = as_utc(times[0])
+    offsets = np.array([seconds_between(start, as_utc(when)) for when in times])
+    states = earth_fixed_states(elements.satrec(), *julian_pairs(start, offsets))
+    x, y, z = np.where(states.usable, states.position_km, np.nan)
+    across = np.hypot(x, y)
+    polar_km = EARTH_RADIUS_KM * (1.0 - EARTH_FLATTENING)
+    squared = EARTH_FLATTENING * (2.0 - EARTH_FLATTENING)
+    reduced = np.arctan2(z * EARTH_RADIUS_KM, across * polar_km)
+    latitude = np.arctan2(
+        z + squared / (1.0 - squared) * polar_km * np.sin(reduced) ** 3,
+        across - squared * EARTH_RADIUS_KM * np.cos(reduced) ** 3,
+    )
+    return np.degrees(latitude), np.degrees(np.arctan2(y, x))

@@ -1,0 +1,53 @@
+"""Checks of arguments, whose messages name the value seen and the range allowed."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qkd.errors import ParameterRangeError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+def _allowed(low: float, high: float, unit: str) -> str:
+    words = f"allowed {low:g}..{high:g}" if math.isfinite(high) else f"allowed {low:g} or more"
+    return f"{words} {unit}".rstrip()
+
+
+def number(
+    name: str,
+    value: float,
+    low: float,
+    high: float = math.inf,
+    *,
+    unit: str = "",
+    above: bool = False,
+) -> float:
+    """Return `value` as a float if low <= value <= high (low < value where `above`)."""
+    seen = float(value)
+    if not (math.isfinite(seen) and low <= seen <= high and not (above and seen == low)):
+        more = f", not {low:g} itself" if above else ""
+        raise ParameterRangeError(f"{name} is {value!r}, {_allowed(low, high, unit)}{more}")
+    return seen
+
+
+def array(
+    name: str, values: ArrayLike, low: float, high: float = math.inf, *, unit: str = ""
+) -> FloatArray:
+    """Return `values` as a float array if every element is finite and within low..high."""
+    seen = np.asarray(values, dtype=np.float64)
+    good = np.isfinite(seen) & (seen >= low) & (seen <= high)
+    if not np.all(good):
+        first = seen[~good].flat[0]
+        raise ParameterRangeError(f"{name} holds {first!r}, {_allowed(low, high, unit)}")
+    return seen
+
+
+def choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `allowed`."""
+    if value not in allowed:
+        raise ParameterRangeError(f"{name} is {value!r}, allowed {', '.join(allowed)}")
+    return value

@@ -1,0 +1,72 @@
+"""Failure probabilities: what is promised, how it is split, and what it adds up to."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from qkd import checks
+from qkd.errors import ParameterRangeError
+
+#: Terms that share eps_sec, by number of decoys. Two: Lim et al. 2014, appendix B,
+#: 2 (2 a1 + a2 + a3) + nu + 10 eps_1 + 2 eps_2 all equal. One: Rusca et al. 2018.
+SECRECY_TERMS = {2: 21, 1: 19}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """What one key block promises: (secrecy + correctness)-secure, composably.
+
+    terms overrides the number of equal parts that secrecy is split into (15 with the proof
+    of Wiesemann et al., arXiv:2405.16578); None takes the one of the decoy method.
+    """
+
+    secrecy: float = 1e-9
+    correctness: float = 1e-15
+    terms: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("secrecy", "correctness"):
+            checks.number(name, getattr(self, name), 1e-300, 1.0)
+            if getattr(self, name) >= 1.0:
+                raise ParameterRangeError(f"{name} is {getattr(self, name)}, allowed below 1")
+        if self.terms is not None:
+            checks.number("terms", self.terms, 1, 1000)
+
+    def split(self, blocks: int) -> Self:
+        """Return the security of each of `blocks` blocks that together promise this one."""
+        checks.number("blocks", blocks, 1, 1_000_000)
+        return type(self)(
+            secrecy=self.secrecy / blocks,
+            correctness=self.correctness / blocks,
+            terms=self.terms,
+        )
+
+    def terms_for(self, decoys: int) -> int:
+        """Return K, the number of equal parts of the secrecy parameter."""
+        return self.terms if self.terms is not None else SECRECY_TERMS[decoys]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epsilons:
+    """The failure probabilities one block has used up, for a ledger to carry and add.
+
+    N blocks of one pool together fail with at most the sum of their totals.
+    """
+
+    secrecy: float
+    correctness: float
+    terms: int
+
+    @property
+    def total(self) -> float:
+        """Secrecy plus correctness: the composable security parameter of the block."""
+        return self.secrecy + self.correctness
+
+    @property
+    def each(self) -> float:
+        """The part given to every single bound, secrecy / terms."""
+        return self.secrecy / self.terms
+
+
+def add_epsilons(blocks: list[Epsilons]) -> float:
+    """Return the security parameter of all blocks' keys used together: their sum."""
+    return float(sum(block.total for block in blocks))

@@ -1,0 +1,1 @@
+"""Transmittance of a free-space downlink."""

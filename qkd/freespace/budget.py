@@ -1,0 +1,152 @@
+"""The whole loss of a free-space downlink, factor by factor."""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from qkd import checks
+from qkd.checks import FloatArray
+from qkd.errors import NotModelledError, ParameterRangeError
+from qkd.freespace.atmosphere import standard_atmosphere
+from qkd.freespace.diffraction import collected_fraction, spot_radius_m
+from qkd.freespace.pointing import mean_pointing
+from qkd.freespace.turbulence import fibre_coupling, field_stop
+from qkd.hardware import OpticalSite, Receiver, Terminal
+from qkd.ports import Site, Track
+
+SPEED_OF_LIGHT_M_S = 299_792_458.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LinkBudget:
+    """Loss of every factor of a link, positive decibels, one value a sample of the track.
+
+    transmittance is the product of all, from the sender's aperture to a click. A sample
+    below the lowest elevation, or so near that the far-field formula of its beam exceeds
+    one, is no link: its transmittance is 0. Scintillation is no factor: it conserves the
+    mean count.
+    """
+
+    diffraction_db: FloatArray
+    pointing_db: FloatArray
+    atmosphere_db: FloatArray
+    field_stop_db: FloatArray
+    coupling_db: FloatArray
+    transmitter_db: FloatArray
+    receiver_db: FloatArray
+    gate_db: FloatArray
+    detector_db: FloatArray
+    transmittance: FloatArray
+
+    @property
+    def loss_db(self) -> FloatArray:
+        """Total loss in decibels, infinite where there is no link."""
+        return to_db(self.transmittance)
+
+    def factors(self) -> dict[str, FloatArray]:
+        """Return every factor by name, in the order of the light's way, decibels."""
+        names = [f.name for f in fields(self) if f.name.endswith("_db")]
+        return {name: getattr(self, name) for name in names}
+
+
+def to_db(transmittance: FloatArray) -> FloatArray:
+    """Return positive decibels of a transmittance, infinite where it is 0."""
+    positive = np.where(transmittance > 0.0, transmittance, 1.0)
+    return np.where(transmittance > 0.0, -10.0 * np.log10(positive), np.inf)
+
+
+def _coupled(
+    elevation_deg: FloatArray, terminal: Terminal, receiver: Receiver, site: OpticalSite
+) -> tuple[FloatArray, FloatArray]:
+    """Return the factors of the field stop and of the single-mode fibre."""
+    one = np.ones_like(elevation_deg)
+    stop, fibre = one, one
+    fried = site.turbulence.fried_m(elevation_deg, wavelength_nm=terminal.wavelength_nm)
+    if receiver.field_stop_losses and receiver.sky is not None:
+        stop = field_stop(
+            fried,
+            wavelength_nm=terminal.wavelength_nm,
+            diameter_m=receiver.diameter_m,
+            field_of_view_urad=receiver.sky.field_of_view_urad,
+        )
+    if receiver.coupling == "single-mode":
+        if receiver.fibre_coupling is not None:
+            fibre = one * receiver.fibre_coupling
+        else:
+            fibre = fibre_coupling(fried, diameter_m=receiver.diameter_m)
+    return stop, fibre
+
+
+def optical_site(site: Site) -> OpticalSite:
+    """Return `site` itself if it knows its air, else standard air at its height."""
+    return site if isinstance(site, OpticalSite) else OpticalSite(height_m=float(site.height_m))
+
+
+def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> LinkBudget:
+    """Return the mean loss of a downlink at every sample of a track, factor by factor.
+
+    transmittance = transmitter x diffraction x pointing x atmosphere x field stop x fibre
+    coupling x receiver x gate x detector.
+
+    Parameters
+    ----------
+    track : elevation_deg and range_km of any one shape; time last, passes before it
+    terminal, receiver : sending and receiving hardware
+    site : height_m at least; an `OpticalSite` brings its own atmosphere and turbulence
+
+    Raises
+    ------
+    NotModelledError if the terminal is an uplink (turbulence at the SENDING end spreads and
+    steers the beam; a downlink's figure would be far too good)
+    ParameterRangeError if a range is not positive, or shapes do not match
+    """
+    if terminal.direction != "downlink":
+        raise NotModelledError("an uplink is not modelled: direction must be 'downlink'")
+    ground = optical_site(site)
+    elevation = checks.array("elevation_deg", track.elevation_deg, -90.0, 90.0, unit="deg")
+    ranges = checks.array("range_km", track.range_km, 1e-3, unit="km")
+    if elevation.shape != ranges.shape:
+        raise ParameterRangeError(
+            f"range_km has shape {ranges.shape}, allowed that of elevation_deg {elevation.shape}"
+        )
+    air = ground.atmosphere or standard_atmosphere(terminal.wavelength_nm, height_m=ground.height_m)
+    diffraction = collected_fraction(
+        ranges,
+        terminal.beam,
+        wavelength_nm=terminal.wavelength_nm,
+        receiver_diameter_m=receiver.diameter_m,
+        receiver_obscuration_m=receiver.obscuration_m,
+    )
+    pointing = mean_pointing(
+        spot_radius_m(ranges * 1e3, terminal.beam, wavelength_m=terminal.wavelength_nm * 1e-9),
+        ranges * 1e3,
+        terminal.pointing,
+        receiver_radius_m=receiver.diameter_m / 2.0,
+        receiver_obscuration_m=receiver.obscuration_m / 2.0,
+    )
+    stop, fibre = _coupled(elevation, terminal, receiver, ground)
+    one = np.ones_like(elevation)
+    factors = {
+        "diffraction_db": diffraction,
+        "pointing_db": pointing,
+        "atmosphere_db": air.transmittance(elevation),
+        "field_stop_db": stop,
+        "coupling_db": fibre,
+        "transmitter_db": one * terminal.optics_transmittance,
+        "receiver_db": one * (receiver.optics_transmittance * receiver.filter_transmittance),
+        "gate_db": one
+        * receiver.detector.gate_transmittance(pulse_width_ps=terminal.pulse_width_ps),
+        "detector_db": one * receiver.detector.efficiency,
+    }
+    total = math.prod(factors.values(), start=one)
+    linked = (elevation >= receiver.min_elevation_deg) & (diffraction <= 1.0 + 1e-12)
+    return LinkBudget(
+        **{name: to_db(value) for name, value in factors.items()},
+        transmittance=np.where(linked, np.clip(total, 0.0, 1.0), 0.0),
+    )
+
+
+def doppler_shift_pm(wavelength_nm: float, *, range_rate_km_s: float) -> float:
+    """Return how far a filter must follow the line, picometres: lambda v / c."""
+    return wavelength_nm * 1e3 * range_rate_km_s * 1e3 / SPEED_OF_LIGHT_M_S

@@ -1,0 +1,1 @@
+"""Choice of intensities, probabilities, basis bias and part of a pass."""

@@ -1,0 +1,165 @@
+"""The settings that give the longest key of given samples."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from qkd import checks
+from qkd.checks import FloatArray
+from qkd.decoy import Counts, DecoyProtocol, expected_counts
+from qkd.errors import ParameterRangeError
+from qkd.finite_key import bounds, sampling
+from qkd.finite_key.key import KeyLength, block_keys
+from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel, as_leak
+from qkd.finite_key.security import Security
+from qkd.optimiser.box import SearchBox
+from qkd.optimiser.objective import Link, classes, settings, signed
+from qkd.optimiser.search import maximise, peaks
+
+#: Samples of equal loss are counted together; the counts are nearly linear in the
+#: transmittance, so this many classes keep them to 1e-6.
+_CLASSES = 48
+_COARSE_CLASSES = 8
+#: Peaks of each coarse look from which to climb.
+_PEAKS = 2
+#: Grid of the first, coarse look, per coordinate of the unit box.
+_GRID = (
+    (0.25, 0.5, 0.7, 0.82, 0.9, 0.96),
+    (0.25, 0.5, 0.7, 0.82, 0.9, 0.96),
+    (0.3, 0.6, 0.85),
+    (0.25, 0.4, 0.55, 0.75),
+    (0.07, 0.17, 0.35, 0.6),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimum:
+    """The best protocol found, the counts it expects in one block, and their keys."""
+
+    protocol: DecoyProtocol
+    counts: Counts
+    keys: tuple[KeyLength, ...]
+
+    @property
+    def signed_length(self) -> float:
+        """Signed key length of the block, all keys together."""
+        return float(sum(float(key.signed_length) for key in self.keys))
+
+    @property
+    def secret_bits(self) -> int:
+        """Secret bits of the block, all keys together."""
+        return sum(int(key.length_bits) for key in self.keys)
+
+
+def optimise(
+    transmittance: ArrayLike,
+    template: DecoyProtocol,
+    security: Security,
+    *,
+    background_per_gate: ArrayLike,
+    misalignment: float,
+    sample_s: ArrayLike = 1.0,
+    after_pulse: float = 0.0,
+    dead_time_ns: float = 0.0,
+    dead_time_share: float = 1.0,
+    passes: float = 1.0,
+    bound: str = "chernoff",
+    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    phase: str = "lim",
+    box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
+    fixed_bases: bool = False,
+) -> Optimum:
+    """Return the protocol that gives the longest signed key for the samples of one block.
+
+    The objective has no floor at 0 and no 1/l, so that a link near its limit still has a
+    slope to climb. A coarse grid in one call, then quadratic-model searches from several
+    starts; deterministic. The chosen settings must be agreed before the pass: optimise on
+    the mean pass of a campaign, or on the forecast of one.
+
+    Parameters
+    ----------
+    transmittance, background_per_gate, sample_s : arrays over samples, as of `expected_counts`
+    template : gives pulse rate, number of decoys, weakest intensity, and how key is made;
+        its other intensities and probabilities are not used
+    security : of the block
+    misalignment, after_pulse, dead_time_ns, dead_time_share : of the receiver
+    passes : equal passes that are summed into the block
+    bound, leak, phase : as for `secret_key`; a `FiniteLeak` is smoothed while searching
+    box : where to look
+    fixed_bases : keep the template's basis probabilities, for a passive receiver
+
+    Raises ParameterRangeError if a parameter is impossible.
+    """
+    checks.choice("bound", bound, bounds.FAMILIES)
+    checks.choice("phase", phase, sampling.METHODS)
+    checks.number("passes", passes, 0.0, 1e9)
+    eta, noise, seconds = np.broadcast_arrays(
+        checks.array("transmittance", transmittance, 0.0),
+        checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+        checks.array("sample_s", sample_s, 0.0, unit="s"),
+    )
+    if eta.ndim != 1:
+        raise ParameterRangeError(f"transmittance has shape {eta.shape}, allowed (samples,)")
+    model = as_leak(leak)
+    samples = classes(eta, noise, seconds, _CLASSES)
+    link = Link(
+        transmittance=samples[0],
+        background=samples[1],
+        pulses=samples[2] * template.pulse_rate_hz * passes,
+        misalignment=misalignment,
+        after_pulse=after_pulse,
+        dead_time_ns=dead_time_ns * dead_time_share,
+        template=template,
+        fixed_bases=fixed_bases,
+        security=security,
+        bound=bound,
+        leak=replace(model, smooth=True) if isinstance(model, FiniteLeak) else model,
+        phase=phase,
+    )
+    best = _search(link, box)
+    basis, mu, p = settings(link, box, best)
+    protocol = replace(
+        template,
+        intensities=tuple(float(x) for x in mu),
+        probabilities=tuple(float(x) for x in p),
+        key_basis_alice=template.key_basis_alice if fixed_bases else float(basis),
+        key_basis_bob=template.key_basis_bob if fixed_bases else float(basis),
+    )
+    counts = expected_counts(
+        eta,
+        protocol,
+        background_per_gate=noise,
+        misalignment=misalignment,
+        sample_s=seconds,
+        after_pulse=after_pulse,
+        dead_time_ns=dead_time_ns,
+        dead_time_share=dead_time_share,
+    )
+    block = counts.total().scaled(passes)
+    keys = block_keys(block, protocol, security, bound=bound, leak=leak, phase=phase)
+    return Optimum(protocol=protocol, counts=block, keys=keys)
+
+
+def _search(link: Link, box: SearchBox) -> FloatArray:
+    """Return the best point of the unit box, from a grid and searches from its peaks."""
+    axes = list(_GRID)
+    if len(link.template.intensities) == 2:
+        axes[2] = _GRID[2][:1]
+    if link.fixed_bases:
+        axes[0] = _GRID[0][:1]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    eta, noise, pulses = classes(link.transmittance, link.background, link.pulses, _COARSE_CLASSES)
+    coarse = replace(link, transmittance=eta, background=noise, pulses=pulses)
+    starts: list[FloatArray] = []
+    # A weak link's key is negative nearly everywhere and largest where nothing is sent;
+    # the peak of the same link with more pulses lies near its true one.
+    for boost in (1.0, 2.0, 4.0, 10.0):
+        values = signed(coarse, box, grid.reshape(-1, 5), bound=link.bound, boost=boost)
+        starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
+    unique = np.unique(np.array(starts), axis=0)
+
+    def value(points: FloatArray) -> FloatArray:
+        return signed(link, box, points, bound=link.bound, boost=1.0)
+
+    return maximise(value, unique)[0]

@@ -1,0 +1,129 @@
+"""The signed key length of many settings of one link at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qkd.checks import FloatArray
+from qkd.decoy import DecoyProtocol, click_and_error_probability
+from qkd.finite_key.key import key_share, key_terms
+from qkd.finite_key.leak import LeakModel
+from qkd.finite_key.photons import one_decoy, two_decoys
+from qkd.finite_key.security import Security
+from qkd.optimiser.box import SearchBox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Link:
+    """The samples in classes of equal transmittance, and what does not change in a search."""
+
+    transmittance: FloatArray
+    background: FloatArray
+    pulses: FloatArray
+    misalignment: float
+    after_pulse: float
+    dead_time_ns: float  #: times the share of clicks that make a detector dead
+    template: DecoyProtocol
+    fixed_bases: bool
+    security: Security
+    bound: str
+    leak: LeakModel
+    phase: str
+
+
+def classes(
+    eta: FloatArray, background: FloatArray, seconds: FloatArray, count: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the samples' mean transmittance, background and total time in few classes."""
+    order = np.argsort(eta, kind="stable")
+    eta, background, seconds = eta[order], background[order], seconds[order]
+    used = seconds > 0.0
+    eta, background, seconds = eta[used], background[used], seconds[used]
+    if eta.size <= count:
+        return eta, background, seconds
+    starts = np.unique(np.linspace(0, eta.size, count, endpoint=False).astype(np.int64))
+    time = np.add.reduceat(seconds, starts)
+    return (
+        np.add.reduceat(eta * seconds, starts) / time,
+        np.add.reduceat(background * seconds, starts) / time,
+        time,
+    )
+
+
+def settings(link: Link, box: SearchBox, unit: FloatArray) -> tuple[FloatArray, ...]:
+    """Return key basis, intensities and probabilities of points in the unit box."""
+    low, high = box.edges()
+    basis, first, share, mu1, ratio = np.moveaxis(low + (high - low) * unit, -1, 0)
+    if len(link.template.intensities) == 2:
+        mu = np.stack([mu1, ratio * mu1], axis=-1)
+        return basis, mu, np.stack([first, 1.0 - first], axis=-1)
+    second = (1.0 - first) * share
+    last = np.full_like(mu1, link.template.intensities[2])
+    mu = np.stack([mu1, ratio * mu1, last], axis=-1)
+    return basis, mu, np.stack([first, second, 1.0 - first - second], axis=-1)
+
+
+def signed(link: Link, box: SearchBox, unit: FloatArray, *, bound: str, boost: float) -> FloatArray:
+    """Return the signed key length at every point, -inf where intensities are impossible."""
+    basis, mu, p = settings(link, box, unit)
+    legal = mu[..., 0] > mu[..., 1:].sum(axis=-1) * (1.0 + 1e-6)
+    legal &= (mu[..., 1] > 1.01 * mu[..., 2]) if mu.shape[-1] == 3 else True
+    mu = np.where(legal[..., None], mu, np.array([0.5, 0.1, 0.0])[: mu.shape[-1]])
+    clicks, errors = click_and_error_probability(
+        link.transmittance[:, None],
+        mean_photons=mu[..., None, :],
+        background_per_gate=link.background[:, None],
+        misalignment=link.misalignment,
+        after_pulse=link.after_pulse,
+    )
+    sent = link.pulses * boost
+    if link.dead_time_ns > 0.0:
+        rate = (clicks @ p[..., None])[..., 0] * link.template.pulse_rate_hz
+        sent = sent / (1.0 + rate * link.dead_time_ns * 1e-9)
+        n, m = (np.einsum("...t,...tk->...k", sent, x) * p for x in (clicks, errors))
+    else:
+        n, m = (np.einsum("t,...tk->...k", sent, x) * p for x in (clicks, errors))
+    a, b = (basis, basis)
+    if link.fixed_bases:
+        a = np.full_like(basis, link.template.key_basis_alice)
+        b = np.full_like(basis, link.template.key_basis_bob)
+    key, check = (a * b)[..., None], ((1.0 - a) * (1.0 - b))[..., None]
+    total = _block_signed(link, mu, p, (key * n, key * m, check * n, check * m), bound)
+    if link.template.both_bases:
+        total = total + _block_signed(link, mu, p, (check * n, check * m, key * n, key * m), bound)
+    return np.where(legal, total, -np.inf)
+
+
+def _block_signed(
+    link: Link,
+    mu: FloatArray,
+    p: FloatArray,
+    counts: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    bound: str,
+) -> FloatArray:
+    """Return the signed length of one block at every point."""
+    key_clicks, key_errors, check_clicks, check_errors = counts
+    security = link.security.split(2) if link.template.both_bases else link.security
+    decoys = mu.shape[-1] - 1
+    terms = security.terms_for(decoys)
+    beta = np.log(terms / security.secrecy)
+    if decoys == 2:
+        photons = two_decoys(key_clicks, check_clicks, check_errors, mu, p, family=bound, beta=beta)
+    else:
+        photons = one_decoy(
+            key_clicks, key_errors, check_clicks, check_errors, mu, p, family=bound, beta=beta
+        )
+    keys = link.template.key_intensities
+    last = 1 if keys == "signal" else decoys + 1
+    return key_terms(
+        photons,
+        vacuum_share=key_share(keys, mu, p, 0),
+        single_share=key_share(keys, mu, p, 1),
+        clicks=key_clicks[..., :last].sum(axis=-1),
+        errors=key_errors[..., :last].sum(axis=-1),
+        security=security,
+        terms=terms,
+        asymptotic=bound == "asymptotic",
+        leak=link.leak,
+        phase=link.phase,
+    ).signed

@@ -1,0 +1,298 @@
+"""The one place where orbits meets qkd: a pass and a link become expected key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, track_offsets
+from scheduler.facts import Candidate, PassRow, instant_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from qkd import Counts, LinkBudget, PassYield, Preset
+    from scheduler.network import Link, Planning, Satellite, Station
+
+    FloatArray = NDArray[np.float64]
+
+# A satellite that rises in a window may set after it; no arc of a downlink orbit lasts longer.
+_TAIL = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassForecast:
+    """A pass as it is shown and, where some part of it is dark, as it could be booked."""
+
+    row: PassRow
+    candidate: Candidate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """A track's arrays, cut to some of its instants; what the yield model asks of a track."""
+
+    offset_s: FloatArray
+    elevation_deg: FloatArray
+    range_km: FloatArray
+    sun_elevation_deg: FloatArray
+    moon_elevation_deg: FloatArray
+    moon_phase_deg: FloatArray
+    satellite_sunlit: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, seen: Track, chosen: slice) -> Samples:
+        """The chosen samples of a track."""
+        names = cls.__dataclass_fields__
+        return cls(**{name: np.asarray(getattr(seen, name))[chosen] for name in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LinkWindow:
+    """The longest dark part of a pass, [start, end), sampled at the middle of equal steps."""
+
+    start: datetime
+    end: datetime
+    samples: Samples
+    step_s: float
+
+
+def ground_station(station: Station) -> GroundStation:
+    """The station as `orbits` knows it."""
+    return GroundStation(
+        station_id=station.station_id,
+        name=station.name,
+        lat_deg=station.lat_deg,
+        lon_deg=station.lon_deg,
+        height_m=station.height_m,
+        mask=station.mask_deg,
+    )
+
+
+def forecast_window(
+    elements: Elements,
+    *,
+    satellite: Satellite,
+    stations: Sequence[Station],
+    start: datetime,
+    end: datetime,
+    planning: Planning,
+    step_s: float,
+    bound: str,
+) -> list[PassForecast]:
+    """Forecast every pass that rises within [start, end), each to its very end.
+
+    A pass already up at `start` belongs to the window before. In order of rise.
+    """
+    table = find_passes(
+        [elements],
+        [ground_station(station) for station in stations],
+        start,
+        end + _TAIL,
+        mask_deg=_mask(planning, None),
+    )
+    by_id = {station.station_id: station for station in stations}
+    found = [item for item in table if not item.cut_at_start and item.rises_at < end]
+    return [
+        forecast_pass(
+            item,
+            elements,
+            satellite=satellite,
+            station=by_id[item.station_id],
+            planning=planning,
+            step_s=step_s,
+            bound=bound,
+        )
+        for item in sorted(found, key=lambda one: (one.rises_at, one.station_id))
+    ]
+
+
+def _mask(planning: Planning, asked_deg: float | None) -> float:
+    return planning.min_elevation_deg if asked_deg is None else asked_deg
+
+
+def forecast_pass(
+    item: SatellitePass,
+    elements: Elements,
+    *,
+    satellite: Satellite,
+    station: Station,
+    planning: Planning,
+    step_s: float,
+    bound: str,
+    with_key: bool = True,
+) -> PassForecast:
+    """Describe one pass: its light, its dark window, and the key expected of that window."""
+    samples, width_s = _sample(elements, station, item.rises_at, item.sets_at, step_s)
+    window = _dark_window(samples, item.rises_at, width_s, planning.sun_elevation_deg_max)
+    row = _row(item, elements, satellite, samples, window)
+    if not with_key:
+        return PassForecast(row=row, candidate=None)
+    if window is None:
+        dark_row = replace(row, sifted_bits=0.0, secret_bits=0, qber=None)
+        return PassForecast(row=dark_row, candidate=None)
+    counts, budget = expected_counts(window, satellite=satellite, station=station)
+    gained = key_of_counts(counts, budget, satellite=satellite, bound=bound)
+    candidate = _candidate(item, elements, satellite, window, gained)
+    row = replace(
+        row,
+        sifted_bits=candidate.sifted_bits,
+        secret_bits=int(candidate.secret_bits),
+        qber=candidate.qber,
+    )
+    return PassForecast(row=row, candidate=candidate)
+
+
+def booked_window(
+    candidate: Candidate, elements: Elements, *, station: Station, step_s: float
+) -> LinkWindow:
+    """Sample the window of a booking again, exactly as it was forecast."""
+    samples, width_s = _sample(elements, station, candidate.acquires_at, candidate.loses_at, step_s)
+    return LinkWindow(
+        start=candidate.acquires_at,
+        end=candidate.loses_at,
+        samples=Samples.of(samples, slice(None)),
+        step_s=width_s,
+    )
+
+
+def expected_counts(
+    window: LinkWindow, *, satellite: Satellite, station: Station
+) -> tuple[Counts, LinkBudget]:
+    """Counts expected of a whole window, one block, and the link budget behind them."""
+    from qkd import pass_counts, satellite_preset
+
+    preset = satellite_preset(station.preset or satellite.preset)
+    counts, budget = pass_counts(window.samples, preset, station.station_id, sample_s=window.step_s)
+    return counts.total(axis=-2), budget
+
+
+def key_of_counts(
+    counts: Counts, budget: LinkBudget, *, satellite: Satellite, bound: str
+) -> PassYield:
+    """Sifted and secret bits of a block of counts, expected or drawn."""
+    from qkd import yield_of_counts
+
+    return yield_of_counts(counts, link_preset(satellite, bound), budget)
+
+
+def link_preset(satellite: Satellite, bound: str) -> Preset:
+    """The satellite's preset with the tail bound that the settings ask for."""
+    from qkd import satellite_preset
+
+    return replace(satellite_preset(satellite.preset), bound=bound)
+
+
+@cache
+def span_rate_bps(preset_name: str, length_km: float) -> float:
+    """Steady secret rate of one fibre link of that length, bit/s."""
+    from qkd import fibre_preset, fibre_rate
+
+    preset = fibre_preset(preset_name)
+    rate = fibre_rate(
+        replace(preset.span, length_km=length_km),
+        preset.receiver,
+        preset.protocol,
+        preset.security,
+        block_bits=preset.block_bits,
+        bound=preset.bound,
+        leak=preset.leak,
+    )
+    return float(rate.secret_bps)
+
+
+def span_secret_bits(link: Link, *, duration_s: float) -> int:
+    """Whole secret bits that a fibre link makes in `duration_s`; floored here."""
+    assert link.length_km is not None
+    return int(span_rate_bps(link.preset, link.length_km) * duration_s)
+
+
+def _sample(
+    elements: Elements, station: Station, start: datetime, end: datetime, step_s: float
+) -> tuple[Track, float]:
+    """Sample [start, end) at the middles of equal steps of about `step_s`."""
+    duration_s = (end - start).total_seconds()
+    count = max(1, round(duration_s / step_s))
+    width_s = duration_s / count
+    offsets = (np.arange(count, dtype=np.float64) + 0.5) * width_s
+    return track_offsets(elements, ground_station(station), start, offsets), width_s
+
+
+def _dark_window(
+    samples: Track, start: datetime, step_s: float, sun_elevation_deg_max: float
+) -> LinkWindow | None:
+    """The longest run of dark samples; the earlier of two that are equally long."""
+    dark = np.asarray(samples.sun_elevation_deg) < sun_elevation_deg_max
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], dark, [False])).astype(np.int8)))
+    if not edges.size:
+        return None
+    runs = edges.reshape(-1, 2)
+    first, last = (int(edge) for edge in runs[np.argmax(runs[:, 1] - runs[:, 0])])
+    return LinkWindow(
+        start=start + timedelta(seconds=first * step_s),
+        end=start + timedelta(seconds=last * step_s),
+        samples=Samples.of(samples, slice(first, last)),
+        step_s=step_s,
+    )
+
+
+def _row(
+    item: SatellitePass,
+    elements: Elements,
+    satellite: Satellite,
+    samples: Track,
+    window: LinkWindow | None,
+) -> PassRow:
+    top = int(np.argmax(samples.elevation_deg))
+    return PassRow(
+        satellite=satellite.satellite_id,
+        norad_id=satellite.norad_id,
+        station=item.station_id,
+        rises_at=item.rises_at,
+        culminates_at=item.culminates_at,
+        sets_at=item.sets_at,
+        max_elevation_deg=item.max_elevation_deg,
+        max_elevation_azimuth_deg=item.culmination_azimuth_deg,
+        range_km_min=item.range_km_min,
+        nearest_at=item.tca_at,
+        rise_azimuth_deg=item.rise_azimuth_deg,
+        set_azimuth_deg=item.set_azimuth_deg,
+        cut_at_start=item.cut_at_start,
+        cut_at_end=item.cut_at_end,
+        sun_elevation_deg=float(samples.sun_elevation_deg[top]),
+        dark=window is not None,
+        elements_epoch=item.epoch,
+        time_sigma_s=item.time_sigma_s,
+        acquires_at=window.start if window else None,
+        loses_at=window.end if window else None,
+    )
+
+
+def _candidate(
+    item: SatellitePass,
+    elements: Elements,
+    satellite: Satellite,
+    window: LinkWindow,
+    gained: PassYield,
+) -> Candidate:
+    place = f"{satellite.satellite_id}/{item.station_id}"
+    return Candidate(
+        candidate_id=f"{place}/{instant_key(window.start)}",
+        pass_id=f"{place}/{instant_key(item.rises_at)}",
+        satellite_id=satellite.satellite_id,
+        station_id=item.station_id,
+        acquires_at=window.start,
+        loses_at=window.end,
+        max_elevation_deg=item.max_elevation_deg,
+        range_km_min=item.range_km_min,
+        elements_epoch=item.epoch,
+        sifted_bits=gained.sifted_bits,
+        secret_bits=float(gained.secret_bits),
+        qber=gained.qber if isfinite(gained.qber) else 0.5,
+    )

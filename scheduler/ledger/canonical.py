@@ -1,0 +1,176 @@
+"""The one canonical form of a row, and the hash over it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from orbits import as_utc
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+Scalar = str | int | float | bool | datetime | None
+
+
+def instant_text(instant: datetime) -> str:
+    """Write an instant as ISO 8601 with microseconds, ending in Z."""
+    return as_utc(instant).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def canonical_json(value: Any) -> str:
+    """Write JSON with sorted keys, no spaces, ASCII only: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def plain(value: Scalar) -> str | int | None:
+    """Reduce a column's value to an integer, a string or nothing (canonical rows hold no floats).
+
+    A float becomes its shortest round-trip text, an instant ISO 8601, a truth value 0 or 1.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):  # bool included
+        return int(value)
+    if isinstance(value, float):
+        return repr(value)
+    return instant_text(value)
+
+
+DIGESTED: dict[str, tuple[str, ...]] = {
+    "run_fact": ("name", "value"),
+    "pool": ("id", "pool_id", "kind", "node_a", "node_b", "parallel"),
+    "account": ("id", "pool_ref", "kind"),
+    "command": ("id", "request_id", "kind", "digest", "at", "answer", "rows_sha256"),
+    "block": (
+        "id",
+        "block_id",
+        "pool_ref",
+        "natural_key",
+        "length_bits",
+        "source",
+        "simulated",
+        "eps_total",
+        "epoch",
+        "received_at",
+        "expires_at",
+        "command_id",
+        "provenance",
+    ),
+    "announcement": (
+        "id",
+        "announcement_id",
+        "command_id",
+        "relay",
+        "length_bits",
+        "public_sha256",
+    ),
+    "reservation": (
+        "id",
+        "reservation_id",
+        "command_id",
+        "pool_ref",
+        "purpose",
+        "expires_at",
+    ),
+    "key": ("id", "key_id", "command_id", "block_ref", "start_bit", "end_bit", "expires_at"),
+    "key_recipient": ("key_ref", "recipient", "side"),
+    "booking": (
+        "booking_id",
+        "satellite_id",
+        "station_id",
+        "acquires_at",
+        "loses_at",
+        "candidate",
+        "booked_at",
+        "locked",
+        "plan_id",
+    ),
+    "booking_event": ("booking_id", "position", "at", "from_state", "to_state", "reason"),
+    "plan": (
+        "plan_id",
+        "at",
+        "window_start",
+        "window_end",
+        "solver",
+        "objective",
+        "bound",
+        "gap",
+        "details",
+    ),
+    "job_run": ("job_key", "scheduled_for"),
+    "element_set": ("sha256", "norad_id", "name", "epoch", "text", "source", "arrived_at"),
+}
+"""The columns under each row's hash: those that never change once the row is written."""
+
+
+def row_digest(table: str, row: Mapping[str, Any] | RowMapping, **more: Any) -> str:
+    """Hash one row: SHA-256, hex, over the canonical JSON of its lasting columns.
+
+    An empty column is left out, so that a column added later does not change older hashes.
+    """
+    body = {name: plain(row[name]) for name in DIGESTED[table] if row[name] is not None}
+    return hashlib.sha256(canonical_json({"row": table, **body, **more}).encode()).hexdigest()
+
+
+def sealed(table: str, row: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The row together with its hash."""
+    column = "row_sha256" if table == "element_set" else "sha256"
+    return row | {column: row_digest(table, row, **more)}
+
+
+ENTRY_COLUMNS = (
+    "id",
+    "command_id",
+    "line",
+    "source_id",
+    "target_id",
+    "amount_bits",
+    "block_ref",
+    "start_bit",
+    "end_bit",
+    "enters",
+    "resolves_id",
+)
+"""Columns of a ledger entry in the order in which `entry_digest` takes them."""
+
+
+def entry_digest(
+    entry_id: int,
+    command_id: int,
+    line: int,
+    source_id: int,
+    target_id: int,
+    amount_bits: int,
+    block_ref: int,
+    start_bit: int,
+    end_bit: int,
+    enters: str,
+    resolves_id: int | None,
+) -> str:
+    """Hash one ledger entry, in the form of `row_digest` but written out for speed.
+
+    Every column is an integer or a state's fixed word, so nothing needs escaping.
+    """
+    resolves = "" if resolves_id is None else f'"resolves_id":{resolves_id},'
+    text = (
+        f'{{"amount_bits":{amount_bits},"block_ref":{block_ref},"command_id":{command_id},'
+        f'"end_bit":{end_bit},"enters":"{enters}","id":{entry_id},"line":{line},'
+        f'{resolves}"row":"ledger_entry","source_id":{source_id},'
+        f'"start_bit":{start_bit},"target_id":{target_id}}}'
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rows_digest(digests: Iterable[str]) -> str:
+    """Hash over the hashes of the rows that one command wrote, in their fixed order."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def leaf_data(seq: int, kind: str, subject: str, row_sha256: str) -> bytes:
+    """What the audit log hashes for one leaf: its number and the row it stands for."""
+    body = {"kind": kind, "row_sha256": row_sha256, "seq": seq, "subject": subject}
+    return canonical_json(body).encode()

@@ -1,0 +1,87 @@
+"""A request being carried out, and the rows it holds back until they go out together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from scheduler.errors import LedgerError
+from scheduler.ledger.canonical import canonical_json, rows_digest, sealed
+
+WRITTEN_TABLES = (
+    "ledger_entry",
+    "block",
+    "announcement",
+    "reservation",
+    "key",
+    "key_recipient",
+    "collected",
+    "closed",
+    "intended",
+)
+"""The order in which a command's hash takes the rows that it wrote, table by table."""
+
+
+@dataclass(slots=True)
+class CommandHandle:
+    """A request being carried out; its entries refer to it, `finish` writes the answer."""
+
+    command_id: int
+    request_id: str
+    kind: str
+    digest: str
+    at: datetime
+    lines: int = 0
+    answer: str | None = None
+    written: bool = False
+    spent_simulated: bool = False
+    #: hashes of the rows written under this command, by table, in their order
+    digests: dict[str, list[str]] = field(default_factory=dict)
+    #: ranges (block row, start, end) that this command spent, by block
+    spent: dict[UUID, list[tuple[int, int, int]]] = field(default_factory=dict)
+    #: ranges (start, end) that a relay announced under this command, by block row and relay
+    announced: dict[tuple[int, str], list[tuple[int, int]]] = field(default_factory=dict)
+
+    def finish(self, answer: dict[str, Any]) -> None:
+        """Record the answer that a retry will get: a JSON object without key bytes."""
+        if self.answer is not None:
+            raise LedgerError(f"request {self.request_id!r} was finished before")
+        self.answer = canonical_json(answer)
+
+    def wrote(self, table: str, digest: str) -> None:
+        """Take a row's hash under the command's own."""
+        self.digests.setdefault(table, []).append(digest)
+
+    def row(self) -> dict[str, Any]:
+        """The command's row as it stands."""
+        row = {
+            "id": self.command_id,
+            "request_id": self.request_id,
+            "kind": self.kind,
+            "digest": self.digest,
+            "at": self.at,
+            "answer": self.answer or "",
+            "rows_sha256": rows_digest(
+                digest for table in WRITTEN_TABLES for digest in self.digests.get(table, ())
+            ),
+        }
+        return sealed("command", row)
+
+
+@dataclass(slots=True)
+class Pending:
+    """Rows held back so that they go out in few round trips."""
+
+    commands: list[CommandHandle] = field(default_factory=list)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    pieces: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    balances: dict[int, int] = field(default_factory=dict)
+    announcements: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    reservations: list[dict[str, Any]] = field(default_factory=list)
+    reserved: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    recipients: list[dict[str, Any]] = field(default_factory=list)

@@ -1,0 +1,99 @@
+"""Pools and their accounts: made on first use, then known by number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from scheduler.facts import Pool
+from scheduler.ledger.canonical import sealed
+from scheduler.ledger.models import Account, PoolRow
+from scheduler.ledger.states import AccountKind
+
+
+@dataclass(frozen=True, slots=True)
+class PoolNumbers:
+    """The numbers behind a pool's name; they never change."""
+
+    ref: int
+    accounts: dict[AccountKind, int]
+    simulated: bool
+
+
+class PoolBook:
+    """The pools one transaction knows; what it learnt is shared after its commit."""
+
+    def __init__(self, known: dict[str, PoolNumbers]) -> None:
+        self._shared = known
+        self._learnt: dict[str, PoolNumbers] = {}
+        self._epochs: dict[str, int] = {}
+
+    def publish(self) -> None:
+        """Share what this transaction learnt; call it after the commit, never before."""
+        self._shared.update(self._learnt)
+
+    def find(self, connection: Connection, pool_id: str) -> PoolNumbers | None:
+        """The pool of that name, or None if no key was ever put there."""
+        known = self._learnt.get(pool_id) or self._shared.get(pool_id)
+        if known is not None:
+            return known
+        row = connection.execute(
+            select(PoolRow.id, PoolRow.simulated).where(PoolRow.pool_id == pool_id)
+        ).one_or_none()
+        if row is None:
+            return None
+        accounts = connection.execute(
+            select(Account.kind, Account.id).where(Account.pool_ref == row.id)
+        )
+        numbers = {AccountKind(kind): number for kind, number in accounts}
+        self._learnt[pool_id] = PoolNumbers(row.id, numbers, row.simulated)
+        return self._learnt[pool_id]
+
+    def open(self, connection: Connection, pool: Pool) -> PoolNumbers:
+        """The pool, made with all its accounts if it is new."""
+        known = self.find(connection, pool.pool_id)
+        if known is not None:
+            return known
+        ref = (connection.execute(select(func.max(PoolRow.id))).scalar() or 0) + 1
+        first = (connection.execute(select(func.max(Account.id))).scalar() or 0) + 1
+        row = {
+            "id": ref,
+            "pool_id": pool.pool_id,
+            "kind": pool.kind.value,
+            "node_a": pool.node_a,
+            "node_b": pool.node_b,
+            "parallel": pool.parallel,
+            "simulated": False,
+            "epoch": 0,
+        }
+        connection.execute(insert(PoolRow), [sealed("pool", row)])
+        accounts = {kind: first + offset for offset, kind in enumerate(AccountKind)}
+        rows = [
+            {"id": number, "pool_ref": ref, "kind": kind.value, "balance_bits": 0}
+            for kind, number in accounts.items()
+        ]
+        connection.execute(insert(Account), [sealed("account", row) for row in rows])
+        self._learnt[pool.pool_id] = PoolNumbers(ref, accounts, False)
+        return self._learnt[pool.pool_id]
+
+    def mark_simulated(self, connection: Connection, pool_id: str) -> None:
+        """Mark a pool as simulated, for ever."""
+        numbers = self.find(connection, pool_id)
+        assert numbers is not None
+        if not numbers.simulated:
+            connection.execute(
+                update(PoolRow).where(PoolRow.id == numbers.ref).values(simulated=True)
+            )
+            self._learnt[pool_id] = replace(numbers, simulated=True)
+
+    def epoch(self, connection: Connection, pool_id: str) -> int:
+        """The pool's epoch; asked once a transaction, for another process may begin a new one."""
+        if pool_id not in self._epochs:
+            row = select(PoolRow.epoch).where(PoolRow.pool_id == pool_id)
+            self._epochs[pool_id] = connection.execute(row).scalar_one()
+        return self._epochs[pool_id]
+
+    def set_epoch(self, pool_id: str, epoch: int) -> None:
+        """Remember that this transaction began a new epoch."""
+        self._epochs[pool_id] = epoch

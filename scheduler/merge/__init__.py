@@ -1,0 +1,51 @@
+"""Merging satellite key and trunk key into end-to-end key: decisions and arithmetic, no I/O."""
+
+from scheduler.merge.allocate import jain_index
+from scheduler.merge.carry import Merged, carry_out
+from scheduler.merge.compromise import CompromiseStructure
+from scheduler.merge.integrity import (
+    PROOF_BITS,
+    TAG_KEY_BITS,
+    EqualityProof,
+    announcement_message,
+    collision_bound,
+    forgery_bound,
+    prove_equality,
+    tag,
+    tag_fits,
+)
+from scheduler.merge.paths import Route, Routes, find_routes, routes_of, sum_parallel
+from scheduler.merge.plan import MergePlan, plan_merges
+from scheduler.merge.relay import announcements, far_end_key, xor
+from scheduler.merge.shamir import Combined, combine, rebuild, recombine, split
+
+__all__ = [
+    "PROOF_BITS",
+    "TAG_KEY_BITS",
+    "Combined",
+    "CompromiseStructure",
+    "EqualityProof",
+    "MergePlan",
+    "Merged",
+    "Route",
+    "Routes",
+    "announcement_message",
+    "announcements",
+    "carry_out",
+    "collision_bound",
+    "combine",
+    "far_end_key",
+    "find_routes",
+    "forgery_bound",
+    "jain_index",
+    "plan_merges",
+    "prove_equality",
+    "rebuild",
+    "recombine",
+    "routes_of",
+    "split",
+    "sum_parallel",
+    "tag",
+    "tag_fits",
+    "xor",
+]

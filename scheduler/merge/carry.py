@@ -1,0 +1,65 @@
+"""Carrying out a merge on bytes: what both ends come to hold and what is made public."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from scheduler.errors import FactError
+from scheduler.facts import CombinedStep, MergeStep
+from scheduler.merge.relay import far_end_key, xor
+from scheduler.merge.shamir import combine, recombine
+
+HopCopies = Sequence[tuple[bytes, bytes]]
+"""For each hop of a path its key, as the hop's first and as its second node hold it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What a merge leaves. The runs are secret; announcements and corrections are public."""
+
+    near_run: bytes = field(repr=False)  #: at the first node of the paths
+    far_run: bytes = field(repr=False)  #: at the last
+    announced: tuple[tuple[bytes, ...], ...]  #: for each path, what each relay announced
+    corrections: tuple[bytes, ...] = ()  #: from the near end, when fewer paths than all suffice
+
+
+def carry_out(step: MergeStep | CombinedStep, copies: Sequence[HopCopies]) -> Merged:
+    """Relay along every path of a step, and combine the path keys at both ends.
+
+    Parameters
+    ----------
+    copies : for each path of the step (one for a plain relay), the key of each of its hops
+
+    Every relay XORs the copies that it holds itself; each end works from its own copies and
+    from what is public, so bytes that differ anywhere show as runs that differ. Raises
+    FactError if hops or lengths do not fit the step.
+    """
+    legs = step.legs if isinstance(step, CombinedStep) else (step,)
+    if [len(hops) for hops in copies] != [len(leg.links) for leg in legs]:
+        raise FactError(
+            f"keys of {[len(hops) for hops in copies]} hops;"
+            f" allowed: {[len(leg.links) for leg in legs]}"
+        )
+    for hops in copies:
+        for key in (key for hop in hops for key in hop):
+            if len(key) * 8 != step.bits:
+                raise FactError(f"hop key of {len(key) * 8} bits; allowed: {step.bits}")
+    announced = tuple(
+        tuple(xor(left[1], right[0]) for left, right in pairwise(hops)) for hops in copies
+    )
+    near = [hops[0][0] for hops in copies]
+    far = [far_end_key(hops[-1][1], said) for hops, said in zip(copies, announced, strict=True)]
+    if not isinstance(step, CombinedStep):
+        return Merged(near_run=near[0], far_run=far[0], announced=announced)
+    combined = combine(near, threshold=step.threshold)
+    far_run = recombine(
+        dict(enumerate(far)), combined.corrections, threshold=step.threshold, count=len(far)
+    )
+    return Merged(
+        near_run=combined.key,
+        far_run=far_run,
+        announced=announced,
+        corrections=combined.corrections,
+    )

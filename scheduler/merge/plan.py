@@ -1,0 +1,246 @@
+"""Deciding which key to merge: what every demand gets from the key in stock, with reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orbits import as_utc
+from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
+from scheduler.merge.allocate import Ask, allocate, jain_index
+from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS
+from scheduler.merge.paths import (
+    SCARCITY_WEIGHT,
+    Route,
+    Routes,
+    parallel_pools,
+    routes_of,
+    scarcity,
+)
+from scheduler.network import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergePlan:
+    """Which merges to make now, and why each demand gets what it gets."""
+
+    at: datetime
+    steps: tuple[MergeStep, ...]  #: relays along one path
+    reasons: Mapping[str, str]  #: demand_id -> one sentence
+    combined: tuple[CombinedStep, ...] = ()  #: relays along several paths, then combined
+    tagged_links: tuple[str, ...] = ()  #: pools that spend a tag key on the announcements
+    levels: Mapping[str, float] = field(default_factory=dict)  #: demand_id -> part of its day
+
+    @property
+    def bits(self) -> int:
+        """End-to-end bits gained by the whole plan."""
+        return sum(s.bits for s in self.steps) + sum(s.bits for s in self.combined)
+
+    @property
+    def fairness(self) -> float:
+        """Jain's index of served/demanded bits, this plan and the 24 hours before it."""
+        return jain_index(self.levels.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One demand as it stands at the time of planning."""
+
+    demand: Demand
+    routes: Routes
+    in_pool: int  #: bits
+    served: int  #: bits, in the last 24 hours
+
+    @property
+    def under_mark(self) -> int:
+        """Bits that fit under the high-water mark."""
+        return max(0, self.demand.high_water_bits - self.in_pool)
+
+    @property
+    def left_of_day(self) -> int:
+        """Bits of the day that are not served yet."""
+        return max(0, self.demand.bits_per_day - self.served)
+
+    def ask(self, capacity: Mapping[str, int]) -> Ask:
+        """Put it in grains. Hops short of a day's demand make a route cost more."""
+        demand = self.demand
+        day = demand.bits_per_day / KEY_GRAIN_BITS
+        lacking = max(0, demand.low_water_bits - self.in_pool)
+        return Ask(
+            demand_id=demand.demand_id,
+            routes=tuple(route.links for route in self.routes.routes),
+            costs=tuple(
+                route.cost
+                + sum(SCARCITY_WEIGHT * scarcity(capacity[hop], day) for hop in route.links)
+                for route in self.routes.routes
+            ),
+            wanted=min(self.under_mark, self.left_of_day) // KEY_GRAIN_BITS,
+            share=demand.weight * day,
+            had=self.served // KEY_GRAIN_BITS,
+            low=-(-lacking // KEY_GRAIN_BITS),
+            low_share=max(1.0, demand.weight * demand.low_water_bits / KEY_GRAIN_BITS),
+            low_had=self.in_pool // KEY_GRAIN_BITS,
+            priority=demand.priority,
+        )
+
+
+def plan_merges(
+    *,
+    scenario: Scenario,
+    demands: Sequence[Demand],
+    stock: Mapping[str, int],
+    served: Mapping[str, int],
+    now: datetime,
+    routes: Mapping[str, Routes] | None = None,
+    tagged: bool = False,
+    proved: bool = False,
+) -> MergePlan:
+    """Decide which merges to make from the key in stock.
+
+    Parameters
+    ----------
+    demands : the demands to serve, usually those of the scenario
+    stock : pool_id -> spendable bits, of links and of pairs; a pool left out is empty
+    served : demand_id -> bits merged for it in the 24 hours before `now`
+    now : aware datetime
+    routes : demand_id -> what `find_routes` found; by default found here, whatever the stock
+    tagged : keep back a tag key on each link, and name the links that announcements travel
+    proved : make no step too small to leave key after `prove_equality`
+
+    A demand for combined key is served over node-disjoint paths or not at all. Grants are
+    whole grains of 256 bits, never beyond the stock less each link's reserve, the daily bits
+    or the high-water mark; `allocate` says who gets how much.
+    """
+    ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
+    found = routes_of(scenario, ordered) if routes is None else routes
+    cases = [_case(demand, found, stock, served) for demand in ordered]
+    pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
+    twins = parallel_pools(scenario)
+    capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in twins.items()}
+    given = allocate([case.ask(capacity) for case in cases], capacity)
+    least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
+    steps: list[MergeStep] = []
+    combined: list[CombinedStep] = []
+    reasons, levels = {}, {}
+    gained: Counter[str] = Counter()
+    for case, grants in zip(cases, given.grains, strict=True):
+        name, pair, bits = case.demand.demand_id, case.demand.pool.pool_id, 0
+        for route, grains in zip(case.routes.routes, grants, strict=True):
+            # Another demand of the same pair may have filled their pool meanwhile.
+            room = max(0, case.under_mark - gained[pair]) // KEY_GRAIN_BITS
+            for legs in _legs(twins, route, min(grains, room), pools, least):
+                bits += legs[0].bits
+                gained[pair] += legs[0].bits
+                if len(legs) == 1:
+                    steps.append(legs[0])
+                else:
+                    combined.append(
+                        CombinedStep(demand_id=name, legs=legs, threshold=route.threshold)
+                    )
+        reasons[name] = _reason(case, grants, bits, given.left)
+        levels[name] = (case.served + bits) / case.demand.bits_per_day
+    return MergePlan(
+        at=as_utc(now),
+        steps=tuple(steps),
+        combined=tuple(combined),
+        reasons=reasons,
+        tagged_links=_tagged_links(steps, combined) if tagged else (),
+        levels=levels,
+    )
+
+
+def _case(
+    demand: Demand,
+    routes: Mapping[str, Routes],
+    stock: Mapping[str, int],
+    served: Mapping[str, int],
+) -> _Case:
+    return _Case(
+        demand=demand,
+        routes=routes[demand.demand_id],
+        in_pool=stock.get(demand.pool.pool_id, 0),
+        served=served.get(demand.demand_id, 0),
+    )
+
+
+def _tagged_links(steps: Sequence[MergeStep], combined: Sequence[CombinedStep]) -> tuple[str, ...]:
+    """Announcements travel towards the far end: every hop after the first carries some."""
+    legs = [*steps, *(leg for step in combined for leg in step.legs)]
+    return tuple(sorted({pool_id for leg in legs for pool_id in leg.links[1:]}))
+
+
+def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> dict[str, int]:
+    """Return the grains of each pool that merges may take."""
+    return {
+        link.pool.pool_id: max(0, stock.get(link.pool.pool_id, 0) - link.reserve_bits - kept_bits)
+        // KEY_GRAIN_BITS
+        for link in scenario.links
+    }
+
+
+def _legs(
+    twins: Mapping[str, tuple[str, ...]],
+    route: Route,
+    grains: int,
+    pools: dict[str, int],
+    least: int,
+) -> Iterator[tuple[MergeStep, ...]]:
+    """Cut a grant into steps that take one pool a hop, and take them from `pools`.
+
+    The fullest of parallel links goes first, so most grants are one step. Ends when what is
+    left is smaller than the least step.
+    """
+    while grains >= least:
+        chosen = [
+            tuple(max(twins[hop], key=pools.__getitem__) for hop in hops) for hops in route.hops
+        ]
+        piece = min(grains, *(pools[pool_id] for links in chosen for pool_id in links))
+        if piece < least:
+            return
+        for pool_id in (pool_id for links in chosen for pool_id in links):
+            pools[pool_id] -= piece
+        grains -= piece
+        yield tuple(
+            MergeStep(
+                demand_id=route.demand_id, path=path, links=links, bits=piece * KEY_GRAIN_BITS
+            )
+            for path, links in zip(route.paths, chosen, strict=True)
+        )
+
+
+def _reason(case: _Case, granted: Sequence[int], bits: int, left: Mapping[str, int]) -> str:
+    """Say in a sentence what a demand gets, and why not more."""
+    demand, routes = case.demand, case.routes
+    if routes.refusal:
+        return f"refused: {routes.refusal}"
+    if case.under_mark < KEY_GRAIN_BITS:
+        return f"not served: at its high-water mark of {demand.high_water_bits} bits"
+    if case.left_of_day < KEY_GRAIN_BITS:
+        return f"not served: has had its {demand.bits_per_day} bits of 24 hours"
+    wanted = min(case.under_mark, case.left_of_day) // KEY_GRAIN_BITS
+    if sum(granted) >= wanted:
+        limit = "all that its day leaves"
+        if case.under_mark < case.left_of_day or 0 < bits < wanted * KEY_GRAIN_BITS:
+            limit = f"up to its high-water mark of {demand.high_water_bits} bits"
+    else:
+        empty = {next(h for h in route.links if left[h] == 0) for route in routes.routes}
+        limit = f"no key to spare on {', '.join(sorted(empty))}"
+    if bits:
+        of = "" if sum(granted) >= wanted else f" of {wanted * KEY_GRAIN_BITS}"
+        return f"{bits}{of} bits {_ways(routes, granted)}: {limit}"
+    if sum(granted):
+        return f"not served: too little for a proof of equality, {PROOF_BITS} bits; {limit}"
+    return f"not served: {limit}"
+
+
+def _ways(routes: Routes, granted: Sequence[int]) -> str:
+    used = [route for route, grains in zip(routes.routes, granted, strict=True) if grains]
+    if len(used) > 1:
+        return f"over {len(used)} routes"
+    (route,) = used
+    hops = " and ".join(str(len(hops)) for hops in route.hops)
+    if len(route.paths) == 1:
+        return f"over {hops} hops"
+    return f"combined of {len(route.paths)} disjoint paths of {hops} hops"

@@ -1,0 +1,162 @@
+"""From a problem to a checked decision, by the solver asked for or by the fallback."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from time import perf_counter
+from typing import TypeVar
+
+from scheduler.errors import PlanError
+from scheduler.plan import linear
+from scheduler.plan.check import validate
+from scheduler.plan.decision import Objective, PlanDecision, Solver
+from scheduler.plan.demand import DemandAim
+from scheduler.plan.greedy import Choice
+from scheduler.plan.linear import DEFAULT_LIMITS, Engine, Limits, SolverFailed
+from scheduler.plan.maxmin import MaxMinAim
+from scheduler.plan.model import Model, build_model
+from scheduler.plan.problem import PlanProblem
+from scheduler.plan.reasons import booked_because, dropped_because, left_out_because
+from scheduler.plan.served import Served, served_by
+from scheduler.plan.staged import (
+    Aim,
+    Found,
+    link_prices,
+    plan_exact,
+    plan_greedy,
+    plan_relaxed,
+    plan_rolling,
+)
+from scheduler.plan.total import TotalAim
+
+_AIMS: dict[Objective, Callable[[Model], Aim]] = {
+    Objective.TOTAL: TotalAim,
+    Objective.MAX_MIN: MaxMinAim,
+    Objective.DEMAND: DemandAim,
+}
+EXACT_OPTIONS: dict[Objective, int] = {
+    Objective.TOTAL: 2000,
+    Objective.MAX_MIN: 150,
+    Objective.DEMAND: 150,
+}
+"""Up to here "auto" goes on to the exact program, which then takes moments."""
+E = TypeVar("E", bound=StrEnum)
+
+
+def make_plan(
+    problem: PlanProblem,
+    *,
+    solver: Solver | str = Solver.AUTO,
+    objective: Objective | str = Objective.TOTAL,
+    seed: int = 0,
+    limits: Limits = DEFAULT_LIMITS,
+    engine: Engine = linear.solve,
+    stopwatch: Callable[[], float] = perf_counter,
+) -> PlanDecision:
+    """Return the sessions to book, validated, with a reason for every candidate.
+
+    Parameters
+    ----------
+    problem : candidates, rules, and what already stands
+    solver : "auto", "greedy", "lp" or "milp"
+    objective : "total", "max-min" or "demand"
+    seed : of the solver's own choices; one problem and seed give one plan
+    limits : of each call of the solver; `seed` overrides theirs
+    engine : solves a program; HiGHS, unless a test brings its own
+    stopwatch : seconds that pass; only `wall_s` depends on it
+
+    A solver that fails, or ends with anything but an answer, is replaced by value-greedy: the
+    decision says so in `fallback`.
+
+    Raises PlanError if locks or pins contradict each other, or the validator rejects the plan.
+    """
+    started_s = stopwatch()
+    solver = _member(Solver, solver, "solver")
+    objective = _member(Objective, objective, "objective")
+    model = build_model(problem)
+    if objective is Objective.DEMAND and not problem.demands:
+        objective = Objective.TOTAL
+        model.notes.append("there are no demands: planned for the total instead")
+    aim = _AIMS[objective](model)
+    limits = replace(limits, seed=seed)
+    fallback = ""
+    try:
+        small = len(model.options) <= EXACT_OPTIONS[objective]
+        found = _solve(aim, solver, engine, limits, small=small)
+    except SolverFailed as failure:
+        fallback = f"{solver} failed ({failure}); planned by value-greedy instead"
+        found = plan_greedy(aim)
+    rough = solver is Solver.GREEDY or bool(fallback)
+    served = served_by(aim, found.choice, None if rough else engine, limits)
+    decision = _decision(aim, found, objective, seed, fallback, served)
+    validate(problem, decision)
+    return replace(decision, wall_s=stopwatch() - started_s)
+
+
+def _member(kind: type[E], value: str, what: str) -> E:
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        raise PlanError(f"{what} {value!r}; allowed: {allowed}") from None
+
+
+def _solve(aim: Aim, solver: Solver, engine: Engine, limits: Limits, *, small: bool) -> Found:
+    """Plan by the solver asked for; "auto" is the LP, then the exact program where it is quick."""
+    if solver is Solver.GREEDY:
+        return plan_greedy(aim)
+    total = isinstance(aim, TotalAim)
+    if small and not total and solver is not Solver.LP:
+        found = plan_exact(aim, engine, limits)
+        found.prices = link_prices(aim, engine, limits)
+        return found
+    if solver is Solver.MILP:
+        return plan_exact(aim, engine, limits) if total else plan_rolling(aim, engine, limits)
+    found = plan_relaxed(aim, engine, limits)
+    proven = found.bound <= found.measures[0] * (1.0 + limits.relative_gap)
+    if solver is Solver.AUTO and small and not proven:
+        return plan_exact(aim, engine, limits)
+    return found
+
+
+def _decision(
+    aim: Aim, found: Found, objective: Objective, seed: int, fallback: str, served: Served
+) -> PlanDecision:
+    model, choice = aim.model, found.choice
+    chosen = [
+        candidate for option, candidate in enumerate(model.options)
+        if choice.chosen[option] and option >= model.locked_count
+    ]  # fmt: skip
+    chosen.sort(key=lambda c: (c.acquires_at, c.candidate_id))
+    left_out = left_out_because(model, choice)
+    return PlanDecision(
+        objective=objective,
+        solver=found.solver,
+        seed=seed,
+        chosen=tuple(chosen),
+        booked_because=booked_because(model, choice),
+        left_out=left_out,
+        dropped=dropped_because(model, choice, left_out),
+        value=found.measures[0],
+        bound=max(found.bound, found.measures[0]),
+        measures=found.measures,
+        expected_bits=math.fsum(candidate.expected_bits for candidate in chosen),
+        station_bits=_station_bits(model, choice),
+        served_bits=served.bits,
+        served_share=served.share,
+        link_prices=found.prices,
+        fallback=fallback,
+        notes=(*model.notes, *found.notes),
+    )
+
+
+def _station_bits(model: Model, choice: Choice) -> dict[str, float]:
+    """Expected bits of each station that has any option, locked bookings included."""
+    bits: dict[str, list[float]] = defaultdict(list)
+    for option, candidate in enumerate(model.options):
+        bits[candidate.station_id].append(candidate.expected_bits * choice.chosen[option])
+    return {station: math.fsum(bits[station]) for station in sorted(bits)}

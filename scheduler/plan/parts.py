@@ -1,0 +1,135 @@
+"""Parts of passes: where two passes clash, each may be cut short instead of dropped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from scheduler.facts import Candidate, instant_key
+from scheduler.plan.problem import PlanRules
+
+Span = tuple[datetime, datetime]
+PartForecast = Callable[[Candidate, datetime, datetime], Candidate | None]
+"""The part [AOS, LOS) of a pass with its own forecast, made by `part_of`; None if it is no use."""
+
+Gap = Callable[[Candidate, Candidate], float]
+
+PART_S_MIN = 60.0  # a shorter session gives a block too small for a finite key
+
+
+def with_parts(
+    candidates: Sequence[Candidate],
+    rules: PlanRules,
+    forecast: PartForecast,
+    *,
+    parts_max: int = 4,
+) -> tuple[Candidate, ...]:
+    """Return the candidates and, where they clash, useful parts of them.
+
+    Of each pass at most `parts_max` parts are forecast, the longest first. A plan books at most
+    one option of a pass.
+    """
+    found = list(candidates)
+    for index, spans in clash_spans(candidates, rules).items():
+        longest = sorted(spans, key=lambda span: (span[0] - span[1], span[0]))[:parts_max]
+        for acquires_at, loses_at in sorted(longest):
+            part = forecast(candidates[index], acquires_at, loses_at)
+            if part is not None:
+                found.append(part)
+    return tuple(found)
+
+
+def clash_spans(candidates: Sequence[Candidate], rules: PlanRules) -> dict[int, set[Span]]:
+    """For each candidate that clashes, the spans that clear another: before, after, or halfway.
+
+    Halfway, the earlier pass hands over to the later in the middle of what they share.
+    """
+    spans: dict[int, set[Span]] = defaultdict(set)
+    by_satellite = [candidate.satellite_id for candidate in candidates]
+    by_mount = [rules.mount_of(candidate.station_id) for candidate in candidates]
+    for names, gap_s in ((by_satellite, rules.satellite_gap_s), (by_mount, rules.mount_gap_s)):
+        groups: dict[str, list[int]] = defaultdict(list)
+        for index in sorted(range(len(candidates)), key=lambda i: candidates[i].acquires_at):
+            groups[names[index]].append(index)
+        for members in groups.values():
+            for one, other in _clashing(candidates, members, gap_s, rules.longest_gap_s):
+                _cut(candidates, one, other, gap_s, spans, rules)
+    return spans
+
+
+def _clashing(
+    candidates: Sequence[Candidate], members: Sequence[int], gap_s: Gap, longest_gap_s: float
+) -> Iterable[tuple[int, int]]:
+    """Pairs of different passes that cannot both be had whole; `members` are in order of AOS."""
+    longest = timedelta(seconds=longest_gap_s)
+    for place, one in enumerate(members):
+        first = candidates[one]
+        for other in members[place + 1 :]:
+            second = candidates[other]
+            if second.acquires_at >= first.loses_at + longest:
+                break
+            near = second.acquires_at < first.loses_at + timedelta(seconds=gap_s(first, second))
+            if near and second.pass_id != first.pass_id:
+                yield one, other
+
+
+def _cut(
+    candidates: Sequence[Candidate],
+    one: int,
+    other: int,
+    gap_s: Gap,
+    spans: dict[int, set[Span]],
+    rules: PlanRules,
+) -> None:
+    """Add the spans that keep two clashing passes (the first begins first) apart."""
+    first, second = candidates[one], candidates[other]
+    there = timedelta(seconds=gap_s(first, second))
+    back = timedelta(seconds=gap_s(second, first))
+    middle = second.acquires_at + (min(first.loses_at, second.loses_at) - second.acquires_at) / 2
+    least = timedelta(seconds=max(PART_S_MIN, rules.min_duration_s))
+    for index, start, end in (
+        (one, first.acquires_at, second.acquires_at - there),
+        (one, second.loses_at + back, first.loses_at),
+        (other, first.loses_at + there, second.loses_at),
+        (one, first.acquires_at, middle - there / 2),
+        (other, middle + there / 2, second.loses_at),
+    ):
+        if end - start >= least:
+            spans[index].add((start, end))
+
+
+def part_of(
+    whole: Candidate,
+    acquires_at: datetime,
+    loses_at: datetime,
+    *,
+    sifted_bits: float,
+    secret_bits: float,
+    qber: float,
+    secret_bits_spread: float = 0.0,
+    max_elevation_deg: float | None = None,
+    range_km_min: float | None = None,
+) -> Candidate:
+    """The option that is part of a pass, named satellite/station/AOS--LOS."""
+    pair = f"{whole.satellite_id}/{whole.station_id}"
+    starts, ends = acquires_at == whole.acquires_at, loses_at == whole.loses_at
+    return replace(
+        whole,
+        candidate_id=f"{pair}/{instant_key(acquires_at)}--{instant_key(loses_at)}",
+        acquires_at=acquires_at,
+        loses_at=loses_at,
+        sifted_bits=sifted_bits,
+        secret_bits=secret_bits,
+        qber=qber,
+        secret_bits_spread=secret_bits_spread,
+        max_elevation_deg=(
+            whole.max_elevation_deg if max_elevation_deg is None else max_elevation_deg
+        ),
+        range_km_min=whole.range_km_min if range_km_min is None else range_km_min,
+        acquires_azimuth_deg=whole.acquires_azimuth_deg if starts else None,
+        acquires_elevation_deg=whole.acquires_elevation_deg if starts else None,
+        loses_azimuth_deg=whole.loses_azimuth_deg if ends else None,
+        loses_elevation_deg=whole.loses_elevation_deg if ends else None,
+    )

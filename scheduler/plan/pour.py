@@ -1,0 +1,61 @@
+"""End-to-end flows without a solver: small steps, always to the demand served least."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scheduler.facts import PathSet
+from scheduler.plan.greedy import Choice
+from scheduler.plan.supply import Buckets, LinkKey, inflow, lasting
+
+STEPS = 100
+"""A demand is served in so many steps at most in each bucket."""
+
+Share = tuple[int, float, float, tuple[PathSet, ...]]
+"""Priority, weight, bits wanted and path sets of a demand."""
+
+
+def pour(
+    shares: Sequence[Share],
+    keys: Mapping[str, LinkKey],
+    choice: Choice,
+    bits: Sequence[float],
+    buckets: Buckets,
+) -> list[float]:
+    """Return the bits served of each demand, within the key that is there in each bucket."""
+    served = [0.0] * len(shares)
+    left = {link: float(key.supply.stock_bits) for link, key in keys.items()}
+    for bucket in range(buckets.count):
+        for link, key in keys.items():
+            left[link] += inflow(key, choice, bits, bucket)
+        spare = {link: left[link] - key.floor_bits[bucket] for link, key in keys.items()}
+        waiting = {number for number, share in enumerate(shares) if share[2] > served[number]}
+        while waiting:
+            number = min(waiting, key=lambda n: (-shares[n][0], _share(shares[n], served[n]), n))
+            step = _step(shares[number], served[number], spare)
+            if step <= 0.0:
+                waiting.discard(number)
+            else:
+                served[number] += step
+        for link, key in keys.items():
+            left[link] = spare[link] + key.floor_bits[bucket]
+            left[link] = min(left[link], lasting(key, choice, bits, buckets, bucket))
+    return served
+
+
+def _share(share: Share, served: float) -> float:
+    _, weight, wanted, _ = share
+    return served / wanted / weight
+
+
+def _step(share: Share, served: float, spare: dict[str, float]) -> float:
+    """Draw one step along the path set with most key; return its bits, 0 if there is none."""
+    _, _, wanted, sets = share
+    room = [min(spare[link] / times for link, times in path.uses) for path in sets]
+    best = max(range(len(sets)), key=lambda n: (room[n], -n))
+    step = min(wanted / STEPS, wanted - served, room[best])
+    if step <= wanted * 1e-9:
+        return 0.0
+    for link, times in sets[best].uses:
+        spare[link] -= step * times
+    return step

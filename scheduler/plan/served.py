@@ -1,0 +1,67 @@
+"""What the demands get of a plan, whatever it was made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scheduler.facts import Candidate
+from scheduler.plan import linear
+from scheduler.plan.demand import DemandAim
+from scheduler.plan.greedy import Choice
+from scheduler.plan.linear import DEFAULT_LIMITS, Engine, Limits, SolverFailed
+from scheduler.plan.model import build_model
+from scheduler.plan.problem import PlanProblem
+from scheduler.plan.staged import Aim
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """End-to-end bits of each demand, and the part of what it wants that they are."""
+
+    bits: dict[str, float] = field(default_factory=dict)
+    share: dict[str, float] = field(default_factory=dict)
+    measures: tuple[float, ...] = ()
+
+
+def served_by(aim: Aim, choice: Choice, engine: Engine | None, limits: Limits) -> Served:
+    """The best flows over a choice by the solver, or poured without one (`engine` None)."""
+    if not aim.model.problem.demands:
+        return Served()
+    demand = aim if isinstance(aim, DemandAim) else DemandAim(aim.model)
+    if engine is not None:
+        try:
+            return _served(demand, choice, demand.served(choice, engine, limits), ())
+        except SolverFailed as failure:
+            aim.model.notes.append(f"demand served is a low estimate: {failure}")
+    return _served(demand, choice, demand.rough_served(choice), ())
+
+
+def demand_served(
+    problem: PlanProblem,
+    chosen: tuple[Candidate, ...],
+    *,
+    engine: Engine = linear.solve,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Served:
+    """Return what any set of bookings serves of the demands, by the best flows over them.
+
+    `measures` are those of the demand objective, so that plans made for different objectives
+    can be compared. Raises SolverFailed if the solver does.
+    """
+    model = build_model(problem)
+    names = {candidate.candidate_id for candidate in chosen}
+    choice = Choice(model)
+    for option, candidate in enumerate(model.options):
+        if candidate.candidate_id in names and not choice.chosen[option]:
+            choice.take(option)
+    aim = DemandAim(model)
+    measures = aim.measure(choice, engine, limits)
+    return _served(aim, choice, aim.served(choice, engine, limits), measures)
+
+
+def _served(
+    aim: DemandAim, choice: Choice, bits: dict[str, float], measures: tuple[float, ...]
+) -> Served:
+    wanted = {w.demand.demand_id: w.bits for w in aim.wanted}
+    share = {name: min(1.0, bits[name] / wanted[name]) if name in wanted else 0.0 for name in bits}
+    return Served(bits, share, measures)

@@ -1,0 +1,130 @@
+"""The same services, driven by a simulated clock and old element sets."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from orbits import as_utc
+from scheduler.clock import SimulatedClock
+from scheduler.entropy import KeyedEntropy
+from scheduler.errors import InputError
+from scheduler.facts import ReplaySummary
+from scheduler.services import Services
+from scheduler.services.summary import summarise
+
+if TYPE_CHECKING:
+    from scheduler.settings import Settings
+
+DAYS_MAX = 3660
+Progress = Callable[[float, str], None]
+
+# At one instant: what ends is settled, then the trunk deposits, then merges spend it, then the
+# next window is planned, and last a session may begin.
+_SETTLE, _TRUNK, _MERGE, _PLAN, _BEGIN = range(5)
+
+
+@dataclass
+class _Agenda:
+    """What is still to happen, in order of time."""
+
+    heap: list[tuple[datetime, int, int, Any]] = field(default_factory=list)
+    order: count[int] = field(default_factory=count)
+
+    def add(self, when: datetime, rank: int, what: Any) -> None:
+        """Put something on the agenda; ties are taken by rank, then in the order of adding."""
+        heapq.heappush(self.heap, (when, rank, next(self.order), what))
+
+    def __bool__(self) -> bool:
+        return bool(self.heap)
+
+    def next(self) -> tuple[datetime, int, Any]:
+        """Take the earliest."""
+        when, rank, _, what = heapq.heappop(self.heap)
+        return when, rank, what
+
+
+def run_replay(
+    settings: Settings,
+    *,
+    start: datetime,
+    end: datetime,
+    seed: int,
+    progress: Progress | None = None,
+) -> ReplaySummary:
+    """Replay the settings' scenario from `start` to `end` and return what came of it.
+
+    A replay that was cut off continues where it stopped: every use case knows its request and
+    gives its first answer again. A database that holds another run is refused.
+
+    Raises InputError for reversed or overlong times, LedgerMismatch for a foreign database.
+    """
+    start, end = as_utc(start), as_utc(end)
+    if not start < end:
+        raise InputError(f"the replay's end {end} is not after its start {start}")
+    if end - start > timedelta(days=DAYS_MAX):
+        raise InputError(f"a replay of {(end - start).days} days; allowed: up to {DAYS_MAX}")
+    clock = SimulatedClock(start)
+    with Services(settings, clock=clock, entropy=KeyedEntropy(seed)) as services:
+        continued = services.bind_run(
+            {
+                "scenario": services.scenario.name,
+                "scenario_sha256": services.scenario_digest(),
+                "elements_sha256": services.elements_digest(),
+                "seed": seed,
+                "start": start.isoformat(),
+                "planner": settings.planner,
+                "bound": settings.bound,
+                "max_element_age_s": int(services.max_element_age.total_seconds()),
+            }
+        )
+        _drive(services, clock, start, end, progress or (lambda _fraction, _text: None))
+        return summarise(services, start=start, end=end, seed=seed, continued=continued)
+
+
+def _drive(
+    services: Services, clock: SimulatedClock, start: datetime, end: datetime, progress: Progress
+) -> None:
+    """Take event after event off the agenda until the end."""
+    agenda = _Agenda()
+    schedule = services.scenario.schedule
+    for rank, step_s in ((_TRUNK, schedule.trunk_interval_s), (_MERGE, schedule.merge_interval_s)):
+        for when in _ticks(start, end, step_s):
+            agenda.add(when, rank, step_s)
+    agenda.add(start, _PLAN, schedule.plan_interval_s)
+    while agenda:
+        when, rank, what = agenda.next()
+        clock.advance_to(when)
+        if rank == _PLAN:
+            _plan(services, agenda, when, min(end, when + timedelta(seconds=what)))
+            if when + timedelta(seconds=what) < end:
+                agenda.add(when + timedelta(seconds=what), _PLAN, what)
+            progress((when - start) / (end - start), f"{when:%Y-%m-%d}")
+        elif rank == _TRUNK:
+            services.deposit_trunk(start=when - timedelta(seconds=what), end=when)
+        elif rank == _MERGE:
+            services.merge_due(scheduled_for=when)
+        elif rank == _BEGIN:
+            services.begin_session(what, at=when)
+        else:
+            services.settle_session(what, at=when)
+    progress(1.0, f"{end:%Y-%m-%d}")
+
+
+def _plan(services: Services, agenda: _Agenda, start: datetime, end: datetime) -> None:
+    """Book a window and put its sessions on the agenda."""
+    answer = services.plan_window(start=start, end=end)
+    for booking in services.bookings_of(answer):
+        agenda.add(booking.candidate.acquires_at, _BEGIN, UUID(str(booking.booking_id)))
+        agenda.add(booking.candidate.loses_at, _SETTLE, UUID(str(booking.booking_id)))
+
+
+def _ticks(start: datetime, end: datetime, step_s: float) -> list[datetime]:
+    """The ends of whole intervals within (start, end]."""
+    step = timedelta(seconds=step_s)
+    return [start + step * (index + 1) for index in range(int((end - start) / step))]

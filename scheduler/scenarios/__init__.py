@@ -1,0 +1,1 @@
+"""Scenarios: one TOML file a network."""

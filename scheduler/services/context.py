@@ -1,0 +1,150 @@
+"""What every use case is handed: settings, scenario, clock, entropy, ledger, element sets."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from orbits import Archive, Elements, read_elements
+from scheduler.clock import Clock, SystemClock
+from scheduler.entropy import Entropy, SystemEntropy
+from scheduler.errors import InputError, UnknownName
+from scheduler.network import Satellite, Scenario, Station
+from scheduler.sources.elements import packaged_elements
+from scheduler.sources.scenarios import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scheduler.ledger import Ledger
+    from scheduler.settings import Settings
+
+
+class Context:
+    """The wiring of one process. The ledger is opened by the first use case that needs it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        extra_elements: Iterable[Elements] = (),
+    ) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.entropy: Entropy = entropy or SystemEntropy()
+        self._extra = tuple(extra_elements)
+        self._ledger: Ledger | None = None
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The network this process works for."""
+        return load_scenario(self.settings.scenario)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, opened and migrated at first use."""
+        if self._ledger is None:
+            # SQLAlchemy takes a third of a second to import; a question about passes needs none.
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url)
+        return self._ledger
+
+    def existing_ledger(self) -> Ledger:
+        """The ledger, which must be there already: an empty new one would pass every check.
+
+        Raises InputError naming the database.
+        """
+        if self._ledger is None and not _database_exists(self.settings.database_url):
+            raise InputError(
+                f"there is no ledger at {self.settings.database_url};"
+                " allowed: a database that a replay, `run` or `serve` has made"
+            )
+        return self.ledger
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Every element set known to this process: packaged, imported, handed over."""
+        return Archive([*packaged_elements(), *self._imported(), *self._extra])
+
+    def elements_of_epoch(self, norad_id: int, epoch: datetime) -> Elements:
+        """The set of that satellite and epoch, the last to arrive; raises UnknownName."""
+        found = [item for item in self.archive if item.norad_id == norad_id and item.epoch == epoch]
+        if not found:
+            raise UnknownName(
+                f"the archive holds no element set of satellite {norad_id} with epoch "
+                f"{epoch.isoformat()}"
+            )
+        return found[-1]
+
+    @property
+    def max_element_age(self) -> timedelta:
+        """The age beyond which an element set is refused."""
+        days = self.settings.max_element_age_days or self.scenario.planning.max_element_age_days
+        return timedelta(days=days)
+
+    def forget_archive(self) -> None:
+        """Read the element sets anew at next use (after an import)."""
+        self.__dict__.pop("archive", None)
+
+    def _imported(self) -> list[Elements]:
+        # A question about passes must not leave an empty database file behind.
+        if self._ledger is None and not _database_exists(self.settings.database_url):
+            return []
+        with self.ledger.read() as reader:
+            rows = reader.element_rows()
+        return [elements for row in rows for elements in read_elements(row.text, source=row.source)]
+
+    def elements_digest(self) -> str:
+        """SHA-256 over every known element set, for the identity of a run."""
+        texts = sorted(elements.sha256 for elements in self.archive)
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+    def satellite(self, name: str) -> Satellite:
+        """The satellite of that id, name or catalogue number. Raises UnknownName."""
+        wanted = name.casefold()
+        for satellite in self.scenario.satellites:
+            if wanted in {
+                satellite.satellite_id.casefold(),
+                satellite.name.casefold(),
+                str(satellite.norad_id),
+            }:
+                return satellite
+        known = ", ".join(item.satellite_id for item in self.scenario.satellites)
+        raise UnknownName(f"satellite {name!r} is not known; known: {known}")
+
+    def stations(self, names: Sequence[str] | None = None) -> list[Station]:
+        """The stations of those ids or names, all without names. Raises UnknownName."""
+        if names is None:
+            return list(self.scenario.stations)
+        return [self._station(name) for name in names]
+
+    def _station(self, name: str) -> Station:
+        for station in self.scenario.stations:
+            if name.casefold() in {station.station_id.casefold(), station.name.casefold()}:
+                return station
+        known = ", ".join(item.station_id for item in self.scenario.stations)
+        raise UnknownName(f"station {name!r} is not known; known: {known}")
+
+    def close(self) -> None:
+        """Close the ledger if it was opened."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
+
+
+def _database_exists(url: str) -> bool:
+    """Whether there may be a database: a server is taken to be there, a file is looked for."""
+    prefix, _, path = url.partition(":///")
+    return prefix != "sqlite" or Path(path).exists()

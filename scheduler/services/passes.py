@@ -1,0 +1,144 @@
+"""Use cases: which passes are coming, and where the satellite is meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orbits import as_utc, find_passes_in_archive, subpoint, track
+from scheduler.errors import InputError
+from scheduler.facts import PassAnswer, PassRow
+from scheduler.forecast import forecast_pass, ground_station
+
+SAMPLES_MAX = 200_000
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orbits import Elements, Track
+    from scheduler.services.context import Context
+
+
+def upcoming_passes(
+    context: Context,
+    *,
+    satellite: str,
+    stations: Sequence[str] | None,
+    start: datetime,
+    end: datetime,
+    min_elevation_deg: float | None,
+    as_known_at: datetime | None,
+    forecast: bool,
+    dark_only: bool,
+) -> PassAnswer:
+    """The passes within [start, end), by station and rise, nothing precomputed.
+
+    Each instant is served by the element set nearest to it, or with `as_known_at` by the newest
+    one that had arrived by then. Raises InputError for reversed or overlong times, UnknownName,
+    and orbits.StaleElementsError where no set is young enough.
+    """
+    start, end = as_utc(start), as_utc(end)
+    _check_span(start, end, context.settings.passes_days_max)
+    planning = context.scenario.planning
+    mask_deg = planning.min_elevation_deg if min_elevation_deg is None else min_elevation_deg
+    if not 0.0 <= mask_deg < 90.0:
+        raise InputError(f"min_elevation_deg {mask_deg}; allowed: 0 to below 90")
+    chosen = context.satellite(satellite)
+    places = {station.station_id: station for station in context.stations(stations)}
+    table = find_passes_in_archive(
+        context.archive,
+        chosen.norad_id,
+        [ground_station(station) for station in places.values()],
+        start,
+        end,
+        rule="nearest" if as_known_at is None else "known_at",
+        as_known_at=as_known_at,
+        lag=timedelta(seconds=planning.element_lag_s),
+        max_age=context.max_element_age,
+        mask_deg=mask_deg,
+    )
+    rows: list[PassRow] = []
+    for item in sorted(table, key=lambda one: (one.rises_at, one.station_id)):
+        row = forecast_pass(
+            item,
+            context.elements_of_epoch(item.norad_id, item.epoch),
+            satellite=chosen,
+            station=places[item.station_id],
+            planning=planning,
+            step_s=context.settings.track_step_s,
+            bound=context.settings.bound,
+            with_key=forecast,
+        ).row
+        if row.dark or not dark_only:
+            rows.append(row)
+    return PassAnswer(
+        rows=tuple(rows),
+        rule="nearest" if as_known_at is None else "known_at",
+        as_known_at=as_known_at,
+        epochs=tuple(sorted({row.elements_epoch for row in rows})),
+    )
+
+
+def station_track(
+    context: Context,
+    *,
+    satellite: str,
+    station: str,
+    start: datetime,
+    end: datetime,
+    step_s: float,
+    as_known_at: datetime | None = None,
+) -> Track:
+    """The satellite as one station sees it every `step_s` seconds of [start, end)."""
+    (place,) = context.stations([station])
+    elements = _elements_for(context, satellite, start, as_known_at)
+    return track(elements, ground_station(place), _instants(start, end, step_s))
+
+
+def ground_track(
+    context: Context, *, satellite: str, start: datetime, end: datetime, step_s: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Latitude and longitude of the point below the satellite, degrees, one an instant."""
+    elements = _elements_for(context, satellite, start, None)
+    return subpoint(elements, _instants(start, end, step_s))
+
+
+def _elements_for(
+    context: Context, satellite: str, at: datetime, as_known_at: datetime | None
+) -> Elements:
+    norad_id, max_age = context.satellite(satellite).norad_id, context.max_element_age
+    if as_known_at is None:
+        return context.archive.nearest(at, norad_id=norad_id, max_age=max_age)
+    lag = timedelta(seconds=context.scenario.planning.element_lag_s)
+    (piece,) = context.archive.segments(
+        at,
+        at + timedelta(seconds=1),
+        norad_id=norad_id,
+        lag=lag,
+        as_known_at=as_known_at,
+        max_age=max_age,
+    )
+    return piece.elements
+
+
+def _instants(start: datetime, end: datetime, step_s: float) -> list[datetime]:
+    """The instants of a track, at most SAMPLES_MAX of them."""
+    start, end = as_utc(start), as_utc(end)
+    count = int(np.ceil((end - start).total_seconds() / step_s)) if step_s > 0.0 else 0
+    if not 1 <= count <= SAMPLES_MAX:
+        raise InputError(
+            f"a track from {start} to {end} in steps of {step_s} s has {count} samples; "
+            f"allowed: 1 to {SAMPLES_MAX}"
+        )
+    return [start + timedelta(seconds=step_s * index) for index in range(count)]
+
+
+def _check_span(start: datetime, end: datetime, days_max: float) -> None:
+    if not start < end:
+        raise InputError(f"the end {end.isoformat()} is not after the start {start.isoformat()}")
+    if end - start > timedelta(days=days_max):
+        days = (end - start) / timedelta(days=1)
+        raise InputError(f"{days:g} days of passes; allowed: up to {days_max:g} in one question")

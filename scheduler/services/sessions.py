@@ -1,0 +1,141 @@
+"""Use cases: a booked session begins, and settles into the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scheduler.facts import Booking, BookingState, Candidate, NewBlock, Pool, instant_key
+from scheduler.forecast import booked_window, expected_counts, link_preset
+from scheduler.sources.keys import simulated_material, simulated_session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scheduler.facts import SessionResult
+    from scheduler.network import Station
+    from scheduler.services.context import Context
+
+
+def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> None:
+    """The link is prepared and running from `at`; a repeat changes nothing."""
+    with context.ledger.begin() as tx:
+        booking = tx.booking(booking_id)
+        if booking.state is not BookingState.BOOKED:
+            return
+        for before, after, reason in (
+            (BookingState.BOOKED, BookingState.PREPARING, "telescope set up"),
+            (BookingState.PREPARING, BookingState.RUNNING, "link acquired"),
+        ):
+            tx.move_booking(booking_id, expected=before, to=after, reason=reason, at=at)
+
+
+def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
+    """Settle a running session: counts drawn, key distilled, whole bits deposited.
+
+    One transaction. A session that gives no key settles with zero bits; a repeat returns the
+    first answer. A booking that is not under way (missed, cancelled) is left as it is, and the
+    answer is empty.
+    """
+    request_id = f"settle/{booking_id}"
+    with context.ledger.read() as reader:
+        answered = reader.answer(request_id)
+        booking = reader.booking(booking_id)
+    if answered is not None:
+        return answered
+    if booking.state is not BookingState.RUNNING:
+        return {}
+    candidate = booking.candidate
+    (station,) = context.stations([candidate.station_id])
+    result = _simulate(context, candidate, station)
+    natural_key = f"session/{candidate.candidate_id}"
+    answer = {
+        "booking": str(booking_id),
+        "station": candidate.station_id,
+        "satellite": candidate.satellite_id,
+        "acquires_at": instant_key(candidate.acquires_at),
+        "max_elevation_udeg": round(candidate.max_elevation_deg * 1e6),
+        "expected_secret_bits": int(candidate.secret_bits),
+        "sifted_bits": result.sifted_bits,
+        "secret_bits": result.secret_bits,
+        "qber_ppm": round(result.qber * 1e6) if result.sifted_bits else 0,
+    }
+    with context.ledger.begin() as tx:
+        command = tx.command(request_id, kind="settle", at=at)
+        if result.secret_bits > 0:
+            block = NewBlock(
+                block_id=context.entropy.uuid("block", natural_key),
+                pool=Pool.link(candidate.satellite_id, station.node),
+                natural_key=natural_key,
+                length_bits=result.secret_bits,
+                source=result.source,
+                simulated=result.simulated,
+                eps_total=result.eps_total,
+            )
+            material = simulated_material(context.entropy, block)
+            tx.deposit(command, block, material_a=material, material_b=material)
+        reason = f"{result.secret_bits} secret bits" if result.secret_bits else "no key distilled"
+        tx.move_booking(
+            booking_id,
+            expected=BookingState.RUNNING,
+            to=BookingState.SETTLED,
+            reason=reason,
+            at=at,
+        )
+        command.finish(answer)
+    return answer
+
+
+def miss_session(context: Context, booking_id: UUID, *, at: datetime, reason: str) -> None:
+    """A booked session whose time went by is MISSED; it is never run late."""
+    with context.ledger.begin() as tx:
+        if tx.booking(booking_id).state is BookingState.BOOKED:
+            tx.move_booking(
+                booking_id,
+                expected=BookingState.BOOKED,
+                to=BookingState.MISSED,
+                reason=reason,
+                at=at,
+            )
+
+
+def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
+    """Close every booking that can no longer happen as booked, and say which.
+
+    What was still waiting is MISSED; what was under way when the process stopped is FAILED, since
+    nobody watched its link.
+    """
+    ends = {
+        BookingState.BOOKED: (BookingState.MISSED, "nobody ran at its time"),
+        BookingState.PREPARING: (BookingState.FAILED, "the process stopped during the session"),
+        BookingState.RUNNING: (BookingState.FAILED, "the process stopped during the session"),
+    }
+    closed: list[UUID] = []
+    with context.ledger.begin() as tx:
+        for before, (after, reason) in ends.items():
+            for booking in tx.bookings(state=before):
+                if booking.candidate.loses_at <= at or before is not BookingState.BOOKED:
+                    tx.move_booking(
+                        booking.booking_id, expected=before, to=after, reason=reason, at=at
+                    )
+                    closed.append(booking.booking_id)
+    return closed
+
+
+def open_bookings(context: Context) -> list[Booking]:
+    """The bookings that still wait for their time."""
+    with context.ledger.read() as reader:
+        return list(reader.bookings(state=BookingState.BOOKED))
+
+
+def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:
+    """Draw the counts of the session around the model of the pass as it was booked."""
+    satellite = context.satellite(candidate.satellite_id)
+    elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
+    window = booked_window(
+        candidate, elements, station=station, step_s=context.settings.track_step_s
+    )
+    expected, budget = expected_counts(window, satellite=satellite, station=station)
+    preset = link_preset(satellite, context.settings.bound)
+    generator = context.entropy.generator("counts", candidate.candidate_id)
+    return simulated_session(expected, budget, preset, generator)

@@ -1,0 +1,116 @@
+"""What a replay came to, read back from the ledger and from nowhere else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from scheduler.facts import PairTally, Pool, ReplaySummary, SettledPass, StationTally, UnplannedSpan
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Reader
+    from scheduler.services import Services
+
+
+def summarise(
+    services: Services, *, start: datetime, end: datetime, seed: int, continued: bool
+) -> ReplaySummary:
+    """Add up the answers of every plan, settlement and merge, and verify the ledger."""
+    with services.ledger.read() as reader:
+        plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
+        balances = reader.balances()
+    return ReplaySummary(
+        scenario=services.scenario.name,
+        seed=seed,
+        start=start,
+        end=end,
+        planner=services.settings.planner,
+        objective="total",
+        stations=_stations(services, plans, settled),
+        pairs=_pairs(merges),
+        settled=tuple(_settled_pass(answer) for answer in settled),
+        unplanned=_unplanned(plans),
+        balances=balances,
+        elements_used=tuple(
+            sorted({datetime.fromisoformat(text) for plan in plans for text in plan["epochs"]})
+        ),
+        ledger_problems=services.verify_ledger().problems,
+        continued=continued,
+    )
+
+
+def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
+    """The answers to every command of one kind, in the order they were given."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while page := reader.commands(kind=kind, after=after):
+        found += [command.answer for command in page]
+        after = page[-1].command_id
+    return found
+
+
+def _stations(
+    services: Services, plans: list[dict[str, Any]], settled: list[dict[str, Any]]
+) -> tuple[StationTally, ...]:
+    counted = {name: Counter[str]() for name in ("passes", "dark", "booked")}
+    for plan in plans:
+        for name, counter in counted.items():
+            counter.update(plan[name])
+    sums = {name: Counter[str]() for name in ("settled", "sifted_bits", "secret_bits")}
+    for answer in settled:
+        sums["settled"][answer["station"]] += 1
+        for name in ("sifted_bits", "secret_bits"):
+            sums[name][answer["station"]] += answer[name]
+    return tuple(
+        StationTally(
+            station=station.station_id,
+            **{name: counter[station.station_id] for name, counter in {**counted, **sums}.items()},
+        )
+        for station in services.scenario.stations
+    )
+
+
+def _pairs(merges: list[dict[str, Any]]) -> tuple[PairTally, ...]:
+    count, bits = Counter[str](), Counter[str]()
+    for merge in merges:
+        for step in merge["steps"]:
+            count[step["pool"]] += 1
+            bits[step["pool"]] += step["bits"]
+    pools = [Pool.parse(pool_id) for pool_id in sorted(bits)]
+    return tuple(
+        PairTally(
+            node_a=pool.node_a,
+            node_b=pool.node_b,
+            merges=count[pool.pool_id],
+            merged_bits=bits[pool.pool_id],
+        )
+        for pool in pools
+    )
+
+
+def _settled_pass(answer: dict[str, Any]) -> SettledPass:
+    return SettledPass(
+        station=answer["station"],
+        acquires_at=datetime.fromisoformat(answer["acquires_at"]),
+        max_elevation_deg=answer["max_elevation_udeg"] / 1e6,
+        expected_secret_bits=float(answer["expected_secret_bits"]),
+        sifted_bits=answer["sifted_bits"],
+        secret_bits=answer["secret_bits"],
+        qber=answer["qber_ppm"] / 1e6,
+    )
+
+
+def _unplanned(plans: list[dict[str, Any]]) -> tuple[UnplannedSpan, ...]:
+    """Join the unplanned parts of successive windows that share a newest element set."""
+    spans: list[UnplannedSpan] = []
+    for part in (item for plan in plans for item in plan["unplanned"]):
+        epoch = part["newest_epoch"]
+        start, end = (datetime.fromisoformat(part[name]) for name in ("start", "end"))
+        newest = datetime.fromisoformat(epoch) if epoch else None
+        if spans and spans[-1].end == start and spans[-1].newest_epoch == newest:
+            start = spans.pop().start
+        spans.append(
+            UnplannedSpan(start=start, end=end, newest_epoch=newest, reason=part["reason"])
+        )
+    return tuple(spans)

@@ -1,0 +1,63 @@
+"""Use case: the spans of the trunk deposit the key they made in an interval."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from scheduler.facts import NewBlock, instant_key
+from scheduler.forecast import span_secret_bits
+from scheduler.sources.keys import simulated_material
+
+if TYPE_CHECKING:
+    from scheduler.network import Link
+    from scheduler.services.context import Context
+
+
+def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[str, Any]:
+    """Deposit what every fibre link made in [start, end), as far as its buffer has room.
+
+    One transaction for all links. Returns the bits deposited, and those for which the relays'
+    key buffers had no room (a span stops distilling then; they are nobody's key).
+    """
+    request_id = f"trunk/{instant_key(start)}/{instant_key(end)}"
+    links = [link for link in context.scenario.links if link.kind != "satellite"]
+    with context.ledger.begin() as tx:
+        answered = tx.answer(request_id)
+        if answered is not None:
+            return answered
+        stock = tx.stock()
+        command = tx.command(request_id, kind="trunk", at=end)
+        deposited = refused = 0
+        for link in links:
+            made = span_secret_bits(link, duration_s=(end - start).total_seconds())
+            room = max(0, link.buffer_bits - stock.get(link.pool.pool_id, 0))
+            bits = min(made, room)
+            refused += made - bits
+            if bits > 0:
+                block = _block(context, link, start, bits)
+                material = simulated_material(context.entropy, block)
+                tx.deposit(command, block, material_a=material, material_b=material)
+                deposited += bits
+        answer = {"links": len(links), "deposited_bits": deposited, "no_room_bits": refused}
+        command.finish(answer)
+    return answer
+
+
+def _block(context: Context, link: Link, start: datetime, bits: int) -> NewBlock:
+    natural_key = f"span/{link.pool.pool_id}/{instant_key(start)}"
+    return NewBlock(
+        block_id=context.entropy.uuid("block", natural_key),
+        pool=link.pool,
+        natural_key=natural_key,
+        length_bits=bits,
+        source="simulator",
+        simulated=True,
+    )
+
+
+def trunk_intervals(start: datetime, end: datetime, step_s: float) -> list[datetime]:
+    """The ends of the trunk's intervals within (start, end]."""
+    step = timedelta(seconds=step_s)
+    count = int((end - start) / step)
+    return [start + step * (index + 1) for index in range(count)]

@@ -1,0 +1,99 @@
+"""Typed settings, read once and passed in: command line, then environment, then TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from scheduler.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside; each field is `SKYTRUNK_<NAME>` in the environment.
+
+    In a TOML file (named by `--config` or `SKYTRUNK_CONFIG`) the names are the same in lower case.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SKYTRUNK_", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    database_url: str = "sqlite:///skytrunk.db"
+    """Where the ledger is; SQLite file by default, in the working directory."""
+    scenario: str = "micius-2016"
+    """Name of a scenario that ships with Skytrunk, or the path of a TOML file."""
+    max_element_age_days: float | None = Field(default=None, gt=0.0, le=366.0)
+    """Beyond this age, either side, an element set is refused; the scenario's own limit (14 days
+    where it names none) unless set here."""
+    planner: Literal["lp", "greedy"] = "lp"
+    """Which solver books passes."""
+    bound: Literal["hoeffding", "chernoff"] = "chernoff"
+    """Tail bound of the finite-key analysis."""
+    track_step_s: float = Field(default=1.0, gt=0.0, le=10.0)
+    """Sampling of a pass for the key forecast."""
+    passes_days_max: float = Field(default=92.0, gt=0.0, le=3660.0)
+    """Longest time that one question about passes may span."""
+    host: str = "127.0.0.1"
+    """Address on which `skytrunk serve` listens."""
+    port: int = Field(default=8014, ge=1, le=65535)
+    """Port on which `skytrunk serve` listens."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line first, then the environment, then the file handed over by the loader."""
+        assert isinstance(init_settings, InitSettingsSource)
+        given = dict(init_settings.init_kwargs)
+        from_file = given.pop("from_file", {})
+        return (
+            InitSettingsSource(settings_cls, init_kwargs=given),
+            env_settings,
+            InitSettingsSource(settings_cls, init_kwargs=from_file),
+        )
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings. Overrides that are None count as not given.
+
+    Raises SettingsError naming the setting, the value seen and what is allowed.
+    """
+    if config is None and os.environ.get("SKYTRUNK_CONFIG"):
+        config = Path(os.environ["SKYTRUNK_CONFIG"])
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**{"from_file": _read_toml(config), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        allowed = "; ".join(Settings.model_fields) if first["type"] == "extra_forbidden" else ""
+        known = f" (known settings: {allowed})" if allowed else ""
+        raise SettingsError(
+            f"setting {name}: {first['msg']}, got {first['input']!r}{known}"
+        ) from None
+
+
+def _read_toml(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {config}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {config}: {error}") from None

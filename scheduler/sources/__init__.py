@@ -1,0 +1,1 @@
+"""Adapters to the outside: element sets, scenarios, key sources."""

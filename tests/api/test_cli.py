@@ -1,0 +1,295 @@
+"""The command line: what it prints where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.conftest import Command, Replayed, clean_environment, run_skytrunk, started
+
+DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
+PASSES = ("passes", "micius", "--station", "xinglong")
+
+BAD_INPUT = [
+    (("passes", "sputnik", *DAY), ["'sputnik'", "micius"]),
+    (("passes", "micius", "--station", "baikonur", *DAY), ["'baikonur'", "xinglong", "delingha"]),
+    ((*PASSES, "--from", "2016-12-19T10:00", "--to", "2016-12-20"), ["19T10:00", "no zone"]),
+    ((*PASSES, "--from", "2016-12-20", "--to", "2016-12-19"), ["2016-12-20", "before"]),
+    ((*PASSES, "--from", "2016-12-19", "--to", "2016-12-19"), ["before"]),
+    ((*PASSES, "--from", "19/12/2016", "--to", "2016-12-20"), ["'19/12/2016'", "allowed"]),
+    ((*PASSES, "--from", "2016-12-19"), ["--to"]),
+    ((*PASSES, *DAY, "--min-elevation-deg", "90"), ["90.0", "allowed"]),
+    ((*PASSES, *DAY, "--min-elevation-deg", "nan"), ["nan", "allowed"]),
+    ((*PASSES, *DAY, "--json", "--csv"), ["--json", "--csv"]),
+    ((*PASSES, *DAY, "--colour", "red"), ["--colour"]),
+    ((*PASSES, *DAY, "--as-known-at", "soon"), ["'soon'", "allowed"]),
+    # In the gap of early 2020 the nearest set is months away; in 2026 the satellite is gone.
+    ((*PASSES, "--from", "2020-03-01", "--to", "2020-03-02"), ["14"]),
+    ((*PASSES, "--from", "2026-09-01", "--to", "2026-09-02"), ["14"]),
+    ((*PASSES, "--from", "2016-01-01", "--to", "2016-12-31"), ["days"]),
+    (("replay", *DAY, "--scenario", "atlantis"), ["'atlantis'", "micius-2016"]),
+    (("replay", *DAY, "--planner", "oracle"), ["oracle"]),
+    (("replay", *DAY, "--objective", "fame"), ["'fame'", "total"]),
+    (("replay", "--from", "2016-12-20", "--to", "2016-12-19"), ["before"]),
+    (("replay", *DAY, "--report", "taken"), ["taken", "folder"]),
+    (("run", "--clock-rate", "0"), ["0.0", "allowed"]),
+    (("run", "--clock-start", "noon"), ["'noon'", "allowed"]),
+    (("serve", "--port", "70000"), ["70000"]),
+    (("serve", "--host", "203.0.113.1"), ["203.0.113.1", "allowed"]),
+    (("elements", "import", "missing.tle"), ["missing.tle", "No such file"]),
+    (("elements", "import", "taken"), ["line", "column", "expected"]),
+    (("elements", "import", "binary"), ["binary", "byte 0"]),
+    (("--config", "missing.toml", "stations"), ["missing.toml"]),
+    (("--config", "taken", "stations"), ["taken"]),
+    (("ledger",), ["command"]),
+    (("ledger", "verify"), ["no ledger", "skytrunk.db", "allowed"]),
+    (("ledger", "export"), ["no ledger", "skytrunk.db", "allowed"]),
+    (("ledger", "verify", "--database", "nonsense"), ["'nonsense'", "allowed"]),
+    (("ledger", "verify", "--database", "mysql://a/b"), ["mysql", "allowed"]),
+    (("orbit",), ["'orbit'"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD_INPUT, ids=lambda value: " ".join(value))
+def test_bad_input_is_one_line_and_exit_code_2(
+    skytrunk: Command, tmp_path: Path, arguments: tuple[str, ...], words: list[str]
+) -> None:
+    (tmp_path / "taken").write_text("this is no element set\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+
+    done = skytrunk(*arguments)
+
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("skytrunk: ")
+    for word in words:
+        assert word in line
+
+
+def test_a_broken_element_set_names_line_and_column_and_nothing_is_imported(
+    skytrunk: Command, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[2] / "tle" / "micius-2016-2025.tle").read_text()
+    lines = [line for line in text.splitlines() if line[:2] in {"1 ", "2 "}]
+    changed = lines[3][:55] + ("0" if lines[3][55] != "0" else "1") + lines[3][56:]
+    (tmp_path / "broken.tle").write_text("\n".join([*lines[:3], changed, *lines[4:]]) + "\n")
+    before = json.loads(skytrunk("elements", "list", "--json").stdout)
+
+    done = skytrunk("elements", "import", "broken.tle")
+
+    assert done.returncode == 2
+    assert "line 4" in done.stderr
+    assert "column" in done.stderr
+    assert json.loads(skytrunk("elements", "list", "--json").stdout) == before
+
+
+def test_element_sets_are_imported_once(skytrunk: Command, tmp_path: Path) -> None:
+    # Micius, 2016-12-19, moved to another catalogue number so that it is new.
+    lines = [
+        "1 25544U 98067A   08264.51782528 -.00002182  00000-0 -11606-4 0  2927",
+        "2 25544  51.6416 247.4627 0006703 130.5360 325.0288 15.72125391563537",
+    ]  # the element set that explains the format on its Wikipedia page
+    (tmp_path / "iss.tle").write_text("\n".join(lines) + "\n")
+
+    first = skytrunk("elements", "import", "iss.tle", "--json")
+    second = skytrunk("elements", "import", "iss.tle", "--json")
+
+    assert json.loads(first.stdout) == {"added": 1}
+    assert json.loads(second.stdout) == {"added": 0}
+    listed = json.loads(skytrunk("elements", "list", "--json").stdout)["elements"]
+    assert [row["norad_id"] for row in listed].count(25544) == 1
+    assert "25544" in skytrunk("elements", "list").stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), (), ("passes", "--help"), ("ledger", "--help")])
+def test_help_is_on_stdout(skytrunk: Command, arguments: tuple[str, ...]) -> None:
+    done = skytrunk(*arguments)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--database" in done.stdout
+
+
+def test_satellites_and_stations_are_listed(skytrunk: Command) -> None:
+    (micius,) = json.loads(skytrunk("satellites", "--json").stdout)["satellites"]
+    stations = json.loads(skytrunk("stations", "--json").stdout)["stations"]
+
+    assert micius["norad_id"] == 41731
+    assert [row["station"] for row in stations] == ["xinglong", "nanshan", "delingha"]
+    assert "41731" in skytrunk("satellites").stdout
+    assert "117.5774583" in skytrunk("stations").stdout
+
+
+def test_a_reader_who_leaves_early_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m api.cli passes micius --from 2016-12-18 --to 2017-01-12 --csv"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1"],
+        cwd=tmp_path, env=clean_environment(),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.startswith("satellite,norad_id")
+    assert done.stderr == ""
+
+
+def test_interrupt_ends_a_replay_with_130_and_one_line(tmp_path: Path) -> None:
+    with started(tmp_path, "replay", "--from", "2016-12-19", "--to", "2017-05-25") as process:
+        _wait_for(lambda: (tmp_path / "skytrunk.db").exists())
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.splitlines() == ["skytrunk: interrupted"]
+
+
+def test_serve_answers_until_it_is_stopped(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with started(tmp_path, "serve", "--port", str(port)) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert f"http://127.0.0.1:{port}" in line
+        answer = httpx.get(f"http://127.0.0.1:{port}/stations", timeout=30.0, trust_env=False)
+        taken = run_skytrunk(tmp_path, "serve", "--port", str(port))
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+
+    assert answer.status_code == 200
+    assert taken.returncode == 2
+    assert f"port {port}" in taken.stderr
+    assert "Traceback" not in stderr
+
+
+def test_run_ticks_and_stops_on_a_signal(tmp_path: Path) -> None:
+    clock = ("--clock-start", "2016-12-19", "--clock-rate", "20000")
+    with started(tmp_path, "run", *clock) as process:
+        _wait_for(lambda: _commands(tmp_path, "merge") >= 2)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
+
+
+def _commands(folder: Path, kind: str) -> int:
+    database = folder / "skytrunk.db"
+    if not database.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM command WHERE kind = ?", [kind]
+            ).fetchone()
+        except sqlite3.OperationalError:  # the tables are being made
+            return 0
+    return int(count)
+
+
+def _wait_for(ready: object, timeout_s: float = 60.0) -> None:
+    """Wait for another process; there is nothing to be told by it."""
+    assert callable(ready)
+    until = time.monotonic() + timeout_s
+    while not ready():
+        assert time.monotonic() < until, "nothing happened"
+        time.sleep(0.05)
+
+
+def test_the_ledger_is_shown_verified_and_exported(
+    skytrunk: Command, replayed: Replayed, tmp_path: Path
+) -> None:
+    database = ("--database", replayed.database)
+    shown = skytrunk("ledger", "show", "--json", *database)
+    table = skytrunk("ledger", *database, "show")
+    verified = skytrunk(*database, "ledger", "verify")
+    exported = skytrunk("ledger", "export", SKYTRUNK_DATABASE_URL=replayed.database)
+    filed = skytrunk("ledger", "export", "--out", "ledger.jsonl", *database)
+
+    assert json.loads(shown.stdout) == replayed.summary["balances"]
+    assert "link:micius--xinglong" in table.stdout
+    assert verified.returncode == 0
+    assert verified.stdout.startswith("ledger sound: ")
+    lines = exported.stdout.splitlines()
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+    assert filed.returncode == 0
+    assert (tmp_path / "ledger.jsonl").read_text() == exported.stdout
+
+
+def test_a_changed_row_is_named_and_verify_fails(
+    skytrunk: Command, replayed: Replayed, tmp_path: Path
+) -> None:
+    copy = tmp_path / "changed.db"
+    shutil.copy(replayed.folder / "replay.db.kek", f"{copy}.kek")
+    with (
+        closing(sqlite3.connect(replayed.folder / "replay.db")) as source,
+        closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
+        target.execute("PRAGMA ignore_check_constraints = ON")
+        triggers = target.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in triggers.fetchall():
+            target.execute(f'DROP TRIGGER "{name}"')
+        row = target.execute("SELECT id FROM ledger_entry ORDER BY id LIMIT 1").fetchone()
+        target.execute("UPDATE ledger_entry SET amount_bits = amount_bits + 8 WHERE id = ?", row)
+        target.commit()
+
+    done = skytrunk("ledger", "verify", "--database", f"sqlite:///{copy}")
+    told = skytrunk("ledger", "verify", "--json", "--database", f"sqlite:///{copy}")
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("skytrunk: ledger broken: ")
+    problems = json.loads(told.stdout)["problems"]
+    assert told.returncode == 1
+    assert any("ledger_entry" in problem for problem in problems)
+
+
+def test_another_seed_on_the_same_database_is_refused(
+    skytrunk: Command, replayed: Replayed
+) -> None:
+    done = skytrunk(
+        "replay", "--from", "2016-12-19", "--to", "2016-12-21", "--seed", "2",
+        "--database", replayed.database,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "seed" in line
+
+
+def test_a_question_is_answered_within_its_time(tmp_path: Path) -> None:
+    # The stated limit is 1.5 s, imports included; the best of three keeps a busy machine out.
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run_skytrunk(tmp_path, *PASSES, *DAY, "--json")
+        taken.append(time.perf_counter() - start)
+
+    assert min(taken) < 1.5
+
+
+def test_passes_loads_nothing_it_does_not_need(tmp_path: Path) -> None:
+    heavy = "matplotlib,fastapi,uvicorn,sqlalchemy,alembic,apscheduler,highspy,networkx,httpx"
+    code = (
+        "import sys; from api.cli import run;"
+        f"code = run({[*PASSES, *DAY, '--json']!r});"
+        f"found = [name for name in {heavy!r}.split(',') if name in sys.modules];"
+        "sys.stderr.write(','.join(found)); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=clean_environment(),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+    assert done.stderr == ""

@@ -1,0 +1,130 @@
+"""The HTTP side on a real server: answers, problems, and a page that fetches nothing."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Replayed
+
+DAY = {"satellite": "micius", "from": "2016-12-19", "to": "2016-12-20"}
+
+
+def test_health_names_scenario_and_clock(http: httpx.Client) -> None:
+    told = http.get("/health").json()
+
+    assert told["status"] == "ok"
+    assert told["scenario"] == "micius-2016"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["now"])
+
+
+def test_satellites_stations_and_balances(http: httpx.Client, replayed: Replayed) -> None:
+    assert [row["norad_id"] for row in http.get("/satellites").json()] == [41731]
+    assert [row["station"] for row in http.get("/stations").json()] == [
+        "xinglong", "nanshan", "delingha",
+    ]  # fmt: skip
+    assert http.get("/ledger/balances").json() == replayed.summary["balances"]
+
+
+PROBLEMS: list[tuple[str, dict[str, Any], int, list[str]]] = [
+    ("/passes", {}, 422, ["satellite", "from", "to"]),
+    ("/passes", {**DAY, "satellite": "sputnik"}, 404, ["'sputnik'", "micius"]),
+    ("/passes", {**DAY, "station": "baikonur"}, 404, ["'baikonur'", "xinglong"]),
+    ("/passes", {**DAY, "from": "2016-12-19T10:00:00"}, 422, ["2016-12-19T10:00:00", "no zone"]),
+    ("/passes", {**DAY, "from": "2016-12-21"}, 422, ["before", "allowed"]),
+    ("/passes", {**DAY, "from": "2016-12-19", "to": "2016-12-19"}, 422, ["before"]),
+    ("/passes", {**DAY, "to": "soon"}, 422, ["'soon'", "allowed"]),
+    ("/passes", {**DAY, "to": "2017-12-19"}, 422, ["days"]),
+    ("/passes", {**DAY, "min_elevation_deg": "90"}, 422, ["min_elevation_deg", "90"]),
+    ("/passes", {**DAY, "min_elevation_deg": "nan"}, 422, ["min_elevation_deg"]),
+    ("/passes", {**DAY, "min_elevation_deg": "high"}, 422, ["min_elevation_deg", "'high'"]),
+    ("/passes", {**DAY, "forecast": "perhaps"}, 422, ["forecast", "'perhaps'"]),
+    ("/passes", {**DAY, "colour": "red"}, 422, ["colour", "unknown"]),
+    ("/passes", {**DAY, "station": ["xinglong"] * 65}, 422, ["station"]),
+    ("/passes", {**DAY, "satellite": "x" * 65}, 422, ["satellite"]),
+    ("/passes", {**DAY, "from": ["2016-12-19", "2016-12-18"]}, 422, ["from", "once"]),
+    ("/passes", {**DAY, "from": "2020-03-01", "to": "2020-03-02"}, 409, ["14"]),
+    ("/health", {"deep": "1"}, 422, ["deep", "unknown"]),
+    ("/satellites", {"page": "2"}, 422, ["page", "unknown"]),
+    ("/stations", {"page": "2"}, 422, ["page", "unknown"]),
+    ("/ledger/balances", {"pool": "x"}, 422, ["pool", "unknown"]),
+    ("/nowhere", {}, 404, ["Not Found"]),
+]
+
+
+@pytest.mark.parametrize(("path", "params", "status", "words"), PROBLEMS)
+def test_what_is_wrong_becomes_a_problem_document(
+    http: httpx.Client, path: str, params: dict[str, Any], status: int, words: list[str]
+) -> None:
+    answer = http.get(path, params=params)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["type"] == "about:blank"
+    assert body["status"] == status
+    assert body["title"]
+    for word in words:
+        assert word in body["detail"]
+
+
+def test_a_wrong_method_is_a_problem_too(http: httpx.Client) -> None:
+    answer = http.post("/passes")
+
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "GET" in answer.headers["allow"]
+
+
+def test_the_docs_page_shows_every_operation_and_fetches_nothing(http: httpx.Client) -> None:
+    page = http.get("/docs")
+    document = http.get("/openapi.json").json()
+
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for path, methods in document["paths"].items():
+        assert path in page.text
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                assert f"<code>{parameter['name']}</code>" in page.text
+    assert "<script" not in page.text
+    assert re.findall(r"""(?:src|href)=["'](?!#)([^"']*)""", page.text) == ["openapi.json"]
+    assert "url(" not in page.text
+
+
+def test_every_answer_is_documented(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+
+    assert set(document["paths"]) == {
+        "/health", "/satellites", "/stations", "/passes", "/ledger/balances",
+    }  # fmt: skip
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert "application/problem+json" in operation["responses"]["422"]["content"]
+            assert "schema" in operation["responses"]["200"]["content"]["application/json"]
+
+
+def test_many_at_once_get_the_same_answers(http: httpx.Client) -> None:
+    paths = [
+        "/ledger/balances",
+        "/health",
+        "/passes?satellite=micius&from=2016-12-19&to=2016-12-20",
+    ]
+
+    def ask(index: int) -> tuple[int, Any]:
+        answer = http.get(paths[index % len(paths)])
+        body = answer.json()
+        body.pop("now", None)
+        return answer.status_code, body
+
+    alone = [ask(index) for index in range(len(paths))]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, range(8 * len(paths))))
+
+    assert all(status == 200 for status, _ in alone)
+    assert together == alone * 8

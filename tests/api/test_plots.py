@@ -1,0 +1,137 @@
+"""Pictures from data at hand: odd cases that a replay seldom meets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.plots import (
+    GroundTrack,
+    MapLink,
+    MapPlace,
+    RateCurve,
+    SkyTrack,
+    key_timeline,
+    network_map,
+    rate_comparison,
+    sky_plot,
+)
+from api.plots.rates import published_points
+from api.plots.world import land_rings
+from scheduler.facts import SettledPass, UnplannedSpan
+
+START = datetime(2016, 12, 19, tzinfo=UTC)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _track(label: str, azimuth_deg: float = 350.0) -> SkyTrack:
+    offset_s = np.arange(0.0, 400.0)
+    return SkyTrack(
+        label=label,
+        start=START,
+        offset_s=offset_s,
+        elevation_deg=10.0 + 60.0 * np.sin(np.pi * offset_s / 400.0),
+        azimuth_deg=(azimuth_deg + 0.4 * offset_s) % 360.0,  # goes round through north
+        range_km=1200.0 - 600.0 * np.sin(np.pi * offset_s / 400.0),
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_a_sky_plot_takes_any_number_of_passes(tmp_path: Path, count: int) -> None:
+    tracks = [_track(f"pass {index}", 50.0 * index) for index in range(count)]
+
+    written = sky_plot(tmp_path / "sky.png", tracks, title="sky")
+
+    assert written.read_bytes().startswith(PNG)
+
+
+def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
+    one = sky_plot(tmp_path / "one.png", [_track("pass")], title="sky")
+    two = sky_plot(tmp_path / "two.png", [_track("pass")], title="sky")
+
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_map_takes_a_track_over_the_date_line_and_no_track(tmp_path: Path) -> None:
+    places = [
+        MapPlace(name="Xinglong", kind="station", lat_deg=40.4, lon_deg=117.6),
+        MapPlace(name="Beijing", kind="backbone", lat_deg=39.9, lon_deg=116.4),
+        MapPlace(name="", kind="relay", lat_deg=40.1, lon_deg=117.0),
+        MapPlace(name="", kind="user", lat_deg=39.8, lon_deg=116.3),
+    ]
+    links = [MapLink(one=(40.4, 117.6), other=(40.1, 117.0))]
+    lon_deg = (np.linspace(100.0, 260.0, 200) + 180.0) % 360.0 - 180.0
+    track = GroundTrack(
+        label="below the satellite",
+        lat_deg=np.linspace(-50.0, 60.0, 200),
+        lon_deg=lon_deg,
+        visible=np.arange(200) < 30,
+        marks=((10, "16:50"),),
+    )
+
+    for tracks in ([], [track]):
+        written = network_map(
+            tmp_path / "map.png", title="map", places=places, links=links, tracks=tracks
+        )
+        assert written.read_bytes().startswith(PNG)
+    assert (
+        network_map(tmp_path / "bare.png", title="map", places=[], links=[], tracks=[])
+        .read_bytes()
+        .startswith(PNG)
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_a_timeline_takes_any_number_of_sessions(tmp_path: Path, count: int) -> None:
+    settled = [
+        SettledPass(
+            station=("xinglong", "nanshan")[index % 2],
+            acquires_at=START + timedelta(hours=7 * index),
+            max_elevation_deg=40.0,
+            expected_secret_bits=1e5,
+            sifted_bits=500_000,
+            secret_bits=0 if index == 0 else 100_000,
+            qber=0.011,
+        )
+        for index in range(count)
+    ]
+    gap = UnplannedSpan(
+        start=START + timedelta(days=12),
+        end=START + timedelta(days=14),
+        newest_epoch=None,
+        reason="x",
+    )
+
+    written = key_timeline(
+        tmp_path / "keys.png", title="keys", start=START, end=START + timedelta(days=14),
+        settled=settled, unplanned=[gap],
+    )  # fmt: skip
+
+    assert written.read_bytes().startswith(PNG)
+
+
+def test_the_published_curve_adds_up_to_the_published_bits(tmp_path: Path) -> None:
+    points = published_points()
+
+    assert len(points.offset_s) == 201
+    # The source states a trapezoid sum of 1,674 kbit for its own digitisation of the plot.
+    total = np.trapezoid(points.sifted_rate_kbps, points.offset_s)
+    assert total == pytest.approx(1674.0, abs=1.0)
+    curve = RateCurve(offset_s=np.arange(240.0), sifted_rate_kbps=np.full(240, 5.0))
+    written = rate_comparison(
+        tmp_path / "rate.png", title="rates", start=datetime(2016, 12, 19, 16, 50, tzinfo=UTC),
+        unfitted=curve, fitted=None, range_km=np.linspace(1200.0, 700.0, 240),
+    )  # fmt: skip
+    assert written.read_bytes().startswith(PNG)
+
+
+def test_the_coastlines_lie_on_the_earth() -> None:
+    rings = land_rings()
+
+    assert len(rings) > 100
+    points = np.concatenate(rings)
+    assert np.all(np.abs(points[:, 0]) <= 180.0)
+    assert np.all(np.abs(points[:, 1]) <= 90.0)

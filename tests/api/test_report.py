@@ -1,0 +1,158 @@
+"""The replay's summary, its report folder and its pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from api.report.markdown import cell, figure, table
+from api.shape import STATION_SUMS
+from tests.api.conftest import Command, Replayed
+
+
+def test_stdout_of_json_is_one_document_and_nothing_else(replayed: Replayed) -> None:
+    assert json.loads(replayed.stdout) == replayed.summary
+    assert replayed.stdout.startswith("{")
+    assert replayed.stdout.endswith("}\n")
+
+
+def test_totals_are_sums_over_stations_and_pairs(replayed: Replayed) -> None:
+    summary = replayed.summary
+
+    assert set(summary["stations"]) == {"xinglong", "nanshan", "delingha"}
+    for name in STATION_SUMS:
+        assert summary[name] == sum(tally[name] for tally in summary["stations"].values())
+    for name in ("merges", "merged_bits"):
+        assert summary[name] == sum(tally[name] for tally in summary["pairs"].values())
+    assert summary["passes"] >= summary["dark"] >= summary["booked"] >= summary["settled"] > 0
+    assert summary["secret_bits"] == sum(done["secret_bits"] for done in summary["sessions"])
+    assert summary["merged_bits"] > 0
+    assert all("--" in pair for pair in summary["pairs"])
+    assert summary["ledger_problems"] == []
+    assert summary["elements_used"]
+
+
+def test_the_table_says_the_same_as_the_document(skytrunk: Command, replayed: Replayed) -> None:
+    # The same run again: everything was done already, and the table is printed from the ledger.
+    done = skytrunk(
+        "replay", "--from", "2016-12-19", "--to", "2016-12-21", "--seed", "1",
+        "--database", replayed.database,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    for station, tally in replayed.summary["stations"].items():
+        (line,) = [line for line in done.stdout.splitlines() if line.split()[:1] == [station]]
+        assert line.split()[1:] == [f"{tally[name]:,}" for name in STATION_SUMS]
+    assert f"{replayed.summary['merged_bits']:,}" in done.stdout
+    assert "continued" in done.stdout
+    assert "ledger sound" in done.stdout
+
+
+PICTURES = [
+    "sky-xinglong-2016-12-19.png",
+    "map.png",
+    "key-over-time.png",
+    "published-and-model.png",
+]
+
+
+def test_the_folder_has_report_summary_and_pictures(replayed: Replayed) -> None:
+    names = {path.name for path in replayed.report.iterdir()}
+
+    assert names == {"report.md", "summary.json", *PICTURES}
+    assert json.loads((replayed.report / "summary.json").read_text()) == replayed.summary
+    text = (replayed.report / "report.md").read_text()
+    for name in PICTURES:
+        assert f"]({name})" in text
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_shows_something(replayed: Replayed, name: str) -> None:
+    pixels = matplotlib.image.imread(replayed.report / name)
+
+    height, width = pixels.shape[:2]
+    assert width >= 800
+    assert height >= 600
+    inked = np.any(pixels[..., :3] < 0.9, axis=-1).mean()
+    assert 0.005 < inked < 0.9
+    grey = np.round(pixels[..., :3].mean(axis=-1) * 255.0).astype(np.uint8)
+    assert len(np.unique(grey)) > 50  # antialiased lines and text of several colours
+
+
+def test_the_report_says_what_is_fitted_and_what_sifted_means(replayed: Replayed) -> None:
+    text = (replayed.report / "report.md").read_text()
+
+    assert "model, unfitted" in text
+    assert "model, fitted" in text
+    assert "never fitted" in text
+    assert "signal intensity" in text
+    assert "matching-basis detections of all intensities" in text
+    assert "1,671,072" in text
+    assert "synthetic" in text  # the trunk's standing, from the scenario's notes
+    for epoch in replayed.summary["elements_used"]:
+        assert epoch in text
+
+
+def test_the_published_pass_comes_out_as_published(skytrunk: Command, tmp_path: Path) -> None:
+    done = skytrunk("validate", "--json", "--picture", "rate.png")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    rows = {row["quantity"]: row for row in document["rows"]}
+
+    assert (tmp_path / "rate.png").stat().st_size > 20_000
+    # Tolerances of the published comparison: geometry never fitted, +-2 km, +-0.2 deg, +-3 s;
+    # the unfitted model within a factor of 1.5, the fitted one within 10 % (key: 25 %).
+    assert rows["least range"]["unfitted"] == pytest.approx(645.3, abs=2.0)
+    assert rows["elevation there"]["unfitted"] == pytest.approx(47.8, abs=0.2)
+    assert rows["time within 1200 km"]["unfitted"] == pytest.approx(272.0, abs=3.0)
+    assert document["nearest_at"][:19] in {
+        f"2016-12-19T16:52:{second}" for second in ("12", "13", "14", "15", "16")
+    }
+    sifted = rows["sifted bits, signal intensity"]
+    assert 1 / 1.5 < sifted["unfitted"] / 1_671_072 < 1.5
+    assert sifted["fitted"] == pytest.approx(1_671_072, rel=0.10)
+    assert 1 / 1.5 < rows["detections"]["unfitted"] / 3_551_136 < 1.5
+    assert rows["detections"]["fitted"] == pytest.approx(3_551_136, rel=0.10)
+    assert rows["final key"]["fitted"] == pytest.approx(300_939, rel=0.25)
+    losses = [row for name, row in rows.items() if name.startswith("mean loss")]
+    assert len(losses) == 7
+    for row in losses:
+        assert row["fitted"] == pytest.approx(row["published"], abs=1.5)
+
+
+def test_the_table_of_validate_shows_all_three_columns(skytrunk: Command) -> None:
+    done = skytrunk("validate")
+
+    assert done.returncode == 0, done.stderr
+    for word in ("published", "unfitted", "fitted", "never fitted", "1,671,072", "300,939"):
+        assert word in done.stdout
+
+
+def test_markdown_tables_align_and_escape() -> None:
+    text = table(["name", "bits|"], [["a|b", 1234567], ["c", None]])
+
+    assert text.splitlines() == [
+        "| name | bits |",
+        "| --- | ---: |",
+        "| a\\|b | 1,234,567 |",
+        "| c |  |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1671072.4, "1,671,072"),
+        (645.3123, "645.3"),
+        (33.2, "33.2"),
+        (0.0110432, "0.01104"),
+        (0.0, "0"),
+    ],
+)
+def test_a_figure_keeps_the_digits_that_mean_something(value: float, shown: str) -> None:
+    assert figure(value) == shown
+    assert cell(value) == shown

@@ -1,0 +1,142 @@
+"""Small commands on a ledger, as the tests and the benchmarks issue them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from scheduler.facts import Announcement, Booking, BookingState, Candidate, NewBlock, Pool
+from scheduler.ledger import Ledger, SpentChunk, Transaction
+
+NOON = datetime(2016, 12, 19, 12, tzinfo=UTC)
+NANSHAN_XINGLONG = Pool.link("micius", "nanshan")
+
+
+def uuid_of(name: str) -> UUID:
+    """A fixed id for a name."""
+    return UUID(int=random.Random(name).getrandbits(128), version=4)
+
+
+def bytes_of(name: str, bits: int) -> bytes:
+    """Fixed key bytes for a name."""
+    return random.Random("key" + name).randbytes(-(-bits // 8))
+
+
+def deposit(
+    tx: Transaction,
+    name: str,
+    bits: int,
+    *,
+    pool: Pool = NANSHAN_XINGLONG,
+    at: datetime = NOON,
+    simulated: bool = True,
+) -> bytes:
+    """Deposit one block under a request of its own; return its bytes."""
+    key = bytes_of(name, bits)
+    handle = tx.command(f"deposit/{name}", kind="deposit", at=at)
+    block = NewBlock(
+        block_id=uuid_of(name),
+        pool=pool,
+        natural_key=name,
+        length_bits=bits,
+        source="simulator",
+        simulated=simulated,
+        eps_total=1e-9,
+    )
+    tx.deposit(handle, block, material_a=key, material_b=key)
+    handle.finish({"block": str(block.block_id), "bits": bits})
+    return key
+
+
+def spend(
+    ledger: Ledger, name: str, bits: int, *, pool: Pool = NANSHAN_XINGLONG, at: datetime = NOON
+) -> list[SpentChunk]:
+    """Spend in a transaction of its own."""
+    with ledger.begin() as tx:
+        handle = tx.command(f"spend/{name}", kind="spend", at=at)
+        chunks = tx.spend(handle, pool.pool_id, bits)
+        handle.finish({"bits": bits})
+    return chunks
+
+
+def chain(nodes: Sequence[str]) -> list[Pool]:
+    """The links of a path."""
+    return [Pool.link(one, other) for one, other in itertools.pairwise(nodes)]
+
+
+def xor(one: bytes, other: bytes) -> bytes:
+    """Bytewise exclusive or."""
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(len(one))
+
+
+def relay(
+    tx: Transaction, name: str, nodes: Sequence[str], bits: int, *, at: datetime = NOON
+) -> bytes:
+    """Relay key along a path and deposit it end to end; return what the near end holds."""
+    links = chain(nodes)
+    handle = tx.command(f"merge/{name}", kind="merge", at=at)
+    runs = [tx.spend(handle, link.pool_id, bits) for link in links]
+    keys = [b"".join(part.material_a for part in run) for run in runs]
+    far_end = keys[-1]
+    for hop in range(len(links) - 1):
+        far_end = xor(far_end, xor(keys[hop], keys[hop + 1]))
+        tx.announce(
+            handle,
+            Announcement(
+                announcement_id=uuid_of(f"{name}/{hop}"),
+                relay=nodes[hop + 1],
+                left=tuple(part.chunk for part in runs[hop]),
+                right=tuple(part.chunk for part in runs[hop + 1]),
+                length_bits=bits,
+                sha256="ab" * 32,
+            ),
+        )
+    assert len(far_end) == len(keys[0])
+    block = NewBlock(
+        block_id=uuid_of(f"{name}/pair"),
+        pool=Pool.pair(nodes[0], nodes[-1]),
+        natural_key=f"merge/{name}",
+        length_bits=bits,
+        source="merge",
+        simulated=True,
+    )
+    tx.deposit(handle, block, material_a=keys[0], material_b=keys[0])
+    handle.finish({"bits": bits})
+    return keys[0]
+
+
+def booking(
+    name: str,
+    start_s: float,
+    end_s: float,
+    *,
+    satellite: str = "micius",
+    station: str = "xinglong",
+    state: BookingState = BookingState.BOOKED,
+) -> Booking:
+    """A booking from so many to so many seconds after noon."""
+    return Booking(
+        booking_id=uuid_of(name),
+        candidate=Candidate(
+            candidate_id=f"{satellite}/{station}/{name}",
+            pass_id=name,
+            satellite_id=satellite,
+            station_id=station,
+            acquires_at=NOON + timedelta(seconds=start_s),
+            loses_at=NOON + timedelta(seconds=end_s),
+            max_elevation_deg=47.8,
+            range_km_min=645.3,
+            elements_epoch=NOON - timedelta(hours=7),
+            sifted_bits=1.6e6,
+            secret_bits=3.1e5,
+            qber=0.0139,
+        ),
+        state=state,
+        reason="best pass of the night",
+        booked_at=NOON,
+        changed_at=NOON,
+        plan_id="plan-1",
+    )

@@ -1,0 +1,161 @@
+"""Bookings, jobs, plans, element sets, the run, and the export."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from scheduler.errors import BookingConflict, LedgerError, LedgerMismatch, UnknownName
+from scheduler.facts import BookingState
+from scheduler.ledger import ElementRow, Ledger, open_ledger
+from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
+
+
+def test_a_booking_comes_back_as_it_went_in(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        tx.add_booking(booking("one", 0, 272.25))
+    with ledger.read() as reader:
+        assert reader.bookings() == [booking("one", 0, 272.25)]
+        (event,) = reader.booking_events(uuid_of("one"))
+    assert (event.from_state, event.to_state) == (None, BookingState.BOOKED)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "satellite", "station", "taken"),
+    [
+        (200, 400, "micius", "xinglong", True),
+        (200, 400, "micius", "nanshan", True),
+        (200, 400, "jinan-1", "xinglong", True),
+        (200, 400, "jinan-1", "nanshan", False),
+        (300, 400, "micius", "xinglong", False),
+        (-100, 0, "micius", "xinglong", False),
+        (-100, 900, "micius", "delingha", True),
+    ],
+)
+def test_one_satellite_and_one_station_at_a_time(
+    ledger: Ledger, start_s: float, end_s: float, satellite: str, station: str, taken: bool
+) -> None:
+    other = booking("two", start_s, end_s, satellite=satellite, station=station)
+    with ledger.begin() as tx:
+        tx.add_booking(booking("one", 0, 300))
+        if taken:
+            with pytest.raises(BookingConflict, match=str(uuid_of("one"))):
+                tx.add_booking(other)
+        else:
+            tx.add_booking(other)
+    assert ledger.verify().ok
+
+
+def test_a_cancelled_booking_frees_its_time(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        tx.add_booking(booking("one", 0, 300))
+        tx.move_booking(
+            uuid_of("one"),
+            expected=BookingState.BOOKED,
+            to=BookingState.CANCELLED,
+            reason="cloud",
+            at=NOON,
+        )
+        tx.add_booking(booking("two", 100, 200))
+    with ledger.read() as reader:
+        assert [b.state for b in reader.bookings()] == [BookingState.CANCELLED, BookingState.BOOKED]
+        assert len(reader.bookings(state=BookingState.BOOKED)) == 1
+        assert reader.bookings(since=NOON + timedelta(seconds=200)) == []
+        assert len(reader.bookings(until=NOON + timedelta(seconds=100))) == 1
+        assert [event.reason for event in reader.booking_events(uuid_of("one"))][-1] == "cloud"
+    assert ledger.verify().ok
+
+
+def test_a_booking_moves_only_from_where_it_is(ledger: Ledger) -> None:
+    move = {"to": BookingState.SETTLED, "reason": "done", "at": NOON}
+    with ledger.begin() as tx:
+        tx.add_booking(booking("one", 0, 300))
+        with pytest.raises(LedgerError, match="is booked, expected running"):
+            tx.move_booking(uuid_of("one"), expected=BookingState.RUNNING, **move)
+        with pytest.raises(UnknownName, match=str(uuid_of("two"))):
+            tx.move_booking(uuid_of("two"), expected=BookingState.RUNNING, **move)
+        with pytest.raises(BookingConflict, match="there already"):
+            tx.add_booking(booking("one", 1000, 1300))
+
+
+def test_a_job_is_taken_once_for_each_instant(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        assert tx.claim_job("merge", NOON)
+        assert not tx.claim_job("merge", NOON)
+        assert tx.claim_job("merge", NOON + timedelta(hours=1))
+        assert tx.claim_job("plan", NOON)
+    with ledger.begin() as tx:
+        assert not tx.claim_job("plan", NOON)
+
+
+def _elements(sha256: str) -> ElementRow:
+    return ElementRow(
+        norad_id=41731,
+        name="micius",
+        epoch=NOON,
+        text="1 41731U\n2 41731",
+        sha256=sha256,
+        source="archive",
+    )
+
+
+def test_an_element_set_is_kept_once(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        assert tx.add_elements([_elements("aa"), _elements("aa"), _elements("bb")]) == 2
+        assert tx.add_elements([_elements("bb")]) == 0
+    with ledger.read() as reader:
+        assert reader.element_rows() == [_elements("aa"), _elements("bb")]
+
+
+def test_a_plan_is_recorded_with_its_proof(ledger: Ledger) -> None:
+    window = (NOON, NOON, NOON + timedelta(days=1))
+    with ledger.begin() as tx:
+        tx.add_plan("plan-1", *window, "highs", 12.5, 12.75, 0.02, {"left_out": 3})
+        with pytest.raises(LedgerError, match="plan-1"):
+            tx.add_plan("plan-1", *window, "highs", 12.5, None, None, {})
+    with ledger.read() as reader:
+        (plan,) = reader.plans()
+    assert (plan.objective, plan.bound, plan.gap) == (12.5, 12.75, 0.02)
+    assert plan.details == {"left_out": 3}
+
+
+def test_a_database_belongs_to_one_run(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        tx.bind_run({"scenario": "micius-2016", "seed": 1})
+        tx.bind_run({"seed": 1, "scenario": "micius-2016"})
+        with pytest.raises(LedgerMismatch, match="seed 1, asked for was 2"):
+            tx.bind_run({"scenario": "micius-2016", "seed": 2})
+        with pytest.raises(LedgerMismatch, match="rate None, asked for was 60"):
+            tx.bind_run({"scenario": "micius-2016", "seed": 1, "rate": 60})
+    with ledger.read() as reader:
+        assert reader.run_facts() == {"scenario": "micius-2016", "seed": 1}
+
+
+def _fill(url: str, name: str = "seed-1") -> list[str]:
+    nodes = ["a", "b", "c"]
+    with open_ledger(url) as ledger:
+        with ledger.begin() as tx:
+            tx.bind_run({"seed": name})
+            tx.add_booking(booking("one", 0, 300))
+            for link in chain(nodes):
+                deposit(tx, f"{name}/{link.pool_id}", 10_003, pool=link)
+        with ledger.begin() as tx:
+            relay(tx, name, nodes, 2560)
+        spend(ledger, "draw", 256, pool=chain(nodes)[0])
+        return list(ledger.export_lines())
+
+
+def test_the_same_run_exports_the_same_lines(tmp_path_factory: pytest.TempPathFactory) -> None:
+    urls = [f"sqlite:///{tmp_path_factory.mktemp('run')}/ledger.db" for _ in range(3)]
+    assert _fill(urls[0]) == _fill(urls[1])
+    assert _fill(urls[2], "seed-2") != _fill(urls[0].replace("ledger.db", "again.db"))
+
+
+def test_the_export_holds_no_key(url: str) -> None:
+    from tests.scheduler.ledger.builders import bytes_of
+
+    text = "\n".join(_fill(url))
+    for pool in chain(["a", "b", "c"]):
+        key = bytes_of(f"seed-1/{pool.pool_id}", 10_003)
+        assert key[:8].hex() not in text

@@ -1,0 +1,125 @@
+"""The ways to solve: fallbacks, limits, threads, rolling windows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scheduler.plan import (
+    Limits,
+    LinearProgram,
+    PlanProblem,
+    Solution,
+    SolverFailed,
+    make_plan,
+)
+from scheduler.plan import staged as staged_module
+from scheduler.plan.linear import solve
+from scheduler.plan.maxmin import MaxMinAim
+from scheduler.plan.model import build_model
+from scheduler.plan.total import TotalAim
+from tests.benchmarks.constellation import Constellation, candidates
+
+SMALL = PlanProblem(candidates=candidates(Constellation(satellites=4, stations=5, nights=2)))
+
+
+def refuse(program: LinearProgram, limits: Limits) -> Solution:
+    raise SolverFailed("HiGHS ended with status 'Unknown'")
+
+
+@pytest.mark.parametrize("objective", ["total", "max-min"])
+@pytest.mark.parametrize("solver", ["auto", "lp", "milp"])
+def test_a_failing_solver_gives_the_greedy_plan_and_says_so(objective: str, solver: str) -> None:
+    decision = make_plan(SMALL, solver=solver, objective=objective, engine=refuse)
+
+    greedy = make_plan(SMALL, solver="greedy", objective=objective)
+    assert decision.chosen == greedy.chosen
+    assert decision.solver == "greedy"
+    assert decision.fallback == (
+        f"{solver} failed (HiGHS ended with status 'Unknown'); planned by value-greedy instead"
+    )
+    assert greedy.fallback == ""
+
+
+def test_a_solver_that_fails_half_way_gives_the_greedy_plan_too() -> None:
+    calls: list[int] = []
+
+    def once(program: LinearProgram, limits: Limits) -> Solution:
+        calls.append(1)
+        return solve(program, limits) if len(calls) == 1 else refuse(program, limits)
+
+    decision = make_plan(SMALL, objective="max-min", solver="lp", engine=once)
+    assert (decision.solver, len(calls)) == ("greedy", 2)
+
+
+def test_an_odd_status_of_the_solver_is_a_failure() -> None:
+    infeasible = LinearProgram()
+    column = infeasible.column(1.0, upper=1.0)
+    infeasible.row([(column, 1.0)], lower=2.0)
+    with pytest.raises(SolverFailed, match="ended with status 'Infeasible'"):
+        solve(infeasible, Limits())
+
+    unbounded = LinearProgram()
+    unbounded.column(1.0)
+    with pytest.raises(SolverFailed, match="ended with status 'Unbounded'"):
+        solve(unbounded, Limits())
+
+
+def test_no_time_at_all_falls_back_to_greedy() -> None:
+    decision = make_plan(SMALL, solver="lp", limits=Limits(time_s=0.0))
+    assert decision.solver == "greedy"
+    assert "Time limit" in decision.fallback
+
+
+def test_plans_made_in_many_threads_are_the_same() -> None:
+    problem = replace(SMALL, candidates=SMALL.candidates[:60])
+    alone = make_plan(problem, solver="milp")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: make_plan(problem, solver="milp"), range(8)))
+    assert found == [alone] * 8
+
+
+def test_the_solver_agrees_with_a_program_solved_by_hand() -> None:
+    # max 3x + 2y, x + y <= 4, x + 3y <= 6, x <= 3: x = 3, y = 1, duals by hand.
+    program = LinearProgram()
+    x, y = program.column(3.0, upper=3.0), program.column(2.0)
+    program.row([(x, 1.0), (y, 1.0)], upper=4.0)
+    program.row([(x, 1.0), (y, 3.0)], upper=6.0)
+
+    found = solve(program, Limits())
+
+    assert found.optimal
+    np.testing.assert_allclose(found.x, [3.0, 1.0])
+    assert (found.objective, found.bound) == (11.0, 11.0)
+    # Both rows meet in (3, 1): any duals with u + 3v = 2 are right; they price 4u + 6v + 3w = 11.
+    assert float(found.row_duals @ [1.0, 3.0]) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("kind", [TotalAim, MaxMinAim])
+def test_rolling_windows_come_close_to_the_whole(kind: type[TotalAim] | type[MaxMinAim]) -> None:
+    problem = PlanProblem(
+        candidates=candidates(Constellation(satellites=5, stations=8, nights=3, clusters=2))
+    )
+    whole = staged_module.plan_exact(kind(build_model(problem)), solve, Limits())
+    rolling = staged_module.plan_rolling(kind(build_model(problem)), solve, Limits())
+
+    assert rolling.measures[0] <= whole.measures[0] * (1 + 1e-6)
+    # Later days are only relaxed, and the worst station is booked again at the end.
+    assert rolling.measures[0] >= 0.97 * whole.measures[0]
+    assert rolling.bound >= whole.measures[0] * (1 - 1e-6)
+
+
+def test_max_min_by_rounding_stays_within_three_per_cent_of_the_optimum() -> None:
+    for seed in (1, 2, 3):
+        problem = PlanProblem(
+            candidates=candidates(
+                Constellation(satellites=6, stations=8, nights=2, clusters=2, seed=seed)
+            )
+        )
+        best = staged_module.plan_exact(MaxMinAim(build_model(problem)), solve, Limits())
+        assert best.bound == pytest.approx(best.measures[0], rel=1e-5)
+        found = make_plan(problem, objective="max-min", solver="lp")
+        assert found.value >= 0.97 * best.measures[0]

@@ -1,0 +1,51 @@
+"""Clocks: zones, rates, and no way back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduler.clock import AcceleratedClock, SimulatedClock, SystemClock
+from scheduler.errors import InputError
+
+START = datetime(2016, 12, 19, tzinfo=UTC)
+
+
+def test_the_system_clock_knows_its_zone() -> None:
+    assert SystemClock().now().utcoffset() == timedelta(0)
+
+
+def test_a_simulated_clock_stands_still_until_moved() -> None:
+    clock = SimulatedClock(START)
+
+    assert clock.now() == clock.now() == START
+    clock.advance_to(START + timedelta(hours=1))
+    assert clock.now() == START + timedelta(hours=1)
+
+
+def test_a_simulated_clock_does_not_go_back() -> None:
+    clock = SimulatedClock(START)
+
+    with pytest.raises(InputError, match="does not go back"):
+        clock.advance_to(START - timedelta(seconds=1))
+
+
+def test_an_accelerated_clock_runs_ahead_of_the_machine() -> None:
+    clock = AcceleratedClock(START, rate=100_000.0)
+
+    first = clock.now()
+    while (second := clock.now()) == first:
+        pass  # the counter's own grain
+    assert START <= first < second
+    assert clock.real_seconds(3600.0) == pytest.approx(0.036)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e7, float("nan")])
+def test_an_impossible_rate_is_refused(rate: float) -> None:
+    with pytest.raises(InputError, match="clock rate"):
+        AcceleratedClock(START, rate=rate)
+
+
+@pytest.mark.parametrize("clock", [SimulatedClock, AcceleratedClock])
+def test_a_naive_start_is_refused(clock: type[SimulatedClock]) -> None:
+    with pytest.raises(ValueError, match="zone"):
+        clock(datetime(2016, 12, 19))  # noqa: DTZ001  that is the point

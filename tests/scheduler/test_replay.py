@@ -1,0 +1,241 @@
+"""The main job, end to end: the same seed gives the same ledger, and nothing looks ahead."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orbits import Elements, read_elements
+from scheduler.errors import InputError, LedgerMismatch
+from scheduler.facts import ReplaySummary
+from scheduler.replay import run_replay
+from scheduler.services import Services
+from scheduler.settings import Settings
+
+SettingsOf = Callable[..., Settings]
+
+START = datetime(2016, 12, 19, tzinfo=UTC)
+END = START + timedelta(days=4)
+
+
+def _replay(settings: Settings, *, seed: int = 1, end: datetime = END) -> ReplaySummary:
+    return run_replay(settings, start=START, end=end, seed=seed)
+
+
+def _export(settings: Settings) -> list[str]:
+    with Services(settings) as services:
+        return list(services.export_ledger())
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, ReplaySummary]:
+    """Four days of the campaign, replayed once for the tests that only look."""
+    file = tmp_path_factory.mktemp("replay") / "reference.db"
+    settings = Settings(database_url=f"sqlite:///{file}")
+    return settings, _replay(settings)
+
+
+def test_a_replay_sees_books_settles_and_merges(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    _, summary = reference
+    by_station = {tally.station: tally for tally in summary.stations}
+
+    assert set(by_station) == {"xinglong", "nanshan", "delingha"}
+    for tally in summary.stations:
+        assert tally.passes >= tally.dark >= tally.booked == tally.settled > 0
+        assert 0 < tally.secret_bits < tally.sifted_bits
+    assert {(pair.node_a, pair.node_b) for pair in summary.pairs} == {
+        ("nanshan", "shanghai"),
+        ("beijing", "nanshan"),
+        ("beijing", "delingha"),
+    }
+    assert all(pair.merged_bits > 0 for pair in summary.pairs)
+    assert summary.ledger_problems == ()
+    assert not summary.continued
+
+
+def test_the_books_close_for_every_pool(reference: tuple[Settings, ReplaySummary]) -> None:
+    _, summary = reference
+
+    for pool_id, accounts in summary.balances.items():
+        assert sum(accounts.values()) == 0, pool_id
+        assert all(bits >= 0 for kind, bits in accounts.items() if kind != "generated"), pool_id
+
+
+def test_merged_key_cost_each_hop_what_it_gained(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    _, summary = reference
+    pairs = {f"{pair.node_a}--{pair.node_b}": pair.merged_bits for pair in summary.pairs}
+
+    # Nothing but merges takes key from Xinglong's link, and each of the two pairs from Nanshan
+    # and the one from Delingha passes it; proofs of equality and tags cost some bits more.
+    assert summary.balances["link:micius--xinglong"]["spent"] >= sum(pairs.values())
+    assert summary.balances["link:delingha--micius"]["spent"] >= pairs["beijing--delingha"]
+
+
+def test_the_same_seed_gives_the_same_ledger_and_another_does_not(
+    reference: tuple[Settings, ReplaySummary], settings_of: SettingsOf
+) -> None:
+    settings, _ = reference
+    again, other = settings_of("again"), settings_of("other")
+    _replay(again)
+    _replay(other, seed=2)
+
+    expected = _export(settings)
+    assert _export(again) == expected
+    assert _export(other) != expected
+
+
+def test_a_finished_replay_run_again_adds_nothing(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    settings, first = reference
+    before = _export(settings)
+
+    second = _replay(settings)
+
+    assert second.continued
+    assert _export(settings) == before
+    assert (second.stations, second.pairs) == (first.stations, first.pairs)
+
+
+def test_a_replay_may_be_carried_on_to_a_later_end(settings_of: SettingsOf) -> None:
+    whole, parts = settings_of("whole"), settings_of("parts")
+    _replay(whole, end=START + timedelta(days=3))
+    _replay(parts, end=START + timedelta(days=1))
+    _replay(parts, end=START + timedelta(days=3))
+
+    assert _export(parts) == _export(whole)
+
+
+@pytest.mark.parametrize("change", ["seed", "start", "planner"])
+def test_a_ledger_of_another_run_is_refused_and_left_alone(
+    reference: tuple[Settings, ReplaySummary], change: str
+) -> None:
+    settings, _ = reference
+    before = _export(settings)
+    start = START + timedelta(days=1) if change == "start" else START
+    seed = 2 if change == "seed" else 1
+    if change == "planner":
+        settings = settings.model_copy(update={"planner": "greedy"})
+
+    with pytest.raises(LedgerMismatch, match=change):
+        run_replay(settings, start=start, end=END, seed=seed)
+
+    assert _export(settings) == before
+
+
+def test_reversed_times_are_refused(settings_of: SettingsOf) -> None:
+    with pytest.raises(InputError, match="not after its start"):
+        run_replay(settings_of(), start=END, end=START, seed=1)
+
+
+def test_a_gap_in_the_element_sets_is_reported_and_nothing_planned_in_it(
+    settings_of: SettingsOf,
+) -> None:
+    # Sets of 2016-10-09 and 2016-12-18 enclose a gap; the older is too old from 2016-10-23 on.
+    start, end = datetime(2016, 10, 22, tzinfo=UTC), datetime(2016, 10, 26, tzinfo=UTC)
+
+    summary = run_replay(settings_of(), start=start, end=end, seed=1)
+
+    (span,) = summary.unplanned
+    assert span.newest_epoch is not None
+    assert span.start == span.newest_epoch + timedelta(days=14)
+    assert span.end == end
+    assert all(item.acquires_at < span.start for item in summary.settled)
+
+
+def _planted(epoch_day: str) -> Elements:
+    """A set of 2016-12-19 with another epoch, 120 degrees further round its orbit: wrong."""
+    with Services(Settings()) as services:
+        true = services.archive.nearest(datetime(2016, 12, 19, tzinfo=UTC), norad_id=41731)
+    line1, line2 = true.to_tle()
+    line1 = line1[:18] + epoch_day + line1[32:]
+    line2 = line2[:43] + f"{(true.mean_anomaly_deg + 120.0) % 360.0:8.4f}" + line2[51:]
+
+    def sealed(line: str) -> str:
+        digits = sum(int(c) if c.isdigit() else c == "-" for c in line[:68])
+        return f"{line[:68]}{digits % 10}"
+
+    (made,) = read_elements(f"WRONG\n{sealed(line1)}\n{sealed(line2)}\n", source="planted")
+    return made
+
+
+def _bookings(settings: Settings) -> list[tuple[str, datetime]]:
+    with Services(settings) as services, services.ledger.read() as reader:
+        return [
+            (booking.candidate.candidate_id, booking.candidate.elements_epoch)
+            for booking in reader.bookings()
+        ]
+
+
+def test_a_wrong_set_from_the_future_is_never_used(
+    reference: tuple[Settings, ReplaySummary], settings_of: SettingsOf
+) -> None:
+    settings, _ = reference
+    planted = _planted("16356.25000000")  # 2016-12-21 06:00
+    known_from = datetime(2016, 12, 22, tzinfo=UTC)  # the first plan made after its epoch
+    spoilt = settings_of("spoilt")
+    with Services(spoilt) as services:
+        assert services.import_elements(planted.raw, source="planted") == 1
+
+    _replay(spoilt)
+
+    true, seen = _bookings(settings), _bookings(spoilt)
+    before = [item for item in true if item[1] < planted.epoch and _aos(item) < known_from]
+    assert [item for item in seen if _aos(item) < known_from] == before
+    assert all(epoch <= _aos((name, epoch)) for name, epoch in seen)
+    # And it would have been noticed: once known, it is the newest, and moves every pass.
+    assert {epoch for name, epoch in seen if _aos((name, epoch)) >= known_from} == {planted.epoch}
+
+
+def _aos(item: tuple[str, datetime]) -> datetime:
+    return datetime.fromisoformat(item[0].rsplit("/", 1)[1])
+
+
+def _command(settings: Settings) -> list[str]:
+    return [
+        sys.executable, "-m", "api.cli", "--database", settings.database_url, "replay",
+        "--scenario", "micius-2016", "--from", "2016-12-19", "--to", "2016-12-23", "--seed", "1",
+        "--json",
+    ]  # fmt: skip
+
+
+def _kill_times() -> Iterator[float]:
+    """Longer and longer lives, so that a slow machine gets there as well."""
+    life_s = 1.5
+    while True:
+        yield life_s
+        life_s += 0.7
+
+
+def test_a_replay_killed_again_and_again_ends_with_the_same_ledger(
+    reference: tuple[Settings, ReplaySummary], settings_of: SettingsOf
+) -> None:
+    settings, _ = reference
+    killed = settings_of("killed")
+    kills = 0
+    for life_s in _kill_times():
+        process = subprocess.Popen(
+            _command(killed), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ
+        )
+        try:
+            out, _ = process.communicate(timeout=life_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            continue
+        assert process.returncode == 0
+        break
+
+    assert kills > 0
+    assert json.loads(out)["ledger_problems"] == []
+    assert _export(killed) == _export(settings)

@@ -1,0 +1,123 @@
+"""Every command in the documents is run; what only `make` can do is checked to exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELLS = {"sh", "bash", "console", "shell"}
+STAYING = {"serve", "run"}
+"""Commands that stay until they are stopped: here they get this long to prove that they start."""
+STAY_S = 8.0
+
+
+def commands(text: str) -> list[str]:
+    """Return the command lines of every fenced shell block, continued lines joined.
+
+    In a `console` block a command stands behind `$ `, the rest is output.
+    """
+    found = []
+    for language, body in FENCED.findall(text):
+        if language not in SHELLS:
+            continue
+        lines = body.replace("\\\n", " ").splitlines()
+        prompted = [line[2:] for line in lines if line.startswith("$ ")]
+        plain = [] if language == "console" or prompted else lines
+        found += [line.split(" #")[0].strip() for line in prompted or plain]
+    return [line for line in found if line]
+
+
+def ours(document: Path) -> list[str]:
+    """Return the commands of a document that start with `skytrunk` or `make`."""
+    if not document.exists():
+        return []
+    lines = commands(document.read_text(encoding="utf-8"))
+    return [line for line in lines if _program(line) in {"skytrunk", "make"}]
+
+
+def _program(line: str) -> str:
+    words = shlex.split(line)
+    return Path(words[0]).name if words else ""
+
+
+def targets() -> set[str]:
+    """Return the targets that the Makefile declares."""
+    (declared,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return set(declared.split())
+
+
+def _run(line: str, folder: Path) -> None:
+    words = shlex.split(line)
+    arguments = [sys.executable, "-m", "api.cli", *words[1:]]
+    environment = {name: value for name, value in os.environ.items() if "SKYTRUNK" not in name}
+    environment["PYTHONPATH"] = str(ROOT)
+    if STAYING.isdisjoint(words[1:2]):
+        done = subprocess.run(
+            arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        return
+    with subprocess.Popen(
+        arguments, cwd=folder, env=environment, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            process.wait(timeout=STAY_S)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60.0)
+            return
+        assert process.stderr is not None
+        raise AssertionError(f"{line} ended by itself: {process.stderr.read().decode()}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_a_document_works(document: Path, tmp_path: Path) -> None:
+    # One folder for all of them, in order: a later command may need what an earlier one made.
+    for name in ("tle", "README.md"):
+        if (ROOT / name).exists():
+            (tmp_path / name).symlink_to(ROOT / name)
+    for line in ours(document):
+        if _program(line) == "make":
+            wanted = [word for word in shlex.split(line)[1:] if "=" not in word]
+            assert set(wanted) <= targets(), line
+        else:
+            _run(line, tmp_path)
+
+
+def test_commands_are_found_in_shell_blocks_alone() -> None:
+    text = """
+```sh
+make demo    # everything
+skytrunk passes micius \\
+  --from 2016-12-19 --to 2016-12-20
+```
+```console
+$ skytrunk stations
+output that is no command
+```
+```python
+make = "not this"
+```
+"""
+
+    assert commands(text) == [
+        "make demo",
+        "skytrunk passes micius    --from 2016-12-19 --to 2016-12-20",
+        "skytrunk stations",
+    ]
+
+
+def test_the_makefile_has_the_two_commands() -> None:
+    assert {"demo", "test"} <= targets()

@@ -1,0 +1,1 @@
+"""Dated element sets; README.md says where each came from."""
