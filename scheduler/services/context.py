@@ -55,6 +55,15 @@ class Context:
             self._ledger = open_ledger(self.settings.database_url)
         return self._ledger
 
+    @property
+    def ledger_to_look_at(self) -> Ledger:
+        """The ledger for questions only: a copy opens even without the key that seals it."""
+        if self._ledger is None:
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url, audit=True)
+        return self._ledger
+
     @cached_property
     def archive(self) -> Archive:
         """Every element set known to this process: packaged, imported, handed over."""
