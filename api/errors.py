@@ -27,7 +27,7 @@ def _failed(title: str, status: int) -> Outcome:
 @cache
 def outcomes() -> Mapping[type[Exception], Outcome]:
     """Return the table. Built at first use: only a failing command pays for these imports."""
-    from orbits.errors import OrbitsError
+    from orbits import errors as orbit_errors
     from qkd import errors as key_errors
     from scheduler import errors
 
@@ -46,8 +46,20 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.LedgerMismatch: _failed("The ledger belongs to another run", 409),
         errors.RequestConflict: _failed("One request id, two requests", 409),
         errors.DuplicateBlock: _failed("Key already deposited", 409),
+        errors.WrongState: _failed("Not in a state for that", 409),
+        errors.LedgerUnavailable: _failed("The ledger cannot be reached", 503),
+        errors.KeystoreError: _failed("The key store refuses", 500),
+        errors.ProofInvalid: _failed("A proof does not hold", 422),
         errors.PlanError: _failed("No such plan", 422),
-        OrbitsError: _bad("Orbit question refused"),
+        orbit_errors.OrbitsError: _bad("Orbit question refused"),
+        orbit_errors.TimeError: _bad("Times refused"),
+        orbit_errors.ElementsError: _bad("Element set refused"),
+        orbit_errors.StationError: _bad("Station refused"),
+        orbit_errors.PassTimesError: _bad("Pass refused"),
+        orbit_errors.SearchError: _bad("Search refused"),
+        orbit_errors.ArchiveError: _bad("No element set to use", 409),
+        orbit_errors.NoElementsError: _bad("No element set to use", 409),
+        orbit_errors.StaleElementsError: _bad("No element set young enough", 409),
         key_errors.QkdError: _bad("Key-yield question refused"),
         key_errors.ParameterRangeError: _bad("Parameter out of range"),
         key_errors.NotModelledError: _bad("Not modelled"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
@@ -18,9 +20,8 @@ Document = dict[str, Any]
 
 
 def iso_z(when: datetime) -> str:
-    """Return an instant as ISO 8601 in UTC with milliseconds and `Z`, rounded to the nearest."""
-    rounded = when.astimezone(UTC) + timedelta(microseconds=500)
-    return rounded.strftime("%Y-%m-%dT%H:%M:%S.") + f"{rounded.microsecond // 1000:03d}Z"
+    """Return an instant as the ledger writes it too: ISO 8601, UTC, milliseconds, `Z`."""
+    return instant_key(when)
 
 
 def iso_z_or_none(when: datetime | None) -> str | None:

@@ -3,6 +3,9 @@
 from orbits.archive import (
     MAX_AGE,
     Archive,
+    Decay,
+    Finding,
+    FindingKind,
     Segment,
     SetRule,
     find_passes_in_archive,
@@ -22,6 +25,7 @@ from orbits.errors import (
 from orbits.ground import subpoint
 from orbits.light import Twilight
 from orbits.passes import (
+    PassLight,
     PassTable,
     SatellitePass,
     Unusable,
@@ -37,12 +41,16 @@ __all__ = [
     "MAX_AGE",
     "Archive",
     "ArchiveError",
+    "Decay",
     "Elements",
     "ElementsError",
+    "Finding",
+    "FindingKind",
     "GroundStation",
     "HorizonMask",
     "NoElementsError",
     "OrbitsError",
+    "PassLight",
     "PassTable",
     "PassTimesError",
     "SatellitePass",

@@ -23,8 +23,6 @@ from orbits.times import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from orbits.station import GroundStation
-
     FloatArray = NDArray[np.float64]
 
 AU_KM = 149597870.7  # IAU 2012, Resolution B2
@@ -169,10 +167,14 @@ def _earth_fixed(
     return turned
 
 
-def elevation_deg(position_km: FloatArray, station: GroundStation) -> FloatArray:
-    """Return the elevation in degrees of Earth-fixed positions (3, N) over a station."""
-    sight = position_km - station.position_km()[:, None]
-    sine = station.axes()[2] @ sight / np.linalg.norm(sight, axis=0)
+def elevation_deg(position_km: FloatArray, site_km: FloatArray, up: FloatArray) -> FloatArray:
+    """Return the elevation in degrees of Earth-fixed positions (3, N) over places.
+
+    `site_km` and `up` (3, N) or (3, 1): where the places are, and their verticals.
+    """
+    sight = position_km - site_km
+    sine = np.einsum("jk,jk->k", sight, np.broadcast_to(up, sight.shape))
+    sine /= np.linalg.norm(sight, axis=0)
     elevation: FloatArray = np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0)))
     return elevation
 
@@ -184,13 +186,12 @@ def angle_deg(a: FloatArray, b: FloatArray) -> FloatArray:
     return angle
 
 
-def moon_phase_deg(moon_km: FloatArray, sun_km: FloatArray, station: GroundStation) -> FloatArray:
-    """Return the Moon's phase angle in degrees: 0 full, 180 new, seen from a station.
+def moon_phase_deg(moon_km: FloatArray, sun_km: FloatArray, site_km: FloatArray) -> FloatArray:
+    """Return the Moon's phase angle in degrees: 0 full, 180 new, seen from places (3, N).
 
-    The angle at the Moon between the Sun and the observer; positions (3, N), Earth-fixed.
+    The angle at the Moon between the Sun and the observer; all positions Earth-fixed.
     """
-    observer = station.position_km()[:, None] - moon_km
-    return angle_deg(observer, sun_km - moon_km)
+    return angle_deg(site_km - moon_km, sun_km - moon_km)
 
 
 def sunlit_fraction(satellite_km: FloatArray, sun_km: FloatArray) -> FloatArray:

@@ -35,35 +35,50 @@ class Positions:
     error_code: NDArray[np.uint8]
 
 
-def earth_fixed(
-    satellites: Sequence[Satrec],
-    jd: FloatArray,
-    fraction: FloatArray,
-    *,
-    tai_utc_s: FloatArray | float | None = None,
-) -> Positions:
-    """Return Earth-fixed positions of S satellites at N split UTC Julian dates.
+@dataclass(frozen=True, slots=True)
+class EarthTurn:
+    """N split UTC Julian dates and the cosine and sine of the Earth's angle there."""
 
-    SGP4 (WGS72) in its own frame, TEME, turned by GMST82(UT1). `tai_utc_s` holds TAI - UTC
-    fixed, for a grid that has to run on smoothly past a leap second.
+    jd: FloatArray
+    fraction: FloatArray
+    cos: FloatArray
+    sin: FloatArray
+
+
+def earth_turn(
+    jd: FloatArray, fraction: FloatArray, *, tai_utc_s: float | None = None
+) -> EarthTurn:
+    """Return the Earth's angle at split UTC Julian dates.
+
+    `tai_utc_s` holds TAI - UTC fixed, for a grid that runs on smoothly past a leap second.
+    """
+    offset_s = tai_minus_utc_s(jd + fraction) if tai_utc_s is None else np.array(tai_utc_s)
+    theta = earth_rotation_rad(jd, fraction, offset_s)
+    return EarthTurn(jd, fraction, np.cos(theta), np.sin(theta))
+
+
+def earth_fixed(satellites: Sequence[Satrec], turn: EarthTurn) -> Positions:
+    """Return Earth-fixed positions of S satellites at N instants.
+
+    SGP4 (WGS72) in its own frame, TEME, turned by GMST82(UT1).
 
     Source: Vallado et al., AIAA 2006-6753; agrees with Skyfield's ITRS to 1e-6 km.
     """
-    error, teme_km, _ = SatrecArray(satellites).sgp4(jd, fraction)
-    offset_s = tai_minus_utc_s(jd + fraction) if tai_utc_s is None else tai_utc_s
-    theta = earth_rotation_rad(jd, fraction, np.asarray(offset_s, dtype=np.float64))
-    cos, sin = np.cos(theta), np.sin(theta)
-    x, y, z = teme_km[..., 0], teme_km[..., 1], teme_km[..., 2]
-    position_km = np.empty((3, *error.shape))
-    np.multiply(x, cos, out=position_km[0])
-    position_km[0] += y * sin
-    np.multiply(y, cos, out=position_km[1])
-    position_km[1] -= x * sin
-    position_km[2] = z
-    radius_km2 = np.einsum("csn,csn->sn", position_km, position_km)
+    error, teme_km, _ = SatrecArray(satellites).sgp4(turn.jd, turn.fraction)
+    position_km = np.moveaxis(teme_km, -1, 0).copy()
+    x, y = position_km[0], position_km[1]
+    along = x * turn.cos
+    along += y * turn.sin
+    y *= turn.cos
+    x *= turn.sin
+    y -= x
+    position_km[0] = along
+    radius2 = along**2 + y**2 + position_km[2] ** 2
     # A comparison with NaN is false, so this leaves NaN out as well.
-    sane = (radius_km2 >= RADIUS_KM_MIN**2) & (radius_km2 <= RADIUS_KM_MAX**2)
-    return Positions(position_km=position_km, usable=(error == 0) & sane, error_code=error)
+    usable = (radius2 >= RADIUS_KM_MIN**2) & (radius2 <= RADIUS_KM_MAX**2)
+    if error.any():
+        usable &= error == 0
+    return Positions(position_km=position_km, usable=usable, error_code=error)
 
 
 def why_unusable(satellite: Satrec, jd: float, fraction: float) -> str:

@@ -68,6 +68,10 @@ class Track:
         return julian_pairs(self.start, self.offset_s)
 
     @cached_property
+    def _place(self) -> tuple[FloatArray, FloatArray]:
+        return self.station.position_km()[:, None], self.station.axes()[2][:, None]
+
+    @cached_property
     def _sun_km(self) -> FloatArray:
         return light.sun_position_km(*self._julian)
 
@@ -78,17 +82,17 @@ class Track:
     @cached_property
     def sun_elevation_deg(self) -> FloatArray:
         """Elevation of the Sun's centre at the station, without refraction."""
-        return light.elevation_deg(self._sun_km, self.station)
+        return light.elevation_deg(self._sun_km, *self._place)
 
     @cached_property
     def moon_elevation_deg(self) -> FloatArray:
         """Elevation of the Moon's centre at the station, without refraction."""
-        return light.elevation_deg(self._moon_km, self.station)
+        return light.elevation_deg(self._moon_km, *self._place)
 
     @cached_property
     def moon_phase_deg(self) -> FloatArray:
         """Phase angle of the Moon: 0 full, 180 new."""
-        return light.moon_phase_deg(self._moon_km, self._sun_km, self.station)
+        return light.moon_phase_deg(self._moon_km, self._sun_km, self._place[0])
 
     @cached_property
     def moon_separation_deg(self) -> FloatArray:
@@ -101,8 +105,8 @@ class Track:
         return self._separation_deg(self._sun_km)
 
     def _separation_deg(self, body_km: FloatArray) -> FloatArray:
-        site = self.station.position_km()[:, None]
-        return light.angle_deg(self.position_km - site, body_km - site)
+        site_km, _ = self._place
+        return light.angle_deg(self.position_km - site_km, body_km - site_km)
 
     @cached_property
     def sunlit_fraction(self) -> FloatArray:

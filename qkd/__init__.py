@@ -1,4 +1,14 @@
-"""How much secret key a quantum link gives: arithmetic only, no I/O."""
+"""How much secret key a quantum link gives: arithmetic only, no I/O.
+
+One sentence of flow, each arrow a function:
+
+    track -> link_budget, background -> expected_counts (-> draw_counts) -> secret_key
+
+`pass_yield` runs it for one pass and a preset, `campaign_yield` for thousands, `fibre_rate`
+for a trunk span; `optimise`, `optimise_pass` and `optimise_campaign` choose the settings;
+`cumulative_keys`, `best_subset` and `close_blocks` make blocks of several passes;
+`qkd.validation` compares it all with what was published.
+"""
 
 from qkd.accumulate import (
     Block,
@@ -31,7 +41,7 @@ from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
 from qkd.noise import Background, background
 from qkd.optimiser.best import Optimum, optimise
 from qkd.optimiser.box import SearchBox
-from qkd.optimiser.passes import PassOptimum, optimise_pass
+from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign, optimise_pass
 from qkd.ports import LitTrack, Site, Track
 from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
 from qkd.presets.catalogue import fibre_preset, satellite_preset
@@ -51,6 +61,7 @@ __all__ = [
     "Background",
     "Block",
     "BlockLeak",
+    "CampaignOptimum",
     "CampaignYield",
     "Counts",
     "DecoyProtocol",
@@ -110,6 +121,7 @@ __all__ = [
     "link_budget",
     "mixed_block_key",
     "optimise",
+    "optimise_campaign",
     "optimise_pass",
     "pass_counts",
     "pass_yield",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.errors import ParameterRangeError
+from qkd.freespace.budget import LinkBudget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,7 @@ def live_fraction(
 
 
 def expected_counts(
-    transmittance: ArrayLike,
+    transmittance: ArrayLike | LinkBudget,
     protocol: DecoyProtocol,
     *,
     background_per_gate: ArrayLike,
@@ -222,6 +223,7 @@ def expected_counts(
     sample_s: ArrayLike = 1.0,
     after_pulse: float = 0.0,
     dead_time_ns: float = 0.0,
+    dead_time_share: float = 1.0,
     uptime: float = 1.0,
     gate_ns: float | None = None,
 ) -> Counts:
@@ -229,16 +231,17 @@ def expected_counts(
 
         n_Xk = f dt uptime p_k P_XA P_XB D_k c,   n_Zk with (1 - P_XA)(1 - P_XB)
 
-    and the same with e_k for errors; c is the live fraction after dead time, with a veto of
-    all detectors. Sum samples with `Counts.total`; one key call follows.
+    and the same with e_k for errors; c is the live fraction after dead time. Sum samples
+    with `Counts.total`; one key call follows.
 
     Parameters
     ----------
-    transmittance : array (...), from source to click, for instance a budget's
+    transmittance : a link budget, or an array (...) from source to click
     background_per_gate : array, broadcasts with the above, noise of ALL detectors together
     misalignment : float, 0 to 0.5
     sample_s : array, >= 0, seconds that each sample stands for; broadcasts too
     after_pulse, dead_time_ns : of the detectors
+    dead_time_share : share of the clicks that make a detector dead; 1 vetoes them all
     uptime : float, 0 to 1, share of pulses really sent and gated
     gate_ns : float, checked to fit in the pulse period if given
 
@@ -253,9 +256,11 @@ def expected_counts(
         checks.number("gate_ns", gate_ns, 0.0, period_ns * (1.0 + 1e-12), unit="ns", above=True)
     checks.number("uptime", uptime, 0.0, 1.0)
     checks.number("dead_time_ns", dead_time_ns, 0.0, unit="ns")
+    checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
     seconds = checks.array("sample_s", sample_s, 0.0, unit="s")
     mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
-    eta = np.asarray(transmittance, dtype=np.float64)
+    given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
+    eta = np.asarray(given, dtype=np.float64)
     y0 = np.asarray(background_per_gate, dtype=np.float64)
     clicks, errors = click_and_error_probability(
         eta[..., None],
@@ -265,7 +270,10 @@ def expected_counts(
         after_pulse=after_pulse,
     )
     live = live_fraction(
-        clicks @ p, pulse_rate_hz=protocol.pulse_rate_hz, dead_time_ns=dead_time_ns
+        clicks @ p,
+        pulse_rate_hz=protocol.pulse_rate_hz,
+        dead_time_ns=dead_time_ns,
+        share=dead_time_share,
     )
     sent = (protocol.pulse_rate_hz * uptime * seconds * live)[..., None] * p
     key = protocol.key_basis_alice * protocol.key_basis_bob

@@ -128,6 +128,7 @@ def fibre_rate(
         misalignment=receiver.misalignment,
         after_pulse=detector.after_pulse,
         dead_time_ns=detector.dead_time_ns,
+        dead_time_share=detector.dead_time_share,
         gate_ns=detector.gate_ns,
         uptime=uptime,
     )

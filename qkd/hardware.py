@@ -37,7 +37,9 @@ class Detector:
     """The single-photon detectors of one receiver, all alike.
 
     dark_rate_hz is PER DETECTOR; gate_ns the window in which a click counts; timing_ps the
-    rms of detector jitter and synchronisation together.
+    rms of detector jitter and synchronisation together. joint_veto: any click makes every
+    detector dead, which keeps the click statistics of both bases alike; without it each is
+    dead alone, which no proof here covers.
     """
 
     efficiency: float
@@ -47,6 +49,7 @@ class Detector:
     timing_ps: float = 0.0
     dead_time_ns: float = 0.0
     after_pulse: float = 0.0
+    joint_veto: bool = True
 
     def __post_init__(self) -> None:
         checks.number("efficiency", self.efficiency, 0.0, 1.0)
@@ -56,6 +59,11 @@ class Detector:
         checks.number("timing_ps", self.timing_ps, 0.0, unit="ps")
         checks.number("dead_time_ns", self.dead_time_ns, 0.0, unit="ns")
         checks.number("after_pulse", self.after_pulse, 0.0, 0.5)
+
+    @property
+    def dead_time_share(self) -> float:
+        """Share of all clicks that make one detector dead: 1, or its own without the veto."""
+        return 1.0 if self.joint_veto else 1.0 / self.count
 
     def gate_transmittance(self, *, pulse_width_ps: float = 0.0) -> float:
         """Return the share of a Gaussian pulse inside the gate: erf(t_g / (2 sqrt(2) sigma))."""

@@ -78,13 +78,21 @@ def pass_counts(
         sample_s=seconds,
         after_pulse=detector.after_pulse,
         dead_time_ns=detector.dead_time_ns,
+        dead_time_share=detector.dead_time_share,
         gate_ns=detector.gate_ns,
     )
     return counts, budget
 
 
 def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassYield:
-    """Return the yield of one pass whose counts, summed over samples, are given."""
+    """Return the yield of one pass whose counts, summed over samples, are given.
+
+    Raises ParameterRangeError for the counts of several passes; see `campaign_yield`.
+    """
+    if counts.key_clicks.ndim != 1:
+        raise ParameterRangeError(
+            f"counts have shape {counts.key_clicks.shape}, allowed those of one pass"
+        )
     protocol = preset.protocol
     keys = block_keys(counts, protocol, preset.security, bound=preset.bound, leak=preset.leak)
     clicks = counts.key_clicks + counts.check_clicks

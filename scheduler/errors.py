@@ -16,7 +16,11 @@ class SchedulerError(Exception):
     ├── LedgerError           the ledger refuses
     │   ├── LedgerBroken      verification failed; names the row
     │   ├── LedgerMismatch    another run, seed or schema lives in this database
+    │   ├── LedgerUnavailable the database is away, full or too busy; retry the request
     │   ├── DuplicateBlock    key that was deposited before
+    │   ├── WrongState        a block or a reservation is not in the state that a step needs
+    │   ├── KeystoreError     the key-encryption key is missing or wrong, or a data key destroyed
+    │   ├── ProofInvalid      a proof, a checkpoint or an exported ledger that does not hold
     │   └── RequestConflict   one request id, two different requests
     └── PlanError             no plan, or one that the validator rejects
     """
@@ -68,6 +72,22 @@ class LedgerMismatch(LedgerError):
 
 class DuplicateBlock(LedgerError):
     """Key under this id or natural key was deposited before; nothing was added."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The database is away, full or too busy; retry the same request under the same id."""
+
+
+class WrongState(LedgerError):
+    """A block or a reservation is not in the state that the step needs; nothing was done."""
+
+
+class KeystoreError(LedgerError):
+    """Key at rest cannot be opened: its key-encryption key is missing, wrong or destroyed."""
+
+
+class ProofInvalid(LedgerError):
+    """A proof, a checkpoint or an exported ledger does not hold."""
 
 
 class RequestConflict(LedgerError):

@@ -25,6 +25,7 @@ log = structlog.get_logger("skytrunk.jobs")
 
 _GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 _GRACE_S_MAX = 3600.0
+_ORDER = ("trunk", "merge", "plan")
 
 
 class JobRunner:
@@ -35,6 +36,8 @@ class JobRunner:
         self.clock = clock
         self.rate = rate
         self.fired: dict[str, int] = {}
+        self._busy = threading.RLock()
+        self._stopping = False
         self._trunk_done = clock.now()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -48,7 +51,7 @@ class JobRunner:
         """Close what was missed while nobody ran, plan, and start ticking."""
         schedule = self.services.scenario.schedule
         now = self.clock.now()
-        self._trunk_done = _grid(now, schedule.trunk_interval_s)
+        self._trunk_done = now
         self._guard("recover", self._recover)
         for name, step_s, work in (
             ("plan", schedule.plan_interval_s, self._plan),
@@ -60,8 +63,12 @@ class JobRunner:
 
     def stop(self) -> None:
         """Let the running job end, then fire nothing more."""
+        self._stopping = True
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            # Waiting inside shutdown would hold the lock that a job needs to schedule sessions.
+            self._scheduler.shutdown(wait=False)
+        with self._busy:
+            pass
 
     def _every(
         self, name: str, step_s: float, work: Callable[[datetime], None], now: datetime
@@ -76,7 +83,8 @@ class JobRunner:
             tick,
             "interval",
             seconds=max(step_s / self.rate, 0.01),
-            start_date=self._wall(first),
+            # At one instant the trunk deposits before the merge spends: jobs fire in this order.
+            start_date=self._wall(first) + timedelta(milliseconds=_ORDER.index(name)),
             id=name,
             misfire_grace_time=max(1, int(step_s / self.rate)),
         )
@@ -99,10 +107,12 @@ class JobRunner:
 
     def _trunk(self, when: datetime) -> None:
         step = timedelta(seconds=self.services.scenario.schedule.trunk_interval_s)
-        # A late tick deposits each interval that passed, under its own request id.
-        while self._trunk_done + step <= when:
-            self.services.deposit_trunk(start=self._trunk_done, end=self._trunk_done + step)
-            self._trunk_done += step
+        # A late tick deposits each interval that passed, under its own request id; the first is
+        # cut to the time since the clockwork was started.
+        while self._trunk_done < when:
+            end = _grid(self._trunk_done, step.total_seconds()) + step
+            self.services.deposit_trunk(start=self._trunk_done, end=end)
+            self._trunk_done = end
 
     def _merge(self, when: datetime) -> None:
         answer = self.services.merge_due(scheduled_for=when)

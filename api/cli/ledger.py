@@ -39,8 +39,10 @@ def show_balances(
 
 
 def balances_table(document: Document) -> RenderableType:
-    """Return the table of `balances_document`: one row a pool, one column a kind of account."""
-    kinds = list(document["totals"])
+    """Return the table of `balances_document`: a row a pool, a column a kind of account in use."""
+    used = (accounts for accounts in document["pools"].values())
+    in_use = {kind for accounts in used for kind, bits in accounts.items() if bits}
+    kinds = [kind for kind in document["totals"] if kind in in_use]
     rows = [
         [pool, *(f"{accounts.get(kind, 0):,}" for kind in kinds)]
         for pool, accounts in document["pools"].items()

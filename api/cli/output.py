@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-PLAIN_WIDTH = 140  # columns of a table that goes to a file or a pipe
+PLAIN_WIDTH = 400  # columns for a file or a pipe: a number must not be cut
 
 
 def emit(text: str) -> None:
@@ -61,7 +61,9 @@ def table_of(
     )  # fmt: skip
     for column in columns:
         right = column.endswith("|")
-        table.add_column(column.removesuffix("|"), justify="right" if right else "left")
+        table.add_column(
+            column.removesuffix("|"), justify="right" if right else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     return table

@@ -13,6 +13,8 @@ from api.cli import elements, ledger, network, passes, replay, serve, validate
 from api.cli.options import keep_common
 from api.cli.output import note
 
+INTERRUPTED = 130  # 128 and SIGINT, as shells say it
+
 app = typer.Typer(
     name="skytrunk",
     help="Satellite-ground QKD: passes, key yield, bookings, and one ledger for all keys.",
@@ -49,11 +51,13 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         note("interrupted")
-        return 130
+        return INTERRUPTED
     # Evaluated only when something was raised: the table imports every floor.
     except known_errors() as error:
         note(message_of(error))
         return outcome_of(error).exit_code
+    if result == INTERRUPTED:  # typer makes an exit code of Ctrl-C
+        note("interrupted")
     return result if isinstance(result, int) else 0
 
 

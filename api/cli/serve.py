@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -33,7 +34,7 @@ def serve(
     listener = _listen(settings.host, settings.port)
     note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-    with listener:
+    with listener, suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
         server.run(sockets=[listener])
 
 
@@ -44,9 +45,13 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise InputError(
             f"cannot listen on {host} port {port}: {error.strerror};"

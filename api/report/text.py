@@ -91,15 +91,16 @@ def _pairs(document: Document) -> str:
 def _ledger(document: Document) -> str:
     """Sum the balances by kind of pool; a table of every span would be long and say little."""
     balances = document["balances"]
-    kinds = list(balances["totals"])
+    in_use = {k for accounts in balances["pools"].values() for k, bits in accounts.items() if bits}
+    kinds = [kind for kind in balances["totals"] if kind in in_use]
     groups: dict[str, dict[str, int]] = {}
     counts: dict[str, int] = {}
     for pool, accounts in balances["pools"].items():
         group = pool.partition(":")[0]
         counts[group] = counts.get(group, 0) + 1
         sums = groups.setdefault(group, dict.fromkeys(kinds, 0))
-        for kind, bits in accounts.items():
-            sums[kind] += bits
+        for kind in kinds:
+            sums[kind] += accounts.get(kind, 0)
     rows = [
         [f"{group} ({counts[group]} pools)", *(sums[kind] for kind in kinds)]
         for group, sums in groups.items()

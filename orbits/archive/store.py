@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+import numpy as np
+
+from orbits.archive.decay import Decay, decay_of
+from orbits.archive.history import Finding, TimeErrors, check_sets
 from orbits.elements import Elements
 from orbits.errors import NoElementsError, StaleElementsError
 from orbits.times import LEAP_INSTANTS, as_utc, iso_utc, window
@@ -58,6 +62,7 @@ class Archive:
             norad_id: [_stretched(item.epoch) for item in sets]
             for norad_id, sets in self._serving.items()
         }
+        self._errors: dict[int, TimeErrors] = {}
 
     def __len__(self) -> int:
         return sum(len(sets) for sets in self._every.values())
@@ -77,6 +82,56 @@ class Archive:
         Raises NoElementsError if there is none, or no saying which satellite is meant.
         """
         return self._every[self._which(norad_id)]
+
+    def check(self, norad_id: int | None = None) -> tuple[Finding, ...]:
+        """Return the sets that do not agree with the others of their satellite.
+
+        Of one satellite, or of all; see `history.check_sets` for how they are judged.
+        """
+        numbers = self.norad_ids if norad_id is None else (self._which(norad_id),)
+        return tuple(found for number in numbers for found in check_sets(self._every[number]))
+
+    def time_sigma_s(self, elements: Elements, t: datetime) -> float | None:
+        """Return one sigma of the timing of a set of this archive at an instant, seconds.
+
+        From the differences between this satellite's own sets at such an age; None if
+        there are too few of them.
+        """
+        age = np.array([elements.age(t) / timedelta(days=1)])
+        sigma = self.time_errors(elements.norad_id).sigma_s(elements, age)
+        return None if sigma is None else float(sigma[0])
+
+    def time_errors(self, norad_id: int | None = None) -> TimeErrors:
+        """Return how early or late the sets of a satellite are, by age."""
+        number = self._which(norad_id)
+        if number not in self._errors:
+            strange = [found.elements for found in check_sets(self._every[number])]
+            self._errors[number] = TimeErrors(self._every[number], strange)
+        return self._errors[number]
+
+    def decay(self, norad_id: int | None = None) -> Decay | None:
+        """Return what a satellite's last sets say of its end; None if that is years away."""
+        return decay_of(self._serving[self._which(norad_id)])
+
+    def is_decaying(self, norad_id: int | None = None) -> bool:
+        """Return whether a satellite's mean motion shows it coming down within two years."""
+        return self.decay(norad_id) is not None
+
+    def _fresh(self, item: Elements, t: datetime, max_age: timedelta | None) -> Elements:
+        """Return a set; raise StaleElementsError if it is further away than allowed."""
+        age = t - item.epoch
+        if max_age is None or abs(age) <= max_age:
+            return item
+        side = "older" if age > timedelta(0) else "younger"
+        message = (
+            f"the element set of satellite {item.norad_id} that serves {iso_utc(t)} is of "
+            f"{iso_utc(item.epoch)}: {abs(age) / timedelta(days=1):.1f} days {side}, "
+            f"allowed are {max_age / timedelta(days=1):g}"
+        )
+        decay = self.decay(item.norad_id)
+        if decay is not None and item.epoch == decay.last_epoch and age > timedelta(0):
+            message += f"; {decay.sentence}"
+        raise StaleElementsError(message)
 
     def _which(self, norad_id: int | None) -> int:
         if norad_id is None and len(self._every) == 1:
@@ -106,7 +161,7 @@ class Archive:
         after = min(bisect_left(where, at), len(sets) - 1)
         before = max(after - 1, 0)
         best = before if at - where[before] < where[after] - at else after
-        return _fresh_enough(sets[best], t, max_age)
+        return self._fresh(sets[best], t, max_age)
 
     def known_at(
         self,
@@ -126,7 +181,7 @@ class Archive:
         t = as_utc(t)
         for item in reversed(self._serving[number]):
             if _arrival(item, lag) <= t:
-                return _fresh_enough(item, t, max_age)
+                return self._fresh(item, t, max_age)
         first = self._serving[number][0]
         raise NoElementsError(
             f"no element set of satellite {number} was known by {iso_utc(t)}: the first "
@@ -165,7 +220,7 @@ class Archive:
             pieces = self._known_pieces(number, start, end, lag)
         for piece in pieces:
             for instant in (piece.start, piece.end):
-                _fresh_enough(piece.elements, instant, max_age)
+                self._fresh(piece.elements, instant, max_age)
         return tuple(pieces)
 
     def _nearest_pieces(self, number: int, start: datetime, end: datetime) -> list[Segment]:
@@ -221,19 +276,6 @@ def _sooner(one: Elements, other: Elements) -> bool:
 
 def _arrival(item: Elements, lag: timedelta) -> datetime:
     return item.epoch + lag if item.arrived_at is None else item.arrived_at
-
-
-def _fresh_enough(item: Elements, t: datetime, max_age: timedelta | None) -> Elements:
-    """Return a set; raise StaleElementsError if it is further from an instant than allowed."""
-    age = t - item.epoch
-    if max_age is not None and abs(age) > max_age:
-        side = "older" if age > timedelta(0) else "younger"
-        raise StaleElementsError(
-            f"the element set of satellite {item.norad_id} that serves {iso_utc(t)} is of "
-            f"{iso_utc(item.epoch)}: {abs(age) / timedelta(days=1):.1f} days {side}, "
-            f"allowed are {max_age / timedelta(days=1):g}"
-        )
-    return item
 
 
 def _stretched(t: datetime) -> timedelta:

@@ -1,9 +1,11 @@
 """Rise, culmination and set search: element sets and stations to passes."""
 
+from orbits.passes.lighting import PassLight
 from orbits.passes.search import find_passes, iter_passes
 from orbits.passes.table import PassTable, SatellitePass, Unusable, Visibility
 
 __all__ = [
+    "PassLight",
     "PassTable",
     "SatellitePass",
     "Unusable",

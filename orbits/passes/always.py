@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.propagate import earth_fixed
+from orbits.passes.horizon import is_up
+from orbits.propagate import earth_fixed, earth_turn
 from orbits.times import DAY_S, julian_pairs
 
 if TYPE_CHECKING:
@@ -43,10 +44,8 @@ def without(block: Block, pairs: frozenset[Pair]) -> Block:
 def _is_up_around(elements: Elements, station: int, step_s: float, job: Job) -> bool:
     """Return whether a satellite is up at each grid step of the days around the window."""
     day = np.arange(0.0, DAY_S + step_s, step_s)
-    jd, fraction = julian_pairs(job.start, np.concatenate([-day[::-1], job.end_s + day]))
-    positions = earth_fixed([elements.satrec()], jd, fraction)
-    sight = positions.position_km[:, 0] - job.sites.position_km[station][:, None]
-    height = job.sites.axes[station, 2] @ sight
-    mask = np.sin(job.sites.mask_rad[station])
-    up = height >= mask * np.linalg.norm(sight, axis=0)
-    return bool(np.all(up & positions.usable[0]))
+    offset_s = np.concatenate([-day[::-1], job.end_s + day])
+    satellite = elements.satrec()
+    jd, fraction = julian_pairs(job.start, offset_s)
+    usable = earth_fixed([satellite], earth_turn(jd, fraction)).usable
+    return bool(usable.all() and is_up(satellite, station, job, offset_s).all())

@@ -7,6 +7,7 @@ grids that follow each other can be joined (`join`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class Block:
     @classmethod
     def empty(cls) -> Block:
         """Return no passes."""
-        return cls(**{f.name: np.zeros(0, dtype=_DTYPES.get(f.name, float)) for f in fields(cls)})
+        return cls(**{name: np.zeros(0, dtype=_DTYPES.get(name, float)) for name in _COLUMNS})
 
     def of_satellites(self, index: tuple[int, ...]) -> Block:
         """Return the same passes with satellites renumbered: the k-th one becomes index[k]."""
@@ -77,16 +78,23 @@ class Block:
 
     def take(self, index: IntArray | BoolArray) -> Block:
         """Return some of the passes."""
-        return Block(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return Block(**{name: getattr(self, name)[index] for name in _COLUMNS})
 
 
-def concatenate(blocks: list[Block]) -> Block:
-    """Return the passes of several blocks, at least one, in their order."""
-    if len(blocks) == 1:
-        return blocks[0]
-    return Block(
-        **{f.name: np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Block)}
-    )
+# Of a century in seconds.
+_ROUNDING_S = 1e-5
+
+_COLUMNS = tuple(field.name for field in fields(Block))
+
+
+def concatenate(blocks: Sequence[Block]) -> Block:
+    """Return the passes of several blocks in their order."""
+    filled = [block for block in blocks if len(block)]
+    if not filled:
+        return Block.empty()
+    if len(filled) == 1:
+        return filled[0]
+    return Block(**{name: np.concatenate([getattr(b, name) for b in filled]) for name in _COLUMNS})
 
 
 def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
@@ -100,8 +108,11 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
         raise AssertionError(f"{len(rises.key)} rises and {len(sets.key)} sets")
     up = sites.axes[:, 2, :]
 
-    top = _best(events.culminations, rises, sets, station, up, highest=True)
-    near = _best(events.approaches, rises, sets, station, up, highest=False)
+    cut = open_start | open_end
+    top = _best(
+        events.culminations, rises, sets, cut, lambda p, sight: -_sine(up[station[p]], sight)
+    )
+    near = _best(events.approaches, rises, sets, cut, lambda _, sight: _length(sight))
     first = pair * count
     axes = sites.axes[station]
 
@@ -109,7 +120,7 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
         offset_s: FloatArray = nodes.start_s + (key - first) * nodes.step_s
         return offset_s
 
-    sine = np.einsum("kj,jk->k", axes[:, 2], top.sight) / _length(top.sight)
+    sine = _sine(axes[:, 2], top.sight)
     return Block(
         satellite=satellite,
         station=station,
@@ -151,38 +162,41 @@ def _best(
     inner: Crossings,
     rises: Crossings,
     sets: Crossings,
-    station: IntArray,
-    up: FloatArray,
-    *,
-    highest: bool,
+    cut: BoolArray,
+    cost: Callable[[IntArray, FloatArray], FloatArray],
 ) -> Crossings:
-    """Return the highest or the nearest point of each pass: an inner one, or an end."""
+    """Return the point of least cost of each pass: an inner one, or an end.
+
+    `cost` takes the numbers of passes and lines of sight.
+    """
+    count = len(rises.key)
     owner = np.searchsorted(rises.key, inner.key, side="right") - 1
-    inside = (
-        (owner >= 0) & (inner.key <= sets.key[np.maximum(owner, 0)])
-        if len(sets.key)
-        else owner >= 0
+    if count:
+        inside = (owner >= 0) & (inner.key <= sets.key[owner])
+        inner, owner = Crossings(inner.key[inside], inner.sight[:, inside]), owner[inside]
+    key, sight = np.empty(count), np.empty((3, count))
+    key[owner], sight[:, owner] = inner.key, inner.sight
+    # A whole pass with one inner point is done; the others are compared with their ends.
+    doubtful = cut | (np.bincount(owner, minlength=count) != 1)
+    others = np.flatnonzero(doubtful)
+    if not others.size:
+        return Crossings(key, sight)
+    many = np.flatnonzero(doubtful[owner])
+    owners = np.concatenate([owner[many], others, others])
+    keys = np.concatenate([inner.key[many], rises.key[others], sets.key[others]])
+    sights = np.concatenate(
+        [inner.sight[:, many], rises.sight[:, others], sets.sight[:, others]], axis=1
     )
-    if not inside.all():
-        inner = Crossings(inner.key[inside], inner.sight[:, inside])
-        owner = owner[inside]
-    if np.array_equal(owner, np.arange(len(rises.key))):
-        return inner
+    order = np.lexsort((cost(owners, sights), owners))
+    best = order[np.searchsorted(owners[order], others, side="left")]
+    key[others], sight[:, others] = keys[best], sights[:, best]
+    return Crossings(key, sight)
 
-    def worth(points: Crossings, owner: IntArray) -> FloatArray:
-        if not highest:
-            return -_length(points.sight)
-        heights: FloatArray = np.einsum("kj,jk->k", up[station[owner]], points.sight)
-        return heights / _length(points.sight)
 
-    everyone = np.arange(len(rises.key))
-    owners = np.concatenate([owner, everyone, everyone])
-    keys = np.concatenate([inner.key, rises.key, sets.key])
-    sights = np.concatenate([inner.sight, rises.sight, sets.sight], axis=1)
-    value = worth(Crossings(keys, sights), owners)
-    order = np.lexsort((value, owners))
-    last = order[np.searchsorted(owners[order], everyone, side="right") - 1]
-    return Crossings(keys[last], sights[:, last])
+def _sine(up: FloatArray, sight: FloatArray) -> FloatArray:
+    """Return the sine of the elevation of lines of sight (3, K) over verticals (K, 3)."""
+    sine: FloatArray = np.einsum("kj,jk->k", up, sight) / _length(sight)
+    return sine
 
 
 def _count(culminations: Crossings, rises: Crossings) -> IntArray:
@@ -208,8 +222,8 @@ def join(earlier: Block, later: Block, *, border_s: float) -> Block:
 
     A pass open on one side alone ends there: the Earth's angle jumps at a leap second.
     """
-    left = np.flatnonzero(earlier.open_end & (earlier.set_s >= border_s))
-    right = np.flatnonzero(later.open_start & (later.rise_s <= border_s))
+    left = np.flatnonzero(earlier.open_end & (earlier.set_s >= border_s - _ROUNDING_S))
+    right = np.flatnonzero(later.open_start & (later.rise_s <= border_s + _ROUNDING_S))
     width = 1 + int(max(earlier.satellite.max(initial=0), later.satellite.max(initial=0)))
     left_pair = earlier.station[left] * width + earlier.satellite[left]
     right_pair = later.station[right] * width + later.satellite[right]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.passes.cells import NodeView, Sites, visible_cells
-from orbits.passes.hermite import Motion, cell_coefficients
+from orbits.passes.cells import Sites, up_at, visible_cells
+from orbits.passes.hermite import Motion, cell_coefficients, dot
 from orbits.passes.roots import Function, clearance, climb, closing, crossing_guess, solve
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ class Events:
 
 def find_events(nodes: Nodes, sites: Sites) -> Events:
     """Return every event on a grid."""
-    view = NodeView(nodes, sites)
-    cells = _Cells(nodes, view)
+    cells = _Search(nodes, sites)
     before, after = cells.before, cells.after
     up0, up1 = before.clear >= 0.0, after.clear >= 0.0
     tops = _turnings(cells, (before.climb > 0.0) & (after.climb <= 0.0), highest=True)
@@ -65,66 +64,71 @@ def find_events(nodes: Nodes, sites: Sites) -> Events:
     near = np.flatnonzero((before.closing < 0.0) & (after.closing >= 0.0) & (up0 | up1 | top))
     return Events(
         rises=rises,
-        culminations=cells.crossings(np.flatnonzero(top), tops.s[top]),
+        culminations=tops.crossings(cells, top),
         approaches=_approaches(cells, near),
         sets=sets,
-        up_at_first=view.is_up(0),
-        up_at_last=view.is_up(-1),
+        up_at_first=up_at(nodes, sites, 0),
+        up_at_last=up_at(nodes, sites, -1),
     )
 
 
-class _Cells:
-    """The cells that may hold a visible instant, K of them."""
+class _Search:
+    """The cells that may hold a visible instant, and the motion within them."""
 
-    def __init__(self, nodes: Nodes, view: NodeView) -> None:
+    def __init__(self, nodes: Nodes, sites: Sites) -> None:
+        cells = visible_cells(nodes, sites)
+        self.station, self.node = cells.station, cells.node
+        self.before, self.after = cells.before, cells.after
         self.step_s = nodes.step_s
-        self.sites = view.sites
-        self.sin_mask = view.sin_mask
-        self.station, self.node = visible_cells(view, nodes)
-        self.number = self.station * view.radius2.size + self.node
-        self.before = view.ends(self.station, self.node)
-        self.after = view.ends(self.station, self.node + 1)
-        self.coefficients = cell_coefficients(nodes)
+        self.number = cells.station * nodes.position[0].size + cells.node
+        self._coefficients = cell_coefficients(nodes)
+        self._sites_km = np.ascontiguousarray(sites.position_km.T)
+        self._ups = np.ascontiguousarray(sites.axes[:, 2, :].T)
+        self._sin_mask = np.sin(sites.mask_rad)
 
     def motion(self, which: IntArray) -> Motion:
         """Return the motion within some of the cells, as seen from their stations."""
-        station = self.station[which]
-        rows = self.coefficients[self.node[which]]
-        coefficients = np.ascontiguousarray(rows.T).reshape(6, 3, -1)
-        coefficients[0] -= self.sites.position_km[station].T
-        up = np.ascontiguousarray(self.sites.axes[station, 2, :].T)
-        return Motion(coefficients, up, self.sin_mask[station])
-
-    def crossings(self, which: IntArray, s: FloatArray) -> Crossings:
-        """Return the events at fractions of some of the cells."""
-        return Crossings(self.number[which] + s, self.motion(which).position(s))
+        station = self.station.take(which)
+        coefficients = self._coefficients.take(self.node.take(which), axis=2)
+        coefficients[0] -= self._sites_km.take(station, axis=1)
+        return Motion(coefficients, self._ups.take(station, axis=1), self._sin_mask.take(station))
 
 
 @dataclass(frozen=True, slots=True)
 class _Turnings:
     """Where the elevation turns in each cell, and the clearance there.
 
-    Where it does not, `clear` is infinite on the side that means nothing happens.
+    Where it does not, `clear` is infinite on the side that means nothing happens. `which`
+    are the cells where it does, and `sight` (3, K) the line of sight there.
     """
 
     s: FloatArray
     clear: FloatArray
+    which: IntArray
+    sight: FloatArray
+
+    def crossings(self, cells: _Search, wanted: BoolArray) -> Crossings:
+        """Return the turning points of some of the cells as events."""
+        keep = wanted[self.which]
+        which = self.which[keep]
+        return Crossings(cells.number[which] + self.s[which], self.sight[:, keep])
 
 
-def _turnings(cells: _Cells, inside: BoolArray, *, highest: bool) -> _Turnings:
+def _turnings(cells: _Search, inside: BoolArray, *, highest: bool) -> _Turnings:
     """Return the highest or the lowest point of the cells that hold one."""
     which = np.flatnonzero(inside)
     s = np.zeros(inside.size)
     clear = np.full(inside.size, -np.inf if highest else np.inf)
-    if which.size:
-        motion = cells.motion(which)
-        first, last = cells.before.climb[which], cells.after.climb[which]
-        s[which] = _solve_all(climb, motion, first, last, cells.step_s)
-        clear[which], _ = clearance(motion, s[which])
-    return _Turnings(s, clear)
+    motion = cells.motion(which)
+    first, last = cells.before.climb[which], cells.after.climb[which]
+    at = _solve_all(climb, motion, first, last, cells.step_s)
+    sight = motion.position(at)
+    s[which] = at
+    clear[which] = dot(motion.up, sight) - motion.sin_mask * np.sqrt(dot(sight, sight))
+    return _Turnings(s, clear, which, sight)
 
 
-def _approaches(cells: _Cells, which: IntArray) -> Crossings:
+def _approaches(cells: _Search, which: IntArray) -> Crossings:
     """Return the closest approach within each of some cells."""
     motion = cells.motion(which)
     first, last = cells.before.closing[which], cells.after.closing[which]
@@ -143,7 +147,7 @@ def _solve_all(
 
 
 def _crossings(
-    cells: _Cells, *, up0: BoolArray, up1: BoolArray, tops: _Turnings, dips: _Turnings
+    cells: _Search, *, up0: BoolArray, up1: BoolArray, tops: _Turnings, dips: _Turnings
 ) -> tuple[Crossings, Crossings]:
     """Return every rise and every set: between nodes, about a graze, about a dip."""
     top, dip = tops.clear >= 0.0, dips.clear < 0.0
@@ -171,7 +175,7 @@ def _crossings(
 
 
 def _cross(
-    cells: _Cells,
+    cells: _Search,
     which: IntArray,
     guess: FloatArray,
     low: FloatArray,

@@ -17,35 +17,29 @@ if TYPE_CHECKING:
 
 
 def cell_coefficients(nodes: Nodes) -> FloatArray:
-    """Return the quintic Hermite coefficients of every cell, shape (S N, 18).
+    """Return the quintic Hermite coefficients of every cell, shape (6, 3, S N), km.
 
-    Row s N + i is the cell from node i to i + 1 of satellite s, coefficient by coefficient
-    and x, y, z within; the last row of each satellite is no cell and stays zero. The error
-    is the sixth derivative times step^6 / 46080 at most, in the middle.
+    Column s N + i is the cell from node i to i + 1 of satellite s; the last column of each
+    satellite is no cell and stays zero. The error is the sixth derivative times step^6 /
+    46080 at most, in the middle.
 
     Source: two-point Hermite interpolation, e.g. Davis, Interpolation and Approximation,
     section 2.5.
     """
     p, v, a = nodes.position, nodes.velocity, nodes.acceleration
-    p0, v0, a0 = p[..., :-1], v[..., :-1], a[..., :-1]
-    half_a0 = 0.5 * a0
-    d = p[..., 1:] - p0 - v0 - half_a0
-    e = v[..., 1:] - v0 - a0
-    f = 0.5 * (a[..., 1:] - a0)
-    _, satellites, count = p.shape
-    rows = np.zeros((satellites, count, 6, 3))
-    cells = rows[:, :-1]
-    parts = (
-        p0,
-        v0,
-        half_a0,
-        10.0 * d - 4.0 * e + f,
-        -15.0 * d + 7.0 * e - 2.0 * f,
-        6.0 * d - 3.0 * e + f,
-    )
-    for power, part in enumerate(parts):
-        cells[:, :, power, :] = np.moveaxis(part, 0, -1)
-    return rows.reshape(satellites * count, 18)
+    out = np.zeros((6, *p.shape))
+    c = out[..., :-1]
+    c[0] = p[..., :-1]
+    c[1] = v[..., :-1]
+    np.multiply(a[..., :-1], 0.5, out=c[2])
+    # What constant acceleration leaves of position, velocity and acceleration at the end.
+    d = p[..., 1:] - c[0] - c[1] - c[2]
+    e = v[..., 1:] - c[1] - a[..., :-1]
+    f = 0.5 * a[..., 1:] - c[2]
+    np.add(10.0 * d - 4.0 * e, f, out=c[3])
+    np.subtract(7.0 * e - 15.0 * d, 2.0 * f, out=c[4])
+    np.add(6.0 * d - 3.0 * e, f, out=c[5])
+    return out.reshape(6, 3, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +54,61 @@ class Motion:
     up: FloatArray
     sin_mask: FloatArray
 
-    def take(self, index: IntArray | NDArray[np.bool_]) -> Motion:
+    def take(self, index: IntArray) -> Motion:
         """Return a part of the cells."""
-        return Motion(self.coefficients[:, :, index], self.up[:, index], self.sin_mask[index])
+        return Motion(
+            self.coefficients.take(index, axis=2),
+            self.up.take(index, axis=1),
+            self.sin_mask.take(index),
+        )
 
     def position(self, s: FloatArray) -> FloatArray:
         """Return the line of sight, shape (3, K), km."""
         c = self.coefficients
-        value: FloatArray = ((((c[5] * s + c[4]) * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
-        return value
+        r: FloatArray = c[5] * s
+        for power in (4, 3, 2, 1):
+            r += c[power]
+            r *= s
+        r += c[0]
+        return r
 
-    def velocity(self, s: FloatArray) -> FloatArray:
-        """Return its derivative per cell, shape (3, K)."""
+    def with_velocity(self, s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the line of sight and its derivative per cell, each (3, K).
+
+        Both by one Horner scheme: the partial results of the first are the coefficients
+        of the second.
+        """
         c = self.coefficients
-        value: FloatArray = (
-            ((5.0 * c[5] * s + 4.0 * c[4]) * s + 3.0 * c[3]) * s + 2.0 * c[2]
-        ) * s + c[1]
-        return value
+        r = c[5] * s
+        r += c[4]
+        v = c[5] * s
+        v += r
+        for power in (3, 2):
+            r *= s
+            r += c[power]
+            v *= s
+            v += r
+        r *= s
+        r += c[1]
+        v *= s
+        v += r
+        r *= s
+        r += c[0]
+        return r, v
 
     def acceleration(self, s: FloatArray) -> FloatArray:
-        """Return its second derivative per cell squared, shape (3, K)."""
+        """Return the second derivative per cell squared, shape (3, K)."""
         c = self.coefficients
-        value: FloatArray = ((20.0 * c[5] * s + 12.0 * c[4]) * s + 6.0 * c[3]) * s + 2.0 * c[2]
-        return value
+        a: FloatArray = (20.0 * s) * c[5]
+        a += 12.0 * c[4]
+        a *= s
+        a += 6.0 * c[3]
+        a *= s
+        a += 2.0 * c[2]
+        return a
 
 
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return the inner product along the first axis, of length 3."""
-    product: FloatArray = a[0] * b[0]
-    product += a[1] * b[1]
-    product += a[2] * b[2]
+    product: FloatArray = np.einsum("jk,jk->k", a, b)
     return product

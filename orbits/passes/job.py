@@ -8,6 +8,7 @@ from datetime import datetime
 from orbits.elements import Elements
 from orbits.passes.assemble import Block
 from orbits.passes.cells import Sites
+from orbits.station import HorizonMask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Job:
     start: datetime
     spans: tuple[Span, ...]
     sites: Sites
+    horizons: tuple[HorizonMask, ...]
 
     @property
     def end_s(self) -> float:
@@ -38,6 +40,7 @@ class Batch:
     """Satellites of one grid step: their indices in the search, and their element sets."""
 
     step_s: float
+    deep_space: bool
     index: tuple[int, ...]
     elements: tuple[Elements, ...]
 

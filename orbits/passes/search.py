@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
@@ -32,10 +32,12 @@ from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.cells import Sites
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, Nodes, central_nodes, step_s
+from orbits.passes.horizon import cut_to_horizons
 from orbits.passes.job import Batch, Found, Gap, Job, Span
+from orbits.passes.jumps import is_rough, may_jump
 from orbits.passes.table import PassTable, Unusable
-from orbits.passes.usable import search_usable_part
-from orbits.propagate import earth_fixed
+from orbits.passes.usable import absurdity, search_usable_part
+from orbits.propagate import EarthTurn, earth_fixed, earth_turn
 from orbits.station import GroundStation, HorizonMask, MaskLike, as_mask
 from orbits.times import (
     datetime_at,
@@ -48,11 +50,12 @@ from orbits.times import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sgp4.api import Satrec
 
     FloatArray = NDArray[np.float64]
 
 # Pairs of station and node that a batch looks at: its arrays should fit in a cache.
-_BATCH_NODES = 1 << 17
+_BATCH_NODES = 1 << 19
 _PIECE_CELLS_MIN = 32
 _SATELLITES_MAX = 200_000
 _STATIONS_MAX = 20_000
@@ -115,8 +118,8 @@ def iter_passes(
     _check(sets, places, workers)
     horizons = _horizons(places, mask_deg)
     sites = _sites(places, horizons)
-    job = Job(start=start, spans=_spans(start, end), sites=sites)
-    return _tables(job, sets, places, horizons, end, workers)
+    job = Job(start=start, spans=_spans(start, end), sites=sites, horizons=horizons)
+    return _tables(job, sets, places, end, workers)
 
 
 def _check(sets: Sequence[Elements], places: Sequence[GroundStation], workers: int) -> None:
@@ -137,7 +140,6 @@ def _tables(
     job: Job,
     sets: tuple[Elements, ...],
     places: tuple[GroundStation, ...],
-    horizons: tuple[HorizonMask, ...],
     end: datetime,
     workers: int,
 ) -> Iterator[PassTable]:
@@ -208,43 +210,55 @@ def _spans(start: datetime, end: datetime) -> tuple[Span, ...]:
 
 def _batches(sets: Sequence[Elements], job: Job) -> Iterator[Batch]:
     """Yield the satellites by grid step, as many at a time as a batch takes."""
-    by_step: dict[float, list[int]] = {}
+    alike: dict[tuple[float, bool], list[int]] = {}
     for index, elements in enumerate(sets):
-        by_step.setdefault(step_s(elements), []).append(index)
-    for step, indices in sorted(by_step.items()):
+        alike.setdefault((step_s(elements), may_jump(elements)), []).append(index)
+    for (step, deep_space), indices in sorted(alike.items()):
         nodes = math.ceil(job.end_s / step) * job.sites.count
         size = max(1, _BATCH_NODES // nodes)
         for first in range(0, len(indices), size):
             some = tuple(indices[first : first + size])
-            yield Batch(step_s=step, index=some, elements=tuple(sets[i] for i in some))
+            yield Batch(
+                step_s=step,
+                deep_space=deep_space,
+                index=some,
+                elements=tuple(sets[i] for i in some),
+            )
 
 
 def _search_batch(batch: Batch, job: Job) -> Found:
     """Return the passes of a few satellites over the whole window."""
-    alive = dict(zip(batch.index, batch.elements, strict=True))
-    blocks = [Block.empty()]
+    alive: dict[int, tuple[Elements, Satrec]] = {}
     gaps: list[Gap] = []
-    open_block = Block.empty()
-    for span, begin, size, cells in _pieces(batch, job):
-        nodes, bad = _nodes(alive, job, span, begin, size, cells)
-        for index in bad:
-            elements = alive.pop(index)
-            was_open = open_block.satellite == index
+    for index, elements in zip(batch.index, batch.elements, strict=True):
+        if reason := absurdity(elements):
+            gaps.append(Gap(index=index, start_s=0.0, end_s=job.end_s, reason=reason))
+        else:
+            alive[index] = elements, elements.satrec()
+    closed: list[Block] = []
+    under_way = Block.empty()
+    for span, begin, size, cells in _pieces(batch, job) if alive else ():
+        turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
+        nodes, bad = _nodes([satrec for _, satrec in alive.values()], turn, batch, begin, size)
+        for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:
+            elements, _ = alive.pop(index)
+            mine = under_way.satellite == index
             part, part_gaps = search_usable_part(
                 elements, index, job, from_s=begin, cells_max=_piece_cells(job.sites)
             )
-            blocks.append(join(open_block.take(was_open), part, border_s=begin))
-            open_block = open_block.take(~was_open)
+            closed.append(join(under_way.take(mine), part, border_s=begin) if begin else part)
+            under_way = under_way.take(~mine)
             gaps.extend(part_gaps)
         if nodes is None:
-            blocks.append(open_block)
-            open_block = Block.empty()
             break
         found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
-        joined = join(open_block, found.of_satellites(tuple(alive)), border_s=begin)
-        blocks.append(joined.take(~joined.open_end))
-        open_block = joined.take(joined.open_end)
-    return Found(block=concatenate([*blocks, open_block]), gaps=tuple(gaps))
+        found = found.of_satellites(tuple(alive))
+        if begin:
+            found = join(under_way, found, border_s=begin)
+        closed.append(found.take(~found.open_end))
+        under_way = found.take(found.open_end)
+    block = cut_to_horizons(concatenate([*closed, under_way]), batch, job)
+    return Found(block=block, gaps=tuple(gaps))
 
 
 def _piece_cells(sites: Sites) -> int:
@@ -262,16 +276,22 @@ def _pieces(batch: Batch, job: Job) -> Iterator[tuple[Span, float, float, int]]:
 
 
 def _nodes(
-    alive: dict[int, Elements], job: Job, span: Span, begin: float, size: float, cells: int
-) -> tuple[Nodes | None, list[int]]:
-    """Return the nodes of the satellites that are usable throughout, and the others."""
-    offset_s: FloatArray = begin + size * np.arange(-PAD, cells + PAD + 1, dtype=np.float64)
-    jd, fraction = julian_pairs(job.start, offset_s)
-    satellites = [elements.satrec() for elements in alive.values()]
-    positions = earth_fixed(satellites, jd, fraction, tai_utc_s=span.tai_utc_s)
-    good: NDArray[np.bool_] = np.all(positions.usable, axis=1)
-    bad = [index for index, fine in zip(alive, good, strict=True) if not fine]
-    if not good.any():
+    satellites: Sequence[Satrec], turn: EarthTurn, batch: Batch, begin: float, size: float
+) -> tuple[Nodes | None, NDArray[np.bool_]]:
+    """Return the nodes of the satellites that a coarse grid can do, and which it cannot."""
+    positions = earth_fixed(satellites, turn)
+    bad: NDArray[np.bool_] = ~np.all(positions.usable, axis=1)
+    if batch.deep_space:
+        bad |= is_rough(positions.position_km)
+    if bad.all():
         return None, bad
-    position_km = positions.position_km if not bad else positions.position_km[:, good]
+    position_km = positions.position_km[:, ~bad] if bad.any() else positions.position_km
     return central_nodes(position_km, start_s=begin, step_s=size), bad
+
+
+@lru_cache(maxsize=2)
+def _turn(start: datetime, tai_utc_s: float, begin: float, size: float, cells: int) -> EarthTurn:
+    """Return the Earth's angle on a padded grid; batches of one step have it in common."""
+    offset_s: FloatArray = begin + size * np.arange(-PAD, cells + PAD + 1, dtype=np.float64)
+    jd, fraction = julian_pairs(start, offset_s)
+    return earth_turn(jd, fraction, tai_utc_s=tai_utc_s)

@@ -14,6 +14,7 @@ import numpy as np
 from orbits.elements import Elements
 from orbits.errors import PassTimesError, SearchError
 from orbits.passes.assemble import Block, concatenate
+from orbits.passes.lighting import PassLight, light_of
 from orbits.station import GroundStation
 from orbits.times import as_utc, datetime_at, iso_utc
 
@@ -313,6 +314,15 @@ class PassTable:
             batch=tuple(sorted(index for table in tables for index in table.batch)),
             unusable=tuple(gap for table in tables for gap in table.unusable),
         )
+
+    @cached_property
+    def light(self) -> PassLight:
+        """Sun, Moon and shadow at each culmination."""
+        return light_of(self)
+
+    def at_night(self, sun_below_deg: float = -6.0) -> PassTable:
+        """Return the passes at whose culmination the Sun is below an elevation."""
+        return self.where(self.light.sun_elevation_deg < sun_below_deg)
 
     def where(self, keep: BoolArray) -> PassTable:
         """Return the passes for which a mask of shape (P,), in this table's order, is true.

@@ -1,4 +1,4 @@
-"""The pass search for an element set that decays, or is absurd, somewhere in the window.
+"""The pass search for an element set that decays, is absurd, or jumps in the window.
 
 Only the run of usable instants nearest to the epoch is searched: beyond the first bad one
 SGP4 may return numbers again, but they mean nothing. The ends of the run are found to a
@@ -8,16 +8,21 @@ millisecond, and the grid is four times finer, so that differences may lean to o
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orbits.elements import Elements
-from orbits.passes.assemble import Block, join, passes_of
+from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, one_sided_nodes, step_s
 from orbits.passes.job import Gap, Job, Span
-from orbits.propagate import earth_fixed, why_unusable
+from orbits.passes.jumps import jump_offsets_s, may_jump
+from orbits.propagate import earth_fixed, earth_turn, why_unusable
 from orbits.times import julian_pairs, seconds_between
 
 if TYPE_CHECKING:
@@ -27,8 +32,20 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 _FINER = 4
+# A rocket that never reached orbit may have its perigee somewhat below the ground.
+_PERIGEE_KM_MIN = -600.0
 _PIECE_NODES = 1 << 14
+_SHORTEST_S = 1e-3
+_ASIDE_S = 1e-6
 _BISECTIONS = 22  # of a step of at most 600 s: 0.15 ms
+
+
+def absurdity(elements: Elements) -> str | None:
+    """Return in words why a set describes no orbit about the Earth, or None."""
+    perigee_km = elements.perigee_height_km
+    if perigee_km >= _PERIGEE_KM_MIN:
+        return None
+    return f"absurd: the perigee lies {-perigee_km:.0f} km below the ground"
 
 
 def search_usable_part(
@@ -37,21 +54,49 @@ def search_usable_part(
     """Return the passes of one satellite from an instant on, and where it is unusable."""
     satellite = elements.satrec()
     run, gaps = _usable_run(satellite, elements, index, job, from_s)
-    block = Block.empty()
     if run is None:
-        return block, gaps
+        return Block.empty(), gaps
+    closed: list[Block] = []
+    under_way = Block.empty()
+    step = step_s(elements) / _FINER
+    for span in _smooth_spans(satellite, elements, job, run):
+        begin, end = span.start_s, span.end_s
+        count = max(2 * PAD, math.ceil((end - begin) / step))
+        size = (end - begin) / count
+        for first in range(0, count, cells_max):
+            piece = first, min(first + cells_max, count)
+            found = _search_piece(satellite, index, job, span, (begin, size, count), piece)
+            if closed:
+                found = join(under_way, found, border_s=begin + first * size)
+            closed.append(found.take(~found.open_end))
+            under_way = found.take(found.open_end)
+    return concatenate([*closed, under_way]), gaps
+
+
+def _smooth_spans(
+    satellite: Satrec, elements: Elements, job: Job, run: tuple[float, float]
+) -> Iterator[Span]:
+    """Yield the parts of the usable run between leap seconds and SGP4's own jumps."""
     step = step_s(elements) / _FINER
     for span in job.spans:
         begin, end = max(span.start_s, run[0]), min(span.end_s, run[1])
         if not begin < end:
             continue
-        count = max(2 * PAD, math.ceil((end - begin) / step))
-        size = (end - begin) / count
-        for first in range(0, count, cells_max):
-            last = min(first + cells_max, count)
-            found = _search_piece(satellite, index, job, span, (begin, size, count), (first, last))
-            block = join(block, found, border_s=begin + first * size)
-    return block, gaps
+        borders = [begin]
+        if may_jump(elements):
+            place = partial(_positions, satellite, job, span)
+            count = math.ceil((end - begin) / step)
+            grid = np.linspace(begin, end, count + 1)
+            for first in range(0, count, _PIECE_NODES):
+                # Pieces overlap, so that each cell lies in the middle of some stencil.
+                piece = grid[max(first - 2 * PAD, 0) : first + _PIECE_NODES + 1]
+                borders.extend(jump_offsets_s(place, piece))
+        for low, high in pairwise([*sorted(set(borders)), end]):
+            # The nodes at both ends belong on this side of the jumps.
+            begins = low if low == borders[0] else low + _ASIDE_S
+            ends = high if high == end else high - _ASIDE_S
+            if ends - begins > _SHORTEST_S:
+                yield replace(span, start_s=begins, end_s=ends)
 
 
 def _search_piece(
@@ -82,7 +127,8 @@ def _search_piece(
 
 def _positions(satellite: Satrec, job: Job, span: Span, offset_s: FloatArray) -> FloatArray:
     jd, fraction = julian_pairs(job.start, offset_s)
-    return earth_fixed([satellite], jd, fraction, tai_utc_s=span.tai_utc_s).position_km
+    turn = earth_turn(jd, fraction, tai_utc_s=span.tai_utc_s)
+    return earth_fixed([satellite], turn).position_km
 
 
 def _usable_run(
@@ -140,7 +186,7 @@ def _between(satellite: Satrec, job: Job, good: float, bad: float) -> tuple[floa
 
 def _usable(satellite: Satrec, job: Job, offset_s: FloatArray) -> NDArray[np.bool_]:
     jd, fraction = julian_pairs(job.start, offset_s)
-    usable: NDArray[np.bool_] = earth_fixed([satellite], jd, fraction).usable[0]
+    usable: NDArray[np.bool_] = earth_fixed([satellite], earth_turn(jd, fraction)).usable[0]
     return usable
 
 

@@ -6,7 +6,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from scipy.stats import binom
 
 from qkd import checks
 from qkd.checks import FloatArray
@@ -46,6 +45,10 @@ class BlockLeak:
         return np.asarray(self.efficiency * n * binary_entropy(_qber(n, errors)))
 
 
+#: A smaller share of errors is no error in any block.
+_LEAST_QBER = 1e-18
+
+
 def finite_leak_bits(
     n: ArrayLike,
     qber: ArrayLike,
@@ -62,7 +65,7 @@ def finite_leak_bits(
     n is rounded to a whole number first, for a binomial quantile has no other. smooth takes
     the Cornish-Fisher quantile, quick and without steps, for optimisers. natural_logs
     reproduces a public program that mixes natural and binary logarithms and so leaks too
-    little; for comparisons only. 0 where n is 0 or Q is 0.
+    little; for comparisons only. 0 where n or Q is 0.
 
     Source: Tomamichel, Martinez-Mateo, Pacher and Elkouss, Quantum Inf. Process. 16, 280
     (2017), the approximation of their numerical bound.
@@ -70,17 +73,19 @@ def finite_leak_bits(
     whole, q = np.broadcast_arrays(
         np.rint(np.asarray(n, dtype=np.float64)), np.asarray(qber, dtype=np.float64)
     )
-    some = (whole >= 1.0) & (q > 0.0) & (q < 1.0)
+    some = (whole >= 1.0) & (q > _LEAST_QBER) & (q < 1.0)
     count, rate = np.where(some, whole, 1.0), np.where(some, q, 0.25)
     tail = np.minimum(correctness * (1.0 + 1.0 / np.sqrt(count)), 1.0 - 1e-12)
     if smooth:
         quantile = _cornish_fisher(tail, count, 1.0 - rate)
     else:
+        from scipy.stats import binom  # half a second to import, and nobody else needs it
+
         quantile = np.asarray(binom.ppf(tail, count, 1.0 - rate), dtype=np.float64)
     log = np.log if natural_logs else np.log2
     bits = (
         count * binary_entropy(rate)
-        + (count * (1.0 - rate) - quantile - 1.0) * log((1.0 - rate) / rate)
+        + (count * (1.0 - rate) - quantile - 1.0) * (log(1.0 - rate) - log(rate))
         - 0.5 * log(count)
         - log(1.0 / correctness)
     )

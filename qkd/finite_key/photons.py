@@ -26,6 +26,14 @@ def photon_share(mu: FloatArray, p: FloatArray, photons: int) -> FloatArray:
     return np.asarray(np.sum(p * np.exp(-mu) * mu**photons, axis=-1))
 
 
+def _at_most(
+    vacuum: FloatArray, single: FloatArray, clicks: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the bounds, together no more than the clicks there were."""
+    some = np.minimum(vacuum, clicks)
+    return some, np.minimum(single, clicks - some)
+
+
 def two_decoys(
     key_clicks: FloatArray,
     check_clicks: FloatArray,
@@ -45,9 +53,10 @@ def two_decoys(
                / (mu1 (mu2 - mu3) - mu2^2 + mu3^2)
         v_1 <= min(max(m, 1), tau_1 (m+_2 - m-_3) / (mu2 - mu3))
 
-    s_0 enters s_1 by its LOWER bound: it raises s_1 only as far as it is proven. The cap of
-    v_1 is at least one error, so that a check sample without errors proves no zero phase
-    error. parity reproduces SatQuMA: bounds not clipped, n-_2 in s_0, cap at m itself.
+    s_0 enters s_1 by its LOWER bound: it raises s_1 only as far as it is proven. No bound
+    exceeds the clicks there were. v_1 and its cap are at least one error: a check sample
+    without errors, where the deviation of Hoeffding is nought, proves no zero phase error.
+    parity reproduces SatQuMA: bounds not clipped, n-_2 in s_0, cap at m itself.
 
     Source: Lim, Curty, Walenta, Xu and Zbinden, Phys. Rev. A 89, 022307 (2014), equations
     2 (s_0), 3 (s_1), 4 (v_1).
@@ -57,36 +66,34 @@ def two_decoys(
     mu1, mu2, mu3 = mu[..., 0], mu[..., 1], mu[..., 2]
     tau0, tau1 = photon_share(mu, p, 0), photon_share(mu, p, 1)
 
-    def below(n: FloatArray) -> FloatArray:
-        raw = bounds.lower(family, n, n.sum(axis=-1, keepdims=True), beta_k)
-        return np.asarray(weight * (raw if parity else np.maximum(raw, 0.0)))
-
-    def above(n: FloatArray) -> FloatArray:
-        return np.asarray(weight * bounds.upper(family, n, n.sum(axis=-1, keepdims=True), beta_k))
-
+    # One call for all three lists of counts: small arrays cost as much as large ones.
+    lists = np.stack(np.broadcast_arrays(key_clicks, check_clicks, check_errors))
+    totals = lists.sum(axis=-1, keepdims=True)
+    raw = bounds.lower(family, lists, totals, beta_k)
+    low = weight * (raw if parity else np.maximum(raw, 0.0))
+    high = weight * bounds.upper(family, lists, totals, beta_k)
     least = SATQUMA_ZERO if parity else 0.0
 
-    def photons(n: FloatArray) -> tuple[FloatArray, FloatArray]:
-        low, high = below(n), above(n)
-        other = low if parity else high
-        vacuum = tau0 * (mu2 * low[..., 2] - mu3 * other[..., 1]) / (mu2 - mu3)
-        vacuum = np.maximum(vacuum, least)
-        bracket = (
-            low[..., 1] - high[..., 2] - (mu2**2 - mu3**2) / mu1**2 * (high[..., 0] - vacuum / tau0)
-        )
-        single = tau1 * mu1 * bracket / ((mu2 - mu3) * (mu1 - mu2 - mu3))
-        return vacuum, np.maximum(single, least)
-
-    vacuum, single = photons(key_clicks)
-    _, check_single = photons(check_clicks)
-    errors = tau1 * (above(check_errors)[..., 1] - below(check_errors)[..., 2]) / (mu2 - mu3)
-    seen = check_errors.sum(axis=-1)
+    other = low if parity else high
+    vacuum = tau0 * (mu2 * low[:2, ..., 2] - mu3 * other[:2, ..., 1]) / (mu2 - mu3)
+    vacuum = np.maximum(vacuum, least)
+    bracket = (
+        low[:2, ..., 1]
+        - high[:2, ..., 2]
+        - (mu2**2 - mu3**2) / mu1**2 * (high[:2, ..., 0] - vacuum / tau0)
+    )
+    single = np.maximum(tau1 * mu1 * bracket / ((mu2 - mu3) * (mu1 - mu2 - mu3)), least)
+    if not parity:
+        vacuum, single = _at_most(vacuum, single, totals[:2, ..., 0])
+    errors = tau1 * (high[2, ..., 1] - low[2, ..., 2]) / (mu2 - mu3)
+    seen = totals[2, ..., 0]
+    fewest = 0.0 if parity or family == "asymptotic" else 1.0
     cap = seen if parity else np.maximum(seen, 1.0)
     return PhotonCounts(
-        vacuum=vacuum,
-        single=single,
-        check_single=check_single,
-        check_errors=np.minimum(cap, np.maximum(errors, 0.0)),
+        vacuum=vacuum[0],
+        single=single[0],
+        check_single=single[1],
+        check_errors=np.minimum(cap, np.maximum(errors, fewest)),
     )
 
 
@@ -140,12 +147,14 @@ def one_decoy(
         bracket = (
             low[..., 1] - (mu2 / mu1) ** 2 * high[..., 0] - (mu1**2 - mu2**2) / mu1**2 * most / tau0
         )
-        return vacuum, np.maximum(tau1 * mu1 / (mu2 * (mu1 - mu2)) * bracket, 0.0)
+        single = np.maximum(tau1 * mu1 / (mu2 * (mu1 - mu2)) * bracket, 0.0)
+        return _at_most(vacuum, single, total)
 
     vacuum, single = photons(key_clicks, key_errors)
     _, check_single = photons(check_clicks, check_errors)
     low, high = scaled(check_errors)
-    errors = np.maximum(tau1 * (high[..., 0] - low[..., 1]) / (mu1 - mu2), 0.0)
+    # As with two decoys, no errors seen are not no errors.
+    errors = np.maximum(tau1 * (high[..., 0] - low[..., 1]) / (mu1 - mu2), deviation)
     return PhotonCounts(
         vacuum=vacuum, single=single, check_single=check_single, check_errors=errors
     )

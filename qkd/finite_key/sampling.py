@@ -47,7 +47,7 @@ def gamma_yin(
         / (n * k)
         * (np.log(whole) - np.log(2.0 * np.pi * n * k * spread) - 2.0 * np.log(epsilon))
     )
-    # Tiny samples can make the logarithm negative, where the bound is nothing at all.
+    # Negative only for samples beyond 1/epsilon^2, where the deviation is nought anyway.
     g = np.maximum(g, 0.0)
     ag = a * g / whole
     root = np.sqrt(ag * ag + 4.0 * spread * g)

@@ -15,12 +15,14 @@ from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel, as_leak
 from qkd.finite_key.security import Security
 from qkd.optimiser.box import SearchBox
 from qkd.optimiser.objective import Link, classes, settings, signed
-from qkd.optimiser.search import maximise
+from qkd.optimiser.search import maximise, peaks
 
 #: Samples of equal loss are counted together; the counts are nearly linear in the
 #: transmittance, so this many classes keep them to 1e-6.
 _CLASSES = 48
 _COARSE_CLASSES = 8
+#: Peaks of each coarse look from which to climb.
+_PEAKS = 2
 #: Grid of the first, coarse look, per coordinate of the unit box.
 _GRID = (
     (0.25, 0.5, 0.7, 0.82, 0.9, 0.96),
@@ -60,6 +62,7 @@ def optimise(
     sample_s: ArrayLike = 1.0,
     after_pulse: float = 0.0,
     dead_time_ns: float = 0.0,
+    dead_time_share: float = 1.0,
     passes: float = 1.0,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
@@ -80,7 +83,7 @@ def optimise(
     template : gives pulse rate, number of decoys, weakest intensity, and how key is made;
         its other intensities and probabilities are not used
     security : of the block
-    misalignment, after_pulse, dead_time_ns : of the receiver
+    misalignment, after_pulse, dead_time_ns, dead_time_share : of the receiver
     passes : equal passes that are summed into the block
     bound, leak, phase : as for `secret_key`; a `FiniteLeak` is smoothed while searching
     box : where to look
@@ -106,7 +109,7 @@ def optimise(
         pulses=samples[2] * template.pulse_rate_hz * passes,
         misalignment=misalignment,
         after_pulse=after_pulse,
-        dead_time_ns=dead_time_ns,
+        dead_time_ns=dead_time_ns * dead_time_share,
         template=template,
         fixed_bases=fixed_bases,
         security=security,
@@ -131,6 +134,7 @@ def optimise(
         sample_s=seconds,
         after_pulse=after_pulse,
         dead_time_ns=dead_time_ns,
+        dead_time_share=dead_time_share,
     )
     block = counts.total().scaled(passes)
     keys = block_keys(block, protocol, security, bound=bound, leak=leak, phase=phase)
@@ -139,24 +143,23 @@ def optimise(
 
 def _search(link: Link, box: SearchBox) -> FloatArray:
     """Return the best point of the unit box, from a grid and searches from its peaks."""
-    grid = np.stack(np.meshgrid(*_GRID, indexing="ij"), axis=-1).reshape(-1, 5)
+    axes = list(_GRID)
     if len(link.template.intensities) == 2:
-        grid = grid[grid[:, 2] == _GRID[2][0]]
+        axes[2] = _GRID[2][:1]
     if link.fixed_bases:
-        grid = grid[grid[:, 0] == _GRID[0][0]]
-    quick = "asymptotic" if link.bound == "asymptotic" else "yin"
-    # A weak link's key is negative nearly everywhere and largest where nothing is sent;
-    # the peak of the same link with more pulses lies near its true one.
+        axes[0] = _GRID[0][:1]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     eta, noise, pulses = classes(link.transmittance, link.background, link.pulses, _COARSE_CLASSES)
     coarse = replace(link, transmittance=eta, background=noise, pulses=pulses)
-    starts = []
-    for boost in (1.0, 3.0, 10.0):
-        values = signed(coarse, box, grid, bound=quick, boost=boost)
-        starts.append(grid[int(np.argmax(values))])
+    starts: list[FloatArray] = []
+    # A weak link's key is negative nearly everywhere and largest where nothing is sent;
+    # the peak of the same link with more pulses lies near its true one.
+    for boost in (1.0, 2.0, 4.0, 10.0):
+        values = signed(coarse, box, grid.reshape(-1, 5), bound=link.bound, boost=boost)
+        starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:
         return signed(link, box, points, bound=link.bound, boost=1.0)
 
-    found = [maximise(value, start) for start in unique]
-    return max(found, key=lambda item: item[1])[0]
+    return maximise(value, unique)[0]

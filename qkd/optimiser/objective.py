@@ -22,7 +22,7 @@ class Link:
     pulses: FloatArray
     misalignment: float
     after_pulse: float
-    dead_time_ns: float
+    dead_time_ns: float  #: times the share of clicks that make a detector dead
     template: DecoyProtocol
     fixed_bases: bool
     security: Security

@@ -1,11 +1,15 @@
-"""The settings and the part of one pass that give the longest key."""
+"""The settings and the part of a pass, or of a campaign's passes, that give the longest key."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from qkd.checks import BoolArray
-from qkd.decoy import expected_counts
+from qkd import checks
+from qkd.checks import BoolArray, FloatArray
+from qkd.decoy import Counts, DecoyProtocol, expected_counts
+from qkd.errors import ParameterRangeError
+from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import link_budget
 from qkd.noise import background
 from qkd.optimiser.best import Optimum, optimise
@@ -22,6 +26,98 @@ class PassOptimum:
 
     optimum: Optimum
     kept: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CampaignOptimum:
+    """Settings agreed once for a campaign, and what each pass loses by not having its own.
+
+    signed_shared is the signed key of every pass at the settings of the mean pass,
+    signed_own that at its own optimum.
+    """
+
+    protocol: DecoyProtocol
+    mean_pass: Optimum
+    counts: Counts
+    keys: tuple[KeyLength, ...]
+    signed_shared: FloatArray
+    signed_own: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Samples:
+    """A track's link, ready to be optimised."""
+
+    preset: Preset
+    station_id: str
+    bound: str
+    box: SearchBox
+    fixed_bases: bool
+    transmittance: FloatArray
+    noise: FloatArray
+    seconds: FloatArray
+
+    def optimise(self, chosen: BoolArray | slice, *, passes: float) -> Optimum:
+        """Return the best settings for the chosen samples, `passes` times in one block."""
+        receiver, _ = self.preset.station(self.station_id)
+        detector = receiver.detector
+        return optimise(
+            self.transmittance[chosen],
+            self.preset.protocol,
+            self.preset.security,
+            background_per_gate=self.noise[chosen],
+            misalignment=receiver.misalignment,
+            sample_s=self.seconds[chosen],
+            after_pulse=detector.after_pulse,
+            dead_time_ns=detector.dead_time_ns,
+            dead_time_share=detector.dead_time_share,
+            passes=passes,
+            bound=self.bound,
+            leak=self.preset.leak,
+            box=self.box,
+            fixed_bases=self.fixed_bases,
+        )
+
+    def counts(self, protocol: DecoyProtocol) -> Counts:
+        """Return the expected counts of every sample under a protocol."""
+        receiver, _ = self.preset.station(self.station_id)
+        detector = receiver.detector
+        return expected_counts(
+            self.transmittance,
+            protocol,
+            background_per_gate=self.noise,
+            misalignment=receiver.misalignment,
+            sample_s=self.seconds,
+            after_pulse=detector.after_pulse,
+            dead_time_ns=detector.dead_time_ns,
+            dead_time_share=detector.dead_time_share,
+        )
+
+
+def _samples(
+    track: Track,
+    preset: Preset,
+    station_id: str,
+    *,
+    seconds: FloatArray,
+    bound: str | None,
+    box: SearchBox,
+    fixed_bases: bool,
+) -> _Samples:
+    receiver, site = preset.station(station_id)
+    eta = link_budget(track, preset.terminal, receiver, site).transmittance
+    if eta.ndim != 1:
+        raise ParameterRangeError(f"track has shape {eta.shape}, allowed (samples,)")
+    return _Samples(
+        preset=preset,
+        station_id=station_id,
+        bound=preset.bound if bound is None else bound,
+        box=box,
+        fixed_bases=fixed_bases,
+        transmittance=eta,
+        noise=background(track, preset.terminal, receiver, site).per_gate,
+        seconds=np.broadcast_to(seconds, eta.shape),
+    )
 
 
 def optimise_pass(
@@ -46,54 +142,84 @@ def optimise_pass(
     segments : drop the lossiest samples where that lengthens the key, and optimise again;
         the cut follows the forecast transmittance, never errors
     """
-    receiver, site = preset.station(station_id)
-    detector = receiver.detector
-    budget = link_budget(track, preset.terminal, receiver, site)
-    noise = background(track, preset.terminal, receiver, site).per_gate
-    seconds = sample_seconds(track.offset_s)
-    family = preset.bound if bound is None else bound
-
-    def best(kept: BoolArray) -> Optimum:
-        return optimise(
-            budget.transmittance[kept],
-            preset.protocol,
-            preset.security,
-            background_per_gate=noise[kept],
-            misalignment=receiver.misalignment,
-            sample_s=seconds[kept],
-            after_pulse=detector.after_pulse,
-            dead_time_ns=detector.dead_time_ns,
-            passes=passes,
-            bound=family,
-            leak=preset.leak,
-            box=box,
-            fixed_bases=fixed_bases,
-        )
-
-    kept = np.ones(budget.transmittance.shape, dtype=np.bool_)
-    whole = best(kept)
-    if not segments or kept.size < 2:
-        return PassOptimum(optimum=whole, kept=kept)
-    counts = expected_counts(
-        budget.transmittance,
-        whole.protocol,
-        background_per_gate=noise,
-        misalignment=receiver.misalignment,
-        sample_s=seconds,
-        after_pulse=detector.after_pulse,
-        dead_time_ns=detector.dead_time_ns,
-    ).scaled(np.full(kept.shape, passes))
+    samples = _samples(
+        track,
+        preset,
+        station_id,
+        seconds=sample_seconds(track.offset_s),
+        bound=bound,
+        box=box,
+        fixed_bases=fixed_bases,
+    )
+    everything = np.ones(samples.transmittance.shape, dtype=np.bool_)
+    whole = samples.optimise(everything, passes=passes)
+    if not segments or everything.size < 2:
+        return PassOptimum(optimum=whole, kept=everything)
+    counts = samples.counts(whole.protocol)
     chosen = select_segment(
-        counts,
-        budget.transmittance,
+        counts.scaled(np.full(everything.shape, passes)),
+        samples.transmittance,
         whole.protocol,
         preset.security,
-        bound=family,
+        bound=samples.bound,
         leak=preset.leak,
     )
-    if chosen.kept.all():
-        return PassOptimum(optimum=whole, kept=kept)
-    part = best(chosen.kept)
-    if part.signed_length > whole.signed_length:
-        return PassOptimum(optimum=part, kept=chosen.kept)
-    return PassOptimum(optimum=whole, kept=kept)
+    if not chosen.kept.all():
+        part = samples.optimise(chosen.kept, passes=passes)
+        if part.signed_length > whole.signed_length:
+            return PassOptimum(optimum=part, kept=chosen.kept)
+    return PassOptimum(optimum=whole, kept=everything)
+
+
+def optimise_campaign(
+    track: Track,
+    starts: ArrayLike,
+    preset: Preset,
+    station_id: str,
+    *,
+    sample_s: float = 1.0,
+    bound: str | None = None,
+    box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
+    fixed_bases: bool = False,
+) -> CampaignOptimum:
+    """Return the settings to agree for a whole campaign: those of its mean pass.
+
+    The mean pass holds every sample of every pass for a P-th of its time. Each pass is its
+    own block, evaluated at the shared settings and at its own optimum.
+
+    Parameters
+    ----------
+    track : the samples of all passes of one station, one after the other, shape (samples,)
+    starts : ascending indices at which the passes begin, the first 0; at least one
+    sample_s : seconds each sample stands for
+    bound, box, fixed_bases : as for `optimise_pass`
+    """
+    size = int(np.size(track.elevation_deg))
+    first = checks.array("starts", starts, 0, max(size - 1, 0)).astype(np.int64)
+    if first.size == 0 or first[0] != 0 or np.any(np.diff(first) <= 0):
+        raise ParameterRangeError(f"starts are {first[:4].tolist()}, allowed ascending from 0")
+    samples = _samples(
+        track,
+        preset,
+        station_id,
+        seconds=np.asarray(sample_s, dtype=np.float64),
+        bound=bound,
+        box=box,
+        fixed_bases=fixed_bases,
+    )
+    mean = samples.optimise(slice(None), passes=1.0 / first.size)
+    counts = samples.counts(mean.protocol).summed_from(first)
+    keys = block_keys(counts, mean.protocol, preset.security, bound=samples.bound, leak=preset.leak)
+    ends = [*first[1:].tolist(), size]
+    own = [
+        samples.optimise(slice(begin, end), passes=1.0).signed_length
+        for begin, end in zip(first.tolist(), ends, strict=True)
+    ]
+    return CampaignOptimum(
+        protocol=mean.protocol,
+        mean_pass=mean,
+        counts=counts,
+        keys=keys,
+        signed_shared=np.sum([key.signed_length for key in keys], axis=0),
+        signed_own=np.array(own),
+    )

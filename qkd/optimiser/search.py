@@ -1,6 +1,7 @@
 """A deterministic local search that asks for many values of a smooth function at once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,6 +9,17 @@ from qkd.checks import FloatArray
 
 _DAMPINGS = (0.0, 0.03, 0.3, 3.0, 30.0)
 _LENGTHS = (0.5, 1.0, 2.0)
+#: After so many rounds only the best climber goes on.
+_ROUNDS_TOGETHER = 6
+
+
+@dataclass(slots=True)
+class _Climber:
+    """One search under way: where it stands, how high, and how wide it looks."""
+
+    here: FloatArray
+    best: float
+    step: float
 
 
 def _design(dimensions: int) -> FloatArray:
@@ -31,9 +43,29 @@ def _quadratic(values: FloatArray, centre: float, dimensions: int) -> tuple[Floa
     return gradient, hessian
 
 
+def peaks(grid: FloatArray, values: FloatArray, *, count: int) -> list[FloatArray]:
+    """Return the highest points of a grid that none of their neighbours exceeds.
+
+    grid (..., D) holds the points of a D-dimensional mesh, values their heights.
+    """
+    higher = np.zeros(values.shape, dtype=np.bool_)
+    for axis in range(values.ndim):
+        rise = np.diff(values, axis=axis) > 0.0
+        ahead = [(0, 0)] * values.ndim
+        ahead[axis] = (0, 1)
+        behind = [(0, 0)] * values.ndim
+        behind[axis] = (1, 0)
+        fall = np.diff(values, axis=axis) < 0.0
+        higher |= np.pad(rise, ahead) | np.pad(fall, behind)
+    height = np.where(higher, -np.inf, values).ravel()
+    order = np.argsort(-height, kind="stable")[:count]
+    flat = grid.reshape(-1, grid.shape[-1])
+    return [flat[i] for i in order if np.isfinite(height[i])]
+
+
 def maximise(
     value: Callable[[FloatArray], FloatArray],
-    start: FloatArray,
+    starts: FloatArray,
     *,
     step: float = 0.04,
     least_step: float = 1e-4,
@@ -41,42 +73,71 @@ def maximise(
 ) -> tuple[FloatArray, float]:
     """Return the point of the unit box where `value` is largest, and its value there.
 
-    Each round measures a quadratic model in one call, tries damped Newton steps of it in
-    another, and moves to the best point seen; a round without gain narrows the step.
+    From every start: a round measures a quadratic model in one call, tries damped Newton
+    steps of it in another, and moves to the best point seen; a round without gain narrows
+    the step. All climb together for a few rounds, then the best of them alone.
 
     Parameters
     ----------
     value : takes points (N, D), returns N values; -inf marks an impossible point
-    start : array (D,), inside 0..1
+    starts : array (S, D), inside 0..1
     step, least_step : first and last width of the model, in units of the box
     rounds : limit of rounds
     """
-    dimensions = start.size
-    design = _design(dimensions)
-    here = np.clip(start, 0.0, 1.0)
-    best = float(value(here[None])[0])
-    for _ in range(rounds):
-        if step < least_step:
+    points = np.clip(starts, 0.0, 1.0)
+    heights = value(points)
+    climbers = [
+        _Climber(here=here, best=float(height), step=step)
+        for here, height in zip(points, heights, strict=True)
+    ]
+    for number in range(rounds):
+        if number == _ROUNDS_TOGETHER:
+            climbers = [max(climbers, key=lambda climber: climber.best)]
+        active = [climber for climber in climbers if climber.step >= least_step]
+        if not active:
             break
-        # Kept inside by the width of the step, so that both sides can be measured.
-        middle = np.clip(here, step, 1.0 - step)
-        points = np.concatenate([middle[None], middle + step * design])
-        seen = value(np.clip(points, 0.0, 1.0))
-        candidates = points
-        if np.all(np.isfinite(seen)):
-            gradient, hessian = _quadratic(seen[1:], float(seen[0]), dimensions)
-            moves = _newton_moves(gradient, hessian)
-            trial = np.clip(middle + step * moves, 0.0, 1.0)
-            candidates = np.concatenate([points, trial])
-            seen = np.concatenate([seen, value(trial)])
-        winner = int(np.argmax(seen))
-        if seen[winner] > best + 1e-7 * abs(best):
-            moved = float(np.abs(candidates[winner] - here).max())
-            here, best = np.clip(candidates[winner], 0.0, 1.0), float(seen[winner])
-            step = min(max(step if moved > step else 0.5 * step, least_step), 0.1)
+        _climb(value, active, least_step)
+    winner = max(climbers, key=lambda climber: climber.best)
+    return winner.here, winner.best
+
+
+def _climb(
+    value: Callable[[FloatArray], FloatArray], climbers: list[_Climber], least_step: float
+) -> None:
+    """Move every climber by one round, with two calls of `value` for all of them."""
+    dimensions = climbers[0].here.size
+    design = np.concatenate([np.zeros((1, dimensions)), _design(dimensions)])
+    # Kept inside by the width of the step, so that both sides can be measured.
+    middles = [np.clip(c.here, c.step, 1.0 - c.step) for c in climbers]
+    points = np.stack(
+        [np.clip(m + c.step * design, 0.0, 1.0) for m, c in zip(middles, climbers, strict=True)]
+    )
+    seen = value(points.reshape(-1, dimensions)).reshape(len(climbers), -1)
+    trials = np.stack(
+        [
+            np.clip(m + c.step * _moves(heights, dimensions), 0.0, 1.0)
+            for m, c, heights in zip(middles, climbers, seen, strict=True)
+        ]
+    )
+    tried = value(trials.reshape(-1, dimensions)).reshape(len(climbers), -1)
+    for index, climber in enumerate(climbers):
+        candidates = np.concatenate([points[index], trials[index]])
+        heights = np.concatenate([seen[index], tried[index]])
+        winner = int(np.argmax(heights))
+        if heights[winner] > climber.best + 1e-7 * abs(climber.best):
+            moved = float(np.abs(candidates[winner] - climber.here).max())
+            climber.here, climber.best = candidates[winner], float(heights[winner])
+            width = climber.step if moved > climber.step else 0.5 * climber.step
+            climber.step = min(max(width, least_step), 0.1)
         else:
-            step *= 0.25
-    return np.asarray(here), best
+            climber.step *= 0.25
+
+
+def _moves(heights: FloatArray, dimensions: int) -> FloatArray:
+    """Return the Newton steps of one climber, none where the model cannot be measured."""
+    if not np.all(np.isfinite(heights)):
+        return np.zeros((len(_DAMPINGS) * len(_LENGTHS), dimensions))
+    return _newton_moves(*_quadratic(heights[1:], float(heights[0]), dimensions))
 
 
 def _newton_moves(gradient: FloatArray, hessian: FloatArray) -> FloatArray:

@@ -41,6 +41,7 @@ FITTED_FIXED_DB = 1.70
 
 
 def detector() -> Detector:
+    """Return the detectors of the Xinglong station in 2016."""
     return Detector(
         efficiency=0.5, count=4, dark_rate_hz=25.0, gate_ns=2.0, timing_ps=350.0 / _FWHM
     )
@@ -59,6 +60,7 @@ def _receivers(misalignment: float) -> Mapping[str, Receiver]:
 
 
 def terminal(pointing_db: float) -> Terminal:
+    """Return Micius's transmitter with a mean pointing loss."""
     return Terminal(
         wavelength_nm=848.6,
         beam=AnchoredBeam(loss_db=22.0, range_km=1200.0, receiver_diameter_m=1.0),

@@ -231,7 +231,9 @@ def _geometry_rows(
     offset, nearest = _closest(track)
     instant = None
     if start_utc is not None:
-        instant = (start_utc + timedelta(seconds=offset)).strftime("%Y-%m-%d %H:%M:%S")
+        # To the nearest second; strftime alone would cut.
+        nearest_second = start_utc + timedelta(seconds=offset + 0.5)
+        instant = nearest_second.strftime("%Y-%m-%d %H:%M:%S")
     return [
         _row(published, "closest range", "km", published.range_km_min, nearest, None, "geometry"),
         _row(published, "instant of closest range", "UTC", None, instant, None, "geometry"),

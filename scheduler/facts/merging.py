@@ -24,10 +24,10 @@ class CombinedStep:
     threshold: int
 
     def __post_init__(self) -> None:
-        if len(self.legs) < 2 or not 2 <= self.threshold <= len(self.legs):
+        if len(self.legs) < 2 or not 1 <= self.threshold <= len(self.legs):
             raise FactError(
                 f"combination of {len(self.legs)} paths with threshold {self.threshold};"
-                " allowed: two paths and up, a threshold of 2 to their number"
+                " allowed: two paths and up, a threshold of 1 to their number"
             )
         kinds = {(leg.bits, leg.path[0], leg.path[-1]) for leg in self.legs}
         inner = [node for leg in self.legs for node in leg.path[1:-1]]

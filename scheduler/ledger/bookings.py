@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -12,8 +11,9 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from orbits import as_utc
 from scheduler.errors import BookingConflict, LedgerError, UnknownName
-from scheduler.facts import Booking, BookingEvent, BookingState, Candidate
+from scheduler.facts import Booking, BookingState, Candidate
 from scheduler.ledger.canonical import canonical_json, instant_text, sealed
+from scheduler.ledger.core import Writer
 from scheduler.ledger.models import BookingEventRow, BookingRow
 
 FREED_STATES = (BookingState.CANCELLED, BookingState.FAILED, BookingState.MISSED)
@@ -31,21 +31,14 @@ def candidate_text(candidate: Candidate) -> str:
     )
 
 
-def read_candidate(text: str) -> Candidate:
-    """Read back what `candidate_text` wrote."""
-    values: dict[str, Any] = json.loads(text)
-    for name in ("acquires_at", "loses_at", "elements_epoch"):
-        values[name] = datetime.fromisoformat(values[name])
-    return Candidate(**values)
-
-
-def add(connection: Connection, booking: Booking) -> None:
+def add(writer: Writer, booking: Booking) -> None:
     """Write a booking and its first event.
 
     Raises BookingConflict if it is there already, or if another one that still stands takes
     the satellite or the station at any instant of it.
     """
     candidate = booking.candidate
+    connection = writer.connection
     _refuse_overlap(connection, booking)
     row: dict[str, Any] = {
         "booking_id": str(booking.booking_id),
@@ -61,12 +54,14 @@ def add(connection: Connection, booking: Booking) -> None:
         "locked": booking.locked,
         "plan_id": booking.plan_id,
     }
-    connection.execute(insert(BookingRow), [sealed("booking", row)])
-    _add_event(connection, row["booking_id"], 1, booking.booked_at, None, booking)
+    row = sealed("booking", row)
+    connection.execute(insert(BookingRow), [row])
+    writer.trail.record("booking", row["booking_id"], row["sha256"])
+    _add_event(writer, row["booking_id"], 1, booking.booked_at, None, booking)
 
 
 def _add_event(
-    connection: Connection,
+    writer: Writer,
     booking_id: str,
     position: int,
     at: datetime,
@@ -74,7 +69,7 @@ def _add_event(
     to: Booking | tuple[BookingState, str],
 ) -> None:
     state, reason = (to.state, to.reason) if isinstance(to, Booking) else to
-    event = {
+    event: dict[str, Any] = {
         "booking_id": booking_id,
         "position": position,
         "at": as_utc(at),
@@ -82,7 +77,9 @@ def _add_event(
         "to_state": state.value,
         "reason": reason,
     }
-    connection.execute(insert(BookingEventRow), [sealed("booking_event", event)])
+    event = sealed("booking_event", event)
+    writer.connection.execute(insert(BookingEventRow), [event])
+    writer.trail.record("booking_event", f"{booking_id}/{position}", event["sha256"])
 
 
 def _refuse_overlap(connection: Connection, booking: Booking) -> None:
@@ -117,7 +114,7 @@ def _refuse_overlap(connection: Connection, booking: Booking) -> None:
 
 
 def move(
-    connection: Connection,
+    writer: Writer,
     booking_id: UUID,
     *,
     expected: BookingState,
@@ -129,6 +126,7 @@ def move(
 
     Raises UnknownName if there is no such booking, LedgerError if it is in another state.
     """
+    connection = writer.connection
     key = str(booking_id)
     moved = connection.execute(
         update(BookingRow)
@@ -145,63 +143,4 @@ def move(
     position = connection.execute(
         select(func.max(BookingEventRow.position)).where(BookingEventRow.booking_id == key)
     ).scalar_one()
-    _add_event(connection, key, position + 1, at, expected, (to, reason))
-
-
-def find(
-    connection: Connection,
-    *,
-    state: BookingState | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> list[Booking]:
-    """Bookings by AOS, filtered."""
-    query = select(*BookingRow.__table__.c).order_by(BookingRow.acquires_at, BookingRow.booking_id)
-    if state is not None:
-        query = query.where(BookingRow.state == state.value)
-    if since is not None:
-        query = query.where(BookingRow.acquires_at >= since)
-    if until is not None:
-        query = query.where(BookingRow.acquires_at < until)
-    return [_booking(row) for row in connection.execute(query)]
-
-
-def one(connection: Connection, booking_id: UUID) -> Booking:
-    """The booking of that id. Raises UnknownName."""
-    query = select(*BookingRow.__table__.c).where(BookingRow.booking_id == str(booking_id))
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise UnknownName(f"booking {booking_id} is not known")
-    return _booking(row)
-
-
-def _booking(row: Any) -> Booking:
-    return Booking(
-        booking_id=UUID(row.booking_id),
-        candidate=read_candidate(row.candidate),
-        state=BookingState(row.state),
-        reason=row.reason,
-        booked_at=row.booked_at,
-        changed_at=row.changed_at,
-        locked=row.locked,
-        plan_id=row.plan_id,
-    )
-
-
-def events(connection: Connection, booking_id: UUID) -> list[BookingEvent]:
-    """The events of one booking in order."""
-    query = (
-        select(*BookingEventRow.__table__.c)
-        .where(BookingEventRow.booking_id == str(booking_id))
-        .order_by(BookingEventRow.position)
-    )
-    return [
-        BookingEvent(
-            booking_id=booking_id,
-            at=row.at,
-            from_state=None if row.from_state is None else BookingState(row.from_state),
-            to_state=BookingState(row.to_state),
-            reason=row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    _add_event(writer, key, position + 1, at, expected, (to, reason))

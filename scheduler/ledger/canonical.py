@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import RowMapping
+from typing import TYPE_CHECKING, Any
 
 from orbits import as_utc
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
 
 Scalar = str | int | float | bool | datetime | None
 
@@ -43,7 +44,7 @@ DIGESTED: dict[str, tuple[str, ...]] = {
     "run_fact": ("name", "value"),
     "pool": ("id", "pool_id", "kind", "node_a", "node_b", "parallel"),
     "account": ("id", "pool_ref", "kind"),
-    "command": ("id", "request_id", "kind", "digest", "at", "answer"),
+    "command": ("id", "request_id", "kind", "digest", "at", "answer", "rows_sha256"),
     "block": (
         "id",
         "block_id",
@@ -55,6 +56,7 @@ DIGESTED: dict[str, tuple[str, ...]] = {
         "eps_total",
         "epoch",
         "received_at",
+        "expires_at",
         "command_id",
         "provenance",
     ),
@@ -66,6 +68,16 @@ DIGESTED: dict[str, tuple[str, ...]] = {
         "length_bits",
         "public_sha256",
     ),
+    "reservation": (
+        "id",
+        "reservation_id",
+        "command_id",
+        "pool_ref",
+        "purpose",
+        "expires_at",
+    ),
+    "key": ("id", "key_id", "command_id", "block_ref", "start_bit", "end_bit", "expires_at"),
+    "key_recipient": ("key_ref", "recipient", "side"),
     "booking": (
         "booking_id",
         "satellite_id",
@@ -74,6 +86,7 @@ DIGESTED: dict[str, tuple[str, ...]] = {
         "loses_at",
         "candidate",
         "booked_at",
+        "locked",
         "plan_id",
     ),
     "booking_event": ("booking_id", "position", "at", "from_state", "to_state", "reason"),
@@ -150,3 +163,14 @@ def entry_digest(
         f'"start_bit":{start_bit},"target_id":{target_id}}}'
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rows_digest(digests: Iterable[str]) -> str:
+    """Hash over the hashes of the rows that one command wrote, in their fixed order."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def leaf_data(seq: int, kind: str, subject: str, row_sha256: str) -> bytes:
+    """What the audit log hashes for one leaf: its number and the row it stands for."""
+    body = {"kind": kind, "row_sha256": row_sha256, "seq": seq, "subject": subject}
+    return canonical_json(body).encode()

@@ -8,7 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.canonical import canonical_json, sealed
+from scheduler.ledger.canonical import canonical_json, rows_digest, sealed
+
+WRITTEN_TABLES = (
+    "ledger_entry",
+    "block",
+    "announcement",
+    "reservation",
+    "key",
+    "key_recipient",
+    "collected",
+    "closed",
+    "intended",
+)
+"""The order in which a command's hash takes the rows that it wrote, table by table."""
 
 
 @dataclass(slots=True)
@@ -23,6 +36,9 @@ class CommandHandle:
     lines: int = 0
     answer: str | None = None
     written: bool = False
+    spent_simulated: bool = False
+    #: hashes of the rows written under this command, by table, in their order
+    digests: dict[str, list[str]] = field(default_factory=dict)
     #: ranges (block row, start, end) that this command spent, by block
     spent: dict[UUID, list[tuple[int, int, int]]] = field(default_factory=dict)
     #: ranges (start, end) that a relay announced under this command, by block row and relay
@@ -34,6 +50,10 @@ class CommandHandle:
             raise LedgerError(f"request {self.request_id!r} was finished before")
         self.answer = canonical_json(answer)
 
+    def wrote(self, table: str, digest: str) -> None:
+        """Take a row's hash under the command's own."""
+        self.digests.setdefault(table, []).append(digest)
+
     def row(self) -> dict[str, Any]:
         """The command's row as it stands."""
         row = {
@@ -43,6 +63,9 @@ class CommandHandle:
             "digest": self.digest,
             "at": self.at,
             "answer": self.answer or "",
+            "rows_sha256": rows_digest(
+                digest for table in WRITTEN_TABLES for digest in self.digests.get(table, ())
+            ),
         }
         return sealed("command", row)
 
@@ -58,3 +81,7 @@ class Pending:
     balances: dict[int, int] = field(default_factory=dict)
     announcements: list[dict[str, Any]] = field(default_factory=list)
     parts: list[dict[str, Any]] = field(default_factory=list)
+    reservations: list[dict[str, Any]] = field(default_factory=list)
+    reserved: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    recipients: list[dict[str, Any]] = field(default_factory=list)

@@ -7,12 +7,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from scheduler.errors import SettingsError
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process before it gives up."""
+
+MIGRATION_LOCK = 20160816
+"""Number of the advisory lock under which PostgreSQL is migrated (the day Micius flew)."""
+
+ALLOWED = "sqlite:///FILE, postgresql://HOST/NAME"
 
 # synchronous=NORMAL can lose the last commits at power loss, that is, deliver a key twice.
 PRAGMAS = (
@@ -21,13 +26,12 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA secure_delete=ON",
-    "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-32768",
 )
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for an SQLite file.
+    """Return an engine for an SQLite file or a PostgreSQL database.
 
     Raises SettingsError for a URL of another kind, or for an SQLite database in memory
     (the write-ahead log needs a file).
@@ -35,19 +39,21 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise SettingsError(f"database {url!r}; allowed: sqlite:///FILE") from None
-    if parsed.get_backend_name() == "sqlite":
+        raise SettingsError(f"database {url!r}; allowed: {ALLOWED}") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise SettingsError(f"database {url!r} is in memory; allowed: sqlite:///FILE")
         return _sqlite_engine(url)
-    raise SettingsError(f"database of kind {parsed.get_backend_name()!r}; allowed: sqlite:///FILE")
+    if backend == "postgresql":
+        return _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
+    raise SettingsError(f"database of kind {backend!r}; allowed: {ALLOWED}")
 
 
-def sqlite_file(engine: Engine) -> Path:
-    """The file behind an SQLite engine."""
+def sqlite_file(engine: Engine) -> Path | None:
+    """The file behind an SQLite engine; None for another kind."""
     database = engine.url.database
-    assert database is not None
-    return Path(database)
+    return Path(database) if engine.dialect.name == "sqlite" and database else None
 
 
 def _sqlite_engine(url: str) -> Engine:
@@ -69,6 +75,36 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-def bare_engine(url: str) -> Engine:
-    """An engine without pooling, for a migration."""
-    return create_engine(url, hide_parameters=True, poolclass=NullPool)
+def _postgres_engine(url: Any) -> Engine:
+    try:
+        engine = create_engine(
+            url, hide_parameters=True, isolation_level="SERIALIZABLE", pool_pre_ping=True
+        )
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"PostgreSQL needs the extra `postgres` ({error.name} is not installed)"
+        ) from None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("ledger_migrates", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        elif options.get("ledger_writes", False):
+            # The log is one sequence, so writers take turns. A lock on a table, unlike any
+            # query, takes no snapshot: whoever waited here then sees what the one before
+            # committed, and serialization fails only against foreign sessions.
+            connection.exec_driver_sql("LOCK TABLE audit_leaf IN EXCLUSIVE MODE")
+        else:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    return engine
+
+
+def migrating(engine: Engine) -> Connection:
+    """A connection whose transaction keeps every other migration waiting."""
+    connection = engine.connect()
+    if engine.dialect.name == "postgresql":
+        # Read committed, so that whoever waited for the lock sees what was done meanwhile.
+        return connection.execution_options(ledger_migrates=True, isolation_level="READ COMMITTED")
+    return connection.execution_options(ledger_writes=True)

@@ -7,23 +7,33 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from scheduler.ledger import audit
 from scheduler.ledger.canonical import canonical_json, plain
 from scheduler.ledger.models import (
     Account,
     AnnouncementPart,
     AnnouncementRow,
+    AuditLeaf,
     Base,
     Block,
     BookingEventRow,
     BookingRow,
     Command,
+    ElementSetRow,
+    FreedRange,
+    JobRun,
+    KeyRecipient,
+    KeyRow,
     LedgerEntry,
+    PlanRow,
     PoolRow,
+    ReservationPart,
+    ReservationRow,
     RunFact,
 )
+from scheduler.ledger.streams import stream
 
 FORMAT = "skytrunk-ledger/1"
-ROWS_AT_ONCE = 2000
 
 EXPORTED: tuple[type[Base], ...] = (
     RunFact,
@@ -32,21 +42,36 @@ EXPORTED: tuple[type[Base], ...] = (
     Command,
     LedgerEntry,
     Block,
+    FreedRange,
     AnnouncementRow,
     AnnouncementPart,
+    ReservationRow,
+    ReservationPart,
+    KeyRow,
+    KeyRecipient,
     BookingRow,
     BookingEventRow,
+    PlanRow,
+    JobRun,
+    ElementSetRow,
+    AuditLeaf,
 )
-"""Tables of the export in order; balances are a column of the accounts."""
+"""Tables of the export in order; balances are a column of the accounts.
+
+Left out is what no seed decides: sealed bytes, wrapped keys, signatures. Nodes of the log
+follow from its leaves.
+"""
 
 
 def lines(connection: Connection) -> Iterator[str]:
-    """Every exported row, one canonical JSON object a line, behind a header."""
+    """Every exported row, one canonical JSON object a line, between a header and the log's root."""
     yield canonical_json({"table": "header", "format": FORMAT})
-    streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
     for table in EXPORTED:
         columns = table.__table__.c
         order = table.__table__.primary_key
-        for row in streaming.execute(select(*columns).order_by(*order)).mappings():
+        for row in stream(connection, select(*columns).order_by(*order)).mappings():
             body: dict[str, Any] = {name: plain(value) for name, value in row.items()}
             yield canonical_json({"table": table.__tablename__, **body})
+    size = audit.tree_size(connection)
+    root = audit.root(connection, size).hex()
+    yield canonical_json({"table": "audit_root", "size": size, "root": root})

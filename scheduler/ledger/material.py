@@ -1,103 +1,196 @@
-"""Key bytes in the store: cut into small pieces, read and erased by range."""
+"""Key bytes in the store: cut into small sealed pieces, read and erased by range."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from scheduler.errors import LedgerBroken
-from scheduler.ledger.models import Material
+from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.keystore import seal, unseal
+from scheduler.ledger.models import Block, Material, PoolRow
 
 PIECE_BYTES = 3840
-"""Bytes of key in one row: it fits into one 4096-byte page of SQLite with room to spare."""
+"""Bytes of key in one row: sealed, it fits into one 4096-byte page of SQLite."""
+
+BOTH_ENDS = (0, 1)
 
 
-def cut(
-    block_ref: int, side: int, material: bytes, start_byte: int = 0
-) -> Iterator[dict[str, Any]]:
-    """Cut one end's bytes into rows; `start_byte` is where they begin in the block."""
-    for offset in range(0, len(material), PIECE_BYTES):
-        yield {
-            "block_ref": block_ref,
-            "side": side,
-            "start_byte": start_byte + offset,
-            "data": material[offset : offset + PIECE_BYTES],
-        }
+class BlockNames(NamedTuple):
+    """What a piece is bound to, besides its end and its place."""
+
+    ref: int
+    block_id: str
+    pool_ref: int
+    pool_id: str
+    epoch: int
+
+    def context(self, side: int, start_byte: int) -> bytes:
+        """Associated data of a piece: it opens nowhere else."""
+        return f"{self.block_id}|{self.pool_id}|{side}|{start_byte}|{self.epoch}".encode()
 
 
-def take(
-    connection: Connection, block_ref: int, start_byte: int, end_byte: int
-) -> tuple[bytes, bytes]:
-    """Return both ends' bytes [start_byte, end_byte) of a block and erase them from the store.
+class Vault:
+    """The sealed bytes, as one transaction sees them."""
 
-    Raises LedgerBroken if any of them is not there.
-    """
-    rows = connection.execute(
-        select(Material.side, Material.start_byte, Material.data)
-        .where(
-            Material.block_ref == block_ref,
-            Material.start_byte > start_byte - PIECE_BYTES,
-            Material.start_byte < end_byte,
+    def __init__(self, connection: Connection, keys: DataKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    def cut(
+        self, block: BlockNames, side: int, material: bytes, start_byte: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Cut one end's bytes into sealed rows; `start_byte` is where they begin in the block."""
+        number, cipher = self._keys.current(
+            self._connection, block.pool_ref, block.pool_id, block.epoch
         )
-        .order_by(Material.side, Material.start_byte)
-    ).all()
-    found: tuple[list[bytes], list[bytes]] = ([], [])
-    heads: list[dict[str, Any]] = []
-    tails: list[dict[str, Any]] = []
-    for side, begins, data in rows:
-        ends = begins + len(data)
-        if ends <= start_byte:
-            continue
-        found[side].append(data[max(0, start_byte - begins) : end_byte - begins])
-        if begins < start_byte:
-            heads.append({"side_": side, "start_": begins, "data": data[: start_byte - begins]})
-        if ends > end_byte:
-            tails.append(
-                {
-                    "block_ref": block_ref,
-                    "side": side,
-                    "start_byte": end_byte,
-                    "data": data[end_byte - begins :],
-                }
+        for offset in range(0, len(material), PIECE_BYTES):
+            place = start_byte + offset
+            plain = material[offset : offset + PIECE_BYTES]
+            yield {
+                "block_ref": block.ref,
+                "side": side,
+                "start_byte": place,
+                "data": seal(cipher, plain, block.context(side, place)),
+                "data_key_id": number,
+            }
+
+    def take(
+        self,
+        block: BlockNames,
+        start_byte: int,
+        end_byte: int,
+        sides: Sequence[int] = BOTH_ENDS,
+        *,
+        keep: bool = False,
+    ) -> dict[int, bytes]:
+        """Return the bytes [start_byte, end_byte) at these ends and erase them from the store.
+
+        With `keep` they stay: somebody else at the same end still waits for them.
+
+        Raises LedgerBroken if any of them is not there or was changed.
+        """
+        found: dict[int, list[bytes]] = {side: [] for side in sides}
+        heads: list[tuple[int, int, bytes]] = []
+        tails: list[tuple[int, bytes]] = []
+        for side, begins, plain in self._pieces(block, start_byte, end_byte, sides):
+            ends = begins + len(plain)
+            if ends <= start_byte:
+                continue
+            found[side].append(plain[max(0, start_byte - begins) : end_byte - begins])
+            if begins < start_byte:
+                heads.append((side, begins, plain[: start_byte - begins]))
+            if ends > end_byte:
+                tails.append((side, plain[end_byte - begins :]))
+        taken = {side: b"".join(parts) for side, parts in found.items()}
+        for side, held in taken.items():
+            if len(held) != end_byte - start_byte:
+                raise LedgerBroken(
+                    f"block {block.block_id}: {len(held)} of the bytes {start_byte} to {end_byte}"
+                    f" are in the store at end {side}"
+                )
+        if keep:
+            return taken
+        self._erase(block, start_byte, end_byte, sides)
+        for side, begins, plain in heads:
+            self.rewrite(block, side, begins, plain)
+        rows = [row for side, rest in tails for row in self.cut(block, side, rest, end_byte)]
+        if rows:
+            self._connection.execute(insert(Material), rows)
+        return taken
+
+    def erase_all(self, block_refs: Sequence[int]) -> None:
+        """Erase every byte of these blocks."""
+        if block_refs:
+            self._connection.execute(
+                delete(Material).where(Material.block_ref == bindparam("block_")),
+                [{"block_": ref} for ref in block_refs],
             )
-    bytes_a, bytes_b = b"".join(found[0]), b"".join(found[1])
-    wanted = end_byte - start_byte
-    if len(bytes_a) != wanted or len(bytes_b) != wanted:
-        raise LedgerBroken(
-            f"block row {block_ref}: bytes {start_byte} to {end_byte} are not all in the store"
-            f" ({len(bytes_a)} and {len(bytes_b)} of {wanted} at its two ends)"
-        )
-    _erase(connection, block_ref, start_byte, end_byte, heads, tails)
-    return bytes_a, bytes_b
 
+    def _pieces(
+        self, block: BlockNames, start_byte: int, end_byte: int, sides: Sequence[int]
+    ) -> Iterator[tuple[int, int, bytes]]:
+        """Opened pieces that may touch a range, by end and place."""
+        rows = self._connection.execute(
+            select(Material.side, Material.start_byte, Material.data, Material.data_key_id)
+            .where(
+                Material.block_ref == block.ref,
+                Material.start_byte > start_byte - PIECE_BYTES,
+                Material.start_byte < end_byte,
+            )
+            .order_by(Material.side, Material.start_byte)
+        ).all()
+        for side, begins, data, number in rows:
+            if side in sides and number is not None:
+                yield (
+                    side,
+                    begins,
+                    open_piece(
+                        self._keys.cipher(self._connection, number), data, block, side, begins
+                    ),
+                )
 
-def _erase(
-    connection: Connection,
-    block_ref: int,
-    start_byte: int,
-    end_byte: int,
-    heads: list[dict[str, Any]],
-    tails: list[dict[str, Any]],
-) -> None:
-    """Delete the pieces that begin inside the range and keep what sticks out of it."""
-    connection.execute(
-        delete(Material).where(
-            Material.block_ref == block_ref,
+    def _erase(
+        self, block: BlockNames, start_byte: int, end_byte: int, sides: Sequence[int]
+    ) -> None:
+        """Delete the pieces that begin inside a range."""
+        where = [
+            Material.block_ref == block.ref,
             Material.start_byte >= start_byte,
             Material.start_byte < end_byte,
-        )
-    )
-    for head in heads:
-        connection.execute(
+        ]
+        if tuple(sides) != BOTH_ENDS:
+            where.append(Material.side.in_(list(sides)))
+        self._connection.execute(delete(Material).where(*where))
+
+    def rewrite(self, block: BlockNames, side: int, begins: int, plain: bytes) -> None:
+        """Seal what is left of a piece in front of a range, under a fresh nonce."""
+        (row,) = self.cut(block, side, plain, begins)
+        self._connection.execute(
             update(Material)
             .where(
-                Material.block_ref == block_ref,
-                Material.side == head["side_"],
-                Material.start_byte == head["start_"],
+                Material.block_ref == block.ref,
+                Material.side == side,
+                Material.start_byte == begins,
             )
-            .values(data=head["data"])
+            .values(data=row["data"], data_key_id=row["data_key_id"])
         )
-    if tails:
-        connection.execute(insert(Material), tails)
+
+
+def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins: int) -> bytes:
+    """Open one sealed piece. Raises LedgerBroken if it was changed or belongs elsewhere."""
+    try:
+        return unseal(cipher, bytes(data), block.context(side, begins))
+    except InvalidTag:
+        raise LedgerBroken(
+            f"material of block {block.block_id}, end {side}, byte {begins}: does not open;"
+            " it was changed or belongs elsewhere"
+        ) from None
+
+
+def seal_first_release(connection: Connection, keys: DataKeys) -> int:
+    """Seal the pieces that the first release kept in clear; return how many."""
+    rows = connection.execute(
+        select(
+            Material.side,
+            Material.start_byte,
+            Material.data,
+            Block.id,
+            Block.block_id,
+            Block.pool_ref,
+            PoolRow.pool_id,
+            Block.epoch,
+        )
+        .join(Block, Material.block_ref == Block.id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .where(Material.data_key_id.is_(None))
+    ).all()
+    vault = Vault(connection, keys)
+    for row in rows:
+        names = BlockNames(row.id, row.block_id, row.pool_ref, row.pool_id, row.epoch)
+        vault.rewrite(names, row.side, row.start_byte, bytes(row.data))
+    return len(rows)

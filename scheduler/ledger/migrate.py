@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from scheduler.errors import LedgerMismatch
+from scheduler.ledger.engine import migrating
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test compares it with the scripts."""
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -46,8 +47,7 @@ def upgrade(engine: Engine, revision: str) -> None:
     """Run the migrations up to `revision` in one transaction."""
     from alembic import command  # slow to import, and needed once in a database's life
 
-    writing = engine.connect().execution_options(ledger_writes=True)
-    with writing as connection, connection.begin():
+    with migrating(engine) as connection, connection.begin():
         # Another process may have migrated while this one waited for the lock.
         if _revision(connection) != revision:
             command.upgrade(_config(connection), revision)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -27,6 +27,7 @@ class PoolBook:
     def __init__(self, known: dict[str, PoolNumbers]) -> None:
         self._shared = known
         self._learnt: dict[str, PoolNumbers] = {}
+        self._epochs: dict[str, int] = {}
 
     def publish(self) -> None:
         """Share what this transaction learnt; call it after the commit, never before."""
@@ -64,6 +65,7 @@ class PoolBook:
             "node_b": pool.node_b,
             "parallel": pool.parallel,
             "simulated": False,
+            "epoch": 0,
         }
         connection.execute(insert(PoolRow), [sealed("pool", row)])
         accounts = {kind: first + offset for offset, kind in enumerate(AccountKind)}
@@ -83,4 +85,15 @@ class PoolBook:
             connection.execute(
                 update(PoolRow).where(PoolRow.id == numbers.ref).values(simulated=True)
             )
-            self._learnt[pool_id] = PoolNumbers(numbers.ref, numbers.accounts, True)
+            self._learnt[pool_id] = replace(numbers, simulated=True)
+
+    def epoch(self, connection: Connection, pool_id: str) -> int:
+        """The pool's epoch; asked once a transaction, for another process may begin a new one."""
+        if pool_id not in self._epochs:
+            row = select(PoolRow.epoch).where(PoolRow.pool_id == pool_id)
+            self._epochs[pool_id] = connection.execute(row).scalar_one()
+        return self._epochs[pool_id]
+
+    def set_epoch(self, pool_id: str, epoch: int) -> None:
+        """Remember that this transaction began a new epoch."""
+        self._epochs[pool_id] = epoch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +12,16 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.orm import aliased
 
 from orbits import as_utc
-from scheduler.errors import RequestConflict
+from scheduler.errors import RequestConflict, UnknownName
 from scheduler.facts import Booking, BookingEvent, BookingState
-from scheduler.ledger import bookings
+from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing
 from scheduler.ledger.models import (
     OPEN_BLOCK,
     Account,
     Block,
     Command,
     ElementSetRow,
+    FreedRange,
     LedgerEntry,
     PlanRow,
     PoolRow,
@@ -27,10 +29,16 @@ from scheduler.ledger.models import (
 )
 from scheduler.ledger.records import (
     BlockRecord,
+    Checkpoint,
     CommandRecord,
+    ConsistencyProof,
+    DrawnKey,
     ElementRow,
     EntryRecord,
+    InclusionProof,
     PlanRecord,
+    Reservation,
+    Trace,
 )
 from scheduler.ledger.states import AccountKind, KeyState
 
@@ -42,7 +50,7 @@ class Reader:
     """Reads of one snapshot; get one from `Ledger.read()`."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def _settle(self) -> None:
         """Do nothing: a mere reader holds no write back. A transaction overrides this."""
@@ -55,7 +63,7 @@ class Reader:
         Raises RequestConflict if `kind` or `digest` is given and differs from the first time.
         """
         self._settle()
-        row = self._connection.execute(
+        row = self.connection.execute(
             select(Command.kind, Command.digest, Command.answer).where(
                 Command.request_id == request_id
             )
@@ -69,7 +77,7 @@ class Reader:
     def balances(self) -> dict[str, dict[str, int]]:
         """Running balance of every account in bits, by pool and kind of account."""
         self._settle()
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             select(PoolRow.pool_id, Account.kind, Account.balance_bits)
             .join(Account, Account.pool_ref == PoolRow.id)
             .order_by(PoolRow.pool_id, Account.id)
@@ -82,21 +90,30 @@ class Reader:
     def stock(self) -> dict[str, int]:
         """Spendable bits of every pool: the whole bytes of its available blocks."""
         self._settle()
-        found = {pool_id: 0 for (pool_id,) in self._connection.execute(select(PoolRow.pool_id))}
+        found = {pool_id: 0 for (pool_id,) in self.connection.execute(select(PoolRow.pool_id))}
         whole_bits = func.sum((Block.length_bits - Block.next_bit) // 8 * 8)
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             select(PoolRow.pool_id, whole_bits)
             .join(Block, Block.pool_ref == PoolRow.id)
             .where(text(OPEN_BLOCK))
             .group_by(PoolRow.pool_id)
         )
         found.update({pool_id: int(bits) for pool_id, bits in rows})
+        freed = self.connection.execute(
+            select(PoolRow.pool_id, func.sum(FreedRange.end_bit - FreedRange.start_bit))
+            .join(Block, Block.pool_ref == PoolRow.id)
+            .join(FreedRange, FreedRange.block_ref == Block.id)
+            .where(Block.state == KeyState.AVAILABLE.value)
+            .group_by(PoolRow.pool_id)
+        )
+        for pool_id, bits in freed:
+            found[pool_id] += int(bits)
         return found
 
     def simulated_pools(self) -> frozenset[str]:
         """Pools that ever took key from a simulated source."""
         self._settle()
-        rows = self._connection.execute(select(PoolRow.pool_id).where(PoolRow.simulated))
+        rows = self.connection.execute(select(PoolRow.pool_id).where(PoolRow.simulated))
         return frozenset(pool_id for (pool_id,) in rows)
 
     def blocks(self, pool_id: str | None = None) -> list[BlockRecord]:
@@ -105,24 +122,10 @@ class Reader:
         query = select(Block, PoolRow.pool_id).join(PoolRow).order_by(Block.id)
         if pool_id is not None:
             query = query.where(PoolRow.pool_id == pool_id)
+        columns = (*Block.__table__.c, PoolRow.pool_id)
         return [
-            BlockRecord(
-                block_id=UUID(row.block_id),
-                pool_id=row.pool_id,
-                natural_key=row.natural_key,
-                length_bits=row.length_bits,
-                next_bit=row.next_bit,
-                state=KeyState(row.state),
-                source=row.source,
-                simulated=row.simulated,
-                eps_total=row.eps_total,
-                epoch=row.epoch,
-                received_at=row.received_at,
-                provenance=json.loads(row.provenance),
-            )
-            for row in self._connection.execute(
-                query.with_only_columns(*Block.__table__.c, PoolRow.pool_id)
-            )
+            tracing.block_record(row)
+            for row in self.connection.execute(query.with_only_columns(*columns))
         ]
 
     def entries(
@@ -164,7 +167,7 @@ class Reader:
                 enters=KeyState(row.enters),
                 resolves_id=row.resolves_id,
             )
-            for row in self._connection.execute(query)
+            for row in self.connection.execute(query)
         ]
 
     def commands(
@@ -186,16 +189,59 @@ class Reader:
         if kind is not None:
             query = query.where(Command.kind == kind)
         return [
-            CommandRecord(
-                command_id=row.id,
-                request_id=row.request_id,
-                kind=row.kind,
-                digest=row.digest,
-                at=row.at,
-                answer=json.loads(row.answer),
-            )
-            for row in self._connection.execute(query.limit(min(limit, ROWS_MAX)))
+            tracing.command_record(row)
+            for row in self.connection.execute(query.limit(min(limit, ROWS_MAX)))
         ]
+
+    def reservations(self) -> list[Reservation]:
+        """Reservations that nobody resolved yet, oldest first."""
+        self._settle()
+        return reservation_reads.find(self.connection)
+
+    def reservation(self, reservation_id: UUID) -> Reservation:
+        """One reservation in any state. Raises UnknownName if there is none."""
+        self._settle()
+        found = reservation_reads.find(self.connection, reservation_id)
+        if not found:
+            raise UnknownName(f"no reservation {reservation_id}")
+        return found[0]
+
+    def drawn_keys(self, key_ids: Iterable[UUID]) -> list[DrawnKey]:
+        """What is known of drawn keys; unknown ids are left out."""
+        self._settle()
+        return key_reads.find(self.connection, key_ids)
+
+    def trace(self, name: UUID) -> Trace:
+        """Where a block's bits, or a drawn key's, came from. Raises UnknownName."""
+        self._settle()
+        return tracing.trace(self.connection, name)
+
+    def audit_head(self) -> tuple[int, str]:
+        """Leaves in the audit log, and its root in hex."""
+        self._settle()
+        size = audit.tree_size(self.connection)
+        return size, audit.root(self.connection, size).hex()
+
+    def prove_row(self, kind: str, subject: str, *, size: int | None = None) -> InclusionProof:
+        """Proof that the last change of a row (command, booking, ...) is in the audit log."""
+        self._settle()
+        seq = audit.find_leaf(self.connection, kind, subject)
+        return audit.inclusion(self.connection, seq, size)
+
+    def prove_leaf(self, seq: int, *, size: int | None = None) -> InclusionProof:
+        """Proof that a leaf is in the audit log, as it stands or as it was at a smaller size."""
+        self._settle()
+        return audit.inclusion(self.connection, seq, size)
+
+    def prove_consistency(self, old_size: int, *, size: int | None = None) -> ConsistencyProof:
+        """Proof that the log of `size` leaves continues the one of `old_size`."""
+        self._settle()
+        return audit.consistency(self.connection, old_size, size)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Signed checkpoints made so far, oldest first."""
+        self._settle()
+        return audit.checkpoints(self.connection)
 
     def bookings(
         self,
@@ -206,17 +252,17 @@ class Reader:
     ) -> list[Booking]:
         """Bookings by AOS; those of one state, and those whose AOS lies in [since, until)."""
         self._settle()
-        return bookings.find(self._connection, state=state, since=since, until=until)
+        return booking_reads.find(self.connection, state=state, since=since, until=until)
 
     def booking(self, booking_id: UUID) -> Booking:
         """One booking. Raises UnknownName."""
         self._settle()
-        return bookings.one(self._connection, booking_id)
+        return booking_reads.one(self.connection, booking_id)
 
     def booking_events(self, booking_id: UUID) -> list[BookingEvent]:
         """The life of one booking, first event first."""
         self._settle()
-        return bookings.events(self._connection, booking_id)
+        return booking_reads.events(self.connection, booking_id)
 
     def element_rows(self) -> list[ElementRow]:
         """Every element set, by satellite and epoch."""
@@ -232,7 +278,7 @@ class Reader:
                 source=row.source,
                 arrived_at=row.arrived_at,
             )
-            for row in self._connection.execute(select(*ElementSetRow.__table__.c).order_by(*order))
+            for row in self.connection.execute(select(*ElementSetRow.__table__.c).order_by(*order))
         ]
 
     def plans(self) -> list[PlanRecord]:
@@ -251,13 +297,13 @@ class Reader:
                 gap=row.gap,
                 details=json.loads(row.details),
             )
-            for row in self._connection.execute(query)
+            for row in self.connection.execute(query)
         ]
 
     def run_facts(self) -> dict[str, Any]:
         """What this database was bound to; empty before `bind_run`."""
         self._settle()
-        rows = self._connection.execute(select(RunFact.name, RunFact.value))
+        rows = self.connection.execute(select(RunFact.name, RunFact.value))
         return {name: json.loads(value) for name, value in rows}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from orbits import as_utc
-from scheduler.facts import Chunk
-from scheduler.ledger.states import AccountKind, KeyState
+from scheduler.facts import Announcement, Chunk
+from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class SpentChunk:
     chunk: Chunk
     material_a: bytes = field(repr=False)  #: node_a's copy
     material_b: bytes = field(repr=False)  #: node_b's copy
+    eps_total: float = 0.0  #: failure probability that the block carries
+    simulated: bool = False  #: the block came from a simulated source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class BlockRecord:
     eps_total: float
     epoch: int
     received_at: datetime
+    expires_at: datetime | None
     provenance: dict[str, Any]
 
 
@@ -100,3 +103,94 @@ class ElementRow:
         object.__setattr__(self, "epoch", as_utc(self.epoch))
         if self.arrived_at is not None:
             object.__setattr__(self, "arrived_at", as_utc(self.arrived_at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Key set aside for a purpose: delivered, consumed or released by a later command."""
+
+    reservation_id: UUID
+    pool_id: str
+    purpose: str
+    chunks: tuple[Chunk, ...]
+    expires_at: datetime
+    state: ReservationState
+
+    @property
+    def bits(self) -> int:
+        """Bits set aside."""
+        return sum(chunk.length_bits for chunk in self.chunks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnKey:
+    """A key of an application; each recipient gets its bytes once."""
+
+    key_id: UUID
+    pool_id: str
+    chunk: Chunk
+    expires_at: datetime | None
+    closed: bool  #: nobody collected it in time; what was left of it is erased
+    recipients: dict[str, bool]  #: who may have it, and whether they have it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedKey:
+    """A key on its way out, after the commit only."""
+
+    key_id: UUID
+    material: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """What time brought to an end in one command."""
+
+    reservations_released: int
+    reservations_uncertain: int
+    blocks_expired: int
+    keys_closed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Where a block's bits came from: the blocks behind it and what was announced for it."""
+
+    block: BlockRecord
+    command: CommandRecord
+    chunks: tuple[Chunk, ...]  #: what the command spent to make this block; empty at a source
+    announcements: tuple[Announcement, ...]
+    sources: tuple[Trace, ...]  #: the blocks of those chunks, each traced in turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InclusionProof:
+    """That one row is in the log of `size` leaves; hashes in hex, nearest first."""
+
+    seq: int
+    size: int
+    kind: str
+    subject: str
+    row_sha256: str
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyProof:
+    """That the log of `size` leaves continues the one of `old_size`; hashes in hex."""
+
+    old_size: int
+    size: int
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Size and root of the log at an instant, signed with Ed25519; all bytes in hex."""
+
+    size: int
+    root: str
+    at: datetime
+    key_id: str
+    public_key: str
+    signature: str

@@ -70,3 +70,53 @@ TERMINAL_KEY_STATES = frozenset(
     }
 )
 """A range in one of these has had its one use; only its bytes may still be erased."""
+
+ALLOWED_MOVES: dict[KeyState, frozenset[KeyState]] = {
+    KeyState.RECEIVED: frozenset({KeyState.AVAILABLE, KeyState.VOIDED, KeyState.QUARANTINED}),
+    KeyState.AVAILABLE: frozenset({KeyState.HELD, KeyState.EXPIRED, KeyState.COMPROMISED}),
+    KeyState.HELD: frozenset({KeyState.AVAILABLE, KeyState.EXPIRED, KeyState.COMPROMISED}),
+    KeyState.QUARANTINED: frozenset({KeyState.VOIDED, KeyState.COMPROMISED}),
+}
+"""Where a block's unallocated rest may go; all else is refused. Reservations go by range."""
+
+
+class ReservationState(StrEnum):
+    """Life of a reservation. From `intended` on, bytes may have left: it is never released."""
+
+    OPEN = "open"
+    INTENDED = "intended"
+    UNCERTAIN = "uncertain"
+    RELEASED = "released"
+    DELIVERED = "delivered"
+    RELAY_CONSUMED = "relay_consumed"
+    COMBINED = "combined"
+    VOIDED = "voided"
+
+
+RESERVATION_MOVES: dict[ReservationState, frozenset[ReservationState]] = {
+    ReservationState.OPEN: frozenset(
+        {
+            ReservationState.RELEASED,
+            ReservationState.DELIVERED,
+            ReservationState.RELAY_CONSUMED,
+            ReservationState.COMBINED,
+            ReservationState.UNCERTAIN,
+        }
+    ),
+    ReservationState.INTENDED: frozenset(
+        {
+            ReservationState.DELIVERED,
+            ReservationState.RELAY_CONSUMED,
+            ReservationState.COMBINED,
+            ReservationState.UNCERTAIN,
+        }
+    ),
+    ReservationState.UNCERTAIN: frozenset(
+        {
+            ReservationState.DELIVERED,
+            ReservationState.RELAY_CONSUMED,
+            ReservationState.VOIDED,
+        }
+    ),
+}
+"""Where a reservation may go from each state; what is not here is final."""

@@ -2,65 +2,156 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Engine
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from orbits import as_utc
 from scheduler.errors import LedgerError
 from scheduler.facts import VerifyReport
-from scheduler.ledger import export, verify
+from scheduler.ledger import audit, checkpoints, export, opening, verify
+from scheduler.ledger.core import Books
+from scheduler.ledger.datakeys import DataKeys, rewrap
 from scheduler.ledger.engine import make_engine
+from scheduler.ledger.failures import is_conflict, refused
+from scheduler.ledger.groups import WriterQueue
+from scheduler.ledger.keystore import KeyEncryptionKey, forbid_core_dumps
 from scheduler.ledger.migrate import ensure_schema
+from scheduler.ledger.models import AuditCheckpoint, AuditKey
 from scheduler.ledger.pools import PoolBook, PoolNumbers
 from scheduler.ledger.reader import Reader
+from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.transaction import Transaction
+
+ATTEMPTS_MAX = 10
+"""Times that `run` begins anew after a serialization failure before it gives up."""
+
+T = TypeVar("T")
 
 
 class Ledger:
     """One database of key, bookings and everything that happened; get one from `open_ledger`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, kek: KeyEncryptionKey) -> None:
         self._engine = engine
+        self._kek = kek
         self._pools: dict[str, PoolNumbers] = {}
-        self._writer = threading.Lock()  # threads queue here instead of on the database's lock
+        self._ciphers: dict[int, AESGCM] = {}
+        self._queue = WriterQueue(self._writing, self._books)
+
+    def _books(self) -> Books:
+        return Books(PoolBook(self._pools), DataKeys(self._kek, self._ciphers))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One database transaction that may write; its failures in our own words."""
+        try:
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(ledger_writes=True)
+                with connection.begin():
+                    yield connection
+        except DBAPIError as error:
+            raise refused(error) from error
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """One write transaction: committed at the end, undone by any exception.
 
-        Raises LedgerError if the database itself refuses; its message holds no parameters.
+        Raises LedgerUnavailable if the database is away, full or too busy, LedgerError if it
+        refuses a row; no message holds a row's values.
         """
-        with self._writer, self._engine.connect() as plain:
-            connection = plain.execution_options(ledger_writes=True)
-            pools = PoolBook(self._pools)
+        books = self._books()
+        with self._queue.alone(), self._writing() as connection:
+            transaction = Transaction(connection, books)
+            yield transaction
+            transaction.complete()
+        books.publish()
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        """Do some work in a transaction and return its result after the commit.
+
+        On SQLite, work that several threads hand in at once shares one durable commit, each
+        undone on its own if it fails. On PostgreSQL, work that lost against a foreign session
+        is done again, up to ATTEMPTS_MAX times; it must therefore touch nothing but the ledger.
+        """
+        if self._engine.dialect.name == "sqlite":
+            return self._queue.run(work)
+        for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                with connection.begin():
-                    transaction = Transaction(connection, pools)
-                    yield transaction
-                    transaction._complete()
-            except DBAPIError as error:
-                # The driver's own words name tables and constraints, never values.
-                raise LedgerError(f"the database refused: {error.orig}") from error
-            pools.publish()
+                with self.begin() as transaction:
+                    result = work(transaction)
+            except LedgerError as error:
+                if attempt == ATTEMPTS_MAX or not is_conflict(error):
+                    raise
+            else:
+                return result
+        raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
         """One consistent snapshot to read from; writers go on meanwhile."""
-        with self._engine.connect() as connection, connection.begin():
-            yield Reader(connection)
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                yield Reader(connection)
+        except DBAPIError as error:
+            raise refused(error) from error
 
     def verify(self, progress: Callable[[int], None] | None = None) -> VerifyReport:
         """Recompute every hash, range and balance; `progress` hears of entries looked at."""
-        with self._engine.connect() as connection, connection.begin():
-            return verify.verify(connection, progress)
+        with self.read() as reader:
+            # Data keys are opened afresh: what this process remembers proves nothing.
+            return verify.verify(reader.connection, DataKeys(self._kek, {}), self._kek, progress)
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""
-        with self._engine.connect() as connection, connection.begin():
-            yield from export.lines(connection)
+        with self.read() as reader:
+            yield from export.lines(reader.connection)
+
+    def checkpoint(self, at: datetime) -> Checkpoint:
+        """Sign the audit log as it stands and store the signature; keep a copy elsewhere."""
+        with self._queue.alone(), self._writing() as connection:
+            key = connection.execute(
+                select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
+            ).one()
+            private = self._kek.unwrap(key.wrapped, opening.signing_context(key.key_id))
+            size = audit.tree_size(connection)
+            signed = checkpoints.sign(
+                private, size=size, root=audit.root(connection, size), at=as_utc(at)
+            )
+            last = connection.execute(select(func.max(AuditCheckpoint.id))).scalar() or 0
+            row = {
+                "id": last + 1,
+                "size": signed.size,
+                "root": signed.root,
+                "at": signed.at,
+                "key_id": signed.key_id,
+                "signature": signed.signature,
+            }
+            connection.execute(insert(AuditCheckpoint), [row])
+        return signed
+
+    def rotate_kek(self, kek: KeyEncryptionKey) -> int:
+        """Wrap every data key, and the signing key, under another key-encryption key.
+
+        Returns how many data keys there were. Other processes must be started anew with it.
+        """
+        with self._queue.alone(), self._writing() as connection:
+            count = rewrap(connection, self._kek, kek)
+            for row in connection.execute(select(*AuditKey.__table__.c)).all():
+                context = opening.signing_context(row.key_id)
+                wrapped = kek.wrap(self._kek.unwrap(row.wrapped, context), context)
+                connection.execute(
+                    update(AuditKey)
+                    .where(AuditKey.key_id == row.key_id)
+                    .values(wrapped=wrapped, kek_id=kek.kek_id)
+                )
+        self._kek = kek
+        return count
 
     def close(self) -> None:
         """Let go of the database."""
@@ -73,20 +164,32 @@ class Ledger:
         self.close()
 
 
-def open_ledger(url: str, *, migrate: bool = True) -> Ledger:
+def open_ledger(url: str, *, migrate: bool = True, kek: KeyEncryptionKey | None = None) -> Ledger:
     """Open the ledger behind a database URL, making the SQLite file and its tables if need be.
 
-    Raises SettingsError for a URL that is none of ours, LedgerMismatch for a database of
-    something else or of another release, LedgerError if it cannot be opened at all.
+    The key-encryption key is `kek`, or what SKYTRUNK_KEK or SKYTRUNK_KEK_FILE name; an SQLite
+    ledger without either keeps one in FILE.kek, mode 0600, beside itself. Raises SettingsError
+    for a URL that is none of ours, LedgerMismatch for a database of something else or of
+    another release, KeystoreError for a missing or wrong key, LedgerError if the database
+    cannot be opened at all.
     """
     engine = make_engine(url)
     try:
         ensure_schema(engine, migrate=migrate)
+        forbid_core_dumps()
+        found = opening.find_kek(engine, kek)
+        ledger = Ledger(engine, found)
+        with ledger.read() as reader:
+            adopted = opening.is_adopted(reader.connection)
+        if not adopted:
+            with ledger._writing() as connection:
+                # Another process may have been faster.
+                if not opening.is_adopted(connection):
+                    opening.adopt(connection, found)
     except DBAPIError as error:
         engine.dispose()
-        name = engine.url.render_as_string(hide_password=True)
-        raise LedgerError(f"cannot open {name}: {error.orig}") from error
-    except LedgerError:
+        raise refused(error, opening=engine.url.render_as_string(hide_password=True)) from error
+    except BaseException:
         engine.dispose()
         raise
-    return Ledger(engine)
+    return ledger

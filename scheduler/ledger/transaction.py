@@ -1,68 +1,32 @@
-"""Writing into the ledger: commands, deposits, spends and announcements of one transaction."""
+"""Writing into the ledger: one transaction and everything it can do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, or_, select, text, update
+from sqlalchemy import or_, select
 
 from orbits import as_utc
-from scheduler.errors import DuplicateBlock, FactError, LedgerBroken, LedgerError, NotEnoughKey
-from scheduler.facts import Announcement, Booking, BookingState, Chunk, NewBlock
-from scheduler.ledger import bookings, material, registers
+from scheduler.errors import DuplicateBlock, FactError
+from scheduler.facts import Announcement, Booking, BookingState, NewBlock
+from scheduler.ledger import bookings, delivery, registers, reservations, transitions
 from scheduler.ledger.announcements import announcement_rows
-from scheduler.ledger.canonical import ENTRY_COLUMNS, canonical_json, entry_digest, sealed
-from scheduler.ledger.commands import CommandHandle, Pending
-from scheduler.ledger.models import (
-    OPEN_BLOCK,
-    AnnouncementPart,
-    AnnouncementRow,
-    Block,
-    Command,
-    LedgerEntry,
-    Material,
-)
-from scheduler.ledger.pools import PoolBook
-from scheduler.ledger.reader import Reader, check_same_request
-from scheduler.ledger.records import ElementRow, SpentChunk
-from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
-
-BLOCKS_AT_ONCE = 256
-"""Blocks looked up in one query while a spend gathers its ranges."""
+from scheduler.ledger.canonical import canonical_json, sealed
+from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.core import Writer
+from scheduler.ledger.equality import same_bytes
+from scheduler.ledger.material import BlockNames
+from scheduler.ledger.models import AnnouncementRow, Block
+from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
+from scheduler.ledger.spending import claim, take
+from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 
 
-class Transaction(Reader):
+class Transaction(Writer):
     """One write transaction; get one from `Ledger.begin()`. All of it is kept, or nothing."""
-
-    def __init__(self, connection: Connection, pools: PoolBook) -> None:
-        super().__init__(connection)
-        self._pools = pools
-        self._pending = Pending()
-        self._handles: dict[str, CommandHandle] = {}
-        self._numbers: dict[str, int] = {}
-
-    # -- commands -------------------------------------------------------------------------
-
-    def command(
-        self, request_id: str, *, kind: str, at: datetime, digest: str = ""
-    ) -> CommandHandle:
-        """Begin a request that nobody has made before.
-
-        Raises RequestConflict if the id was used for another request, LedgerError if this
-        very request was answered already (ask `answer` first).
-        """
-        known = self._handles.get(request_id)
-        if known is not None:
-            check_same_request(request_id, (known.kind, known.digest), (kind, digest))
-        if known is not None or self.answer(request_id, kind=kind, digest=digest) is not None:
-            raise LedgerError(f"request {request_id!r} was answered already; ask for its answer")
-        handle = CommandHandle(self._number(Command), request_id, kind, digest, as_utc(at))
-        self._handles[request_id] = handle
-        self._pending.commands.append(handle)
-        return handle
 
     # -- key ------------------------------------------------------------------------------
 
@@ -73,13 +37,17 @@ class Transaction(Reader):
         *,
         material_a: bytes,
         material_b: bytes,
-        provenance: dict[str, Any] | None = None,
-    ) -> None:
-        """Put a block's key into its pool: generated -> pool.
+        provenance: Mapping[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        received_only: bool = False,
+    ) -> KeyState:
+        """Put a block's key into its pool: generated -> pool. Return the block's state.
 
-        Material is node_a's and node_b's copy, ceil(length_bits / 8) bytes each. Raises
-        FactError if its length is wrong, DuplicateBlock if the block or its natural key is
-        known.
+        Material is node_a's and node_b's copy, ceil(length_bits / 8) bytes each; copies that
+        differ are quarantined (I4). With `received_only` the block waits, as a satellite's key
+        does for its announcement, until it is moved to available. Raises FactError for a wrong
+        length or for simulated key passed off as real, DuplicateBlock if the block or its
+        natural key is known.
         """
         size = -(-block.length_bits // 8)
         for end, held in (("node_a", material_a), ("node_b", material_b)):
@@ -88,36 +56,63 @@ class Transaction(Reader):
                     f"block {block.natural_key}: {len(held)} bytes at {end},"
                     f" {block.length_bits} bits need {size}"
                 )
+        if handle.spent_simulated and not block.simulated:
+            raise FactError(f"block {block.natural_key}: made of simulated key, must say so")
         self._refuse_duplicate(block)
-        numbers = self._pools.open(self._connection, block.pool)
+        state = KeyState.RECEIVED if received_only else KeyState.AVAILABLE
+        if not same_bytes(material_a, material_b):
+            state = KeyState.QUARANTINED
+        names = self._add_block(handle, block, state, canonical_json(provenance or {}), expires_at)
+        for side, held in enumerate((material_a, material_b)):
+            self.pending.pieces.extend(self.vault.cut(names, side, held))
+        return state
+
+    def _add_block(
+        self,
+        handle: CommandHandle,
+        block: NewBlock,
+        state: KeyState,
+        provenance: str,
+        expires_at: datetime | None,
+    ) -> BlockNames:
+        pool_id = block.pool.pool_id
+        numbers = self.pools.open(self.connection, block.pool)
         if block.simulated:
-            self._pools.mark_simulated(self._connection, block.pool.pool_id)
+            self.pools.mark_simulated(self.connection, pool_id)
         row: dict[str, Any] = {
-            "id": self._number(Block),
+            "id": self.number(Block),
             "block_id": str(block.block_id),
             "pool_ref": numbers.ref,
             "natural_key": block.natural_key,
             "length_bits": block.length_bits,
             "next_bit": 0,
-            "state": KeyState.AVAILABLE.value,
+            "state": state.value,
             "source": block.source,
             "simulated": block.simulated,
             "eps_total": float(block.eps_total),
-            "epoch": 0,
+            "epoch": self.pools.epoch(self.connection, pool_id),
             "received_at": handle.at,
+            "expires_at": None if expires_at is None else as_utc(expires_at),
             "command_id": handle.command_id,
-            "provenance": canonical_json(provenance or {}),
+            "provenance": provenance,
         }
-        self._pending.blocks.append(sealed("block", row))
-        for side, held in enumerate((material_a, material_b)):
-            self._pending.pieces.extend(material.cut(row["id"], side, held))
-        self._post(
-            handle,
-            numbers.accounts,
-            AccountKind.GENERATED,
-            KeyState.AVAILABLE,
-            (row["id"], 0, block.length_bits),
+        row = sealed("block", row)
+        handle.wrote("block", row["sha256"])
+        self.pending.blocks.append(row)
+        span = (row["id"], 0, block.length_bits)
+        self.post(handle, numbers.accounts, AccountKind.GENERATED, state, span)
+        return BlockNames(row["id"], row["block_id"], numbers.ref, pool_id, row["epoch"])
+
+    def _refuse_duplicate(self, block: NewBlock) -> None:
+        name, key = str(block.block_id), block.natural_key
+        pending = any(
+            key == row["natural_key"] or name == row["block_id"] for row in self.pending.blocks
         )
+        known = self.connection.execute(
+            select(Block.id).where(or_(Block.natural_key == key, Block.block_id == name)).limit(1)
+        ).one_or_none()
+        if known is not None or pending:
+            raise DuplicateBlock(f"block {name} ({key}) was deposited before; nothing is added")
 
     def spend(
         self,
@@ -129,31 +124,18 @@ class Transaction(Reader):
     ) -> list[SpentChunk]:
         """Spend whole bytes of a pool, oldest block first, one range a block: pool -> spent.
 
-        The bytes are erased from the store by the same transaction and exist only in the
-        answer. Raises FactError if `bits` is no positive multiple of 8, NotEnoughKey if the
-        pool holds less; then nothing of this spend was done.
+        Reserves and posts in one step. The bytes are erased from the store by the same
+        transaction and exist only in the answer. Raises FactError if `bits` is no positive
+        multiple of 8, NotEnoughKey if the pool holds less; then nothing of this was done.
         """
-        if bits <= 0 or bits % 8:
-            raise FactError(f"spend of {bits} bits; allowed: positive multiples of 8")
         if use not in (KeyState.RELAY_CONSUMED, KeyState.COMBINED):
             raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
-        if self._pending.blocks:
-            self._settle()
-        numbers = self._pools.find(self._connection, pool_id)
-        if numbers is None:
-            raise NotEnoughKey(f"pool {pool_id} holds no key, {bits} bits were asked for")
-        ranges = self._gather(numbers.ref, pool_id, bits)
-        self._advance(ranges)
-        spent: list[SpentChunk] = []
-        for row, start, end in ranges:
-            chunk = Chunk(
-                block_id=UUID(row.block_id), pool_id=pool_id, start_bit=start, end_bit=end
-            )
-            handle.spent.setdefault(chunk.block_id, []).append((row.id, start, end))
-            self._post(handle, numbers.accounts, AccountKind.POOL, use, (row.id, start, end))
-            bytes_a, bytes_b = material.take(self._connection, row.id, start // 8, end // 8)
-            spent.append(SpentChunk(chunk=chunk, material_a=bytes_a, material_b=bytes_b))
-        return spent
+        numbers, ranges = claim(self, pool_id, bits)
+        for part in ranges:
+            self.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
+            handle.spent.setdefault(UUID(part.names.block_id), []).append(part.span)
+            handle.spent_simulated |= part.simulated
+        return take(self, ranges)
 
     def announce(self, handle: CommandHandle, announcement: Announcement) -> None:
         """Record what a relay made public about chunks that this command spent.
@@ -161,16 +143,129 @@ class Transaction(Reader):
         Raises FactError unless it names two chunk runs of its length, on two links of that
         relay, that this command spent and the relay did not announce before.
         """
-        number = self._number(AnnouncementRow)
+        number = self.number(AnnouncementRow)
         row, parts = announcement_rows(number, handle, announcement)
-        self._pending.announcements.append(row)
-        self._pending.parts.extend(parts)
+        handle.wrote("announcement", row["sha256"])
+        self.pending.announcements.append(row)
+        self.pending.parts.extend(parts)
+
+    # -- two phases -----------------------------------------------------------------------
+
+    def reserve(
+        self,
+        handle: CommandHandle,
+        pool_id: str,
+        bits: int,
+        *,
+        reservation_id: UUID,
+        purpose: str,
+        expires_at: datetime,
+    ) -> Reservation:
+        """Set key aside until an instant: pool -> reserved. Raises as `spend` does."""
+        return reservations.reserve(
+            self,
+            handle,
+            pool_id,
+            bits,
+            reservation_id=reservation_id,
+            purpose=purpose,
+            expires_at=expires_at,
+        )
+
+    def intend(self, handle: CommandHandle, reservation_id: UUID) -> None:
+        """Say, before a call to the outside, that a reservation's bytes may leave with it.
+
+        From here on it is never released; if nobody comes back it becomes uncertain.
+        Raises WrongState if it is not open or its time is over.
+        """
+        reservations.intend(self, handle, reservation_id)
+
+    def resolve(
+        self, handle: CommandHandle, reservation_id: UUID, to: ReservationState
+    ) -> list[SpentChunk]:
+        """End a reservation: release, deliver, consume, combine, or mark it uncertain.
+
+        Returns the bytes where they are handed out (they are erased from the store), nothing
+        otherwise. An uncertain one ends delivered, consumed or voided, never available.
+        Raises WrongState for any other step, UnknownName for an unknown reservation.
+        """
+        return reservations.resolve(self, handle, reservation_id, to)
+
+    def draw(
+        self,
+        handle: CommandHandle,
+        pool_id: str,
+        *,
+        key_ids: Sequence[UUID],
+        size_bits: int,
+        recipients: Mapping[str, int],
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Cut keys for applications out of a pool: pool -> delivered.
+
+        `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
+        1 node_b's). The ids must be random and new. Raises FactError, LedgerError for a known
+        id, NotEnoughKey if the pool has too few ranges of that size.
+        """
+        delivery.draw(
+            self,
+            handle,
+            pool_id,
+            key_ids=key_ids,
+            size_bits=size_bits,
+            recipients=recipients,
+            expires_at=expires_at,
+        )
+
+    def collect(
+        self, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
+    ) -> list[CollectedKey]:
+        """Give keys to one of their recipients, all of them or none; bytes leave after commit.
+
+        Raises UnknownName for a key that is not this recipient's, WrongState for one that it
+        has or that has expired.
+        """
+        return delivery.collect(self, handle, key_ids, recipient)
+
+    # -- states of blocks, epochs -----------------------------------------------------------
+
+    def move_block(
+        self, handle: CommandHandle, block_id: UUID, *, expected: KeyState, to: KeyState
+    ) -> int:
+        """Move what is left of a block to another state; return how many bits that was.
+
+        Accepts, holds, frees, expires, voids, quarantines or compromises, as the states allow.
+        Raises WrongState if they do not or the block is not in `expected`.
+        """
+        return transitions.move_block(self, handle, block_id, expected=expected, to=to)
+
+    def expire_due(self, handle: CommandHandle) -> Expiry:
+        """Let time pass up to the command's instant: reservations, blocks, uncollected keys."""
+        released, uncertain = reservations.expire(self, handle)
+        return Expiry(
+            reservations_released=released,
+            reservations_uncertain=uncertain,
+            blocks_expired=transitions.expire_blocks(self, handle),
+            keys_closed=delivery.close_expired(self, handle),
+        )
+
+    def destroy_block(self, handle: CommandHandle, block_id: UUID) -> None:
+        """Erase the bytes of a voided, expired or compromised block; its row stays."""
+        transitions.destroy(self, handle, block_id)
+
+    def new_epoch(self, handle: CommandHandle, pool_id: str) -> int:
+        """Begin a pool's next epoch, under a data key of its own; return its number."""
+        return transitions.new_epoch(self, pool_id)
+
+    def shred_epoch(self, handle: CommandHandle, pool_id: str, epoch: int) -> int:
+        """Destroy an ended epoch's data key; return how many blocks became tombstones."""
+        return transitions.shred_epoch(self, pool_id, epoch)
 
     # -- bookings, plans, elements, jobs, the run -----------------------------------------
 
     def add_booking(self, booking: Booking) -> None:
         """Write a booking down. Raises BookingConflict if satellite or station is taken."""
-        bookings.add(self._connection, booking)
+        bookings.add(self, booking)
 
     def move_booking(
         self,
@@ -182,15 +277,15 @@ class Transaction(Reader):
         at: datetime,
     ) -> None:
         """Move a booking on, guarded by the state it must be in. Raises LedgerError if not."""
-        bookings.move(self._connection, booking_id, expected=expected, to=to, reason=reason, at=at)
+        bookings.move(self, booking_id, expected=expected, to=to, reason=reason, at=at)
 
     def claim_job(self, job_key: str, scheduled_for: datetime) -> bool:
         """Take a job for the instant it is due; False if somebody took it before."""
-        return registers.claim_job(self._connection, job_key, scheduled_for)
+        return registers.claim_job(self, job_key, scheduled_for)
 
     def add_elements(self, rows: Iterable[ElementRow]) -> int:
         """Add element sets, those already there left out; return how many were new."""
-        return registers.add_elements(self._connection, rows)
+        return registers.add_elements(self, rows)
 
     def add_plan(
         self,
@@ -206,7 +301,7 @@ class Transaction(Reader):
     ) -> None:
         """Record one run of the planner. Raises LedgerError if that plan is there already."""
         registers.add_plan(
-            self._connection,
+            self,
             {
                 "plan_id": plan_id,
                 "at": as_utc(at),
@@ -225,158 +320,4 @@ class Transaction(Reader):
 
         Raises LedgerMismatch naming the first fact that differs, with both values.
         """
-        registers.bind_run(self._connection, facts)
-
-    # -- inside ---------------------------------------------------------------------------
-
-    def _number(self, table: type[Any]) -> int:
-        """The next row number of a table: without gaps, for there is one writer at a time."""
-        name = table.__tablename__
-        if name not in self._numbers:
-            self._numbers[name] = self._connection.execute(select(func.max(table.id))).scalar() or 0
-        self._numbers[name] += 1
-        return self._numbers[name]
-
-    def _refuse_duplicate(self, block: NewBlock) -> None:
-        pending = any(
-            row["natural_key"] == block.natural_key or row["block_id"] == str(block.block_id)
-            for row in self._pending.blocks
-        )
-        known = self._connection.execute(
-            select(Block.block_id, Block.natural_key)
-            .where(
-                or_(Block.natural_key == block.natural_key, Block.block_id == str(block.block_id))
-            )
-            .limit(1)
-        ).one_or_none()
-        if known is not None or pending:
-            raise DuplicateBlock(
-                f"block {block.block_id} ({block.natural_key}) was deposited before;"
-                " nothing is added"
-            )
-
-    def _gather(self, pool_ref: int, pool_id: str, bits: int) -> list[tuple[Any, int, int]]:
-        """Choose the ranges to spend: (block row, start, end), oldest block first."""
-        chosen: list[tuple[Any, int, int]] = []
-        wanted, after = bits, 0
-        while wanted:
-            rows = self._connection.execute(
-                select(Block.id, Block.block_id, Block.length_bits, Block.next_bit)
-                .where(Block.pool_ref == pool_ref, text(OPEN_BLOCK), Block.id > after)
-                .order_by(Block.id)
-                .limit(BLOCKS_AT_ONCE)
-            ).all()
-            if not rows:
-                raise NotEnoughKey(
-                    f"pool {pool_id} holds {bits - wanted} spendable bits, {bits} were asked for"
-                )
-            for row in rows:
-                part = min(wanted, (row.length_bits - row.next_bit) // 8 * 8)
-                chosen.append((row, row.next_bit, row.next_bit + part))
-                wanted -= part
-                if not wanted:
-                    break
-            after = rows[-1].id
-        return chosen
-
-    def _advance(self, ranges: Sequence[tuple[Any, int, int]]) -> None:
-        """Move the cursors, each guarded by where it must stand."""
-        moves = [
-            {
-                "block_": row.id,
-                "from_": start,
-                "to_": end,
-                "state_": (
-                    KeyState.DESTROYED if end == row.length_bits else KeyState.AVAILABLE
-                ).value,
-            }
-            for row, start, end in ranges
-        ]
-        moved = self._connection.execute(_ADVANCE, moves)
-        if moved.rowcount != len(moves):
-            raise LedgerBroken(
-                f"{len(moves) - moved.rowcount} of {len(moves)} cursors moved under a spend;"
-                " nothing was spent"
-            )
-
-    def _post(
-        self,
-        handle: CommandHandle,
-        accounts: dict[AccountKind, int],
-        source: AccountKind,
-        enters: KeyState,
-        span: tuple[int, int, int],
-        resolves_id: int | None = None,
-    ) -> int:
-        """Add one entry and move the two running balances."""
-        handle.lines += 1
-        block_ref, start_bit, end_bit = span
-        source_id, target_id = accounts[source], accounts[ACCOUNT_OF[enters]]
-        amount = end_bit - start_bit
-        number = self._number(LedgerEntry)
-        columns = (
-            number,
-            handle.command_id,
-            handle.lines,
-            source_id,
-            target_id,
-            amount,
-            block_ref,
-            start_bit,
-            end_bit,
-            enters.value,
-            resolves_id,
-        )
-        row = dict(zip(ENTRY_COLUMNS, columns, strict=True))
-        row["sha256"] = entry_digest(*columns)
-        self._pending.entries.append(row)
-        balances = self._pending.balances
-        balances[source_id] = balances.get(source_id, 0) - amount
-        balances[target_id] = balances.get(target_id, 0) + amount
-        return number
-
-    def _settle(self) -> None:
-        """Write down everything held back, parents before children."""
-        pending, self._pending = self._pending, Pending()
-        rows = [handle.row() for handle in pending.commands]
-        for handle in pending.commands:
-            handle.written = True
-        for table, held in (
-            (Command, rows),
-            (Block, pending.blocks),
-            (Material, pending.pieces),
-            (LedgerEntry, pending.entries),
-            (AnnouncementRow, pending.announcements),
-            (AnnouncementPart, pending.parts),
-        ):
-            if held:
-                self._connection.execute(insert(table), held)
-        moves = [
-            {"account_": number, "change_": change}
-            for number, change in sorted(pending.balances.items())
-            if change
-        ]
-        if moves:
-            self._connection.execute(_BALANCE, moves)
-
-    def _complete(self) -> None:
-        """Write the rest before the commit. Raises LedgerError if a command has no answer."""
-        late = [handle for handle in self._handles.values() if handle.written]
-        for handle in self._handles.values():
-            if handle.answer is None:
-                raise LedgerError(f"request {handle.request_id!r} was never finished")
-        self._settle()
-        for handle in late:
-            row = handle.row()
-            self._connection.execute(
-                update(Command)
-                .where(Command.id == handle.command_id)
-                .values(answer=row["answer"], sha256=row["sha256"])
-            )
-
-
-_ADVANCE = text(
-    "UPDATE block SET next_bit = :to_, state = :state_"
-    " WHERE id = :block_ AND next_bit = :from_ AND state = 'available'"
-)
-_BALANCE = text("UPDATE account SET balance_bits = balance_bits + :change_ WHERE id = :account_")
+        registers.bind_run(self, facts)

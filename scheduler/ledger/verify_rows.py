@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, select
 
 from scheduler.ledger.announcements import parts_text
 from scheduler.ledger.canonical import row_digest
+from scheduler.ledger.command_rows import rows_by_command
 from scheduler.ledger.models import (
     AnnouncementPart,
     AnnouncementRow,
@@ -19,43 +20,34 @@ from scheduler.ledger.models import (
     ElementSetRow,
     JobRun,
     LedgerEntry,
-    Material,
     PlanRow,
     PoolRow,
     RunFact,
 )
 from scheduler.ledger.states import KeyState
-
-ROWS_AT_ONCE = 2000
-
-
-class Notes(Protocol):
-    """Where problems are noted."""
-
-    def add(self, problem: str) -> None:
-        """Note one problem."""
+from scheduler.ledger.streams import ROWS_AT_ONCE, stream
+from scheduler.ledger.verify_notes import Findings, Grouped, all_rows
 
 
-def _rows(connection: Connection, table: type[Base]) -> Any:
-    columns = table.__table__.c
-    streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
-    return streaming.execute(select(*columns).order_by(*table.__table__.primary_key)).mappings()
-
-
-def check_commands(connection: Connection, found: Notes) -> int:
+def check_commands(connection: Connection, found: Findings) -> int:
     """Hashes of the commands and their numbering; returns how many there are."""
     expected = 0
-    for row in _rows(connection, Command):
+    written = rows_by_command(connection)
+    for row in all_rows(connection, Command):
         expected += 1
         if row["id"] != expected:
             found.add(f"command {expected} is missing")
             expected = row["id"]
+        name = f"command {row['id']} ({row['request_id']})"
         if row["sha256"] != row_digest("command", row):
-            found.add(f"command {row['id']} ({row['request_id']}): its row was changed")
+            found.add(f"{name}: its row was changed")
+        if row["rows_sha256"] != written.of(row["id"]):
+            found.add(f"{name}: the rows it wrote are not those it has now")
+    written.close()
     return expected
 
 
-def check_pools(connection: Connection, found: Notes) -> None:
+def check_pools(connection: Connection, found: Findings) -> None:
     """A pool is simulated if and only if one of its blocks is."""
     marked = set(connection.execute(select(PoolRow.id).where(PoolRow.simulated)).scalars())
     fed = set(connection.execute(select(Block.pool_ref).where(Block.simulated)).scalars())
@@ -64,35 +56,17 @@ def check_pools(connection: Connection, found: Notes) -> None:
         found.add(f"pool {number} {word} a simulated block")
 
 
-def check_material(connection: Connection, found: Notes) -> None:
-    """What is left of each block is in the store at both its ends, and nothing else is."""
-    for side in (0, 1):
-        held = (
-            select(Material.block_ref, func.sum(func.length(Material.data)).label("size"))
-            .where(Material.side == side)
-            .group_by(Material.block_ref)
-            .subquery()
-        )
-        size = func.coalesce(held.c.size, 0)
-        due = (Block.length_bits + 7) // 8 - Block.next_bit // 8
-        for block_id, seen, expected in connection.execute(
-            select(Block.block_id, size, due)
-            .join(held, held.c.block_ref == Block.id, isouter=True)
-            .where(size != case((Block.next_bit == Block.length_bits, 0), else_=due))
-            .limit(ROWS_AT_ONCE)
-        ):
-            found.add(
-                f"block {block_id}: {seen} bytes in the store at end {side}, {expected} are left"
-            )
-
-
-def check_announcements(connection: Connection, found: Notes) -> None:
+def check_announcements(connection: Connection, found: Findings) -> None:
     """I5: two adjacent runs of equal length, spent by the same command, announced once a relay."""
-    parts: dict[int, list[Any]] = {}
-    for part in _rows(connection, AnnouncementPart):
-        parts.setdefault(part["announcement_ref"], []).append(part)
-    for row in _rows(connection, AnnouncementRow):
-        mine = parts.pop(row["id"], [])
+    part_of = AnnouncementPart
+    parts = Grouped(
+        connection,
+        select(*part_of.__table__.c).order_by(
+            part_of.announcement_ref, part_of.side, part_of.position
+        ),
+    )
+    for row in all_rows(connection, AnnouncementRow):
+        mine = [part._mapping for part in parts.of(row["id"])]
         name = f"announcement {row['announcement_id']}"
         if row["sha256"] != row_digest("announcement", row, parts=parts_text(mine)):
             found.add(f"{name}: its row or its parts were changed")
@@ -102,15 +76,16 @@ def check_announcements(connection: Connection, found: Notes) -> None:
                 found.add(f"{name}: side {side} has {length} bits of {row['length_bits']}")
         if any(part["relay"] != row["relay"] for part in mine):
             found.add(f"{name}: a part names another relay")
-    for number in parts:
+    for number in parts.finish():
         found.add(f"announcement_part of {number}: its announcement is not there")
     _check_announced_once(connection, found)
     _check_announced_was_spent(connection, found)
 
 
-def _check_announced_once(connection: Connection, found: Notes) -> None:
+def _check_announced_once(connection: Connection, found: Findings) -> None:
     part = AnnouncementPart
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+    rows = stream(
+        connection,
         select(
             part.block_ref,
             part.relay,
@@ -122,7 +97,7 @@ def _check_announced_once(connection: Connection, found: Notes) -> None:
         )
         .join(Block, part.block_ref == Block.id)
         .join(PoolRow, Block.pool_ref == PoolRow.id)
-        .order_by(part.block_ref, part.relay, part.start_bit)
+        .order_by(part.block_ref, part.relay, part.start_bit),
     )
     before: tuple[int, str, int] | None = None
     for block_ref, relay, start, end, number, node_a, node_b in rows:
@@ -136,7 +111,7 @@ def _check_announced_once(connection: Connection, found: Notes) -> None:
         before = (block_ref, relay, end)
 
 
-def _check_announced_was_spent(connection: Connection, found: Notes) -> None:
+def _check_announced_was_spent(connection: Connection, found: Findings) -> None:
     part, entry = AnnouncementPart, LedgerEntry
     unspent = connection.execute(
         select(part.announcement_ref, part.block_ref, part.start_bit)
@@ -160,15 +135,15 @@ def _check_announced_was_spent(connection: Connection, found: Notes) -> None:
         )
 
 
-def check_bookings(connection: Connection, found: Notes) -> None:
+def check_bookings(connection: Connection, found: Findings) -> None:
     """Hashes of bookings and events, and every state against the events that led there."""
     lives: dict[str, list[Any]] = {}
-    for event in _rows(connection, BookingEventRow):
+    for event in all_rows(connection, BookingEventRow):
         name = f"booking_event {event['booking_id']}/{event['position']}"
         if event["sha256"] != row_digest("booking_event", event):
             found.add(f"{name}: its row was changed")
         lives.setdefault(event["booking_id"], []).append(event)
-    for row in _rows(connection, BookingRow):
+    for row in all_rows(connection, BookingRow):
         name = f"booking {row['booking_id']}"
         if row["sha256"] != row_digest("booking", row):
             found.add(f"{name}: its row was changed")
@@ -187,7 +162,7 @@ def check_bookings(connection: Connection, found: Notes) -> None:
         found.add(f"booking {booking_id} is missing, its events are there")
 
 
-def check_registers(connection: Connection, found: Notes) -> None:
+def check_registers(connection: Connection, found: Findings) -> None:
     """Hashes of plans, jobs, element sets and run facts."""
     keys: tuple[tuple[type[Base], str], ...] = (
         (PlanRow, "plan_id"),
@@ -197,6 +172,6 @@ def check_registers(connection: Connection, found: Notes) -> None:
     )
     for table, key in keys:
         column = "row_sha256" if table is ElementSetRow else "sha256"
-        for row in _rows(connection, table):
+        for row in all_rows(connection, table):
             if row[column] != row_digest(table.__tablename__, row):
                 found.add(f"{table.__tablename__} {row[key]}: its row was changed")

@@ -19,7 +19,7 @@ ROUTES_MAX = 4
 _MISSES_MAX = 3  # Attempts in a row that find no new route, before the search ends.
 _PENALTY = 3.0  # Times the cost of a node that an earlier route used, so that the next differs.
 _COST_SCALE = 1000  # The flow wants whole costs; finer differences do not matter.
-_SCARCITY_WEIGHT = 4.0  # An empty hop costs as much as five full ones.
+SCARCITY_WEIGHT = 4.0  # An empty hop costs as much as five full ones.
 
 HopCost = Callable[[str], float]
 
@@ -135,7 +135,7 @@ def _hop_cost(scenario: Scenario, demand: Demand, supply: Mapping[str, float] | 
     if supply is None:
         return lambda hop: 1.0
     there = sum_parallel(scenario, supply)
-    return lambda hop: 1.0 + _SCARCITY_WEIGHT * scarcity(there[hop], demand.bits_per_day)
+    return lambda hop: 1.0 + SCARCITY_WEIGHT * scarcity(there[hop], demand.bits_per_day)
 
 
 def scarcity(supply: float, wanted: float) -> float:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from orbits import as_utc
 from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
-from scheduler.merge.allocate import Allocation, Ask, allocate, jain_index
-from scheduler.merge.integrity import TAG_KEY_BITS
-from scheduler.merge.paths import Route, Routes, parallel_pools, routes_of, scarcity
+from scheduler.merge.allocate import Ask, allocate, jain_index
+from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS
+from scheduler.merge.paths import (
+    SCARCITY_WEIGHT,
+    Route,
+    Routes,
+    parallel_pools,
+    routes_of,
+    scarcity,
+)
 from scheduler.network import Scenario
 
 
@@ -36,6 +44,48 @@ class MergePlan:
         return jain_index(self.levels.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One demand as it stands at the time of planning."""
+
+    demand: Demand
+    routes: Routes
+    in_pool: int  #: bits
+    served: int  #: bits, in the last 24 hours
+
+    @property
+    def under_mark(self) -> int:
+        """Bits that fit under the high-water mark."""
+        return max(0, self.demand.high_water_bits - self.in_pool)
+
+    @property
+    def left_of_day(self) -> int:
+        """Bits of the day that are not served yet."""
+        return max(0, self.demand.bits_per_day - self.served)
+
+    def ask(self, capacity: Mapping[str, int]) -> Ask:
+        """Put it in grains. Hops short of a day's demand make a route cost more."""
+        demand = self.demand
+        day = demand.bits_per_day / KEY_GRAIN_BITS
+        lacking = max(0, demand.low_water_bits - self.in_pool)
+        return Ask(
+            demand_id=demand.demand_id,
+            routes=tuple(route.links for route in self.routes.routes),
+            costs=tuple(
+                route.cost
+                + sum(SCARCITY_WEIGHT * scarcity(capacity[hop], day) for hop in route.links)
+                for route in self.routes.routes
+            ),
+            wanted=min(self.under_mark, self.left_of_day) // KEY_GRAIN_BITS,
+            share=demand.weight * day,
+            had=self.served // KEY_GRAIN_BITS,
+            low=-(-lacking // KEY_GRAIN_BITS),
+            low_share=max(1.0, demand.weight * demand.low_water_bits / KEY_GRAIN_BITS),
+            low_had=self.in_pool // KEY_GRAIN_BITS,
+            priority=demand.priority,
+        )
+
+
 def plan_merges(
     *,
     scenario: Scenario,
@@ -45,6 +95,7 @@ def plan_merges(
     now: datetime,
     routes: Mapping[str, Routes] | None = None,
     tagged: bool = False,
+    proved: bool = False,
 ) -> MergePlan:
     """Decide which merges to make from the key in stock.
 
@@ -56,6 +107,7 @@ def plan_merges(
     now : aware datetime
     routes : demand_id -> what `find_routes` found; by default found here, whatever the stock
     tagged : keep back a tag key on each link, and name the links that announcements travel
+    proved : make no step too small to leave key after `prove_equality`
 
     A demand for combined key is served over node-disjoint paths or not at all. Grants are
     whole grains of 256 bits, never beyond the stock less each link's reserve, the daily bits
@@ -63,47 +115,60 @@ def plan_merges(
     """
     ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
     found = routes_of(scenario, ordered) if routes is None else routes
+    cases = [_case(demand, found, stock, served) for demand in ordered]
     pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
     twins = parallel_pools(scenario)
     capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in twins.items()}
-    asks = [_ask(d, found[d.demand_id], capacity, stock, served) for d in ordered]
-    given = allocate(asks, capacity)
+    given = allocate([case.ask(capacity) for case in cases], capacity)
+    least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
-    for demand, grants in zip(ordered, given.grains, strict=True):
-        for route, grains in zip(found[demand.demand_id].routes, grants, strict=True):
-            for legs in _legs(twins, route, grains, pools):
+    reasons, levels = {}, {}
+    gained: Counter[str] = Counter()
+    for case, grants in zip(cases, given.grains, strict=True):
+        name, pair, bits = case.demand.demand_id, case.demand.pool.pool_id, 0
+        for route, grains in zip(case.routes.routes, grants, strict=True):
+            # Another demand of the same pair may have filled their pool meanwhile.
+            room = max(0, case.under_mark - gained[pair]) // KEY_GRAIN_BITS
+            for legs in _legs(twins, route, min(grains, room), pools, least):
+                bits += legs[0].bits
+                gained[pair] += legs[0].bits
                 if len(legs) == 1:
                     steps.append(legs[0])
                 else:
                     combined.append(
-                        CombinedStep(
-                            demand_id=demand.demand_id, legs=legs, threshold=route.threshold
-                        )
+                        CombinedStep(demand_id=name, legs=legs, threshold=route.threshold)
                     )
-    legs = (*steps, *(leg for step in combined for leg in step.legs))
+        reasons[name] = _reason(case, grants, bits, given.left)
+        levels[name] = (case.served + bits) / case.demand.bits_per_day
     return MergePlan(
         at=as_utc(now),
         steps=tuple(steps),
         combined=tuple(combined),
-        reasons={
-            demand.demand_id: _reason(
-                demand, found[demand.demand_id], asks[i], given, i, stock, served
-            )
-            for i, demand in enumerate(ordered)
-        },
-        # Announcements travel towards the far end: every hop after the first carries some.
-        tagged_links=tuple(sorted({pool for leg in legs for pool in leg.links[1:]}))
-        if tagged
-        else (),
-        levels={
-            demand.demand_id: (
-                served.get(demand.demand_id, 0) + sum(given.grains[i]) * KEY_GRAIN_BITS
-            )
-            / demand.bits_per_day
-            for i, demand in enumerate(ordered)
-        },
+        reasons=reasons,
+        tagged_links=_tagged_links(steps, combined) if tagged else (),
+        levels=levels,
     )
+
+
+def _case(
+    demand: Demand,
+    routes: Mapping[str, Routes],
+    stock: Mapping[str, int],
+    served: Mapping[str, int],
+) -> _Case:
+    return _Case(
+        demand=demand,
+        routes=routes[demand.demand_id],
+        in_pool=stock.get(demand.pool.pool_id, 0),
+        served=served.get(demand.demand_id, 0),
+    )
+
+
+def _tagged_links(steps: Sequence[MergeStep], combined: Sequence[CombinedStep]) -> tuple[str, ...]:
+    """Announcements travel towards the far end: every hop after the first carries some."""
+    legs = [*steps, *(leg for step in combined for leg in step.legs)]
+    return tuple(sorted({pool_id for leg in legs for pool_id in leg.links[1:]}))
 
 
 def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> dict[str, int]:
@@ -115,56 +180,25 @@ def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> 
     }
 
 
-def _room(demand: Demand, stock: Mapping[str, int], served: Mapping[str, int]) -> tuple[int, int]:
-    """Return what a demand may still get: under its high-water mark, and of its day."""
-    in_pool = stock.get(demand.pool.pool_id, 0)
-    return (
-        max(0, demand.high_water_bits - in_pool),
-        max(0, demand.bits_per_day - served.get(demand.demand_id, 0)),
-    )
-
-
-def _ask(
-    demand: Demand,
-    routes: Routes,
-    capacity: Mapping[str, int],
-    stock: Mapping[str, int],
-    served: Mapping[str, int],
-) -> Ask:
-    """Put one demand in grains. Hops short of a day's demand make a route cost more."""
-    in_pool = stock.get(demand.pool.pool_id, 0)
-    day = demand.bits_per_day / KEY_GRAIN_BITS
-    lacking = max(0, demand.low_water_bits - in_pool)
-    return Ask(
-        demand_id=demand.demand_id,
-        routes=tuple(route.links for route in routes.routes),
-        costs=tuple(
-            route.cost + sum(4.0 * scarcity(capacity[hop], day) for hop in route.links)
-            for route in routes.routes
-        ),
-        wanted=min(_room(demand, stock, served)) // KEY_GRAIN_BITS,
-        share=demand.weight * day,
-        had=served.get(demand.demand_id, 0) // KEY_GRAIN_BITS,
-        low=-(-lacking // KEY_GRAIN_BITS),
-        low_share=max(1.0, demand.weight * demand.low_water_bits / KEY_GRAIN_BITS),
-        low_had=in_pool // KEY_GRAIN_BITS,
-        priority=demand.priority,
-    )
-
-
 def _legs(
-    twins: Mapping[str, tuple[str, ...]], route: Route, grains: int, pools: dict[str, int]
+    twins: Mapping[str, tuple[str, ...]],
+    route: Route,
+    grains: int,
+    pools: dict[str, int],
+    least: int,
 ) -> Iterator[tuple[MergeStep, ...]]:
     """Cut a grant into steps that take one pool a hop, and take them from `pools`.
 
-    The fullest of parallel links goes first, so most grants are one step.
+    The fullest of parallel links goes first, so most grants are one step. Ends when what is
+    left is smaller than the least step.
     """
-    while grains > 0:
+    while grains >= least:
         chosen = [
             tuple(max(twins[hop], key=pools.__getitem__) for hop in hops) for hops in route.hops
         ]
         piece = min(grains, *(pools[pool_id] for links in chosen for pool_id in links))
-        assert piece > 0, "the allocation gave more than the pools hold"
+        if piece < least:
+            return
         for pool_id in (pool_id for links in chosen for pool_id in links):
             pools[pool_id] -= piece
         grains -= piece
@@ -176,35 +210,29 @@ def _legs(
         )
 
 
-def _reason(
-    demand: Demand,
-    routes: Routes,
-    ask: Ask,
-    given: Allocation,
-    index: int,
-    stock: Mapping[str, int],
-    served: Mapping[str, int],
-) -> str:
+def _reason(case: _Case, granted: Sequence[int], bits: int, left: Mapping[str, int]) -> str:
     """Say in a sentence what a demand gets, and why not more."""
-    high_room, day_room = _room(demand, stock, served)
-    granted = given.grains[index]
-    bits = sum(granted) * KEY_GRAIN_BITS
+    demand, routes = case.demand, case.routes
     if routes.refusal:
         return f"refused: {routes.refusal}"
-    if high_room < KEY_GRAIN_BITS:
+    if case.under_mark < KEY_GRAIN_BITS:
         return f"not served: at its high-water mark of {demand.high_water_bits} bits"
-    if day_room < KEY_GRAIN_BITS:
+    if case.left_of_day < KEY_GRAIN_BITS:
         return f"not served: has had its {demand.bits_per_day} bits of 24 hours"
-    if sum(granted) >= ask.wanted:
+    wanted = min(case.under_mark, case.left_of_day) // KEY_GRAIN_BITS
+    if sum(granted) >= wanted:
         limit = "all that its day leaves"
-        if high_room < day_room:
+        if case.under_mark < case.left_of_day or 0 < bits < wanted * KEY_GRAIN_BITS:
             limit = f"up to its high-water mark of {demand.high_water_bits} bits"
-        return f"{bits} bits {_ways(routes, granted)}: {limit}"
-    empty = sorted({next(h for h in hops if given.left[h] == 0) for hops in ask.routes})
-    short = f"no key to spare on {', '.join(empty)}"
-    if bits == 0:
-        return f"not served: {short}"
-    return f"{bits} of {ask.wanted * KEY_GRAIN_BITS} bits {_ways(routes, granted)}: {short}"
+    else:
+        empty = {next(h for h in route.links if left[h] == 0) for route in routes.routes}
+        limit = f"no key to spare on {', '.join(sorted(empty))}"
+    if bits:
+        of = "" if sum(granted) >= wanted else f" of {wanted * KEY_GRAIN_BITS}"
+        return f"{bits}{of} bits {_ways(routes, granted)}: {limit}"
+    if sum(granted):
+        return f"not served: too little for a proof of equality, {PROOF_BITS} bits; {limit}"
+    return f"not served: {limit}"
 
 
 def _ways(routes: Routes, granted: Sequence[int]) -> str:

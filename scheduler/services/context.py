@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orbits import Archive, Elements, read_elements
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
-from scheduler.errors import UnknownName
+from scheduler.errors import InputError, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.sources.elements import packaged_elements
 from scheduler.sources.scenarios import load_scenario
@@ -54,6 +54,18 @@ class Context:
 
             self._ledger = open_ledger(self.settings.database_url)
         return self._ledger
+
+    def existing_ledger(self) -> Ledger:
+        """The ledger, which must be there already: an empty new one would pass every check.
+
+        Raises InputError naming the database.
+        """
+        if self._ledger is None and not _database_exists(self.settings.database_url):
+            raise InputError(
+                f"there is no ledger at {self.settings.database_url};"
+                " allowed: a database that a replay, `run` or `serve` has made"
+            )
+        return self.ledger
 
     @cached_property
     def archive(self) -> Archive:

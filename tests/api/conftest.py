@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from api.cli import run
 from scheduler.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,22 +47,38 @@ def run_skytrunk(folder: Path, *arguments: str, **more: Any) -> subprocess.Compl
     )
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start one command line in `folder` and leave it running."""
-    return subprocess.Popen(
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start one command line in `folder`; what still runs at the end is killed."""
+    with subprocess.Popen(
         [sys.executable, "-m", "api.cli", *arguments], cwd=folder, env=clean_environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
-def skytrunk(tmp_path: Path) -> Command:
-    """The command line, in an empty folder."""
+def skytrunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """The command line, in an empty folder, within this process: quicker, and as strict."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("SKYTRUNK_")]:
+        monkeypatch.delenv(name)
 
-    def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        return run_skytrunk(tmp_path, *arguments, **more)
+    def invoke(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            for name, value in more.items():
+                patch.setenv(name, value)
+            capfd.readouterr()
+            code = run(arguments)
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
 
-    return run
+    return invoke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from api.routes.network import SatelliteOut, StationOut
 from api.routes.passes import PassOut
 from api.shape import PASS_FIELDS, pass_field_names
 from scheduler.network import Satellite, Station
-from tests.api.conftest import Command
+from tests.api.conftest import Command, Replayed
 
 DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
 FIRST_FIELDS = [
@@ -113,6 +113,27 @@ def test_as_known_at_names_its_rule(skytrunk: Command) -> None:
     assert told["as_known_at"] == "2016-12-19T00:00:00.000Z"
     assert all(epoch <= "2016-12-19T00:00:00.000Z" for epoch in told["elements_epochs"])
     assert _json(skytrunk, "micius", *DAY)["rule"] == "nearest"
+
+
+def test_a_replays_plan_is_what_is_said_as_known_at_its_instant(
+    skytrunk: Command, replayed: Replayed
+) -> None:
+    # The first window was planned at its start, and the last window at its own.
+    for day in ("2016-12-19", "2016-12-20"):
+        end = f"{day[:-2]}{int(day[-2:]) + 1}"
+        asked = ("--from", day, "--to", end, "--as-known-at", day, "--forecast")
+        told = {
+            (row["station"], row["acquires_at"]): row
+            for row in _json(skytrunk, "micius", *asked)["passes"]
+        }
+        sessions = [
+            done for done in replayed.summary["sessions"] if done["acquires_at"][:10] == day
+        ]
+        assert sessions
+        for done in sessions:
+            row = told[done["station"], done["acquires_at"]]
+            assert row["max_elevation_deg"] == pytest.approx(done["max_elevation_deg"], abs=1e-3)
+            assert row["secret_bits"] == pytest.approx(done["expected_secret_bits"], abs=1.0)
 
 
 def test_settings_come_from_file_environment_and_command_line(

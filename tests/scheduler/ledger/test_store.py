@@ -25,9 +25,9 @@ def test_the_newest_script_is_the_head() -> None:
 
 
 def test_sqlite_runs_with_the_pragmas_that_keep_key_from_being_spent_twice(
-    ledger: Ledger,
+    sqlite_ledger: Ledger,
 ) -> None:
-    with ledger._engine.connect() as connection:
+    with sqlite_ledger._engine.connect() as connection:
         values = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
@@ -63,8 +63,8 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
         open_ledger(f"sqlite:///{path}")
 
 
-def test_a_newer_schema_is_refused(url: str, ledger: Ledger) -> None:
-    with ledger._engine.connect() as connection:
+def test_a_newer_schema_is_refused(url: str, sqlite_ledger: Ledger) -> None:
+    with sqlite_ledger._engine.connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     with pytest.raises(LedgerMismatch, match="9999"):

@@ -60,7 +60,7 @@ class SlowMaxMin:
             limits.append(one.wanted)
             if i in fixed:
                 rows.append([-x for x in mine] + [0.0])
-                limits.append(-fixed[i] * one.share + one.had + 1e-7)
+                limits.append(-fixed[i] * one.share + one.had + 1e-3)
             if i in rising or i == lone:
                 rows.append([-x / one.share for x in mine] + [1.0])
                 limits.append(one.had / one.share)
@@ -78,7 +78,9 @@ class SlowMaxMin:
             stuck = set()
             for i in rising:
                 others = fixed | {j: max(level, self.least(j)) for j in rising - {i}}
-                if self.best(set(), others, i) < level + 1e-6:
+                # Of thousands of grains: what 1e-3 of slack in the rows above may feign, and less
+                # than any real rise of these whole thousands.
+                if self.best(set(), others, i) < level + 1e-4:
                     stuck.add(i)
             for i in stuck or set(rising):
                 fixed[i] = max(level, self.least(i))

@@ -31,7 +31,7 @@ def steps(draw: st.DrawFn) -> tuple[MergeStep | CombinedStep, list[Hops]]:
     legs = tuple(leg(hops, path) for path, hops in enumerate(lengths))
     if len(legs) == 1:
         return legs[0], copies
-    threshold = draw(st.integers(2, len(legs)))
+    threshold = draw(st.integers(1, len(legs)))
     return CombinedStep(demand_id="near--zfar", legs=legs, threshold=threshold), copies
 
 

@@ -1,5 +1,6 @@
 """Routes are node-disjoint, the cheapest first, and a refusal names who is in the way."""
 
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import networkx as nx
@@ -66,6 +67,26 @@ def test_the_first_route_is_the_shortest(links: list[Ends]) -> None:
     routes = find_routes(network(*links), want("a", "b")).routes
 
     assert len(routes[0].paths[0]) == len(nx.shortest_path(nx.Graph(links), "a", "b"))
+
+
+@given(links=GRAPHS, weights=st.lists(st.integers(1, 9), min_size=9, max_size=9))
+def test_the_first_pair_of_paths_is_the_cheapest_there_is(
+    links: list[Ends], weights: list[int]
+) -> None:
+    links = sorted({*links, ("a", "y"), ("b", "y"), ("a", "z"), ("b", "z")})
+    trust = dict(zip("abcdefgyz", map(float, weights), strict=True))
+    scenario = network(*links)
+    nodes = tuple(replace(node, trust_weight=trust[node.node_id]) for node in scenario.nodes)
+
+    found = find_routes(replace(scenario, nodes=nodes), want("a", "b", min_disjoint_paths=2))
+
+    paths = list(nx.all_simple_paths(nx.Graph(links), "a", "b"))
+    costs = [
+        sum(trust[node] for path in pair for node in path[1:-1]) + sum(len(p) - 1 for p in pair)
+        for pair in combinations(paths, 2)
+        if not set(pair[0][1:-1]) & set(pair[1][1:-1])
+    ]
+    assert found.routes[0].cost == min(costs)
 
 
 SHARED = (("a", "c"), ("c", "d"), ("d", "e"), ("d", "f"), ("e", "g"), ("f", "g"), ("g", "b"))

@@ -1,6 +1,7 @@
 """What a merge plan gives: fair, within the stock, in whole grains, with reasons."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -260,3 +261,40 @@ def test_a_plan_says_how_fair_it_is() -> None:
 
     assert decided.levels == {"a--d": 0.5, "b--d": 0.5}
     assert decided.fairness == 1.0
+
+
+def test_a_step_too_small_for_its_proof_is_not_made() -> None:
+    stock = dict.fromkeys(("link:a--b", "link:b--c", "link:c--d"), 256)
+
+    def proved(bits: int) -> MergePlan:
+        return plan_merges(
+            scenario=CHAIN,
+            demands=[want("a", "d")],
+            stock=dict.fromkeys(stock, bits),
+            served={},
+            now=NOW,
+            proved=True,
+        )
+
+    assert proved(511).steps == ()
+    assert "too little for a proof of equality" in proved(511).reasons["a--d"]
+    assert proved(511).levels == {"a--d": 0.0}
+    assert proved(512).bits == 512
+
+
+def test_a_spare_path_is_taken_where_there_is_one() -> None:
+    (step,) = plan(RING, [want("a", "d", spare_paths=1)], FULL).combined
+
+    assert (len(step.legs), step.threshold) == (2, 1)
+    assert CompromiseStructure.of(Provenance.of(step)).single_points() == {"b", "c"}
+
+
+def test_two_demands_of_one_pair_share_its_high_water_mark() -> None:
+    stock = dict.fromkeys(("link:a--b", "link:b--c", "link:c--d"), 10**5)
+    one = want("a", "d", high_water_bits=3000)
+    demands = [one, replace(one, demand_id="other")]
+
+    decided = plan(CHAIN, demands, stock)
+
+    assert decided.bits == 2816
+    assert "high-water mark of 3000 bits" in decided.reasons["other"]

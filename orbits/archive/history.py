@@ -1,0 +1,245 @@
+"""How well the element sets of one satellite agree with each other.
+
+Each set is propagated to the epochs of its neighbours and compared there. What is usual
+says how uncertain a set of some age is; what is not, that a set was spliced or edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits.elements import Elements
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+CHECK_DAYS_MAX = 10.0
+_CHECK_NEIGHBOURS = 2
+_AGE_DAYS_MAX = 30.0
+_SUCCESSORS = 12
+# Usual differences: Micius 0.3 km up to 1 day, 1.5 km at 1 to 3 days, 14 km at 3 to 8.
+_USUAL_KM = (0.3, 0.3, 0.25)
+_UNUSUAL = 10.0
+_SAME_SEASON = timedelta(days=180)
+_PAIRS_MIN = 3
+_PAIRS_SEASON = 20
+_AGE_EDGES_DAYS = np.array([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, _AGE_DAYS_MAX])
+
+
+class FindingKind(StrEnum):
+    """What is wrong with an element set."""
+
+    SPLICED = "spliced"  #: line 2 belongs to another set of the archive
+    EDITED = "edited"  #: it does not fit its neighbours
+    CONFLICTING = "conflicting"  #: another set of this epoch says otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """An element set that does not agree with the others of its satellite.
+
+    `difference_km` is the least distance from where its neighbours, propagated to its
+    epoch, put the satellite; `limit_km` what would have been tolerated of that neighbour.
+    """
+
+    kind: FindingKind
+    elements: Elements
+    neighbour: Elements
+    difference_km: float
+    limit_km: float
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        what = {
+            FindingKind.SPLICED: "has the second line of the set of",
+            FindingKind.EDITED: "does not fit the set of",
+            FindingKind.CONFLICTING: "contradicts another set of",
+        }[self.kind]
+        return (
+            f"satellite {self.elements.norad_id}: the set of "
+            f"{self.elements.epoch:%Y-%m-%d %H:%M:%S} UTC {what} "
+            f"{self.neighbour.epoch:%Y-%m-%d %H:%M:%S} UTC: {self.difference_km:.1f} km off, "
+            f"usual is under {self.limit_km:.1f} km"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where one set puts the satellite at another's epoch, less where that other puts it.
+
+    `distance_km`; `late_s` along the track, positive if the first is behind; `age_days` of
+    the first at that epoch.
+    """
+
+    age_days: float
+    distance_km: float
+    late_s: float
+
+
+def difference(first: Elements, second: Elements) -> Difference | None:
+    """Return how one set differs from another at the latter's epoch; None if it decays."""
+    jd, fraction = second.epoch_jd()
+    code_1, there, _ = first.satrec().sgp4(jd, fraction)
+    code_2, here, velocity = second.satrec().sgp4(jd, fraction)
+    if code_1 or code_2:
+        return None
+    gap = np.array(here) - np.array(there)
+    speed = np.array(velocity)
+    return Difference(
+        age_days=(second.epoch - first.epoch) / timedelta(days=1),
+        distance_km=float(np.linalg.norm(gap)),
+        late_s=float(gap @ speed / (speed @ speed)),
+    )
+
+
+def usual_km(age_days: float) -> float:
+    """Return a usual difference of consecutive sets in a low orbit at some age."""
+    constant, linear, square = _USUAL_KM
+    age = abs(age_days)
+    return constant + linear * age + square * age * age
+
+
+def check_sets(sets: Sequence[Elements]) -> tuple[Finding, ...]:
+    """Return the sets of one satellite, by epoch, that do not agree with their neighbours.
+
+    A set is compared with up to two on either side within ten days. It is named if most
+    of them put the satellite elsewhere: ten times further than is usual at that age, and
+    than is usual around there. Sets without such a neighbour are not judged.
+    """
+    scale = _local_scale(sets)
+    findings = []
+    for index, item in enumerate(sets):
+        judged = list(_neighbours(sets, index))
+        strange = [
+            (apart.distance_km, _UNUSUAL * scale[index] * usual_km(apart.age_days), other)
+            for other, apart in judged
+            if apart.distance_km > _UNUSUAL * scale[index] * usual_km(apart.age_days)
+        ]
+        if not judged or 2 * len(strange) <= len(judged):
+            continue
+        distance_km, limit_km, other = min(strange, key=lambda entry: entry[0])
+        kind, source = _kind(item, other, sets)
+        findings.append(
+            Finding(
+                kind=kind,
+                elements=item,
+                neighbour=source,
+                difference_km=distance_km,
+                limit_km=limit_km,
+            )
+        )
+    return tuple(findings)
+
+
+def _neighbours(sets: Sequence[Elements], index: int) -> list[tuple[Elements, Difference]]:
+    """Return up to two sets on either side, and how each differs at this one's epoch."""
+    item = sets[index]
+    found = []
+    for side in (sets[:index][::-1], sets[index + 1 :]):
+        for other in side[:_CHECK_NEIGHBOURS]:
+            if abs(other.epoch - item.epoch) > timedelta(days=CHECK_DAYS_MAX):
+                break
+            apart = difference(other, item)
+            if apart is not None:
+                found.append((other, apart))
+    return found
+
+
+def _local_scale(sets: Sequence[Elements]) -> FloatArray:
+    """Return how much larger than usual differences are around each set, at least 1."""
+    ratios = np.full(len(sets), np.nan)
+    for index in range(1, len(sets)):
+        if sets[index].epoch - sets[index - 1].epoch <= timedelta(days=CHECK_DAYS_MAX):
+            apart = difference(sets[index - 1], sets[index])
+            if apart is not None:
+                ratios[index] = apart.distance_km / usual_km(apart.age_days)
+    scale = np.ones(len(sets))
+    for index in range(len(sets)):
+        around = ratios[max(index - 5, 0) : index + 6]
+        around = around[~np.isnan(around)]
+        # A median of two or three could be the very fault looked for.
+        if around.size >= 5:
+            scale[index] = max(1.0, float(np.median(around)))
+    return scale
+
+
+def _second_line(item: Elements) -> tuple[float, ...]:
+    return (
+        item.inclination_deg,
+        item.raan_deg,
+        item.eccentricity,
+        item.argument_of_perigee_deg,
+        item.mean_anomaly_deg,
+        item.mean_motion_rev_per_day,
+    )
+
+
+def _kind(
+    item: Elements, other: Elements, sets: Sequence[Elements]
+) -> tuple[FindingKind, Elements]:
+    if other.epoch == item.epoch:
+        return FindingKind.CONFLICTING, other
+    for source in sets:
+        if source is not item and _second_line(source) == _second_line(item):
+            return FindingKind.SPLICED, source
+    return FindingKind.EDITED, other
+
+
+class TimeErrors:
+    """How early or late the sets of one satellite are, by age, from its own history."""
+
+    def __init__(self, sets: Sequence[Elements], strange: Sequence[Elements]) -> None:
+        bad = {id(item) for item in strange}
+        good = [item for item in sets if id(item) not in bad]
+        rows: list[tuple[float, float, float]] = []
+        for index, item in enumerate(good):
+            for other in good[index + 1 : index + 1 + _SUCCESSORS]:
+                if other.epoch - item.epoch > timedelta(days=_AGE_DAYS_MAX):
+                    break
+                apart = difference(item, other)
+                if apart is not None and apart.age_days > 0.0:
+                    rows.append((item.epoch.timestamp(), apart.age_days, abs(apart.late_s)))
+        self._rows = np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+    def sigma_s(self, elements: Elements, age_days: FloatArray) -> FloatArray | None:
+        """Return one sigma of a set's timing at ages in days; None without a history.
+
+        The root mean square over pairs of sets of such an age, from the half year around
+        if there are twenty of them; never falling with age, and growing with its square
+        (drag) beyond the oldest pair.
+        """
+        rows = self._rows
+        season = np.abs(rows[:, 0] - elements.epoch.timestamp()) <= _SAME_SEASON.total_seconds()
+        if season.sum() >= _PAIRS_SEASON:
+            rows = rows[season]
+        if len(rows) < _PAIRS_MIN:
+            return None
+        ages, sigmas = _by_age(rows[:, 1], rows[:, 2])
+        age = np.abs(np.asarray(age_days, dtype=np.float64))
+        within = np.interp(age, ages, sigmas)
+        beyond = sigmas[-1] * (age / ages[-1]) ** 2
+        sigma: FloatArray = np.where(age > ages[-1], beyond, within)
+        return sigma
+
+
+def _by_age(age_days: FloatArray, late_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean ages and rms errors of the bins with enough pairs, errors ascending."""
+    which = np.digitize(age_days, _AGE_EDGES_DAYS)
+    ages, sigmas = [], []
+    for bin_ in np.unique(which):
+        inside = which == bin_
+        if inside.sum() >= min(_PAIRS_MIN, len(age_days)):
+            ages.append(age_days[inside].mean())
+            sigmas.append(np.sqrt(np.mean(late_s[inside] ** 2)))
+    if not ages:
+        ages, sigmas = [age_days.mean()], [np.sqrt(np.mean(late_s**2))]
+    return np.array(ages), np.maximum.accumulate(np.array(sigmas))

@@ -1,0 +1,78 @@
+"""The rows that each command wrote, as its hash takes them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Result, Select, select
+
+from scheduler.ledger.canonical import rows_digest
+from scheduler.ledger.commands import WRITTEN_TABLES
+from scheduler.ledger.models import (
+    AnnouncementRow,
+    Block,
+    KeyRecipient,
+    KeyRow,
+    LedgerEntry,
+    ReservationRow,
+)
+from scheduler.ledger.streams import stream
+
+_QUERIES: dict[str, Select[Any, str]] = {
+    "ledger_entry": select(LedgerEntry.command_id, LedgerEntry.sha256).order_by(
+        LedgerEntry.command_id, LedgerEntry.line
+    ),
+    "block": select(Block.command_id, Block.sha256).order_by(Block.command_id, Block.id),
+    "announcement": select(AnnouncementRow.command_id, AnnouncementRow.sha256).order_by(
+        AnnouncementRow.command_id, AnnouncementRow.id
+    ),
+    "reservation": select(ReservationRow.command_id, ReservationRow.sha256).order_by(
+        ReservationRow.command_id, ReservationRow.id
+    ),
+    "key": select(KeyRow.command_id, KeyRow.sha256).order_by(KeyRow.command_id, KeyRow.id),
+    "key_recipient": select(KeyRow.command_id, KeyRecipient.sha256)
+    .join(KeyRow, KeyRecipient.key_ref == KeyRow.id)
+    .order_by(KeyRow.command_id, KeyRow.id, KeyRecipient.recipient),
+    "collected": select(KeyRecipient.delivered_by, KeyRecipient.sha256)
+    .where(KeyRecipient.delivered_by.is_not(None))
+    .order_by(KeyRecipient.delivered_by, KeyRecipient.key_ref, KeyRecipient.recipient),
+    "closed": select(KeyRow.closed_by, KeyRow.sha256)
+    .where(KeyRow.closed_by.is_not(None))
+    .order_by(KeyRow.closed_by, KeyRow.id),
+    "intended": select(ReservationRow.intended_by, ReservationRow.sha256)
+    .where(ReservationRow.intended_by.is_not(None))
+    .order_by(ReservationRow.intended_by, ReservationRow.id),
+}
+
+
+class CommandRows:
+    """Streams of row hashes side by side; ask for commands in ascending order."""
+
+    def __init__(self, streams: dict[str, Result[*tuple[Any, ...]]]) -> None:
+        self._streams = streams
+        self._heads = {table: next(rows, None) for table, rows in streams.items()}
+
+    def of(self, command_id: int) -> str:
+        """Hash over the rows of one command."""
+        return rows_digest(
+            digest for table in WRITTEN_TABLES for digest in self._take(table, command_id)
+        )
+
+    def close(self) -> None:
+        """Let go of the streams."""
+        for rows in self._streams.values():
+            rows.close()
+
+    def _take(self, table: str, command_id: int) -> Iterator[str]:
+        rows, head = self._streams[table], self._heads[table]
+        while head is not None and head[0] <= command_id:
+            if head[0] == command_id:
+                yield head[1]
+            head = next(rows, None)
+        self._heads[table] = head
+
+
+def rows_by_command(connection: Connection) -> CommandRows:
+    """Open one stream a table, each in the order of the commands."""
+    return CommandRows({table: stream(connection, query) for table, query in _QUERIES.items()})

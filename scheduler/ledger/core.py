@@ -1,0 +1,184 @@
+"""What every write shares: numbering, entries, running balances, and going out in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from orbits import as_utc
+from scheduler.errors import LedgerError, RequestConflict, WrongState
+from scheduler.ledger.audit import AuditTrail
+from scheduler.ledger.canonical import ENTRY_COLUMNS, entry_digest
+from scheduler.ledger.commands import CommandHandle, Pending
+from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.material import Vault
+from scheduler.ledger.models import (
+    AnnouncementPart,
+    AnnouncementRow,
+    Block,
+    Command,
+    KeyRecipient,
+    KeyRow,
+    LedgerEntry,
+    Material,
+    ReservationPart,
+    ReservationRow,
+)
+from scheduler.ledger.pools import PoolBook
+from scheduler.ledger.reader import Reader, check_same_request
+from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
+
+_BALANCE = text("UPDATE account SET balance_bits = balance_bits + :change_ WHERE id = :account_")
+
+Accounts = dict[AccountKind, int]
+Span = tuple[int, int, int]
+"""(block row, start bit, end bit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a transaction works with besides its connection."""
+
+    pools: PoolBook
+    keys: DataKeys
+
+    def publish(self) -> None:
+        """Share what was learnt; after the commit only."""
+        self.pools.publish()
+        self.keys.publish()
+
+
+class Writer(Reader):
+    """The machinery under a transaction; rows are held back to go out in few round trips."""
+
+    def __init__(self, connection: Connection, books: Books) -> None:
+        super().__init__(connection)
+        self.pools = books.pools
+        self.keys = books.keys
+        self.vault = Vault(connection, books.keys)
+        self.trail = AuditTrail()
+        self.pending = Pending()
+        self._handles: dict[str, CommandHandle] = {}
+        self._numbers: dict[str, int] = {}
+
+    def command(
+        self, request_id: str, *, kind: str, at: datetime, digest: str = ""
+    ) -> CommandHandle:
+        """Begin a request that nobody has made before.
+
+        Raises RequestConflict if the id was used for another request, LedgerError if this
+        very request was answered already (ask `answer` first).
+        """
+        known = self._handles.get(request_id)
+        if known is not None:
+            check_same_request(request_id, (known.kind, known.digest), (kind, digest))
+        if known is not None or self.answer(request_id, kind=kind, digest=digest) is not None:
+            raise RequestConflict(
+                f"request {request_id!r} was answered already; ask for its answer"
+            )
+        handle = CommandHandle(self.number(Command), request_id, kind, digest, as_utc(at))
+        self._handles[request_id] = handle
+        self.pending.commands.append(handle)
+        return handle
+
+    def number(self, table: type[Any]) -> int:
+        """The next row number of a table: without gaps, for there is one writer at a time."""
+        name = table.__tablename__
+        if name not in self._numbers:
+            self._numbers[name] = self.connection.execute(select(func.max(table.id))).scalar() or 0
+        self._numbers[name] += 1
+        return self._numbers[name]
+
+    def post(
+        self,
+        handle: CommandHandle,
+        accounts: Accounts,
+        source: AccountKind,
+        enters: KeyState,
+        span: Span,
+        resolves_id: int | None = None,
+    ) -> int:
+        """Add one entry and move the two running balances; return the entry's number."""
+        handle.lines += 1
+        block_ref, start_bit, end_bit = span
+        source_id, target_id = accounts[source], accounts[ACCOUNT_OF[enters]]
+        amount = end_bit - start_bit
+        number = self.number(LedgerEntry)
+        columns = (
+            number,
+            handle.command_id,
+            handle.lines,
+            source_id,
+            target_id,
+            amount,
+            block_ref,
+            start_bit,
+            end_bit,
+            enters.value,
+            resolves_id,
+        )
+        row: dict[str, Any] = dict(zip(ENTRY_COLUMNS, columns, strict=True))
+        row["sha256"] = entry_digest(*columns)
+        handle.wrote("ledger_entry", row["sha256"])
+        self.pending.entries.append(row)
+        balances = self.pending.balances
+        balances[source_id] = balances.get(source_id, 0) - amount
+        balances[target_id] = balances.get(target_id, 0) + amount
+        return number
+
+    def guarded(self, statement: Any, rows: list[dict[str, Any]], what: Callable[[], str]) -> None:
+        """Run a guarded change and see that it met every row. Raises WrongState if not."""
+        changed = self.connection.execute(statement, rows)
+        if changed.rowcount != len(rows):
+            raise WrongState(f"{what()}; {len(rows) - changed.rowcount} of {len(rows)} were not")
+
+    def _settle(self) -> None:
+        """Write down everything held back, parents before children."""
+        pending, self.pending = self.pending, Pending()
+        rows = [handle.row() for handle in pending.commands]
+        for handle in pending.commands:
+            handle.written = True
+        for table, held in (
+            (Command, rows),
+            (Block, pending.blocks),
+            (Material, pending.pieces),
+            (LedgerEntry, pending.entries),
+            (AnnouncementRow, pending.announcements),
+            (AnnouncementPart, pending.parts),
+            (ReservationRow, pending.reservations),
+            (ReservationPart, pending.reserved),
+            (KeyRow, pending.keys),
+            (KeyRecipient, pending.recipients),
+        ):
+            if held:
+                self.connection.execute(insert(table), held)
+        moves = [
+            {"account_": number, "change_": change}
+            for number, change in sorted(pending.balances.items())
+            if change
+        ]
+        if moves:
+            self.connection.execute(_BALANCE, moves)
+
+    def complete(self) -> None:
+        """Write the rest before the commit. Raises LedgerError if a command has no answer."""
+        late = [handle for handle in self._handles.values() if handle.written]
+        for handle in self._handles.values():
+            if handle.answer is None:
+                raise LedgerError(f"request {handle.request_id!r} was never finished")
+        self._settle()
+        for handle in late:
+            row = handle.row()
+            names = ("answer", "rows_sha256", "sha256")
+            self.connection.execute(
+                update(Command)
+                .where(Command.id == handle.command_id)
+                .values({name: row[name] for name in names})
+            )
+        for handle in self._handles.values():
+            self.trail.record("command", str(handle.command_id), handle.row()["sha256"])
+        self.trail.append(self.connection)

@@ -1,0 +1,104 @@
+"""The data keys of an open ledger: made with the first deposit of an epoch, then remembered."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, func, insert, select, update
+
+from scheduler.errors import KeystoreError
+from scheduler.ledger.keystore import KeyEncryptionKey, new_data_key
+from scheduler.ledger.models import DataKey, PoolRow
+
+
+def context_of(pool_id: str, epoch: int) -> bytes:
+    """What a wrapped data key is bound to."""
+    return f"data key of {pool_id}, epoch {epoch}".encode()
+
+
+class DataKeys:
+    """Data keys that one transaction may use; new ones are shared after its commit only.
+
+    A number taken by a transaction that was undone is given out again, so a cipher must not
+    be remembered under it before the commit.
+    """
+
+    def __init__(self, kek: KeyEncryptionKey, shared: dict[int, AESGCM]) -> None:
+        self._kek = kek
+        self._shared = shared
+        self._learnt: dict[int, AESGCM] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
+
+    def publish(self) -> None:
+        """Share what this transaction made, after its commit."""
+        self._shared.update(self._learnt)
+
+    def current(
+        self, connection: Connection, pool_ref: int, pool_id: str, epoch: int
+    ) -> tuple[int, AESGCM]:
+        """Number and cipher under which this pool's bytes of that epoch go into the store."""
+        number = self._numbers.get((pool_ref, epoch))
+        if number is None:
+            number = connection.execute(
+                select(DataKey.id).where(DataKey.pool_ref == pool_ref, DataKey.epoch == epoch)
+            ).scalar()
+        if number is None:
+            number = self._make(connection, pool_ref, pool_id, epoch)
+        self._numbers[pool_ref, epoch] = number
+        return number, self.cipher(connection, number)
+
+    def cipher(self, connection: Connection, number: int) -> AESGCM:
+        """The cipher behind a data key's number. Raises KeystoreError if it was destroyed."""
+        known = self._learnt.get(number) or self._shared.get(number)
+        if known is not None:
+            return known
+        row = connection.execute(
+            select(DataKey.wrapped, DataKey.epoch, PoolRow.pool_id)
+            .join(PoolRow, DataKey.pool_ref == PoolRow.id)
+            .where(DataKey.id == number)
+        ).one_or_none()
+        if row is None or row.wrapped is None:
+            raise KeystoreError(f"data key {number} is destroyed, and what it sealed with it")
+        key = self._kek.unwrap(row.wrapped, context_of(row.pool_id, row.epoch))
+        self._learnt[number] = AESGCM(key)
+        return self._learnt[number]
+
+    def _make(self, connection: Connection, pool_ref: int, pool_id: str, epoch: int) -> int:
+        number = (connection.execute(select(func.max(DataKey.id))).scalar() or 0) + 1
+        key = new_data_key()
+        row = {
+            "id": number,
+            "pool_ref": pool_ref,
+            "epoch": epoch,
+            "kek_id": self._kek.kek_id,
+            "wrapped": self._kek.wrap(key, context_of(pool_id, epoch)),
+        }
+        connection.execute(insert(DataKey), [row])
+        self._learnt[number] = AESGCM(key)
+        return number
+
+    def destroy(self, connection: Connection, pool_ref: int, epoch: int) -> None:
+        """Erase a data key for ever; what it sealed can never be read again."""
+        number = connection.execute(
+            select(DataKey.id).where(DataKey.pool_ref == pool_ref, DataKey.epoch == epoch)
+        ).scalar()
+        if number is not None:
+            connection.execute(update(DataKey).where(DataKey.id == number).values(wrapped=None))
+            self._shared.pop(number, None)
+            self._learnt.pop(number, None)
+            self._numbers.pop((pool_ref, epoch), None)
+
+
+def rewrap(connection: Connection, old: KeyEncryptionKey, new: KeyEncryptionKey) -> int:
+    """Wrap every data key anew; return how many. The sealed bytes stay as they are."""
+    rows = connection.execute(
+        select(DataKey.id, DataKey.wrapped, DataKey.epoch, PoolRow.pool_id)
+        .join(PoolRow, DataKey.pool_ref == PoolRow.id)
+        .where(DataKey.wrapped.is_not(None))
+    ).all()
+    for row in rows:
+        context = context_of(row.pool_id, row.epoch)
+        wrapped = new.wrap(old.unwrap(row.wrapped or b"", context), context)
+        connection.execute(
+            update(DataKey).where(DataKey.id == row.id).values(wrapped=wrapped, kek_id=new.kek_id)
+        )
+    return len(rows)

@@ -1,0 +1,214 @@
+"""Choosing ranges of a pool, moving the cursors past them, and taking their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, exists, select, text, update
+
+from scheduler.errors import FactError, NotEnoughKey
+from scheduler.facts import Chunk
+from scheduler.ledger.core import Writer
+from scheduler.ledger.material import BlockNames
+from scheduler.ledger.models import OPEN_BLOCK, Block, FreedRange, Material
+from scheduler.ledger.pools import PoolNumbers
+from scheduler.ledger.records import SpentChunk
+from scheduler.ledger.states import KeyState
+
+BLOCKS_AT_ONCE = 256
+"""Blocks looked up in one query while a spend gathers its ranges."""
+
+_ADVANCE = text(
+    "UPDATE block SET next_bit = :to_"
+    " WHERE id = :block_ AND next_bit = :from_ AND state = 'available'"
+)
+_TAKE_FREED = text(
+    "DELETE FROM freed_range WHERE block_ref = :block_ AND start_bit = :from_ AND end_bit = :end_"
+)
+_KEEP_FREED = text(
+    "INSERT INTO freed_range (block_ref, start_bit, end_bit) VALUES (:block_, :to_, :end_)"
+)
+_CLOSE = (
+    update(Block)
+    .where(
+        Block.id == bindparam("block_"),
+        Block.next_bit == Block.length_bits,
+        Block.state == KeyState.AVAILABLE.value,
+        ~exists().where(Material.block_ref == Block.id),
+    )
+    .values(state=KeyState.DESTROYED.value)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range chosen for a use, and where it ended before: at a cursor's block or a freed one."""
+
+    names: BlockNames
+    start: int
+    end: int
+    limit: int  #: end of the block, or of the freed range it is cut from
+    freed: bool
+    eps_total: float
+    simulated: bool
+
+    @property
+    def span(self) -> tuple[int, int, int]:
+        """As an entry wants it."""
+        return self.names.ref, self.start, self.end
+
+    @property
+    def chunk(self) -> Chunk:
+        """As the world knows it."""
+        return Chunk(
+            block_id=UUID(self.names.block_id),
+            pool_id=self.names.pool_id,
+            start_bit=self.start,
+            end_bit=self.end,
+        )
+
+
+_COLUMNS = (
+    Block.id,
+    Block.block_id,
+    Block.pool_ref,
+    Block.epoch,
+    Block.eps_total,
+    Block.simulated,
+)
+
+
+def claim(
+    writer: Writer, pool_id: str, bits: int, *, piece_bits: int = 8
+) -> tuple[PoolNumbers, list[Range]]:
+    """Choose ranges of whole pieces, oldest block first, and move the cursors past them.
+
+    Raises FactError if `bits` is no positive multiple of `piece_bits`, NotEnoughKey if the
+    pool holds less; then nothing was changed.
+    """
+    if bits <= 0 or bits % piece_bits or piece_bits % 8:
+        raise FactError(f"{bits} bits asked of {pool_id}; allowed: positive multiples of 8")
+    if writer.pending.blocks:
+        writer._settle()
+    numbers = writer.pools.find(writer.connection, pool_id)
+    if numbers is None:
+        raise NotEnoughKey(f"pool {pool_id} holds no key, {bits} bits were asked for")
+    ranges: list[Range] = []
+    wanted = _gather_freed(writer, numbers.ref, pool_id, bits, piece_bits, ranges)
+    wanted = _gather_open(writer, numbers.ref, pool_id, wanted, piece_bits, ranges)
+    if wanted:
+        pieces = f" in whole pieces of {piece_bits}" if piece_bits > 8 else ""
+        raise NotEnoughKey(
+            f"pool {pool_id} holds {bits - wanted} spendable bits{pieces}, {bits} were asked for"
+        )
+    _move_cursors(writer, ranges)
+    return numbers, ranges
+
+
+def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
+    """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones."""
+    chunks: list[SpentChunk] = []
+    for part in ranges:
+        held = writer.vault.take(part.names, part.start // 8, part.end // 8)
+        chunks.append(
+            SpentChunk(
+                chunk=part.chunk,
+                material_a=held[0],
+                material_b=held[1],
+                eps_total=part.eps_total,
+                simulated=part.simulated,
+            )
+        )
+    close_empty(writer, {part.names.ref for part in ranges})
+    return chunks
+
+
+def close_empty(writer: Writer, block_refs: set[int]) -> None:
+    """Mark blocks as destroyed whose cursor is at the end and whose bytes are all gone."""
+    if block_refs:
+        writer.connection.execute(_CLOSE, [{"block_": ref} for ref in sorted(block_refs)])
+
+
+def _gather_freed(
+    writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
+) -> int:
+    """Choose among ranges that came back; return how many bits are still wanted."""
+    rows = writer.connection.execute(
+        select(*_COLUMNS, FreedRange.start_bit, FreedRange.end_bit)
+        .join(FreedRange, FreedRange.block_ref == Block.id)
+        .where(Block.pool_ref == pool_ref, Block.state == KeyState.AVAILABLE.value)
+        .order_by(Block.id, FreedRange.start_bit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        part = min(bits, (row.end_bit - row.start_bit) // piece_bits * piece_bits)
+        if part:
+            ranges.append(_range(row, pool_id, row.start_bit, part, row.end_bit, True))
+            bits -= part
+    return bits
+
+
+def _gather_open(
+    writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
+) -> int:
+    """Choose behind the cursors of open blocks; return how many bits are still wanted."""
+    after = 0
+    while bits:
+        rows = writer.connection.execute(
+            select(*_COLUMNS, Block.length_bits, Block.next_bit)
+            .where(Block.pool_ref == pool_ref, text(OPEN_BLOCK), Block.id > after)
+            .order_by(Block.id)
+            .limit(BLOCKS_AT_ONCE)
+            # Another session's row lock must not stall us; the guarded move decides anyway.
+            .with_for_update(skip_locked=True)
+        ).all()
+        if not rows:
+            break
+        for row in rows:
+            part = min(bits, (row.length_bits - row.next_bit) // piece_bits * piece_bits)
+            if part:
+                ranges.append(_range(row, pool_id, row.next_bit, part, row.length_bits, False))
+                bits -= part
+            if not bits:
+                break
+        after = rows[-1].id
+    return bits
+
+
+def _range(row: Any, pool_id: str, start: int, bits: int, limit: int, freed: bool) -> Range:
+    return Range(
+        names=BlockNames(row.id, row.block_id, row.pool_ref, pool_id, row.epoch),
+        start=start,
+        end=start + bits,
+        limit=limit,
+        freed=freed,
+        eps_total=row.eps_total,
+        simulated=row.simulated,
+    )
+
+
+def _move_cursors(writer: Writer, ranges: Sequence[Range]) -> None:
+    """Move past the ranges, each guarded by where its cursor must stand."""
+    moves = [
+        {"block_": part.names.ref, "from_": part.start, "to_": part.end}
+        for part in ranges
+        if not part.freed
+    ]
+    if moves:
+        writer.guarded(_ADVANCE, moves, lambda: "cursors were to stand where they were read")
+    freed = [part for part in ranges if part.freed]
+    if freed:
+        rows = [
+            {"block_": part.names.ref, "from_": part.start, "end_": part.limit} for part in freed
+        ]
+        writer.guarded(_TAKE_FREED, rows, lambda: "freed ranges were to be there")
+    rest = [
+        {"block_": part.names.ref, "to_": part.end, "end_": part.limit}
+        for part in freed
+        if part.end < part.limit
+    ]
+    if rest:
+        writer.connection.execute(_KEEP_FREED, rest)

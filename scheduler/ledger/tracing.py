@@ -1,0 +1,188 @@
+"""Following a block back to where its bits came from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from scheduler.errors import LedgerBroken, UnknownName
+from scheduler.facts import Announcement, Chunk
+from scheduler.ledger.models import (
+    AnnouncementPart,
+    AnnouncementRow,
+    Block,
+    Command,
+    KeyRow,
+    LedgerEntry,
+    PoolRow,
+)
+from scheduler.ledger.records import BlockRecord, CommandRecord, Trace
+from scheduler.ledger.states import KeyState
+
+DEPTH_MAX = 8
+"""Merges upon merges that a trace follows; a relay over stored end-to-end key is one more."""
+
+CONSUMED = (KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value)
+
+Span = tuple[str, int, int]
+"""(block id, start bit, end bit)."""
+
+
+def trace(connection: Connection, name: UUID) -> Trace:
+    """Trace a block, or the block that a drawn key was cut from. Raises UnknownName."""
+    number = connection.execute(select(Block.id).where(Block.block_id == str(name))).scalar()
+    if number is None:
+        number = connection.execute(
+            select(KeyRow.block_ref).where(KeyRow.key_id == str(name))
+        ).scalar()
+    if number is None:
+        raise UnknownName(f"no block and no key {name}")
+    return _trace(connection, number, DEPTH_MAX)
+
+
+def block_record(row: Any) -> BlockRecord:
+    """A block as the world sees it, from its columns and its pool's name."""
+    return BlockRecord(
+        block_id=UUID(row.block_id),
+        pool_id=row.pool_id,
+        natural_key=row.natural_key,
+        length_bits=row.length_bits,
+        next_bit=row.next_bit,
+        state=KeyState(row.state),
+        source=row.source,
+        simulated=row.simulated,
+        eps_total=row.eps_total,
+        epoch=row.epoch,
+        received_at=row.received_at,
+        expires_at=row.expires_at,
+        provenance=json.loads(row.provenance),
+    )
+
+
+def command_record(row: Any) -> CommandRecord:
+    """A command as the world sees it."""
+    return CommandRecord(
+        command_id=row.id,
+        request_id=row.request_id,
+        kind=row.kind,
+        digest=row.digest,
+        at=row.at,
+        answer=json.loads(row.answer),
+    )
+
+
+def chunk_of(row: Any) -> Chunk:
+    """A range, from a row with its block's id and its pool's name."""
+    return Chunk(
+        block_id=UUID(row.block_id),
+        pool_id=row.pool_id,
+        start_bit=row.start_bit,
+        end_bit=row.end_bit,
+    )
+
+
+def _trace(connection: Connection, number: int, depth: int) -> Trace:
+    if not depth:
+        raise LedgerBroken(f"block row {number}: more than {DEPTH_MAX} merges deep")
+    row = connection.execute(
+        select(*Block.__table__.c, PoolRow.pool_id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .where(Block.id == number)
+    ).one()
+    block = block_record(row)
+    command = connection.execute(
+        select(*Command.__table__.c).where(Command.id == row.command_id)
+    ).one()
+    wanted = _named_spans(block.provenance)
+    chunks: list[Chunk] = []
+    behind: list[int] = []
+    for block_ref, chunk in _consumed(connection, row.command_id):
+        if _wanted(chunk, wanted):
+            chunks.append(chunk)
+            if block_ref not in behind:
+                behind.append(block_ref)
+    return Trace(
+        block=block,
+        command=command_record(command),
+        chunks=tuple(chunks),
+        announcements=tuple(_announcements(connection, row.command_id, wanted)),
+        sources=tuple(_trace(connection, ref, depth - 1) for ref in behind),
+    )
+
+
+def _named_spans(provenance: dict[str, Any]) -> list[Span] | None:
+    """Ranges that a provenance names, [block, start, end] under `chunks` of each path.
+
+    None where it names none: then everything that its command consumed counts.
+    """
+    named = [
+        (str(block), int(start), int(end))
+        for path in provenance.get("paths", ())
+        if isinstance(path, dict)
+        for block, start, end in path.get("chunks", ())
+    ]
+    return named or None
+
+
+def _wanted(chunk: Chunk, spans: list[Span] | None) -> bool:
+    return spans is None or any(
+        str(chunk.block_id) == block and chunk.start_bit < end and start < chunk.end_bit
+        for block, start, end in spans
+    )
+
+
+def _consumed(connection: Connection, command_id: int) -> list[tuple[int, Chunk]]:
+    """Ranges that a command consumed, each with its block's row."""
+    entry = LedgerEntry
+    rows = connection.execute(
+        select(entry.block_ref, entry.start_bit, entry.end_bit, Block.block_id, PoolRow.pool_id)
+        .join(Block, entry.block_ref == Block.id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .where(entry.command_id == command_id, entry.enters.in_(CONSUMED))
+        .order_by(entry.line)
+    )
+    return [(row.block_ref, chunk_of(row)) for row in rows]
+
+
+def _announcements(
+    connection: Connection, command_id: int, spans: list[Span] | None
+) -> list[Announcement]:
+    """What a command's relays announced about the wanted ranges."""
+    part = AnnouncementPart
+    rows = connection.execute(
+        select(
+            AnnouncementRow.announcement_id,
+            AnnouncementRow.relay,
+            AnnouncementRow.length_bits,
+            AnnouncementRow.public_sha256,
+            part.side,
+            part.start_bit,
+            part.end_bit,
+            Block.block_id,
+            PoolRow.pool_id,
+        )
+        .join(part, part.announcement_ref == AnnouncementRow.id)
+        .join(Block, part.block_ref == Block.id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .where(AnnouncementRow.command_id == command_id)
+        .order_by(AnnouncementRow.id, part.side, part.position)
+    )
+    sides: dict[str, tuple[Any, tuple[list[Chunk], list[Chunk]]]] = {}
+    for row in rows:
+        runs = sides.setdefault(row.announcement_id, (row, ([], [])))[1]
+        runs[row.side].append(chunk_of(row))
+    return [
+        Announcement(
+            announcement_id=UUID(name),
+            relay=row.relay,
+            left=tuple(left),
+            right=tuple(right),
+            length_bits=row.length_bits,
+            sha256=row.public_sha256,
+        )
+        for name, (row, (left, right)) in sides.items()
+        if any(_wanted(chunk, spans) for chunk in (*left, *right))
+    ]

@@ -1,0 +1,55 @@
+"""The package keeps its own rules."""
+
+import ast
+from pathlib import Path
+
+import qkd
+
+FILES = sorted(Path(qkd.__path__[0]).rglob("*.py"))
+
+
+def test_all_public_names_exist_and_are_sorted() -> None:
+    assert qkd.__all__ == sorted(qkd.__all__)
+    assert all(hasattr(qkd, name) for name in qkd.__all__)
+    imported = {
+        alias.asname or alias.name
+        for node in ast.parse(Path(qkd.__file__).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == set(qkd.__all__)
+
+
+def test_the_root_error_tells_the_whole_tree() -> None:
+    children = qkd.QkdError.__subclasses__()
+    assert all(child.__name__ in (qkd.QkdError.__doc__ or "") for child in children)
+
+
+def test_modules_are_short_and_pure() -> None:
+    forbidden = {"os", "io", "pathlib", "socket", "random", "time", "orbits", "scheduler", "api"}
+    for file in FILES:
+        text = file.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 400, file
+        for node in ast.walk(ast.parse(text)):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not {n.split(".")[0] for n in names} & forbidden, file
+
+
+def test_functions_are_short_and_documented() -> None:
+    for file in FILES:
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+        for owner in (module, *classes):
+            for node in owner.body:
+                if not isinstance(node, ast.FunctionDef):
+                    continue
+                # The docstring does not count: it is where the theory is.
+                code = [part for part in node.body if not isinstance(part, ast.Expr)]
+                if code:
+                    assert (node.end_lineno or 0) - code[0].lineno < 70, f"{file}: {node.name}"
+                if not node.name.startswith("_"):
+                    assert ast.get_docstring(node), f"{file}: {node.name}"

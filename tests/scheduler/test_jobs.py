@@ -1,0 +1,123 @@
+"""The live clockwork on an accelerated clock: it fires, it recovers, and it stops."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from scheduler.clock import AcceleratedClock
+from scheduler.facts import BookingState
+from scheduler.jobs import JobRunner
+from scheduler.services import Services
+from scheduler.settings import Settings
+
+START = datetime(2016, 12, 19, 11, 0, tzinfo=UTC)
+RATE = 40_000.0  # a merge interval of six hours passes in about half a second
+PATIENCE_S = 60.0
+
+SettingsOf = Callable[..., Settings]
+
+
+@contextmanager
+def _running(settings: Settings, start: datetime = START) -> Iterator[JobRunner]:
+    clock = AcceleratedClock(start, rate=RATE)
+    with Services(settings, clock=clock) as services:
+        runner = JobRunner(services, clock=clock, rate=RATE)
+        runner.start()
+        try:
+            yield runner
+        finally:
+            runner.stop()
+
+
+def _wait(runner: JobRunner, job: str, times: int) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while runner.fired.get(job, 0) < times:
+        assert time.monotonic() < until, f"{job} fired {runner.fired}"
+        time.sleep(0.02)
+
+
+def _merges(settings: Settings) -> list[datetime]:
+    with Services(settings) as services, services.ledger.read() as reader:
+        return [command.at for command in reader.commands(kind="merge")]
+
+
+def test_the_merge_job_fires_and_stops_when_it_is_stopped(settings_of: SettingsOf) -> None:
+    settings = settings_of()
+    with _running(settings) as runner:
+        _wait(runner, "merge", 2)
+
+    seen = _merges(settings)
+    assert len(seen) >= 2
+    assert all(after - before >= timedelta(hours=6) for before, after in pairwise(seen))
+    assert all(when.hour % 6 == 0 and when.minute == 0 for when in seen)
+
+    time.sleep(3 * 6 * 3600 / RATE)
+    assert _merges(settings) == seen
+
+
+def test_the_clockwork_books_runs_and_settles(settings_of: SettingsOf) -> None:
+    settings = settings_of()
+    with _running(settings) as runner:
+        _wait(runner, "merge", 3)
+
+    with Services(settings) as services, services.ledger.read() as reader:
+        states = {booking.state for booking in reader.bookings()}
+        settled = reader.commands(kind="settle")
+        verified = services.verify_ledger()
+    assert verified.ok, verified.problems
+    # A pass lasts 8 ms here: one may be missed, but then it says so and is not run late.
+    assert states <= {
+        BookingState.BOOKED, BookingState.SETTLED, BookingState.MISSED, BookingState.RUNNING,
+        BookingState.FAILED,
+    }  # fmt: skip
+    assert settled or BookingState.MISSED in states
+
+
+def test_what_nobody_ran_is_missed_after_a_restart(settings_of: SettingsOf) -> None:
+    settings = settings_of()
+    with Services(settings) as services:
+        answer = services.plan_window(start=START, end=START + timedelta(days=1))
+        booked = services.bookings_of(answer)
+        services.begin_session(booked[0].booking_id, at=booked[0].candidate.acquires_at)
+    assert len(booked) > 1
+
+    with Services(settings) as services:
+        closed = services.close_overdue(at=START + timedelta(days=2))
+        again = services.bookings_of(answer)
+
+    assert set(closed) == {booking.booking_id for booking in booked}
+    assert again[0].state is BookingState.FAILED
+    assert {booking.state for booking in again[1:]} == {BookingState.MISSED}
+    assert all(booking.reason for booking in again)
+
+
+def test_a_job_that_fails_is_recorded_and_the_clockwork_goes_on(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of()
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("made to fail")
+
+    monkeypatch.setattr(Services, "deposit_trunk", fails)
+    with _running(settings) as runner:
+        _wait(runner, "merge", 2)
+
+    with Services(settings) as services, services.ledger.read() as reader:
+        failures = [command.answer for command in reader.commands(kind="failure")]
+    assert {"job": "trunk", "reason": "RuntimeError"} in failures
+
+
+def test_a_decayed_satellite_is_not_planned(settings_of: SettingsOf) -> None:
+    settings = settings_of()
+    with Services(settings) as services:
+        start = datetime(2026, 11, 1, tzinfo=UTC)
+        answer = services.plan_window(start=start, end=start + timedelta(days=1))
+
+    assert answer["bookings"] == []
+    (part,) = answer["unplanned"]
+    assert "older than 14 days" in part["reason"]
