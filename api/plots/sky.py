@@ -34,9 +34,10 @@ class SkyTrack:
     azimuth_deg: NDArray[np.float64]
     range_km: NDArray[np.float64]
 
-    def at(self, index: int) -> datetime:
-        """The instant of one sample."""
-        return self.start + timedelta(seconds=float(self.offset_s[index]))
+    def clock(self, index: int) -> str:
+        """The instant of one sample as hours, minutes and whole seconds, rounded."""
+        when = self.start + timedelta(seconds=float(self.offset_s[index]) + 0.5)
+        return f"{when:%H:%M:%S}"
 
 
 def sky_plot(path: Path, tracks: Sequence[SkyTrack], *, title: str) -> Path:
@@ -58,7 +59,7 @@ def sky_plot(path: Path, tracks: Sequence[SkyTrack], *, title: str) -> Path:
                 axes.plot(*_place(track, 0), "o", ms=6, color=_colour(index), zorder=4)
         figure.suptitle(title, weight="bold", size=13, y=0.985)
         # The layout does not count the letter N, which stands above the rim.
-        figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, 0.955))
+        figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, 0.945))
         if tracks:
             columns = 1 if len(tracks) == 1 else min(3, len(tracks))
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=columns,
@@ -139,13 +140,13 @@ def _landmarks(axes: PolarAxes, track: SkyTrack) -> None:
     )  # fmt: skip
     axes.plot(*_place(track, nearest), "*", ms=15, color="#D55E00", mec="white", zorder=4)
     axes.annotate(
-        f"closest {track.at(nearest):%H:%M:%S}\n{track.range_km[nearest]:.1f} km,"
+        f"closest {track.clock(nearest)}\n{track.range_km[nearest]:.1f} km,"
         f" {track.elevation_deg[nearest]:.1f}°",
         _place(track, nearest), textcoords="offset points", xytext=away,
         ha="center", va="center", fontsize=9.5, color="#A33F00", weight="bold",
     )  # fmt: skip
     for index, word in ((0, "rises"), (-1, "sets")):
-        _end(axes, track, index, f"{word} {track.at(index):%H:%M:%S}")
+        _end(axes, track, index, f"{word} {track.clock(index)}")
 
 
 def _end(axes: PolarAxes, track: SkyTrack, index: int, text: str) -> None:

@@ -24,7 +24,7 @@ Function = Callable[[Motion, "FloatArray"], "tuple[FloatArray, FloatArray]"]
 
 _TOLERANCE_S = 1e-6
 _EXTRA_STEPS = 6
-_BISECTIONS = 44  # a cell of 2400 s down to 0.1 ns
+_BISECTIONS = 44  # a cell of 1500 s down to 0.1 ns
 
 
 def climb(motion: Motion, s: FloatArray) -> tuple[FloatArray, FloatArray]:

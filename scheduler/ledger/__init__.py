@@ -8,9 +8,10 @@ from scheduler.ledger.records import (
     ElementRow,
     EntryRecord,
     PlanRecord,
+    Reservation,
     SpentChunk,
 )
-from scheduler.ledger.states import AccountKind, KeyState
+from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 from scheduler.ledger.store import Ledger, open_ledger
 from scheduler.ledger.transaction import Transaction
 
@@ -25,6 +26,8 @@ __all__ = [
     "Ledger",
     "PlanRecord",
     "Reader",
+    "Reservation",
+    "ReservationState",
     "SpentChunk",
     "Transaction",
     "open_ledger",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Result, Select, select
 
 from scheduler.ledger.canonical import rows_digest
 from scheduler.ledger.commands import WRITTEN_TABLES
@@ -49,7 +49,7 @@ _QUERIES: dict[str, Select[Any, str]] = {
 class CommandRows:
     """Streams of row hashes side by side; ask for commands in ascending order."""
 
-    def __init__(self, streams: dict[str, Iterator[Any]]) -> None:
+    def __init__(self, streams: dict[str, Result[*tuple[Any, ...]]]) -> None:
         self._streams = streams
         self._heads = {table: next(rows, None) for table, rows in streams.items()}
 
@@ -58,6 +58,11 @@ class CommandRows:
         return rows_digest(
             digest for table in WRITTEN_TABLES for digest in self._take(table, command_id)
         )
+
+    def close(self) -> None:
+        """Let go of the streams."""
+        for rows in self._streams.values():
+            rows.close()
 
     def _take(self, table: str, command_id: int) -> Iterator[str]:
         rows, head = self._streams[table], self._heads[table]
@@ -70,6 +75,4 @@ class CommandRows:
 
 def rows_by_command(connection: Connection) -> CommandRows:
     """Open one stream a table, each in the order of the commands."""
-    return CommandRows(
-        {table: iter(stream(connection, query)) for table, query in _QUERIES.items()}
-    )
+    return CommandRows({table: stream(connection, query) for table, query in _QUERIES.items()})

@@ -16,7 +16,7 @@ from scheduler.ledger.canonical import sealed
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
 from scheduler.ledger.key_reads import KEY_COLUMNS, KEYS_AT_ONCE
-from scheduler.ledger.material import BlockNames
+from scheduler.ledger.material import BOTH_ENDS, BlockNames
 from scheduler.ledger.models import Block, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.spending import claim, close_empty
@@ -82,6 +82,9 @@ def draw(
             handle.wrote("key", row["sha256"])
             writer.pending.keys.append(row)
             _name_recipients(writer, handle, row["id"], recipients)
+        # An end at which nobody may collect keeps no bytes.
+        if unwanted := [side for side in BOTH_ENDS if side not in recipients.values()]:
+            writer.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
 
 
 def collect(

@@ -7,18 +7,28 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from scheduler.ledger import audit
 from scheduler.ledger.canonical import canonical_json, plain
 from scheduler.ledger.models import (
     Account,
     AnnouncementPart,
     AnnouncementRow,
+    AuditLeaf,
     Base,
     Block,
     BookingEventRow,
     BookingRow,
     Command,
+    ElementSetRow,
+    FreedRange,
+    JobRun,
+    KeyRecipient,
+    KeyRow,
     LedgerEntry,
+    PlanRow,
     PoolRow,
+    ReservationPart,
+    ReservationRow,
     RunFact,
 )
 from scheduler.ledger.streams import stream
@@ -32,16 +42,29 @@ EXPORTED: tuple[type[Base], ...] = (
     Command,
     LedgerEntry,
     Block,
+    FreedRange,
     AnnouncementRow,
     AnnouncementPart,
+    ReservationRow,
+    ReservationPart,
+    KeyRow,
+    KeyRecipient,
     BookingRow,
     BookingEventRow,
+    PlanRow,
+    JobRun,
+    ElementSetRow,
+    AuditLeaf,
 )
-"""Tables of the export in order; balances are a column of the accounts."""
+"""Tables of the export in order; balances are a column of the accounts.
+
+Left out is what no seed decides: sealed bytes, wrapped keys, signatures. Nodes of the log
+follow from its leaves.
+"""
 
 
 def lines(connection: Connection) -> Iterator[str]:
-    """Every exported row, one canonical JSON object a line, behind a header."""
+    """Every exported row, one canonical JSON object a line, between a header and the log's root."""
     yield canonical_json({"table": "header", "format": FORMAT})
     for table in EXPORTED:
         columns = table.__table__.c
@@ -49,3 +72,6 @@ def lines(connection: Connection) -> Iterator[str]:
         for row in stream(connection, select(*columns).order_by(*order)).mappings():
             body: dict[str, Any] = {name: plain(value) for name, value in row.items()}
             yield canonical_json({"table": table.__tablename__, **body})
+    size = audit.tree_size(connection)
+    root = audit.root(connection, size).hex()
+    yield canonical_json({"table": "audit_root", "size": size, "root": root})

@@ -76,27 +76,30 @@ class RangeMap:
         return None
 
     def _replace(self, at: int, old: Piece, new: Piece) -> None:
-        """Put a piece in place of a part of another, joined with its like on the left."""
+        """Put a piece in place of a part of another, joined with its like on either side."""
+        left = self._pieces[at - 1] if at else None
+        if left and old.start == new.start and new.end < old.end and self._joins(left, new):
+            # By far the most common step: a cursor moves on, two pieces stay two.
+            self._pieces[at - 1] = Piece(left.start, new.end, new.kind, None, new.stored)
+            self._pieces[at] = Piece(new.end, old.end, old.kind, old.entry, old.stored)
+            self._starts[at] = new.end
+            return
         parts = [new]
         if old.start < new.start:
             parts.insert(0, Piece(old.start, new.start, old.kind, old.entry, old.stored))
-        elif at and self._joins(self._pieces[at - 1], new):
-            at -= 1
-            left = self._pieces[at]
-            parts = [Piece(left.start, new.end, new.kind, None, new.stored)]
-            if new.end < old.end:
-                # By far the most common step: a cursor moves on, two pieces stay two.
-                self._pieces[at] = parts[0]
-                self._pieces[at + 1] = Piece(new.end, old.end, old.kind, old.entry, old.stored)
-                self._starts[at + 1] = new.end
-                return
-            self._pieces[at : at + 2] = parts
-            self._starts[at : at + 2] = [left.start]
-            return
         if new.end < old.end:
             parts.append(Piece(new.end, old.end, old.kind, old.entry, old.stored))
-        self._pieces[at : at + 1] = parts
-        self._starts[at : at + 1] = [part.start for part in parts]
+        first, last = max(0, at - 1), at + 2
+        around = [*self._pieces[first:at], *parts, *self._pieces[at + 1 : last]]
+        merged = [around[0]]
+        for piece in around[1:]:
+            if self._joins(merged[-1], piece):
+                start = merged[-1].start
+                merged[-1] = Piece(start, piece.end, piece.kind, None, piece.stored)
+            else:
+                merged.append(piece)
+        self._pieces[first:last] = merged
+        self._starts[first:last] = [piece.start for piece in merged]
 
     @staticmethod
     def _joins(left: Piece, right: Piece) -> bool:

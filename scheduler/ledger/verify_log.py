@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -72,6 +72,11 @@ def check_log(connection: Connection, found: Findings) -> tuple[int, str]:
     nodes = stream(
         connection, select(AuditNode.position, AuditNode.hash).order_by(AuditNode.position)
     )
+    with leaves, nodes:
+        return _compare_tree(leaves, nodes, found)
+
+
+def _compare_tree(leaves: Iterable[Any], nodes: Iterator[Any], found: Findings) -> tuple[int, str]:
     frontier: list[bytes] = []
     size = 0
     for seq, kind, subject, row_sha256 in leaves:

@@ -43,6 +43,7 @@ def check_commands(connection: Connection, found: Findings) -> int:
             found.add(f"{name}: its row was changed")
         if row["rows_sha256"] != written.of(row["id"]):
             found.add(f"{name}: the rows it wrote are not those it has now")
+    written.close()
     return expected
 
 

@@ -13,6 +13,9 @@ from scheduler.plan.model import Model, worth
 from scheduler.plan.staged import Built
 from scheduler.plan.total import packing
 
+BLEND = 0.001
+"""Part of the largest share conceivable that the total may weigh beside the least share."""
+
 
 class MaxMinAim:
     """Two measures: the least share of any station, in bits for a weight of one; the value.
@@ -49,7 +52,16 @@ class MaxMinAim:
             program.row([*terms, (least, -self.weight(station))], lower=-held / unit)
         value = self.model.value
         aims = [{least: 1.0}, {c: float(value[i]) / unit for i, c in index.items()}]
-        return Built(program, index, aims, [0.0, choice.value() / unit], unit=unit)
+        blend = BLEND * self._most() / max(1.0, float(value.sum()))
+        return Built(program, index, aims, [0.0, choice.value() / unit], unit, blend)
+
+    def _most(self) -> float:
+        """More than the least share can be: every option of a station booked."""
+        shares = [
+            math.fsum(self.bits[i] for i in options) / self.weight(station)
+            for station, options in self.options_of.items()
+        ]
+        return min(shares, default=0.0)
 
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
         """The least share, and the value of everything booked."""

@@ -50,7 +50,9 @@ class PlanRules:
     orbit_s: float = 5700.0  #: length of the window that counts as one orbit
     risk_aversion: float = 0.0  #: standard deviations taken off the expected bits
     freeze_s: float = 900.0  #: bookings that start this soon are not moved any more
-    stability_bonus: float = 0.05  #: part of its value that a standing booking gains
+    stability_bonus: float = 0.5
+    """Part of its value that a standing booking gains. After losing a sixth of 8,687 sessions, a
+    bonus of 0.05 kept 91 % of the others, 0.5 kept 97 % for 1 % of the total."""
 
     def __post_init__(self) -> None:
         for name in (

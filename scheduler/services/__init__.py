@@ -148,16 +148,16 @@ class Services(PlanServices):
 
     def balances(self) -> dict[str, dict[str, int]]:
         """Bits by pool and account."""
-        with self.ledger.read() as reader:
+        with self.ledger_to_look_at.read() as reader:
             return reader.balances()
 
     def verify_ledger(self) -> VerifyReport:
         """Recompute the whole ledger and say what does not hold."""
-        return self.ledger.verify()
+        return self.existing_ledger().verify()
 
     def export_ledger(self) -> Iterator[str]:
         """The ledger as lines of canonical JSON: no key, no wall time."""
-        return self.ledger.export_lines()
+        return self.existing_ledger().export_lines()
 
     def import_elements(self, text: str, *, source: str) -> int:
         """Add element sets to the archive; all of them or none. Returns how many were new."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orbits import Archive, Elements, read_elements
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
-from scheduler.errors import UnknownName
+from scheduler.errors import InputError, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.sources.elements import packaged_elements
 from scheduler.sources.scenarios import load_scenario
@@ -53,6 +53,22 @@ class Context:
             from scheduler.ledger import open_ledger
 
             self._ledger = open_ledger(self.settings.database_url)
+        return self._ledger
+
+    def existing_ledger(self) -> Ledger:
+        """The ledger for questions only: it must be there, and opens without the sealing key.
+
+        Raises InputError naming the database: an empty new one would pass every check.
+        """
+        if self._ledger is None:
+            if not _database_exists(self.settings.database_url):
+                raise InputError(
+                    f"there is no ledger at {self.settings.database_url};"
+                    " allowed: a database that a replay, `run` or `serve` has made"
+                )
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url, audit=True)
         return self._ledger
 
     @cached_property

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ from scheduler.merge import (
     TAG_KEY_BITS,
     announcement_message,
     carry_out,
+    collision_bound,
+    forgery_bound,
     plan_merges,
     prove_equality,
     tag,
@@ -49,6 +51,19 @@ class _Said:
     relay: str
     payload: bytes
     travels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gain:
+    """What a step gained at both ends, proved equal, not yet deposited."""
+
+    natural_key: str
+    step: MergeStep | CombinedStep
+    provenance: Provenance
+    near_key: bytes = field(repr=False)
+    far_key: bytes = field(repr=False)
+    simulated: bool
+    eps_total: float
 
 
 def decide_merges(context: Context, tx: Transaction, *, now: datetime) -> MergePlan:
@@ -79,14 +94,16 @@ def merge_due(context: Context, *, scheduled_for: datetime) -> dict[str, Any]:
             return answered
         plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
-        tick = _Tick(context, tx, command)
+        tick = _Tick(context, tx, command, plan)
         steps: tuple[MergeStep | CombinedStep, ...] = (*plan.steps, *plan.combined)
-        for index, step in enumerate(steps):
+        gains = [
             tick.carry_out(step, natural_key=f"{request_id}/{index}")
+            for index, step in enumerate(steps)
+        ]
         for link in plan.tagged_links:
             tick.tag_announcements(link)
         answer = {
-            "steps": tick.steps,
+            "steps": [tick.deposit(gain) for gain in gains],
             "reasons": dict(plan.reasons),
             "tags": len(plan.tagged_links),
         }
@@ -105,25 +122,76 @@ def _served_lately(tx: Transaction, now: datetime) -> dict[str, int]:
     return dict(served)
 
 
+class _Purse:
+    """What one tick spends of one link: claimed in one piece, handed out run by run."""
+
+    def __init__(self, chunks: Sequence[SpentChunk]) -> None:
+        self._chunks = list(chunks)
+
+    def draw(self, bits: int) -> Hop:
+        """The next run of `bits`, whole bytes."""
+        run: list[SpentChunk] = []
+        while bits:
+            chunk = self._chunks.pop(0)
+            if chunk.chunk.length_bits > bits:
+                chunk, rest = _split(chunk, bits)
+                self._chunks.insert(0, rest)
+            run.append(chunk)
+            bits -= chunk.chunk.length_bits
+        return run
+
+
+def _split(spent: SpentChunk, bits: int) -> tuple[SpentChunk, SpentChunk]:
+    """Cut a spent range in two after `bits`, a multiple of 8."""
+    at, cut = spent.chunk.start_bit + bits, bits // 8
+    first = replace(
+        spent,
+        chunk=replace(spent.chunk, end_bit=at),
+        material_a=spent.material_a[:cut],
+        material_b=spent.material_b[:cut],
+    )
+    rest = replace(
+        spent,
+        chunk=replace(spent.chunk, start_bit=at),
+        material_a=spent.material_a[cut:],
+        material_b=spent.material_b[cut:],
+    )
+    return first, rest
+
+
+def _needs(plan: MergePlan) -> dict[str, int]:
+    """Bits that the plan spends on each link, tags included."""
+    needs: Counter[str] = Counter()
+    legs = [*plan.steps, *(leg for step in plan.combined for leg in step.legs)]
+    for leg in legs:
+        for link in leg.links:
+            needs[link] += leg.bits
+    needs.update(dict.fromkeys(plan.tagged_links, TAG_KEY_BITS))
+    return dict(needs)
+
+
 class _Tick:
     """The merges of one tick, inside one transaction."""
 
-    def __init__(self, context: Context, tx: Transaction, command: CommandHandle) -> None:
+    def __init__(
+        self, context: Context, tx: Transaction, command: CommandHandle, plan: MergePlan
+    ) -> None:
         self.context = context
         self.tx = tx
         self.command = command
-        self.steps: list[dict[str, Any]] = []
         self._said: list[_Said] = []
-        self._simulated = tx.simulated_pools()
+        self._forgery: dict[str, float] = {}
+        # One range a link and tick, not one a merge: the ledger grows with links, not with pairs.
+        self._purses = {
+            link: _Purse(tx.spend(command, link, bits)) for link, bits in _needs(plan).items()
+        }
 
-    def carry_out(self, step: MergeStep | CombinedStep, *, natural_key: str) -> None:
-        """Spend, announce, prove and deposit one step."""
+    def carry_out(self, step: MergeStep | CombinedStep, *, natural_key: str) -> _Gain:
+        """Spend, announce, and prove both ends equal; the gain is deposited by `deposit`."""
         legs = step.legs if isinstance(step, CombinedStep) else (step,)
-        spent = [
-            [self.tx.spend(self.command, link, step.bits) for link in leg.links] for leg in legs
-        ]
+        spent = [[self._purses[link].draw(step.bits) for link in leg.links] for leg in legs]
         copies = [
-            [_copies(hop, ends) for hop, ends in zip(hops, _ends(leg), strict=True)]
+            [_copies(hop, from_a) for hop, from_a in zip(hops, _ends(leg), strict=True)]
             for leg, hops in zip(legs, spent, strict=True)
         ]
         merged = carry_out(step, copies)
@@ -135,36 +203,54 @@ class _Tick:
             for leg, hops, said in zip(legs, spent, merged.announced, strict=True)
             for announcement_id in self._announce(leg, hops, said, natural_key)
         ]
+        chunks = [chunk for hops in spent for hop in hops for chunk in hop]
+        sources = {chunk.chunk.block_id: chunk.eps_total for chunk in chunks}
+        return _Gain(
+            natural_key=natural_key,
+            step=step,
+            provenance=Provenance.of(step, tuple(ids)),
+            near_key=near.key,
+            far_key=far.key,
+            simulated=any(chunk.simulated for chunk in chunks),
+            # Failure probabilities add up: every source block's, and that of the proof.
+            eps_total=sum(sources.values()) + collision_bound(len(near.key)),
+        )
+
+    def deposit(self, gain: _Gain) -> dict[str, Any]:
+        """Put what a step gained into the pool of its two ends."""
+        step = gain.step
+        legs = step.legs if isinstance(step, CombinedStep) else (step,)
         first, last = legs[0].path[0], legs[0].path[-1]
         pool = Pool.pair(first, last)
-        provenance = Provenance.of(step, tuple(ids))
         block = NewBlock(
-            block_id=self.context.entropy.uuid("block", natural_key),
+            block_id=self.context.entropy.uuid("block", gain.natural_key),
             pool=pool,
-            natural_key=natural_key,
+            natural_key=gain.natural_key,
             length_bits=step.bits - PROOF_BITS,
-            source="combined" if isinstance(step, CombinedStep) else "merge",
-            simulated=any(not self._simulated.isdisjoint(leg.links) for leg in legs),
+            source="combined" if isinstance(step, CombinedStep) else "relayed",
+            simulated=gain.simulated,
+            eps_total=gain.eps_total
+            + sum(self._forgery.get(link, 0.0) for leg in legs for link in leg.links),
         )
-        at_a, at_b = (near, far) if first == pool.node_a else (far, near)
+        at_a, at_b = gain.near_key, gain.far_key
+        if first != pool.node_a:
+            at_a, at_b = at_b, at_a
         self.tx.deposit(
             self.command,
             block,
-            material_a=at_a.key,
-            material_b=at_b.key,
-            provenance=provenance.as_dict(),
+            material_a=at_a,
+            material_b=at_b,
+            provenance=gain.provenance.as_dict(),
         )
-        self.steps.append(
-            {
-                "demand": step.demand_id,
-                "pool": pool.pool_id,
-                "bits": block.length_bits,
-                "paths": [list(leg.path) for leg in legs],
-                "threshold": provenance.threshold,
-                "block": str(block.block_id),
-                "announcements": len(ids),
-            }
-        )
+        return {
+            "demand": step.demand_id,
+            "pool": pool.pool_id,
+            "bits": block.length_bits,
+            "paths": [list(leg.path) for leg in legs],
+            "threshold": gain.provenance.threshold,
+            "block": str(block.block_id),
+            "announcements": len(gain.provenance.announcements),
+        }
 
     def _announce(
         self, leg: MergeStep, hops: Sequence[Hop], said: Sequence[bytes], natural_key: str
@@ -204,10 +290,11 @@ class _Tick:
         message = announcement_message(
             (item.announcement_id, item.relay, item.payload) for item in travelling
         )
-        hop = self.tx.spend(self.command, link, TAG_KEY_BITS)
+        hop = self._purses[link].draw(TAG_KEY_BITS)
         tagged = tag(message, key=b"".join(item.material_a for item in hop))
         if not tag_fits(message, key=b"".join(item.material_b for item in hop), tagged=tagged):
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
+        self._forgery[link] = forgery_bound(len(message))
 
 
 def _ends(leg: MergeStep) -> list[bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -106,3 +107,24 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
         for operation in methods.values():
             assert "application/problem+json" in operation["responses"]["422"]["content"]
             assert "schema" in operation["responses"]["200"]["content"]["application/json"]
+
+
+def test_many_at_once_get_the_same_answers(http: httpx.Client) -> None:
+    paths = [
+        "/ledger/balances",
+        "/health",
+        "/passes?satellite=micius&from=2016-12-19&to=2016-12-20",
+    ]
+
+    def ask(index: int) -> tuple[int, Any]:
+        answer = http.get(paths[index % len(paths)])
+        body = answer.json()
+        body.pop("now", None)
+        return answer.status_code, body
+
+    alone = [ask(index) for index in range(len(paths))]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, range(8 * len(paths))))
+
+    assert all(status == 200 for status, _ in alone)
+    assert together == alone * 8

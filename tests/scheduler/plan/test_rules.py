@@ -166,7 +166,7 @@ def test_what_runs_or_is_about_to_start_is_never_moved(
 def test_a_standing_booking_is_kept_unless_another_is_clearly_better() -> None:
     # New elements have moved AOS by two seconds since the booking was made.
     moved = candidate(start_s=5002, bits=100_000)
-    for rival_bits, kept in ((104_000, True), (106_000, False)):
+    for rival_bits, kept in ((149_000, True), (151_000, False)):
         rival = candidate(station="nanshan", start_s=5100, bits=rival_bits)
         problem = PlanProblem(
             candidates=(moved, rival), bookings=(booking(candidate(start_s=5000)),), now=START

@@ -1,0 +1,174 @@
+"""OMM in its four forms, as CelesTrak and Space-Track spell it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orbits import Elements, ElementsError, format_omm, read_elements
+from tests.orbits.sets import MICIUS, OFFICIAL
+
+# The shape and number formats of celestrak.org/NORAD/elements/gp.php?FORMAT=JSON: numbers
+# as numbers. Values are those of the Micius set of 2016-12-18.
+CELESTRAK: dict[str, object] = {
+    "OBJECT_NAME": "QSS (MICIUS)",
+    "OBJECT_ID": "2016-051A",
+    "EPOCH": "2016-12-18T21:38:11.330592",
+    "MEAN_MOTION": 15.23915303,
+    "ECCENTRICITY": 0.00132,
+    "INCLINATION": 97.3699,
+    "RA_OF_ASC_NODE": 267.45,
+    "ARG_OF_PERICENTER": 178.5836,
+    "MEAN_ANOMALY": 246.0824,
+    "EPHEMERIS_TYPE": 0,
+    "CLASSIFICATION_TYPE": "U",
+    "NORAD_CAT_ID": 41731,
+    "ELEMENT_SET_NO": 999,
+    "REV_AT_EPOCH": 1906,
+    "BSTAR": 1.7957e-5,
+    "MEAN_MOTION_DOT": 3.64e-6,
+    "MEAN_MOTION_DDOT": 0,
+}
+# The shape of space-track.org's gp class: everything is text, and there is more of it.
+SPACE_TRACK: dict[str, object] = {
+    "CCSDS_OMM_VERS": "3.0",
+    "COMMENT": "GENERATED VIA SPACE-TRACK.ORG API",
+    "CREATION_DATE": "2016-12-19T02:46:18",
+    "ORIGINATOR": "18 SPCS",
+    "CENTER_NAME": "EARTH",
+    "REF_FRAME": "TEME",
+    "TIME_SYSTEM": "UTC",
+    "MEAN_ELEMENT_THEORY": "SGP4",
+    **{key: str(value) for key, value in CELESTRAK.items()},
+    "SEMIMAJOR_AXIS": "6873.130",
+    "DECAY_DATE": None,
+    "TLE_LINE0": "0 QSS (MICIUS)",
+}
+WANTED = next(e for e in MICIUS if e.epoch.isoformat().startswith("2016-12-18"))
+
+
+@pytest.mark.parametrize("fields", [CELESTRAK, SPACE_TRACK], ids=["celestrak", "space-track"])
+def test_both_spellings_mean_the_same_set(fields: dict[str, object]) -> None:
+    assert Elements.from_omm(fields) == WANTED
+    assert Elements.from_omm(json.dumps(fields)) == WANTED
+    assert read_elements(json.dumps([fields, fields])) == (WANTED, WANTED)
+
+
+@pytest.mark.parametrize("form", ["json", "xml", "csv", "kvn"])
+def test_every_form_gives_the_sets_back(form: str) -> None:
+    sets = (*MICIUS, *OFFICIAL[:-4])
+    assert read_elements(format_omm(sets, form)) == sets
+
+
+@pytest.mark.parametrize("form", ["json", "xml", "csv", "kvn"])
+def test_long_catalogue_numbers_survive(form: str) -> None:
+    elements = Elements.from_omm(CELESTRAK | {"NORAD_CAT_ID": 799_501_234})
+    assert read_elements(format_omm([elements], form)) == (elements,)
+    assert elements.satrec().sgp4(*elements.epoch_jd())[0] == 0
+
+
+def test_xml_with_namespaces_and_comments_parses() -> None:
+    text = format_omm([WANTED], "xml")
+    text = text.replace("<ndm>", '<ndm xmlns="urn:ccsds:schema:ndmxml"><!-- a comment -->')
+    assert read_elements(text) == (WANTED,)
+
+
+@pytest.mark.parametrize(
+    "epoch",
+    [
+        "2016-12-18T21:38:11.330592Z",
+        "2016-12-18 21:38:11.330592",
+        "2016-353T21:38:11.330592",
+        "2016-12-18T21:38:11.3305920",
+    ],
+)
+def test_spellings_of_the_epoch_parse(epoch: str) -> None:
+    assert Elements.from_omm(CELESTRAK | {"EPOCH": epoch}) == WANTED
+
+
+def test_microseconds_in_a_field_of_their_own_are_read() -> None:
+    fields = CELESTRAK | {"EPOCH": "2016-12-18 21:38:11", "EPOCH_MICROSECONDS": "330592"}
+    assert Elements.from_omm(fields) == WANTED
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"EPOCH": "2016-12-18"}, "EPOCH is '2016-12-18', expected UTC"),
+        ({"EPOCH": "2016-13-18T21:38:11"}, "EPOCH is '2016-13-18T21:38:11', expected UTC"),
+        ({"EPOCH": "2015-366T21:38:11"}, "EPOCH"),
+        ({"EPOCH": None}, "EPOCH is ''"),
+        ({"MEAN_MOTION": "fast"}, "MEAN_MOTION is 'fast', expected a number"),
+        ({"MEAN_MOTION": "nan"}, "MEAN_MOTION is 'nan', expected a number"),
+        ({"MEAN_MOTION": True}, "MEAN_MOTION is 'True', expected a number"),
+        ({"BSTAR": ""}, "BSTAR is '', expected a number"),
+        ({"NORAD_CAT_ID": 41731.5}, "NORAD_CAT_ID is 41731.5, expected a whole number"),
+        ({"NORAD_CAT_ID": -1}, "catalogue number -1, not 0 to 999999999"),
+        ({"NORAD_CAT_ID": 1_000_000_000}, "catalogue number 1000000000, not"),
+        ({"ECCENTRICITY": 1.0}, "eccentricity 1.0, not 0 to 1"),
+        ({"REF_FRAME": "ICRF"}, "REF_FRAME is 'ICRF', allowed is TEME"),
+        ({"TIME_SYSTEM": "TAI"}, "TIME_SYSTEM is 'TAI', allowed is UTC"),
+        ({"CENTER_NAME": "MOON"}, "CENTER_NAME is 'MOON', allowed is EARTH"),
+        ({"MEAN_ELEMENT_THEORY": "SGP4-XP"}, "MEAN_ELEMENT_THEORY is 'SGP4-XP', allowed is SGP4"),
+        ({"EPHEMERIS_TYPE": 4}, "ephemeris type 4"),
+    ],
+)
+def test_messages_that_are_no_sgp4_set_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ElementsError, match=message):
+        Elements.from_omm(CELESTRAK | change)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "line 1, column 2: not JSON"),
+        ("[1]", "message 1: expected an object, found 1"),
+        ('[{"EPOCH": NaN}]', "JSON holds NaN, expected a number"),
+        ("[" * 100_000, "nested too deep|not JSON"),
+        ('{"NORAD_CAT_ID": ' + "9" * 5000 + "}", "too long a number|expected a number"),
+        ("[]", "found none"),
+        ("<ndm>", "line 1, column 6: not XML"),
+        ("<ndm/>", "found none"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "document type or entities"),
+        ("OBJECT_NAME,NORAD_CAT_ID\na\n", "line 2, column 1: expected 2 fields, found 1"),
+        ("NORAD_CAT_ID,EPOCH\n1,2016-12-18T21:38:11\n", "message 1: MEAN_MOTION is ''"),
+        ("CCSDS_OMM_VERS = 2.0\nnonsense\n", "line 2, column 1: expected KEYWORD = value"),
+    ],
+)
+def test_text_that_is_no_omm_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ElementsError, match=message):
+        read_elements(text)
+
+
+def test_one_message_is_expected_where_one_is_asked_for() -> None:
+    with pytest.raises(ElementsError, match="need one OMM, got 2"):
+        Elements.from_omm(format_omm(MICIUS[:2]))
+
+
+def test_another_form_is_refused() -> None:
+    with pytest.raises(ElementsError, match="OMM form 'yaml', not json, xml, csv or kvn"):
+        format_omm(MICIUS, "yaml")
+
+
+@given(
+    number=st.integers(0, 999_999_999),
+    motion=st.floats(0.01, 17.0),
+    eccentricity=st.floats(0.0, 0.99),
+    name=st.text(
+        st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f"),
+        max_size=24,
+    ).map(str.strip),
+    form=st.sampled_from(["json", "xml", "csv"]),
+)
+def test_any_set_survives_any_form(
+    number: int, motion: float, eccentricity: float, name: str, form: str
+) -> None:
+    elements = Elements.from_omm(
+        CELESTRAK
+        | {"NORAD_CAT_ID": number, "MEAN_MOTION": motion, "ECCENTRICITY": eccentricity,
+           "OBJECT_NAME": name}
+    )  # fmt: skip
+    assert read_elements(format_omm([elements], form)) == (elements,)

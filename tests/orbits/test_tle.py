@@ -1,0 +1,263 @@
+"""TLE text in all its shapes: what parses, what is refused and where, what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sgp4.api import Satrec
+
+from orbits import Elements, ElementsError, read_elements
+from orbits.elements.tle import checksum, format_alpha5, parse_alpha5
+from tests.orbits.sets import MICIUS, MICIUS_TEXT, OFFICIAL, OFFICIAL_TEXT
+
+NAME = "QSS (MICIUS)"
+LINE1 = "1 41731U 16051A   16353.90152003  .00000364  00000-0  17957-4 0  9993"
+LINE2 = "2 41731  97.3699 267.4500 0013200 178.5836 246.0824 15.23915303 19063"
+
+
+def with_checksum(line: str) -> str:
+    return line[:68] + str(checksum(line))
+
+
+def changed(line: str, column: int, text: str) -> str:
+    """Return a line with other text from a column on, checksum put right."""
+    return with_checksum(line[: column - 1] + text + line[column - 1 + len(text) :])
+
+
+def data_lines(text: str) -> list[tuple[str, str]]:
+    lines = [line for line in text.splitlines() if line[:2] in ("1 ", "2 ")]
+    return list(zip(lines[::2], lines[1::2], strict=True))
+
+
+def test_every_field_is_read_from_its_columns() -> None:
+    elements = Elements.from_tle(LINE1, LINE2, NAME, source="tle/micius-2016-2025.tle")
+
+    assert (elements.norad_id, elements.name) == (41731, NAME)
+    assert elements.international_designator == "2016-051A"
+    assert elements.epoch == datetime(2016, 12, 18, 21, 38, 11, 330592, tzinfo=UTC)
+    assert elements.mean_motion_dot == 3.64e-6
+    assert elements.mean_motion_ddot == 0.0
+    assert elements.bstar == 0.17957e-4
+    assert (elements.element_set_number, elements.revolution_at_epoch) == (999, 1906)
+    assert (elements.inclination_deg, elements.raan_deg) == (97.3699, 267.45)
+    assert (elements.eccentricity, elements.mean_motion_rev_per_day) == (0.00132, 15.23915303)
+    assert (elements.argument_of_perigee_deg, elements.mean_anomaly_deg) == (178.5836, 246.0824)
+    assert elements.source == "tle/micius-2016-2025.tle"
+    assert elements.raw == f"{NAME}\n{LINE1}\n{LINE2}\n"
+    assert elements.sha256 == hashlib.sha256(elements.raw.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "pair", [p for p in data_lines(MICIUS_TEXT) if "+" not in p[0] and " 0" not in p[1][7:10]]
+)
+def test_a_plain_tle_comes_back_character_by_character(pair: tuple[str, str]) -> None:
+    assert Elements.from_tle(*pair).to_tle() == pair
+
+
+@pytest.mark.parametrize("elements", [*MICIUS, *OFFICIAL[:-3]], ids=lambda e: f"{e.norad_id}")
+def test_a_set_survives_the_way_through_its_tle(elements: Elements) -> None:
+    assert Elements.from_tle(*elements.to_tle(), elements.name) == elements
+
+
+@pytest.mark.parametrize(
+    ("pair", "elements"), list(zip(data_lines(OFFICIAL_TEXT), OFFICIAL, strict=True))
+)
+def test_our_numbers_propagate_as_the_sgp4_packages_own_parser(
+    pair: tuple[str, str], elements: Elements
+) -> None:
+    theirs, ours = Satrec.twoline2rv(*pair), elements.satrec()
+    for days in (0.0, 0.5, 3.0):
+        instant = (theirs.jdsatepoch, theirs.jdsatepochF + days)
+        # To the last bit; both are NaN where a set decays.
+        np.testing.assert_array_equal(theirs.sgp4(*instant)[1], ours.sgp4(*instant)[1])
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("name line", f"{NAME}\n{LINE1}\n{LINE2}\n"),
+        ("name line with 0", f"0 {NAME}\n{LINE1}\n{LINE2}\n"),
+        ("CRLF", f"{NAME}\r\n{LINE1}\r\n{LINE2}\r\n"),
+        ("old Mac line ends", f"{NAME}\r{LINE1}\r{LINE2}\r"),
+        ("byte order mark", f"\ufeff{NAME}\n{LINE1}\n{LINE2}\n"),
+        ("blank lines", f"\n\n{NAME}\n\n{LINE1}\n   \n{LINE2}\n\n\n"),
+        ("comments", f"# a comment\n{NAME}\n# another\n{LINE1}\n{LINE2}"),
+        ("blanks around", f"  {NAME}\n  {LINE1}  \n\t{LINE2}  "),
+        ("text behind", f"{NAME}\n{LINE1} x\n{LINE2}      0.00   4320.0   360.00\n"),
+    ],
+)
+def test_oddities_of_files_parse(what: str, text: str) -> None:
+    assert read_elements(text) == (Elements.from_tle(LINE1, LINE2, NAME),), what
+
+
+@pytest.mark.parametrize(
+    ("line1", "line2"),
+    [
+        (changed(LINE1, 34, "+.00000364 +00000-0 +17957-4"), LINE2),
+        (changed(LINE1, 45, " 00000+0"), LINE2),
+        (changed(LINE1, 45, "        "), LINE2),
+        (LINE1, changed(LINE2, 9, "097.3699")),
+        (LINE1, changed(LINE2, 64, "01906")),
+        (changed(LINE1, 63, " "), LINE2),
+        (changed(LINE1, 8, " "), LINE2),
+    ],
+)
+def test_oddities_of_columns_parse(line1: str, line2: str) -> None:
+    assert Elements.from_tle(line1, line2) == Elements.from_tle(LINE1, LINE2)
+
+
+def test_a_missing_name_line_is_an_empty_name() -> None:
+    (elements,) = read_elements(f"{LINE1}\n{LINE2}\n")
+    assert (elements.name, elements.label) == ("", "41731")
+
+
+def test_many_sets_keep_their_order_and_source() -> None:
+    arrived = datetime(2026, 1, 2, tzinfo=UTC)
+    sets = read_elements(MICIUS_TEXT, source="a file", arrived_at=arrived)
+    assert len(sets) == 27
+    assert [s.epoch for s in sets] == sorted(s.epoch for s in sets)
+    assert {(s.source, s.arrived_at) for s in sets} == {("a file", arrived)}
+
+
+# Space-Track's own examples of Alpha-5: space-track.org/documentation#/tle.
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("00005", 5), ("99999", 99999), ("A0000", 100000), ("E8493", 148493), ("J2931", 182931),
+     ("P4018", 234018), ("W1928", 301928), ("Z9999", 339999)],
+)  # fmt: skip
+def test_alpha5_numbers_mean_what_space_track_says(text: str, number: int) -> None:
+    assert parse_alpha5(text) == number
+    assert format_alpha5(number) == text
+    elements = Elements.from_tle(changed(LINE1, 3, text), changed(LINE2, 3, text))
+    assert elements.norad_id == number
+    assert elements.to_tle()[0][2:7] == text
+
+
+@pytest.mark.parametrize("text", ["I0000", "O0000", "a0000", "AB000", "-0001", "4173.", "A 001"])
+def test_other_catalogue_numbers_are_refused(text: str) -> None:
+    with pytest.raises(ElementsError, match="line 1, column 3: expected a catalogue number"):
+        Elements.from_tle(changed(LINE1, 3, text), changed(LINE2, 3, text))
+
+
+@pytest.mark.parametrize(
+    ("line1", "line2", "message"),
+    [
+        (LINE1[:-1] + "4", LINE2, "line 1, column 69: expected the checksum 3, found '4'"),
+        (LINE1, LINE2[:-1], "line 2, column 69: expected the checksum 3, found the end"),
+        (LINE1, LINE2[:60], "line 2, column 69: expected the checksum"),
+        ("1", LINE2, "line 1, column 1: expected '1 '"),
+        (LINE2, LINE1, "line 1, column 1: expected '1 '"),
+        (LINE1, LINE1, "line 2, column 1: expected '2 '"),
+        (LINE1 + "7", LINE2, "line 1, column 70: expected the end of the line"),
+        (LINE1, changed(LINE2, 3, "41732"), "line 2, column 3: expected the catalogue number of"),
+        (changed(LINE1, 19, "1x"), LINE2, "line 1, column 19: expected the year"),
+        (changed(LINE1, 21, "000.50000000"), LINE2, "column 21: expected a day of the year 2016"),
+        (changed(LINE1, 19, "17366.00000000"), LINE2, "of the year 2017, 1 to below 366"),
+        (changed(LINE1, 21, "353.9015.003"), LINE2, "column 21: expected the day of the year"),
+        (changed(LINE1, 34, " .0000e364"), LINE2, "line 1, column 34: expected half the first"),
+        (changed(LINE1, 54, " 1795724"), LINE2, "line 1, column 54: expected B"),
+        (changed(LINE1, 63, "x"), LINE2, "line 1, column 63: expected the ephemeris type"),
+        (changed(LINE1, 63, "4"), LINE2, "ephemeris type 4"),
+        (LINE1, changed(LINE2, 9, " 197.369"), "inclination_deg 197.369, not 0 to 180"),
+        (LINE1, changed(LINE2, 9, "        "), "line 2, column 9: expected the inclination"),
+        (LINE1, changed(LINE2, 9, "     nan"), "line 2, column 9: expected the inclination"),
+        (LINE1, changed(LINE2, 27, "001.320"), "line 2, column 27: expected the eccentricity"),
+        (LINE1, changed(LINE2, 53, " 0.00000000"), "mean_motion_rev_per_day 0.0, not 1e-06"),
+        (LINE1, changed(LINE2, 53, "99.00000000"), "mean_motion_rev_per_day 99.0, not"),
+        (LINE1, changed(LINE2, 35, "１78.5836"), "line 2, column 35: expected a printable"),
+    ],
+)  # fmt: skip
+def test_what_is_no_tle_is_refused_by_line_and_column(line1: str, line2: str, message: str) -> None:
+    with pytest.raises(ElementsError, match=message.replace("*", r"\*")):
+        Elements.from_tle(line1, line2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1, column 1: expected an element set, found none"),
+        ("# only a comment\n", "found none"),
+        ("No GP data found", "line 2, column 1: expected '1 ' of a TLE, found the end"),
+        (f"{NAME}\n{NAME}\n{LINE1}\n{LINE2}", "line 2, column 1: expected '1 ' of a TLE"),
+        (f"{LINE2}\n", "line 1, column 1: expected '1 ' of a TLE, found '2 41731"),
+        (f"{NAME}\n\n{LINE1}\n", "line 4, column 1: expected '2 ', found the end"),
+        (f"{NAME}\n{LINE1}\n{NAME}\n{LINE2}", "line 3, column 1: expected '2 '"),
+        (f"{NAME}\n{LINE1}\n{LINE2}\n\n{LINE1[:-1]}9\n{LINE2}\n", "line 5, column 69"),
+    ],
+)
+def test_files_that_are_no_element_sets_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ElementsError, match=message):
+        read_elements(text)
+
+
+def test_wrong_checksums_are_accepted_only_when_asked() -> None:
+    with pytest.raises(ElementsError, match="checksum"):
+        read_elements(OFFICIAL_TEXT)
+    assert len(read_elements(OFFICIAL_TEXT, checksums=False)) == 33
+
+
+def test_numbers_beyond_alpha5_need_an_omm() -> None:
+    elements = Elements.from_omm(
+        Elements.from_tle(LINE1, LINE2).to_omm() | {"NORAD_CAT_ID": 340000}
+    )
+    with pytest.raises(ElementsError, match="340000 does not fit in a TLE"):
+        elements.to_tle()
+
+
+@given(
+    fraction=st.integers(0, 99_999_999),
+    day=st.integers(1, 365),
+    year=st.integers(1957, 2056),
+)
+def test_epochs_keep_all_their_digits(fraction: int, day: int, year: int) -> None:
+    line = changed(LINE1, 19, f"{year % 100:02d}{day:03d}.{fraction:08d}")
+
+    elements = Elements.from_tle(line, LINE2)
+
+    assert elements.epoch.year == year
+    assert elements.epoch_jd()[1] == float(f"0.{fraction:08d}")
+    assert elements.to_tle()[0] == line
+
+
+@given(
+    bstar=st.floats(-0.9, 0.9),
+    ddot=st.floats(-1e-3, 1e-3),
+    dot=st.floats(-0.99, 0.99),
+    eccentricity=st.floats(0.0, 0.9999),
+    angle=st.floats(0.0, 359.999),
+)
+def test_any_set_survives_to_the_digits_of_a_tle(
+    bstar: float, ddot: float, dot: float, eccentricity: float, angle: float
+) -> None:
+    base = Elements.from_tle(LINE1, LINE2).to_omm()
+    elements = Elements.from_omm(
+        base | {"BSTAR": bstar, "MEAN_MOTION_DDOT": ddot, "MEAN_MOTION_DOT": dot,
+                "ECCENTRICITY": eccentricity, "MEAN_ANOMALY": angle}
+    )  # fmt: skip
+
+    again = Elements.from_tle(*elements.to_tle())
+
+    # Half of the last digit that a TLE prints; five significant ones for the drag terms.
+    assert again.bstar == pytest.approx(bstar, rel=1e-4, abs=1e-9)
+    assert again.mean_motion_ddot == pytest.approx(ddot, rel=1e-4, abs=1e-9)
+    assert again.mean_motion_dot == pytest.approx(dot, rel=0, abs=0.51e-8)
+    assert again.eccentricity == pytest.approx(eccentricity, rel=0, abs=0.51e-7)
+    assert again.mean_anomaly_deg == pytest.approx(angle, rel=0, abs=0.51e-4)
+    assert Elements.from_tle(*again.to_tle()) == again
+
+
+def test_age_counts_from_the_epoch() -> None:
+    elements = Elements.from_tle(LINE1, LINE2)
+    assert elements.age(elements.epoch + timedelta(days=3)) == timedelta(days=3)
+    assert elements.age(elements.epoch - timedelta(days=3)) == timedelta(days=-3)
+
+
+def test_heights_follow_from_the_mean_motion() -> None:
+    elements = Elements.from_tle(LINE1, LINE2)
+    # 500 km sun-synchronous orbit: Liao et al., Nature 549, 43 (2017).
+    assert 480 < elements.perigee_height_km < elements.apogee_height_km < 520

@@ -1,0 +1,232 @@
+"""The audit log: proofs, checkpoints, exports, and who tampers being named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import timedelta
+
+import pytest
+
+from scheduler.errors import ProofInvalid
+from scheduler.ledger import Ledger, checkpoints
+from scheduler.ledger.canonical import row_digest
+from scheduler.ledger.records import Checkpoint
+from scheduler.ledger.verify_export import verify_lines
+from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend
+from tests.scheduler.ledger.test_verify import NODES, change, fill
+
+
+def test_every_change_has_a_leaf_in_its_own_transaction(ledger: Ledger) -> None:
+    with ledger.read() as reader:
+        assert reader.audit_head()[0] == 0
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256)
+        tx.add_booking(booking("b", 0, 100))
+    with ledger.read() as reader:
+        size, _ = reader.audit_head()
+        assert size == 3  # command, booking, its first event
+        for kind, subject in (
+            ("command", "1"),
+            ("booking_event", f"{booking('b', 0, 1).booking_id}/1"),
+        ):
+            assert reader.prove_row(kind, subject).subject == subject
+        with pytest.raises(ProofInvalid, match="no leaf about command 2"):
+            reader.prove_row("command", "2")
+
+
+def test_an_undone_transaction_leaves_no_leaf(ledger: Ledger) -> None:
+    def undone() -> None:
+        with ledger.begin() as tx:
+            deposit(tx, "one", 256)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        undone()
+    with ledger.read() as reader:
+        assert reader.audit_head()[0] == 0
+
+
+def test_proofs_lead_from_a_row_to_a_checkpoint_and_on_to_the_next(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        for number in range(5):
+            deposit(tx, f"b{number}", 256)
+    old = ledger.checkpoint(NOON)
+    with ledger.begin() as tx:
+        for number in range(5, 12):
+            deposit(tx, f"b{number}", 256)
+    new = ledger.checkpoint(NOON + timedelta(hours=1))
+    with ledger.read() as reader:
+        assert reader.checkpoints() == [old, new]
+        early = reader.prove_row("command", "2", size=old.size)
+        late = reader.prove_row("command", "2", size=new.size)
+        growth = reader.prove_consistency(old.size, size=new.size)
+    checkpoints.check_inclusion(early, old)
+    checkpoints.check_inclusion(late, new)
+    checkpoints.check_consistency(growth, old, new)
+    with pytest.raises(ProofInvalid):
+        checkpoints.check_inclusion(dataclasses.replace(late, row_sha256="00" * 32), new)
+    with pytest.raises(ProofInvalid):
+        checkpoints.check_inclusion(early, new)
+    with pytest.raises(ProofInvalid):
+        checkpoints.check_consistency(growth, old, dataclasses.replace(new, root=old.root))
+    assert ledger.verify().problems == ()
+
+
+def test_a_checkpoint_survives_the_journey_and_nothing_else_does(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256)
+    signed = ledger.checkpoint(NOON)
+    text = checkpoints.checkpoint_text(signed)
+    assert checkpoints.read_checkpoint(text) == signed
+    checkpoints.check_signature(signed, public_key=signed.public_key)
+    for field, value in (
+        ("size", 2),
+        ("root", "00" * 32),
+        ("at", NOON + timedelta(seconds=1)),
+        ("signature", "00" * 64),
+        ("key_id", "0" * 16),
+        ("public_key", "zz"),
+    ):
+        with pytest.raises(ProofInvalid, match="checkpoint of size"):
+            checkpoints.check_signature(dataclasses.replace(signed, **{field: value}))
+    with pytest.raises(ProofInvalid, match="under"):
+        checkpoints.check_signature(signed, public_key="11" * 32)
+    for bad in ("{}", "[]", "no json", text.replace("/1", "/9")):
+        with pytest.raises(ProofInvalid, match="not a checkpoint"):
+            checkpoints.read_checkpoint(bad)
+
+
+def test_an_export_is_checked_without_the_database(ledger: Ledger) -> None:
+    fill(ledger)
+    signed = ledger.checkpoint(NOON)
+    report = verify_lines(ledger.export_lines(), checkpoint=signed, public_key=signed.public_key)
+    with ledger.read() as reader:
+        assert (report.size, report.root) == reader.audit_head()
+    assert report.problems == ()
+
+
+def _change_line(lines: list[str], table: str, **values: object) -> list[str]:
+    """The export with one row of a table changed."""
+    done = False
+    result = []
+    for line in lines:
+        row = json.loads(line)
+        if row["table"] == table and not done:
+            row |= values
+            done = True
+        result.append(json.dumps(row, sort_keys=True, separators=(",", ":")))
+    assert done
+    return result
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "named"),
+    [
+        ("ledger_entry", {"amount_bits": 8}, "ledger_entry 1"),
+        ("account", {"balance_bits": 8}, "account 1"),
+        ("block", {"source": "device"}, "block"),
+        ("command", {"answer": "{}"}, "command 1"),
+        ("booking", {"station_id": "eve"}, "booking"),
+        ("announcement", {"relay": "eve"}, "announcement"),
+        ("announcement_part", {"end_bit": 8}, "announcement"),
+        ("audit_leaf", {"row_sha256": "00" * 32}, "not as the audit log has it"),
+        ("audit_leaf", {"seq": 7}, "audit_leaf 0 is missing"),
+        ("audit_root", {"root": "00" * 32}, "audit_root"),
+        ("header", {"format": "other"}, "does not begin"),
+        ("run_fact", {"value": "2"}, "run_fact seed"),
+    ],
+)
+def test_a_changed_export_is_found(
+    ledger: Ledger, table: str, values: dict[str, object], named: str
+) -> None:
+    fill(ledger)
+    lines = _change_line(list(ledger.export_lines()), table, **values)
+    problems = verify_lines(lines).problems
+    assert any(named in problem for problem in problems), problems
+
+
+def test_lines_that_are_no_rows_are_named() -> None:
+    problems = verify_lines(["nothing", '{"table":"block"}']).problems
+    assert "line 1 is no row of an export" in problems
+    assert any(problem.startswith("line 2 (block) lacks") for problem in problems)
+
+
+def _rewrite(ledger: Ledger) -> None:
+    """What an intruder with the database, but not the signing key, would do: all hashes anew."""
+    from sqlalchemy import delete, func, select, update
+
+    from scheduler.ledger.audit import AuditTrail
+    from scheduler.ledger.models import AuditLeaf, AuditNode, RunFact
+
+    with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
+        row = connection.execute(select(*RunFact.__table__.c)).mappings().one()
+        changed = dict(row) | {"value": '"forged"'}
+        digest = row_digest("run_fact", changed)
+        connection.execute(update(RunFact).values(value='"forged"', sha256=digest))
+        leaves = connection.execute(
+            select(AuditLeaf.kind, AuditLeaf.subject, AuditLeaf.row_sha256).order_by(AuditLeaf.seq)
+        ).all()
+        connection.execute(delete(AuditLeaf))
+        connection.execute(delete(AuditNode))
+        trail = AuditTrail()
+        for kind, subject, sha256 in leaves:
+            trail.record(kind, subject, digest if kind == "run_fact" else sha256)
+        trail.append(connection)
+        assert connection.execute(select(func.count()).select_from(AuditLeaf)).scalar() == len(
+            leaves
+        )
+        connection.commit()
+
+
+def test_a_full_rewrite_is_found_against_a_checkpoint(ledger: Ledger) -> None:
+    fill(ledger)
+    signed = ledger.checkpoint(NOON)
+    _rewrite(ledger)
+    problems = ledger.verify().problems
+    assert len(problems) == 1
+    assert f"audit_checkpoint of size {signed.size}" in problems[0]
+    # Even with the stored checkpoint gone, the one that was kept elsewhere tells.
+    change(ledger, "DELETE FROM audit_checkpoint")
+    assert ledger.verify().problems == ()
+    (problem,) = verify_lines(ledger.export_lines(), checkpoint=signed).problems
+    assert "it was rewritten" in problem
+
+
+def test_a_truncated_log_is_found_against_a_checkpoint(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        tx.claim_job("merge", NOON)
+    kept = list(ledger.export_lines())
+    with ledger.begin() as tx:
+        tx.claim_job("merge", NOON + timedelta(hours=1))
+    signed = ledger.checkpoint(NOON)
+    assert verify_lines(kept).problems == ()
+    (problem,) = verify_lines(kept, checkpoint=signed).problems
+    assert "checkpoint of size 2, the export's log has 1" in problem
+
+
+def test_an_empty_ledger_can_be_signed(ledger: Ledger) -> None:
+    signed: Checkpoint = ledger.checkpoint(NOON)
+    assert signed.size == 0
+    assert verify_lines(ledger.export_lines(), checkpoint=signed).ok
+    assert ledger.verify().problems == ()
+
+
+def test_a_trace_leads_from_end_to_end_key_to_its_sources(ledger: Ledger) -> None:
+    from tests.scheduler.ledger.builders import uuid_of
+
+    with ledger.begin() as tx:
+        for link in chain(NODES):
+            deposit(tx, f"span/{link.pool_id}", 1024, pool=link)
+        relay(tx, "tick", NODES, 512)
+    with ledger.read() as reader:
+        trace = reader.trace(uuid_of("tick/pair"))
+    assert trace.command.kind == "merge"
+    assert [source.block.natural_key for source in trace.sources] == [
+        f"span/{link.pool_id}" for link in chain(NODES)
+    ]
+    assert [chunk.length_bits for chunk in trace.chunks] == [512, 512]
+    (announced,) = trace.announcements
+    assert announced.relay == "b"
+    assert all(not source.sources for source in trace.sources)
+    spend(ledger, "s", 8, pool=chain(NODES)[0])

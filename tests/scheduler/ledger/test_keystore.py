@@ -1,0 +1,255 @@
+"""Key at rest: sealed, bound to its place, rotated, shredded, and shut without its key."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import KeystoreError, LedgerBroken, WrongState
+from scheduler.facts import Pool
+from scheduler.ledger import KeyState, Ledger, open_ledger
+from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.keystore import (
+    LocalKek,
+    kek_from_environment,
+    kek_from_file,
+    kek_from_text,
+    make_kek_file,
+    seal,
+    unseal,
+)
+from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, spend, uuid_of
+from tests.scheduler.ledger.test_verify import change
+
+POOL_ID = NANSHAN_XINGLONG.pool_id
+
+
+def _material(ledger: Ledger) -> list[tuple[int, int, int, bytes]]:
+    with ledger._engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT block_ref, side, start_byte, data FROM material"
+            " ORDER BY block_ref, side, start_byte"
+        )
+        return [(ref, side, start, bytes(data)) for ref, side, start, data in rows]
+
+
+def _set_material(ledger: Ledger, ref: int, side: int, data: bytes) -> None:
+    from sqlalchemy import text
+
+    with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
+        connection.execute(
+            text("UPDATE material SET data = :d WHERE block_ref = :r AND side = :s"),
+            {"d": data, "r": ref, "s": side},
+        )
+        connection.commit()
+
+
+def test_key_is_nowhere_in_the_files_in_clear(sqlite_ledger: Ledger, tmp_path: Path) -> None:
+    with sqlite_ledger.begin() as tx:
+        key = deposit(tx, "one", 80_000)
+    spend(sqlite_ledger, "some", 4096)
+    sqlite_ledger.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert len(stored) > 20_000
+    for start in range(0, len(key) - 16, 512):
+        assert key[start : start + 16] not in stored
+
+
+def test_both_ends_are_sealed_differently(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256)
+    (_, _, _, one), (_, _, _, other) = _material(ledger)
+    assert one != other
+
+
+@pytest.mark.parametrize("change", ["flip", "swap ends", "swap blocks", "truncate"])
+def test_sealed_bytes_open_only_where_they_belong(ledger: Ledger, change: str) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256)
+        deposit(tx, "two", 256)
+    rows = {(ref, side): data for ref, side, _, data in _material(ledger)}
+    wrong = {
+        "flip": rows[1, 0][:-1] + bytes([rows[1, 0][-1] ^ 1]),
+        "swap ends": rows[1, 1],
+        "swap blocks": rows[2, 0],
+        "truncate": rows[1, 0][:-1],
+    }[change]
+    _set_material(ledger, 1, 0, wrong)
+    with pytest.raises(LedgerBroken, match=str(uuid_of("one"))):
+        spend(ledger, "s", 256)
+    assert any("does not open" in problem for problem in ledger.verify().problems)
+
+
+def test_a_missing_key_file_keeps_the_ledger_shut(
+    url: str, sqlite_ledger: Ledger, tmp_path: Path
+) -> None:
+    sqlite_ledger.close()
+    (tmp_path / "ledger.db.kek").unlink()
+    with pytest.raises(KeystoreError, match=r"ledger\.db\.kek: No such file"):
+        open_ledger(url)
+
+
+def test_an_audit_goes_without_the_key_and_sees_all_but_the_bytes(
+    url: str, sqlite_ledger: Ledger, tmp_path: Path
+) -> None:
+    with sqlite_ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+    sqlite_ledger.close()
+    (tmp_path / "ledger.db.kek").unlink()
+    with open_ledger(url, audit=True) as audited:
+        report = audited.verify()
+        assert report.problems == ()
+        assert report.figures["sealed_bytes_opened"] is False
+        with pytest.raises(KeystoreError, match="opened to be audited"):
+            spend(audited, "s", 8)
+        change(audited, "UPDATE ledger_entry SET line = 2")
+        assert "ledger_entry 1: its row was changed" in audited.verify().problems
+
+
+def test_a_wrong_key_keeps_the_ledger_shut(url: str, sqlite_ledger: Ledger) -> None:
+    other = LocalKek(os.urandom(32))
+    with pytest.raises(KeystoreError, match=other.kek_id):
+        open_ledger(url, kek=other)
+
+
+def test_a_key_that_only_claims_to_be_the_right_one_is_found_out(
+    url: str, sqlite_ledger: Ledger
+) -> None:
+    class Impostor(LocalKek):
+        @property
+        def kek_id(self) -> str:
+            return sqlite_ledger._kek.kek_id
+
+    with pytest.raises(KeystoreError, match="does not open audit signing key"):
+        open_ledger(url, kek=Impostor(os.urandom(32)))
+
+
+def test_the_key_file_is_for_its_owner_alone(sqlite_ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db.kek"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with pytest.raises(KeystoreError, match="0644; allowed: 0600"):
+        kek_from_file(path)
+
+
+@pytest.mark.parametrize("text", ["", "ab" * 31, "zz" * 32, "ab" * 33])
+def test_a_corrupt_key_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "kek"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(KeystoreError, match="64 hex digits"):
+        kek_from_file(path)
+
+
+def test_a_key_file_is_made_once(tmp_path: Path) -> None:
+    one, other = make_kek_file(tmp_path / "kek"), make_kek_file(tmp_path / "kek")
+    assert one.kek_id == other.kek_id
+    assert [path.name for path in tmp_path.iterdir()] == ["kek"]
+
+
+def test_the_environment_names_a_key_or_a_file(tmp_path: Path) -> None:
+    made = make_kek_file(tmp_path / "kek")
+    text = (tmp_path / "kek").read_text()
+    by_value = kek_from_environment({"SKYTRUNK_KEK": text})
+    by_file = kek_from_environment({"SKYTRUNK_KEK_FILE": str(tmp_path / "kek")})
+    assert by_value is not None
+    assert by_file is not None
+    assert by_value.kek_id == by_file.kek_id == made.kek_id
+    assert kek_from_environment({}) is None
+
+
+def test_no_key_shows_in_a_repr_or_an_error(ledger: Ledger) -> None:
+    secret = os.urandom(32)
+    kek = LocalKek(secret)
+    assert secret.hex() not in repr(kek)
+    with pytest.raises(KeystoreError) as error:
+        kek_from_text(secret.hex()[:-2], origin="SKYTRUNK_KEK")
+    assert secret.hex()[:16] not in str(error.value)
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 256)
+    (chunk,) = spend(ledger, "s", 256)
+    assert key.hex() not in repr(chunk)
+    assert repr(key) not in repr(chunk)
+
+
+def test_rotation_wraps_anew_and_leaves_the_bytes(
+    ledger: Ledger, store_url: str, kek: LocalKek
+) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 512)
+        deposit(tx, "two", 512, pool=Pool.link("a", "b"))
+    before = _material(ledger)
+    other = LocalKek(os.urandom(32))
+    assert ledger.rotate_kek(other) == 2
+    assert _material(ledger) == before
+    ledger.close()
+    with pytest.raises(KeystoreError, match=kek.kek_id):
+        open_ledger(store_url, kek=kek)
+    with open_ledger(store_url, kek=other) as again:
+        (chunk,) = spend(again, "s", 512)
+        assert chunk.material_a == key
+        assert again.verify().problems == ()
+
+
+def test_each_epoch_lies_under_a_key_of_its_own_and_can_be_shredded(
+    ledger: Ledger, kek: LocalKek
+) -> None:
+    def step(name: str, what: str) -> object:
+        with ledger.begin() as tx:
+            handle = tx.command(name, kind=what, at=NOON)
+            handle.finish({})
+            if what == "epoch":
+                return tx.new_epoch(handle, POOL_ID)
+            if what == "expire":
+                return tx.move_block(
+                    handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED
+                )
+            return tx.shred_epoch(handle, POOL_ID, 0)
+
+    with ledger.begin() as tx:
+        deposit(tx, "one", 512)
+    with pytest.raises(WrongState, match="is in epoch 0"):
+        step("too early", "shred")
+    assert step("next", "epoch") == 1
+    with pytest.raises(WrongState, match="is available"):
+        step("in use", "shred")
+    with ledger.begin() as tx:
+        key = deposit(tx, "two", 512)
+    backup = _material(ledger)[0]
+    step("end", "expire")
+    assert step("now", "shred") == 1
+    assert ledger.verify().problems == ()
+    with ledger.read() as reader:
+        assert [block.state for block in reader.blocks()] == [
+            KeyState.DESTROYED,
+            KeyState.AVAILABLE,
+        ]
+        # Whoever kept a copy of the rows cannot open them any more, key-encryption key or not.
+        with pytest.raises(KeystoreError, match="destroyed"):
+            DataKeys(kek, {}).cipher(reader.connection, backup[0])
+    (chunk,) = spend(ledger, "s", 512)
+    assert chunk.material_a == key
+
+
+def test_sealing_binds_bytes_to_their_context() -> None:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    cipher = AESGCM(os.urandom(32))
+    sealed = seal(cipher, b"key", b"here")
+    assert unseal(cipher, sealed, b"here") == b"key"
+    with pytest.raises(InvalidTag):
+        unseal(cipher, sealed, b"there")
+
+
+def test_postgresql_needs_a_key_of_its_own(
+    postgres_template: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    for name in ("SKYTRUNK_KEK", "SKYTRUNK_KEK_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    url = request.getfixturevalue("postgres").url(postgres_template)
+    with pytest.raises(KeystoreError, match="SKYTRUNK_KEK_FILE or SKYTRUNK_KEK"):
+        open_ledger(url)

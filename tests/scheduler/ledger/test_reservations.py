@@ -1,0 +1,455 @@
+"""Two phases, keys of applications, states of blocks: every allowed step and no other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from scheduler.errors import FactError, LedgerError, NotEnoughKey, UnknownName, WrongState
+from scheduler.facts import NewBlock
+from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction
+from scheduler.ledger.records import Expiry, SpentChunk
+from tests.scheduler.ledger.builders import (
+    NANSHAN_XINGLONG,
+    NOON,
+    bytes_of,
+    deposit,
+    spend,
+    uuid_of,
+)
+
+POOL_ID = NANSHAN_XINGLONG.pool_id
+R = ReservationState
+LATER = NOON + timedelta(minutes=10)
+
+
+def reserve(tx: Transaction, name: str, bits: int) -> None:
+    handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON)
+    tx.reserve(
+        handle, POOL_ID, bits, reservation_id=uuid_of(name), purpose="test", expires_at=LATER
+    )
+    handle.finish({})
+
+
+def resolve(
+    tx: Transaction, name: str, to: ReservationState, *, minutes: float = 1
+) -> list[SpentChunk]:
+    at = NOON + timedelta(minutes=minutes)
+    handle = tx.command(f"{to.value}/{name}/{minutes}", kind="resolve", at=at)
+    chunks = tx.resolve(handle, uuid_of(name), to)
+    handle.finish({})
+    return chunks
+
+
+def intend(tx: Transaction, name: str, *, minutes: float = 1) -> None:
+    handle = tx.command(f"intend/{name}", kind="intend", at=NOON + timedelta(minutes=minutes))
+    tx.intend(handle, uuid_of(name))
+    handle.finish({})
+
+
+def expire(tx: Transaction, minutes: float) -> Expiry:
+    at = NOON + timedelta(minutes=minutes)
+    handle = tx.command(f"expire/{minutes}", kind="expire", at=at)
+    found = tx.expire_due(handle)
+    handle.finish({})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("end", "account"),
+    [(R.DELIVERED, "delivered"), (R.RELAY_CONSUMED, "spent"), (R.COMBINED, "spent")],
+)
+def test_reserved_key_is_handed_out_once(
+    ledger: Ledger, end: ReservationState, account: str
+) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+        assert tx.balances()[POOL_ID]["reserved"] == 256
+        assert tx.stock() == {POOL_ID: 768}
+    with ledger.begin() as tx:
+        (chunk,) = resolve(tx, "r", end)
+        assert chunk.material_a == chunk.material_b == key[:32]
+        assert tx.balances()[POOL_ID][account] == 256
+        assert tx.reservation(uuid_of("r")).state is end
+        assert tx.reservations() == []
+        with pytest.raises(UnknownName, match=str(uuid_of("s"))):
+            tx.reservation(uuid_of("s"))
+
+    def again() -> None:
+        with ledger.begin() as tx:
+            resolve(tx, "r", end, minutes=2)
+
+    with pytest.raises(WrongState, match=f"is {end.value}"):
+        again()
+    assert ledger.verify().problems == ()
+
+
+def test_released_key_is_spent_again_and_first(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 2048)
+        for name in "abc":
+            reserve(tx, name, 512)
+    with ledger.begin() as tx:
+        resolve(tx, "a", R.RELEASED)  # becomes a freed range behind the cursor
+        resolve(tx, "c", R.RELEASED)  # the cursor goes back
+        assert tx.stock() == {POOL_ID: 1536}
+    assert ledger.verify().problems == ()
+    first = spend(ledger, "part of the freed range", 256)
+    rest = spend(ledger, "the rest of it and more", 1280)
+    got = b"".join(chunk.material_a for chunk in [*first, *rest])
+    assert got == key[:64] + key[128:]
+    with ledger.begin() as tx:
+        (chunk,) = resolve(tx, "b", R.DELIVERED)
+        assert chunk.material_a == key[64:128]
+        (block,) = tx.blocks()
+        assert block.state is KeyState.DESTROYED
+    assert ledger.verify().problems == ()
+
+
+STEPS = [
+    (R.OPEN, R.RELEASED, True),
+    (R.OPEN, R.DELIVERED, True),
+    (R.OPEN, R.UNCERTAIN, True),
+    (R.OPEN, R.VOIDED, False),
+    (R.OPEN, R.INTENDED, False),
+    (R.INTENDED, R.RELEASED, False),
+    (R.INTENDED, R.DELIVERED, True),
+    (R.INTENDED, R.RELAY_CONSUMED, True),
+    (R.INTENDED, R.COMBINED, True),
+    (R.INTENDED, R.UNCERTAIN, True),
+    (R.UNCERTAIN, R.DELIVERED, True),
+    (R.UNCERTAIN, R.RELAY_CONSUMED, True),
+    (R.UNCERTAIN, R.VOIDED, True),
+    (R.UNCERTAIN, R.RELEASED, False),
+    (R.UNCERTAIN, R.COMBINED, False),
+]
+
+
+@pytest.mark.parametrize(("was", "to", "allowed"), STEPS)
+def test_a_reservation_takes_only_the_allowed_steps(
+    ledger: Ledger, was: ReservationState, to: ReservationState, allowed: bool
+) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+        if was is not R.OPEN:
+            intend(tx, "r")
+        if was is R.UNCERTAIN:
+            resolve(tx, "r", R.UNCERTAIN)
+
+    def step() -> list[SpentChunk]:
+        with ledger.begin() as tx:
+            return resolve(tx, "r", to, minutes=2)
+
+    if not allowed:
+        with pytest.raises(WrongState, match=f"is {was.value}, asked for {to.value}"):
+            step()
+    else:
+        chunks = step()
+        handed_out = to in (R.DELIVERED, R.RELAY_CONSUMED, R.COMBINED) and was is not R.UNCERTAIN
+        assert bool(chunks) == handed_out
+    assert ledger.verify().problems == ()
+
+
+def test_time_releases_what_is_open_and_doubts_what_may_have_left(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "open", 256)
+        reserve(tx, "intended", 256)
+        intend(tx, "intended")
+        assert expire(tx, 9.9).reservations_released == 0
+    with ledger.begin() as tx:
+        found = expire(tx, 10)
+        assert (found.reservations_released, found.reservations_uncertain) == (1, 1)
+        assert tx.stock() == {POOL_ID: 768}
+        assert tx.balances()[POOL_ID]["uncertain"] == 256
+    assert ledger.verify().problems == ()
+
+
+def test_a_late_claim_on_a_reservation_is_refused(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+
+    def late(step: str) -> None:
+        with ledger.begin() as tx:
+            if step == "intend":
+                intend(tx, "r", minutes=10)
+            else:
+                resolve(tx, "r", R.DELIVERED, minutes=10)
+
+    for step in ("intend", "deliver"):
+        with pytest.raises(WrongState, match="timed out"):
+            late(step)
+    with ledger.begin() as tx:
+        resolve(tx, "r", R.RELEASED, minutes=30)
+
+
+def test_a_clock_that_steps_back_revives_nothing(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+    with ledger.begin() as tx:
+        assert expire(tx, 11).reservations_released == 1
+    with ledger.begin() as tx:
+        assert expire(tx, 1).reservations_released == 0
+        handle = tx.command("back in time", kind="resolve", at=NOON)
+        with pytest.raises(WrongState, match="is released"):
+            tx.resolve(handle, uuid_of("r"), R.DELIVERED)
+        handle.finish({})
+    assert ledger.verify().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "back"),
+    [(KeyState.EXPIRED, "expired"), (KeyState.COMPROMISED, "withdrawn"), (KeyState.HELD, "held")],
+)
+def test_a_block_that_ends_while_reserved_takes_the_release_along(
+    ledger: Ledger, state: KeyState, back: str
+) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+        handle = tx.command("end", kind="end", at=NOON)
+        moved = tx.move_block(handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=state)
+        assert moved == 768
+        handle.finish({})
+    assert ledger.verify().problems == ()
+    if state is not KeyState.EXPIRED:
+
+        def deliver() -> None:
+            with ledger.begin() as tx:
+                resolve(tx, "r", R.DELIVERED)
+
+        with pytest.raises(WrongState, match=state.value):
+            deliver()
+    with ledger.begin() as tx:
+        resolve(tx, "r", R.RELEASED)
+        assert tx.balances()[POOL_ID][back] == 1024
+    assert ledger.verify().problems == ()
+
+
+MOVES = [
+    (was, to, to in allowed)
+    for was, allowed in {
+        KeyState.RECEIVED: {KeyState.AVAILABLE, KeyState.VOIDED, KeyState.QUARANTINED},
+        KeyState.AVAILABLE: {KeyState.HELD, KeyState.EXPIRED, KeyState.COMPROMISED},
+        KeyState.HELD: {KeyState.AVAILABLE, KeyState.EXPIRED, KeyState.COMPROMISED},
+        KeyState.QUARANTINED: {KeyState.VOIDED, KeyState.COMPROMISED},
+    }.items()
+    for to in KeyState
+]
+
+
+def test_a_block_takes_only_the_allowed_steps(ledger: Ledger) -> None:
+    for was, to, allowed in MOVES:
+        name = f"{was.value}-{to.value}"
+        with ledger.begin() as tx:
+            _block_in(tx, name, was)
+            handle = tx.command(name, kind="move", at=NOON)
+            if allowed:
+                assert tx.move_block(handle, uuid_of(name), expected=was, to=to) == 264
+            else:
+                with pytest.raises(WrongState, match="a block goes from"):
+                    tx.move_block(handle, uuid_of(name), expected=was, to=to)
+            handle.finish({})
+    assert ledger.verify().problems == ()
+
+
+def _block_in(tx: Transaction, name: str, state: KeyState) -> None:
+    handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON)
+    block = NewBlock(
+        block_id=uuid_of(name),
+        pool=NANSHAN_XINGLONG,
+        natural_key=name,
+        length_bits=264,
+        source="device",
+        simulated=False,
+    )
+    one = bytes_of(name, 264)
+    other = one[:-1] + bytes([one[-1] ^ 1]) if state is KeyState.QUARANTINED else one
+    reached = tx.deposit(
+        handle,
+        block,
+        material_a=one,
+        material_b=other,
+        received_only=state is KeyState.RECEIVED,
+    )
+    if state is KeyState.HELD:
+        tx.move_block(handle, block.block_id, expected=KeyState.AVAILABLE, to=KeyState.HELD)
+    else:
+        assert reached is state
+    handle.finish({})
+
+
+def test_two_ends_that_differ_are_quarantined_and_give_nothing(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        _block_in(tx, "one", KeyState.QUARANTINED)
+        assert tx.stock() == {POOL_ID: 0}
+    with pytest.raises(NotEnoughKey, match="holds 0"):
+        spend(ledger, "s", 8)
+
+
+def test_a_guard_on_the_wrong_state_changes_nothing(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        handle = tx.command("move", kind="move", at=NOON)
+        with pytest.raises(WrongState, match="is available, was to be held"):
+            tx.move_block(handle, uuid_of("one"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
+        with pytest.raises(UnknownName):
+            tx.move_block(handle, uuid_of("no"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
+        handle.finish({})
+
+
+def test_old_blocks_expire_and_leave_a_tombstone(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        handle = tx.command("deposit", kind="deposit", at=NOON)
+        block = NewBlock(
+            block_id=uuid_of("one"),
+            pool=NANSHAN_XINGLONG,
+            natural_key="one",
+            length_bits=1001,
+            source="device",
+            simulated=False,
+        )
+        key = bytes_of("one", 1001)
+        tx.deposit(handle, block, material_a=key, material_b=key, expires_at=LATER)
+        handle.finish({})
+        reserve(tx, "r", 256)
+    with ledger.begin() as tx:
+        found = expire(tx, 10)
+        assert (found.blocks_expired, found.reservations_released) == (1, 1)
+        assert tx.balances()[POOL_ID]["expired"] == 1001
+    assert ledger.verify().problems == ()
+    with ledger.begin() as tx:
+        handle = tx.command("destroy", kind="destroy", at=LATER)
+        tx.destroy_block(handle, uuid_of("one"))
+        with pytest.raises(WrongState, match="is destroyed"):
+            tx.destroy_block(handle, uuid_of("one"))
+        handle.finish({})
+        assert tx.blocks()[0].state is KeyState.DESTROYED
+    assert ledger.verify().problems == ()
+
+
+def test_a_block_is_not_destroyed_under_a_reservation(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+        handle = tx.command("end", kind="end", at=NOON)
+        tx.move_block(handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=KeyState.COMPROMISED)
+        with pytest.raises(WrongState, match="1 of its ranges"):
+            tx.destroy_block(handle, uuid_of("one"))
+        handle.finish({})
+
+
+# -- keys of applications -------------------------------------------------------------------
+
+
+def draw(tx: Transaction, names: list[str], recipients: dict[str, int], bits: int = 256) -> None:
+    handle = tx.command(f"draw/{names}", kind="draw", at=NOON)
+    tx.draw(
+        handle,
+        POOL_ID,
+        key_ids=[uuid_of(name) for name in names],
+        size_bits=bits,
+        recipients=recipients,
+        expires_at=LATER,
+    )
+    handle.finish({})
+
+
+def collect(tx: Transaction, names: list[str], who: str, *, minutes: float = 0) -> list[bytes]:
+    at = NOON + timedelta(minutes=minutes)
+    handle = tx.command(f"collect/{names}/{who}/{minutes}", kind="collect", at=at)
+    keys = tx.collect(handle, [uuid_of(name) for name in names], who)
+    handle.finish({})
+    return [key.material for key in keys]
+
+
+def test_each_recipient_gets_each_key_once(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 512) + deposit(tx, "two", 512)
+        draw(tx, ["k1", "k2", "k3"], {"master": 0, "slave": 1, "second slave": 1})
+        assert collect(tx, ["k3", "k1"], "master") == [key[64:96], key[:32]]
+    assert ledger.verify().problems == ()
+    with ledger.begin() as tx:
+        assert collect(tx, ["k1", "k2"], "slave") == [key[:32], key[32:64]]
+        assert collect(tx, ["k1", "k2", "k3"], "second slave") == [
+            key[:32],
+            key[32:64],
+            key[64:96],
+        ]
+        (drawn,) = tx.drawn_keys([uuid_of("k1"), uuid_of("unknown")])
+        assert drawn.recipients == {"master": True, "slave": True, "second slave": True}
+    assert ledger.verify().problems == ()
+
+    def again(names: list[str], who: str) -> None:
+        with ledger.begin() as tx:
+            collect(tx, names, who, minutes=1)
+
+    for names, who, error in (
+        (["k1"], "master", WrongState),
+        (["k2", "k1"], "master", WrongState),  # all or nothing: k2 still waits
+        (["k1"], "stranger", UnknownName),
+        (["k9"], "slave", UnknownName),
+        (["k3", "k3"], "slave", FactError),
+        ([], "slave", FactError),
+    ):
+        with pytest.raises(error):
+            again(names, who)
+    with ledger.begin() as tx:
+        assert collect(tx, ["k2"], "master", minutes=2) == [key[32:64]]
+        assert collect(tx, ["k3"], "slave", minutes=2) == [key[64:96]]
+    with ledger.read() as reader:
+        assert reader.blocks()[0].state is KeyState.DESTROYED
+    assert ledger.verify().problems == ()
+
+
+def test_an_uncollected_key_is_erased_in_time(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        draw(tx, ["k1", "k2"], {"master": 0, "slave": 1})
+        collect(tx, ["k1", "k2"], "master")
+        collect(tx, ["k1"], "slave")
+    with ledger.begin() as tx:
+        assert expire(tx, 10).keys_closed == 1
+    assert ledger.verify().problems == ()
+    with ledger.read() as reader:
+        assert [key.closed for key in reader.drawn_keys([uuid_of("k2")])] == [True]
+
+    def late() -> None:
+        with ledger.begin() as tx:
+            collect(tx, ["k2"], "slave", minutes=1)
+
+    with pytest.raises(WrongState, match="expired"):
+        late()
+
+
+@pytest.mark.parametrize(
+    ("names", "recipients", "bits", "error"),
+    [
+        (["k1", "k1"], {"m": 0}, 256, FactError),
+        ([], {"m": 0}, 256, FactError),
+        (["k1"], {}, 256, FactError),
+        (["k1"], {"m": 2}, 256, FactError),
+        (["k1"], {"m": 0}, 250, FactError),
+        (["k1", "k2"], {"m": 0}, 600, NotEnoughKey),
+        (["known"], {"m": 0}, 8, LedgerError),
+    ],
+)
+def test_unsound_draws_are_refused(
+    ledger: Ledger, names: list[str], recipients: dict[str, int], bits: int, error: type[Exception]
+) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1032)
+        draw(tx, ["known"], {"m": 0}, 8)
+
+    def attempt() -> None:
+        with ledger.begin() as tx:
+            draw(tx, names, recipients, bits)
+
+    with pytest.raises(error):
+        attempt()
+    assert ledger.verify().problems == ()
