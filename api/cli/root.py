@@ -9,7 +9,18 @@ from typing import NoReturn
 
 import typer
 
-from api.cli import elements, ledger, network, passes, replay, serve, validate
+from api.cli import (
+    compare,
+    elements,
+    ledger,
+    network,
+    outage,
+    passes,
+    plan,
+    replay,
+    serve,
+    validate,
+)
 from api.cli.options import keep_common
 from api.cli.output import note
 
@@ -31,6 +42,9 @@ app.command("serve")(serve.serve)
 app.command("run")(serve.run)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
+app.command("compare")(compare.compare)
+app.add_typer(plan.app, name="plan")
+app.add_typer(outage.app, name="outage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
 

@@ -29,7 +29,7 @@ from scheduler.facts.core import (
 from scheduler.facts.instants import instant_key
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
-from scheduler.facts.plans import PlannedDemand, PlannedPass, PlanTold, Span, Verdict
+from scheduler.facts.plans import BookingTold, PlannedDemand, PlannedPass, PlanTold, Span, Verdict
 from scheduler.facts.validation import RateModel, Validation, ValidationRow
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingState",
+    "BookingTold",
     "Candidate",
     "Chunk",
     "CombinedStep",

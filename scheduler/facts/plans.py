@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from scheduler.facts.core import BookingState
+from scheduler.facts.core import Booking, BookingState
 
 
 class Verdict(StrEnum):
@@ -92,3 +92,12 @@ class Span:
 
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingTold:
+    """A booking as every door shows it."""
+
+    booking: Booking
+    out_of_service: str  #: the outage it meets, in words; empty if none
+    changes: int  #: events since it was made

@@ -13,7 +13,7 @@ from scheduler.facts import instant_key
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
-    from scheduler.facts import Booking, BookingEvent, Outage, PlanTold, Span
+    from scheduler.facts import BookingEvent, BookingTold, Outage, PlanTold, Span
 
 # As in `Services`, use cases are imported when they are called.
 
@@ -97,7 +97,7 @@ class PlanServices(Context):
         end: datetime | None = None,
         state: str | None = None,
         plan_id: str | None = None,
-    ) -> list[Booking]:
+    ) -> list[BookingTold]:
         """Bookings by AOS; those of one span, state or plan where named."""
         from scheduler.services.planning import bookings_between
 
@@ -108,17 +108,21 @@ class PlanServices(Context):
         with self.ledger.read() as reader:
             return reader.booking_events(booking_id)
 
-    def lock_booking(self, booking_id: UUID, *, locked: bool = True, reason: str = "") -> Booking:
+    def lock_booking(
+        self, booking_id: UUID, *, locked: bool = True, reason: str = ""
+    ) -> BookingTold:
         """Let no plan move a booking, or let plans move it again."""
-        from scheduler.services.planning import lock_booking
+        from scheduler.services.planning import lock_booking, told_booking
 
-        return lock_booking(self, booking_id, locked=locked, reason=reason)
+        lock_booking(self, booking_id, locked=locked, reason=reason)
+        return told_booking(self, booking_id)
 
-    def cancel_booking(self, booking_id: UUID, *, reason: str) -> Booking:
+    def cancel_booking(self, booking_id: UUID, *, reason: str) -> BookingTold:
         """Cancel a booking that has not begun, and veto its pass for later plans."""
-        from scheduler.services.planning import cancel_booking
+        from scheduler.services.planning import cancel_booking, told_booking
 
-        return cancel_booking(self, booking_id, reason=reason)
+        cancel_booking(self, booking_id, reason=reason)
+        return told_booking(self, booking_id)
 
     def add_outage(
         self, *, kind: str, name: str, start: datetime, end: datetime, reason: str = ""

@@ -13,6 +13,7 @@ from scheduler.services.planning.told import (
     bookings_between,
     explain_pass,
     nights,
+    told_booking,
     told_plan,
     told_plans,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "outage_at",
     "outages_of",
     "plan_window",
+    "told_booking",
     "told_plan",
     "told_plans",
     "with_locks",

@@ -16,6 +16,7 @@ from scheduler.errors import InputError, UnknownName
 from scheduler.facts import (
     Booking,
     BookingState,
+    BookingTold,
     PlannedDemand,
     PlannedPass,
     PlanTold,
@@ -26,13 +27,22 @@ from scheduler.facts import (
 )
 from scheduler.forecast import ground_station
 from scheduler.services.planning.ahead import known_elements
-from scheduler.services.planning.orders import SLACK, Wish, parse_pass, with_locks
+from scheduler.services.planning.orders import (
+    SLACK,
+    Wish,
+    answers_of,
+    meets,
+    out_of_service,
+    outages_of,
+    parse_pass,
+    with_locks,
+)
 
 if TYPE_CHECKING:
     from scheduler.ledger import PlanRecord, Reader
     from scheduler.services.context import Context
 
-BOOKINGS_MAX = 10_000
+BOOKINGS_MAX = 2000
 PLANS_MAX = 1000
 _NEAR = timedelta(hours=2)
 NIGHT_STEP_S = 120.0
@@ -61,7 +71,13 @@ def _record(reader: Reader, plan_id: str | None) -> PlanRecord:
     if not records:
         what = "there is no plan yet" if plan_id is None else f"plan {plan_id[:80]!r} is not known"
         raise UnknownName(f"{what}; `skytrunk plan list` shows the known ones")
-    return max(records, key=lambda record: record.at)
+    return _last_made(reader, records)
+
+
+def _last_made(reader: Reader, records: Sequence[PlanRecord]) -> PlanRecord:
+    """The one that was made last; commands keep that order."""
+    turns = {answer["plan"]: turn for turn, answer in enumerate(answers_of(reader, "plan"))}
+    return max(records, key=lambda record: turns[record.plan_id])
 
 
 def _told(record: PlanRecord, passes: Sequence[PlannedPass]) -> PlanTold:
@@ -211,7 +227,7 @@ def _record_for(reader: Reader, asked: Wish, plan_id: str | None) -> PlanRecord:
     covering = [r for r in reader.plans() if r.window_start <= asked.at < r.window_end + SLACK]
     if not covering:
         raise UnknownName(f"no plan was made for {instant_key(asked.at)}")
-    return max(covering, key=lambda record: record.at)
+    return _last_made(reader, covering)
 
 
 def _sentence(planned: PlannedPass) -> str:
@@ -261,7 +277,7 @@ def bookings_between(
     end: datetime | None = None,
     state: str | None = None,
     plan_id: str | None = None,
-) -> list[Booking]:
+) -> list[BookingTold]:
     """Bookings by AOS, locks as last decided; those of one state, span or plan where named."""
     try:
         wanted = None if state is None else BookingState(state)
@@ -279,7 +295,28 @@ def bookings_between(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
                 " shorter span"
             )
-        return with_locks(reader, found)
+        return _booked(reader, found)
+
+
+def told_booking(context: Context, booking_id: UUID) -> BookingTold:
+    """One booking. Raises UnknownName."""
+    with context.ledger.read() as reader:
+        (told,) = _booked(reader, [reader.booking(booking_id)])
+    return told
+
+
+def _booked(reader: Reader, bookings: Sequence[Booking]) -> list[BookingTold]:
+    outages = outages_of(reader)
+    return [
+        BookingTold(
+            booking=booking,
+            out_of_service=next(
+                (out_of_service(o) for o in outages if meets(o, booking.candidate)), ""
+            ),
+            changes=len(reader.booking_events(booking.booking_id)) - 1,
+        )
+        for booking in with_locks(reader, bookings)
+    ]
 
 
 def nights(context: Context, station: str, start: datetime, end: datetime) -> list[Span]:
