@@ -148,7 +148,7 @@ class Services(PlanServices):
 
     def balances(self) -> dict[str, dict[str, int]]:
         """Bits by pool and account."""
-        with self.ledger_to_look_at.read() as reader:
+        with self.ledger.read() as reader:
             return reader.balances()
 
     def verify_ledger(self) -> VerifyReport:
