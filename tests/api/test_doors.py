@@ -122,18 +122,28 @@ def test_a_replays_plan_is_what_is_said_as_known_at_its_instant(
     for day in ("2016-12-19", "2016-12-20"):
         end = f"{day[:-2]}{int(day[-2:]) + 1}"
         asked = ("--from", day, "--to", end, "--as-known-at", day, "--forecast")
-        told = {
-            (row["station"], row["acquires_at"]): row
-            for row in _json(skytrunk, "micius", *asked)["passes"]
-        }
+        told = _json(skytrunk, "micius", *asked)["passes"]
         sessions = [
             done for done in replayed.summary["sessions"] if done["acquires_at"][:10] == day
         ]
         assert sessions
+        whole = 0
         for done in sessions:
-            row = told[done["station"], done["acquires_at"]]
-            assert row["max_elevation_deg"] == pytest.approx(done["max_elevation_deg"], abs=1e-3)
-            assert row["secret_bits"] == pytest.approx(done["expected_secret_bits"], abs=1.0)
+            (row,) = [
+                row for row in told
+                if row["station"] == done["station"]
+                and row["rises_at"] <= done["acquires_at"] < row["sets_at"]
+            ]  # fmt: skip
+            # Where two passes clash a part of one may be booked; it rises no higher, gives less.
+            assert done["max_elevation_deg"] <= row["max_elevation_deg"] + 1e-3
+            assert done["expected_secret_bits"] <= row["secret_bits"] + 1.0
+            if done["expected_secret_bits"] >= row["secret_bits"] - 1.0:
+                assert row["acquires_at"] == done["acquires_at"]
+                assert row["max_elevation_deg"] == pytest.approx(
+                    done["max_elevation_deg"], abs=1e-3
+                )
+                whole += 1
+        assert whole > 0
 
 
 def test_settings_come_from_file_environment_and_command_line(

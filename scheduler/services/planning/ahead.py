@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orbits import NoElementsError
 from scheduler.facts import Candidate, instant_key
 from scheduler.forecast import (
@@ -19,6 +21,8 @@ from scheduler.plan import PlanRules, part_of, with_parts
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from orbits import Elements
     from scheduler.network import Satellite
     from scheduler.services.context import Context
@@ -141,9 +145,15 @@ def _part(
         sifted_bits=gained.sifted_bits,
         secret_bits=float(gained.secret_bits),
         qber=gained.qber if gained.secret_bits else 0.5,
-        max_elevation_deg=float(window.samples.elevation_deg.max()),
-        range_km_min=float(window.samples.range_km.min()),
+        max_elevation_deg=_top(whole.max_elevation_deg, window.samples.elevation_deg),
+        range_km_min=-_top(-whole.range_km_min, -window.samples.range_km),
     )
+
+
+def _top(of_whole: float, samples: NDArray[np.float64]) -> float:
+    """The pass's own maximum if it lies in this part, which samples only come near to."""
+    at = int(np.argmax(samples))
+    return of_whole if 0 < at < len(samples) - 1 else float(samples[at])
 
 
 def under_sky(
