@@ -173,7 +173,7 @@ def _run(batches: Sequence[Batch], job: Job, workers: int) -> Iterator[Found]:
     if workers == 1 or len(batches) == 1:
         yield from map(work, batches)
         return
-    # Imported late: most searches need no pool, and it takes 20 ms.
+    # Imported late: 15 ms that one process does not need.
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
