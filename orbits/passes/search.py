@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -164,6 +162,10 @@ def _run(batches: Sequence[Batch], job: Job, workers: int) -> Iterator[Found]:
     if workers == 1 or len(batches) == 1:
         yield from map(work, batches)
         return
+    # Imported late: 15 ms that one process does not need.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     # Fresh interpreters: a fork would copy the locks of the caller's threads.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         chunk = max(1, len(batches) // (8 * workers))
