@@ -10,8 +10,17 @@ import pytest
 from scheduler.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ["orbits", "qkd", "scheduler.facts", "scheduler.ledger", "scheduler.merge",
-            "scheduler.network", "scheduler.plan", "scheduler.services", "scheduler.weather"]  # fmt: skip
+PACKAGES = [
+    "orbits",
+    "qkd",
+    "scheduler.facts",
+    "scheduler.ledger",
+    "scheduler.merge",
+    "scheduler.network",
+    "scheduler.plan",
+    "scheduler.services",
+    "scheduler.weather",
+]
 LINES_MAX = 450
 FUNCTION_LINES_MAX = 70
 
