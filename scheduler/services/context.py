@@ -57,16 +57,20 @@ class Context:
         return self._ledger
 
     def existing_ledger(self) -> Ledger:
-        """The ledger, which must be there already: an empty new one would pass every check.
+        """The ledger for questions only: it must be there, and opens without the sealing key.
 
-        Raises InputError naming the database.
+        Raises InputError naming the database: an empty new one would pass every check.
         """
-        if not self._has_database():
-            raise InputError(
-                f"there is no ledger at {self.settings.database_url};"
-                " allowed: a database that a replay, `run` or `serve` has made"
-            )
-        return self.ledger
+        if self._ledger is None:
+            if not _database_exists(self.settings.database_url):
+                raise InputError(
+                    f"there is no ledger at {self.settings.database_url};"
+                    " allowed: a database that a replay, `run` or `serve` has made"
+                )
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url, audit=True)
+        return self._ledger
 
     @property
     def archive(self) -> Archive:
