@@ -1,6 +1,9 @@
 """The value types that the floors of the scheduler hand to each other; all frozen."""
 
 from scheduler.facts.answers import (
+    ElementsAdded,
+    ElementsAnswer,
+    ElementsCheck,
     PairTally,
     PassAnswer,
     PassRow,
@@ -42,6 +45,9 @@ __all__ = [
     "Chunk",
     "CombinedStep",
     "Demand",
+    "ElementsAdded",
+    "ElementsAnswer",
+    "ElementsCheck",
     "LinkSupply",
     "MergeStep",
     "NewBlock",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.services.context import Context
+from scheduler.services.elements import ElementServices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # database, the solver and the graph library.
 
 
-class Services(Context):
+class Services(ElementServices):
     """Every use case as one method; the doors and the jobs call nothing else."""
 
     def satellites(self) -> list[Satellite]:
@@ -165,12 +166,6 @@ class Services(Context):
     def export_ledger(self) -> Iterator[str]:
         """The ledger as lines of canonical JSON: no key, no wall time."""
         return self.existing_ledger().export_lines()
-
-    def import_elements(self, text: str, *, source: str) -> int:
-        """Add element sets to the archive; all of them or none. Returns how many were new."""
-        from scheduler.services.elements import import_elements
-
-        return import_elements(self, text, source=source)
 
     def scenario_digest(self) -> str:
         """SHA-256 of the scenario as it was understood."""
