@@ -32,7 +32,7 @@ from scheduler.facts.core import (
 from scheduler.facts.instants import instant_key
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
-from scheduler.facts.validation import RateModel, Validation, ValidationRow
+from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -59,6 +59,7 @@ __all__ = [
     "PathSet",
     "Pool",
     "PoolKind",
+    "PresetNotes",
     "Provenance",
     "RateModel",
     "ReplaySummary",
@@ -66,8 +67,8 @@ __all__ = [
     "SettledPass",
     "StationTally",
     "UnplannedSpan",
+    "UsedElements",
     "Validation",
-    "ValidationRow",
     "VerifyReport",
     "instant_key",
 ]

@@ -178,8 +178,14 @@ class Services(ElementServices):
             tx.bind_run(facts)
         return bound
 
-    def validation(self) -> Validation | None:
-        """The published pass of 2016-12-19 next to the model; None where it has no place."""
+    def validation(self) -> Validation:
+        """Every published case next to the model, whatever the scenario."""
+        from scheduler.services.validation import validate_all
+
+        return validate_all(self)
+
+    def published_pass(self) -> Validation | None:
+        """The pass of 2016-12-19 next to the model; None in a network that had no part in it."""
         from scheduler.services.validation import validate_published_pass
 
         return validate_published_pass(self)
