@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from scheduler.errors import LedgerError
 from scheduler.ledger.canonical import entry_digest, row_digest
 from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.keystore import OVERHEAD_BYTES
 from scheduler.ledger.material import BOTH_ENDS, BlockNames, open_piece
 from scheduler.ledger.models import FreedRange, KeyRecipient, KeyRow, LedgerEntry, Material
 from scheduler.ledger.ranges import RangeMap, joined
@@ -41,7 +42,7 @@ class BlockAudit:
     """Streams of everything that belongs to blocks, read side by side with them."""
 
     def __init__(
-        self, connection: Connection, keys: DataKeys, accounts: Accounts, found: Findings
+        self, connection: Connection, keys: DataKeys | None, accounts: Accounts, found: Findings
     ) -> None:
         entry = LedgerEntry
         self._connection = connection
@@ -191,8 +192,10 @@ class BlockAudit:
                 self._note(block, f"{held} bytes in the store at end {side}, {due} are due")
 
     def _size(self, block: Any, piece: Any) -> int:
-        """Bytes of key in a piece, once it has opened."""
+        """Bytes of key in a piece, once it has opened; without the key, by its length."""
         ref, side, begins, data, number = piece
+        if self._keys is None:
+            return len(data) - OVERHEAD_BYTES
         names = BlockNames(ref, block.block_id, block.pool_ref, block.pool_id, block.epoch)
         try:
             cipher = self._keys.cipher(self._connection, number)

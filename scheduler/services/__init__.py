@@ -155,7 +155,7 @@ class Services(Context):
 
     def balances(self) -> dict[str, dict[str, int]]:
         """Bits by pool and account."""
-        with self.ledger.read() as reader:
+        with self.ledger_to_look_at.read() as reader:
             return reader.balances()
 
     def verify_ledger(self) -> VerifyReport:

@@ -55,6 +55,15 @@ class Context:
             self._ledger = open_ledger(self.settings.database_url)
         return self._ledger
 
+    @property
+    def ledger_to_look_at(self) -> Ledger:
+        """The ledger for questions only: a copy opens even without the key that seals it."""
+        if self._ledger is None:
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url, audit=True)
+        return self._ledger
+
     def existing_ledger(self) -> Ledger:
         """The ledger, which must be there already: an empty new one would pass every check.
 
@@ -65,7 +74,7 @@ class Context:
                 f"there is no ledger at {self.settings.database_url};"
                 " allowed: a database that a replay, `run` or `serve` has made"
             )
-        return self.ledger
+        return self.ledger_to_look_at
 
     @cached_property
     def archive(self) -> Archive:
