@@ -1,7 +1,14 @@
 """The HTTP routes: one module per noun."""
 
-from api.routes import docs, health, ledger, network, passes
+from api.routes import docs, health, ledger, merges, network, passes
 
-ALL_ROUTERS = (health.router, network.router, passes.router, ledger.router, docs.router)
+ALL_ROUTERS = (
+    health.router,
+    network.router,
+    passes.router,
+    ledger.router,
+    merges.router,
+    docs.router,
+)
 
 __all__ = ["ALL_ROUTERS"]

@@ -27,6 +27,16 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.keys import (
+    DemandDecision,
+    KeyFlow,
+    KeyTrace,
+    MergeDecision,
+    PlannedMerge,
+    SourceBlock,
+    TracedHop,
+    TracedPath,
+)
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 from scheduler.facts.validation import RateModel, Validation, ValidationRow
@@ -42,7 +52,11 @@ __all__ = [
     "Chunk",
     "CombinedStep",
     "Demand",
+    "DemandDecision",
+    "KeyFlow",
+    "KeyTrace",
     "LinkSupply",
+    "MergeDecision",
     "MergeStep",
     "NewBlock",
     "Outage",
@@ -51,6 +65,7 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlannedMerge",
     "Pool",
     "PoolKind",
     "Provenance",
@@ -58,7 +73,10 @@ __all__ = [
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
+    "SourceBlock",
     "StationTally",
+    "TracedHop",
+    "TracedPath",
     "UnplannedSpan",
     "Validation",
     "ValidationRow",

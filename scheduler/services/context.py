@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scheduler.ledger import Ledger
+    from scheduler.merge import Routes
     from scheduler.settings import Settings
 
 
@@ -44,6 +45,13 @@ class Context:
     def scenario(self) -> Scenario:
         """The network this process works for."""
         return load_scenario(self.settings.scenario)
+
+    @cached_property
+    def routes(self) -> dict[str, Routes]:
+        """Which paths could serve each demand; they depend on the network alone."""
+        from scheduler.merge import routes_of
+
+        return dict(routes_of(self.scenario, self.scenario.demands))
 
     @property
     def ledger(self) -> Ledger:
