@@ -30,6 +30,16 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.keys import (
+    DemandDecision,
+    KeyFlow,
+    KeyTrace,
+    MergeDecision,
+    PlannedMerge,
+    SourceBlock,
+    TracedHop,
+    TracedPath,
+)
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
@@ -45,10 +55,14 @@ __all__ = [
     "Chunk",
     "CombinedStep",
     "Demand",
+    "DemandDecision",
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
+    "KeyFlow",
+    "KeyTrace",
     "LinkSupply",
+    "MergeDecision",
     "MergeStep",
     "NewBlock",
     "Outage",
@@ -57,6 +71,7 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlannedMerge",
     "Pool",
     "PoolKind",
     "PresetNotes",
@@ -65,7 +80,10 @@ __all__ = [
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
+    "SourceBlock",
     "StationTally",
+    "TracedHop",
+    "TracedPath",
     "UnplannedSpan",
     "UsedElements",
     "Validation",
