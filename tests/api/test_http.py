@@ -56,7 +56,12 @@ PROBLEMS: list[tuple[str, dict[str, Any], int, list[str]]] = [
     ("/elements", {"limit": "0"}, 422, ["limit"]),
     ("/elements", {"limit": "5001"}, 422, ["limit"]),
     ("/elements", {"colour": "red"}, 422, ["colour", "unknown"]),
-    ("/passes", {**DAY, "from": "2026-03-01", "to": "2026-03-02"}, 409, ["2025-12-12", "coming down"]),
+    (
+        "/passes",
+        {**DAY, "from": "2026-03-01", "to": "2026-03-02"},
+        409,
+        ["2025-12-12", "coming down"],
+    ),
     ("/nowhere", {}, 404, ["Not Found"]),
 ]
 
