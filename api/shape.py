@@ -226,27 +226,44 @@ def _sums(rows: Sequence[Mapping[str, int]], names: Sequence[str]) -> dict[str, 
 
 
 def validation_document(validation: Validation) -> Document:
-    """Return the published pass and the model, without the curve."""
+    """Return every published figure beside the model's, without the curve."""
     return {
         "title": validation.title,
-        "source": validation.source,
-        "elements_epoch": iso_z(validation.elements_epoch),
-        "nearest_at": iso_z(validation.nearest_at),
-        "sifted_means": validation.sifted_means,
         "rows": [
             {
+                "case": row.case,
                 "quantity": row.quantity,
                 "unit": row.unit,
-                "published": row.published,
-                "unfitted": rounded(row.unfitted, 6),
-                "fitted": rounded(row.fitted, 6),
-                "standing": row.standing,
+                "published": _figure(row.published),
+                "unfitted": _figure(row.unfitted),
+                "fitted": _figure(row.fitted),
+                "standing": row.standing.value,
+                "assumption": row.assumption,
+                "source": row.source,
             }
             for row in validation.rows
         ],
-        "fitted": list(validation.fitted),
-        "assumptions": list(validation.assumptions),
+        "elements": [
+            {
+                "station": used.station_id,
+                "pass_at": iso_z(used.pass_at),
+                "epoch": iso_z(used.epoch),
+                "rule": "nearest",
+            }
+            for used in validation.elements
+        ],
+        "presets": [
+            {"name": notes.name, "title": notes.title, "notes": list(notes.lines)}
+            for notes in validation.notes
+        ],
     }
+
+
+def _figure(value: float | str | None) -> float | str | None:
+    """Return a figure with nine significant digits: rates per pulse are as small as 1e-6."""
+    if value is None or isinstance(value, str):
+        return value
+    return None if math.isnan(value) else float(f"{value:.9g}")
 
 
 def summary_document(summary: ReplaySummary) -> Document:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Archive
-    from qkd import Counts, LinkBudget, PassYield, Preset
+    from qkd import Counts, FibreRate, LinkBudget, PassYield, Preset
     from scheduler.network import Link, Planning, Satellite, Station
 
     FloatArray = NDArray[np.float64]
@@ -198,12 +198,11 @@ def link_preset(satellite: Satellite, bound: str) -> Preset:
 
 
 @cache
-def span_rate_bps(preset_name: str, length_km: float) -> float:
-    """Steady secret rate of one fibre link of that length, bit/s."""
+def _span_rate(preset_name: str, length_km: float) -> FibreRate:
     from qkd import fibre_preset, fibre_rate
 
     preset = fibre_preset(preset_name)
-    rate = fibre_rate(
+    return fibre_rate(
         replace(preset.span, length_km=length_km),
         preset.receiver,
         preset.protocol,
@@ -212,13 +211,28 @@ def span_rate_bps(preset_name: str, length_km: float) -> float:
         bound=preset.bound,
         leak=preset.leak,
     )
-    return float(rate.secret_bps)
+
+
+def span_rate_bps(preset_name: str, length_km: float) -> float:
+    """Steady secret rate of one fibre link of that length, bit/s."""
+    return float(_span_rate(preset_name, length_km).secret_bps)
 
 
 def span_secret_bits(link: Link, *, duration_s: float) -> int:
     """Whole secret bits that a fibre link makes in `duration_s`; floored here."""
     assert link.length_km is not None
     return int(span_rate_bps(link.preset, link.length_km) * duration_s)
+
+
+def span_eps(link: Link, *, duration_s: float) -> float:
+    """Failure probability of what a fibre link makes in `duration_s`: that of every block closed.
+
+    The interval's bits come from as many distilled blocks, the first begun with it.
+    """
+    assert link.length_km is not None
+    rate = _span_rate(link.preset, link.length_km)
+    blocks = ceil(duration_s / float(rate.block_s))
+    return blocks * sum(float(key.epsilons.total) for key in rate.keys)
 
 
 def _sample(

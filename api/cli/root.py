@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from api.cli import elements, ledger, network, passes, replay, serve, validate
+from api.cli import elements, keys, ledger, merge, network, passes, replay, serve, validate
 from api.cli.options import keep_common
 from api.cli.output import note
 
@@ -33,6 +33,8 @@ app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
+app.add_typer(merge.app, name="merge")
+app.add_typer(keys.app, name="keys")
 
 
 def run(arguments: Sequence[str]) -> int:

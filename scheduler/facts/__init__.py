@@ -30,9 +30,19 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.keys import (
+    DemandDecision,
+    KeyFlow,
+    KeyTrace,
+    MergeDecision,
+    PlannedMerge,
+    SourceBlock,
+    TracedHop,
+    TracedPath,
+)
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
-from scheduler.facts.validation import RateModel, Validation, ValidationRow
+from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -45,10 +55,14 @@ __all__ = [
     "Chunk",
     "CombinedStep",
     "Demand",
+    "DemandDecision",
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
+    "KeyFlow",
+    "KeyTrace",
     "LinkSupply",
+    "MergeDecision",
     "MergeStep",
     "NewBlock",
     "Outage",
@@ -57,17 +71,22 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlannedMerge",
     "Pool",
     "PoolKind",
+    "PresetNotes",
     "Provenance",
     "RateModel",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
+    "SourceBlock",
     "StationTally",
+    "TracedHop",
+    "TracedPath",
     "UnplannedSpan",
+    "UsedElements",
     "Validation",
-    "ValidationRow",
     "VerifyReport",
     "instant_key",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.orm import aliased
 
 from orbits import as_utc
@@ -46,6 +46,11 @@ ROWS_MAX = 10_000
 """Rows that one call of `entries` or `commands` returns at most."""
 
 
+_ANSWER = select(Command.kind, Command.digest, Command.answer).where(
+    Command.request_id == bindparam("request_")
+)
+
+
 class Reader:
     """Reads of one snapshot; get one from `Ledger.read()`."""
 
@@ -63,11 +68,12 @@ class Reader:
         Raises RequestConflict if `kind` or `digest` is given and differs from the first time.
         """
         self._settle()
-        row = self.connection.execute(
-            select(Command.kind, Command.digest, Command.answer).where(
-                Command.request_id == request_id
-            )
-        ).one_or_none()
+        return self._known_answer(request_id, kind, digest)
+
+    def _known_answer(
+        self, request_id: str, kind: str | None, digest: str | None
+    ) -> dict[str, Any] | None:
+        row = self.connection.execute(_ANSWER, {"request_": request_id}).one_or_none()
         if row is None:
             return None
         check_same_request(request_id, (row.kind, row.digest), (kind, digest))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scheduler.ledger import ElementRow, Ledger
+    from scheduler.merge import Routes
     from scheduler.settings import Settings
 
 
@@ -46,6 +47,13 @@ class Context:
         """The network this process works for."""
         return load_scenario(self.settings.scenario)
 
+    @cached_property
+    def routes(self) -> dict[str, Routes]:
+        """Which paths could serve each demand; they depend on the network alone."""
+        from scheduler.merge import routes_of
+
+        return dict(routes_of(self.scenario, self.scenario.demands))
+
     @property
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated at first use."""
@@ -56,21 +64,26 @@ class Context:
             self._ledger = open_ledger(self.settings.database_url)
         return self._ledger
 
+    @property
+    def ledger_to_look_at(self) -> Ledger:
+        """The ledger for questions only: a copy opens even without the key that seals it."""
+        if self._ledger is None:
+            from scheduler.ledger import open_ledger
+
+            self._ledger = open_ledger(self.settings.database_url, audit=True)
+        return self._ledger
+
     def existing_ledger(self) -> Ledger:
         """The ledger for questions only: it must be there, and opens without the sealing key.
 
         Raises InputError naming the database: an empty new one would pass every check.
         """
-        if self._ledger is None:
-            if not _database_exists(self.settings.database_url):
-                raise InputError(
-                    f"there is no ledger at {self.settings.database_url};"
-                    " allowed: a database that a replay, `run` or `serve` has made"
-                )
-            from scheduler.ledger import open_ledger
-
-            self._ledger = open_ledger(self.settings.database_url, audit=True)
-        return self._ledger
+        if self._ledger is None and not _database_exists(self.settings.database_url):
+            raise InputError(
+                f"there is no ledger at {self.settings.database_url};"
+                " allowed: a database that a replay, `run` or `serve` has made"
+            )
+        return self.ledger_to_look_at
 
     @property
     def archive(self) -> Archive:
