@@ -42,6 +42,7 @@ from scheduler.facts.keys import (
 )
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
+from scheduler.facts.plans import BookingTold, PlannedDemand, PlannedPass, PlanTold, Span, Verdict
 from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingState",
+    "BookingTold",
     "Candidate",
     "Chunk",
     "CombinedStep",
@@ -71,7 +73,10 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlanTold",
+    "PlannedDemand",
     "PlannedMerge",
+    "PlannedPass",
     "Pool",
     "PoolKind",
     "PresetNotes",
@@ -81,12 +86,14 @@ __all__ = [
     "SessionResult",
     "SettledPass",
     "SourceBlock",
+    "Span",
     "StationTally",
     "TracedHop",
     "TracedPath",
     "UnplannedSpan",
     "UsedElements",
     "Validation",
+    "Verdict",
     "VerifyReport",
     "instant_key",
 ]

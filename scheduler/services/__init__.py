@@ -11,6 +11,7 @@ from uuid import UUID
 
 from scheduler.services.context import Context
 from scheduler.services.elements import ElementServices
+from scheduler.services.plans import PlanServices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # database, the solver and the graph library.
 
 
-class Services(ElementServices):
+class Services(ElementServices, PlanServices):
     """Every use case as one method; the doors and the jobs call nothing else."""
 
     def satellites(self) -> list[Satellite]:
@@ -100,14 +101,6 @@ class Services(ElementServices):
         from scheduler.services.passes import ground_track
 
         return ground_track(self, satellite=satellite, start=start, end=end, step_s=step_s)
-
-    def plan_window(
-        self, *, start: datetime, end: datetime, not_before: datetime | None = None
-    ) -> dict[str, Any]:
-        """Book the passes of a window with what is known at its start."""
-        from scheduler.services.planning import plan_window
-
-        return plan_window(self, start=start, end=end, not_before=not_before)
 
     def begin_session(self, booking_id: UUID, *, at: datetime) -> None:
         """A booked session acquires its link."""
