@@ -139,7 +139,7 @@ def elements_fields(elements: Elements, at: datetime) -> Document:
         "norad_id": elements.norad_id,
         "name": elements.name,
         "epoch": iso_z(elements.epoch),
-        "age_days": rounded(elements.age(at) / timedelta(days=1), 3),
+        "age_days": rounded(elements.age(at) / timedelta(days=1), 2),
         "arrived_at": iso_z_or_none(elements.arrived_at),
         "source": elements.source,
         "sha256": elements.sha256,
@@ -150,7 +150,6 @@ def elements_document(answer: ElementsAnswer, *, limit: int | None = None) -> Do
     """Return element sets, oldest first; with a limit only the newest so many."""
     sets = answer.elements if limit is None else answer.elements[-limit:]
     return {
-        "at": iso_z(answer.at),
         "count": len(answer.elements),
         "elements": [elements_fields(elements, answer.at) for elements in sets],
     }
@@ -186,6 +185,8 @@ def check_document(checked: ElementsCheck) -> Document:
                 "neighbour_epoch": iso_z(found.neighbour.epoch),
                 "difference_km": rounded(found.difference_km, 3),
                 "limit_km": rounded(found.limit_km, 3),
+                "across_km": rounded(found.across_km, 3),
+                "limit_across_km": rounded(found.limit_across_km, 3),
                 "source": found.elements.source,
                 "sha256": found.elements.sha256,
                 "sentence": found.sentence,

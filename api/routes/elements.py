@@ -38,7 +38,6 @@ class ElementSetOut(BaseModel):
 class ElementsOut(BaseModel):
     """The newest sets within the limit, oldest first; `count` is how many there are in all."""
 
-    at: str
     count: int
     elements: list[ElementSetOut]
 

@@ -121,10 +121,10 @@ class Context:
             self._elements_seen = count
 
     def _element_count(self) -> int:
-        from scheduler.ledger import glance
-
         if not self._has_database():
             return 0
+        from scheduler.ledger import glance
+
         count = glance.element_count(self.settings.database_url)
         if count is not None:
             return count
@@ -132,11 +132,11 @@ class Context:
             return reader.element_count()
 
     def _stored_elements(self, norad_id: int | None) -> list[ElementRow]:
-        from scheduler.ledger import glance
-
         # A question about passes must not leave an empty database file behind.
         if not self._has_database():
             return []
+        from scheduler.ledger import glance
+
         rows = glance.element_rows(self.settings.database_url, norad_id)
         if rows is not None:
             return rows
