@@ -6,7 +6,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from scipy.stats import binom
 
 from qkd import checks
 from qkd.checks import FloatArray
@@ -80,6 +79,8 @@ def finite_leak_bits(
     if smooth:
         quantile = _cornish_fisher(tail, count, 1.0 - rate)
     else:
+        from scipy.stats import binom  # half a second to import, and nobody else needs it
+
         quantile = np.asarray(binom.ppf(tail, count, 1.0 - rate), dtype=np.float64)
     log = np.log if natural_logs else np.log2
     bits = (

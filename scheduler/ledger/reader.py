@@ -270,10 +270,19 @@ class Reader:
         self._settle()
         return booking_reads.events(self.connection, booking_id)
 
-    def element_rows(self) -> list[ElementRow]:
-        """Every element set, by satellite and epoch."""
+    def element_count(self) -> int:
+        """How many element sets there are."""
+        self._settle()
+        query = select(func.count()).select_from(ElementSetRow)
+        return self.connection.execute(query).scalar_one()
+
+    def element_rows(self, norad_id: int | None = None) -> list[ElementRow]:
+        """Every element set, of one satellite or of all, by satellite and epoch."""
         self._settle()
         order = (ElementSetRow.norad_id, ElementSetRow.epoch, ElementSetRow.sha256)
+        query = select(*ElementSetRow.__table__.c).order_by(*order)
+        if norad_id is not None:
+            query = query.where(ElementSetRow.norad_id == norad_id)
         return [
             ElementRow(
                 norad_id=row.norad_id,
@@ -284,7 +293,7 @@ class Reader:
                 source=row.source,
                 arrived_at=row.arrived_at,
             )
-            for row in self.connection.execute(select(*ElementSetRow.__table__.c).order_by(*order))
+            for row in self.connection.execute(query)
         ]
 
     def plans(self) -> list[PlanRecord]:
