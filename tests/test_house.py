@@ -18,7 +18,6 @@ PACKAGES = [
     "scheduler.merge",
     "scheduler.network",
     "scheduler.plan",
-    "scheduler.services",
     "scheduler.weather",
 ]
 LINES_MAX = 450
