@@ -25,7 +25,7 @@ from scheduler.clock import SimulatedClock
 from scheduler.errors import FeedError, InputError, SettingsError, UnknownName
 from scheduler.ledger import glance, open_ledger
 from scheduler.services import Services, open_services
-from scheduler.services.planning import known_elements
+from scheduler.services.planning.ahead import known_elements, look_ahead
 from scheduler.settings import Settings
 from scheduler.sources import feed as feed_module
 from scheduler.sources.feed import Feed
@@ -340,3 +340,17 @@ def test_every_public_name_of_the_ledger_has_its_home() -> None:
         assert getattr(ledger_package, name).__name__ == name
     with pytest.raises(AttributeError, match="nothing_here"):
         ledger_package.nothing_here  # noqa: B018
+
+
+def test_a_plan_knows_the_timing_of_its_passes_from_what_was_known_then(
+    services: Services,
+) -> None:
+    start = datetime(2017, 1, 13, tzinfo=UTC)
+    known = services.archive_of(41731, known_at=start)
+
+    ahead = look_ahead(services, start, start + timedelta(days=1), at=start)
+
+    assert ahead.forecasts
+    for forecast in ahead.forecasts:
+        expected = known.time_sigma_s(ahead.elements["micius"], forecast.row.culminates_at)
+        assert forecast.row.time_sigma_s == expected is not None
