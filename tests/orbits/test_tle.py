@@ -59,7 +59,7 @@ def test_a_plain_tle_comes_back_character_by_character(pair: tuple[str, str]) ->
     assert Elements.from_tle(*pair).to_tle() == pair
 
 
-@pytest.mark.parametrize("elements", (*MICIUS, *OFFICIAL[:-3]), ids=lambda e: f"{e.norad_id}")
+@pytest.mark.parametrize("elements", [*MICIUS, *OFFICIAL[:-3]], ids=lambda e: f"{e.norad_id}")
 def test_a_set_survives_the_way_through_its_tle(elements: Elements) -> None:
     assert Elements.from_tle(*elements.to_tle(), elements.name) == elements
 
