@@ -136,7 +136,7 @@ def test_what_nobody_knows_is_not_traced(
 
 @pytest.mark.parametrize("pair", ["nanshan", "nanshan--nanshan", "nanshan--nowhere"])
 def test_no_pair_is_refused(fibre: Services, pair: str) -> None:
-    with pytest.raises((InputError, UnknownName), match="nanshan|nowhere"):
+    with pytest.raises((InputError, UnknownName), match=r"nanshan|nowhere"):
         fibre.pair_blocks(pair)
 
 
