@@ -17,6 +17,7 @@ from scheduler.facts import Candidate, PassRow, instant_key
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from orbits import Archive
     from qkd import Counts, FibreRate, LinkBudget, PassYield, Preset
     from scheduler.network import Link, Planning, Satellite, Station
 
@@ -85,10 +86,12 @@ def forecast_window(
     planning: Planning,
     step_s: float,
     bound: str,
+    history: Archive | None = None,
 ) -> list[PassForecast]:
     """Forecast every pass that rises within [start, end), each to its very end.
 
-    A pass already up at `start` belongs to the window before. In order of rise.
+    A pass already up at `start` belongs to the window before. In order of rise. With the
+    `history` of the satellite's element sets, each row tells its timing uncertainty.
     """
     table = find_passes(
         [elements],
@@ -99,6 +102,11 @@ def forecast_window(
     )
     by_id = {station.station_id: station for station in stations}
     found = [item for item in table if not item.cut_at_start and item.rises_at < end]
+    if history is not None:
+        found = [
+            replace(item, time_sigma_s=history.time_sigma_s(elements, item.culminates_at))
+            for item in found
+        ]
     return [
         forecast_pass(
             item,

@@ -95,7 +95,7 @@ def write_report(
         " gained end to end"
     )
     progress(0.8, "published and model")
-    validation = services.validation()
+    validation = services.published_pass()
     if validation is not None:
         draw_validation(out / "published-and-model.png", validation)
         pictures["published-and-model.png"] = f"{validation.title}: sifted rate over the pass"

@@ -1,11 +1,13 @@
 """The HTTP routes: one module per noun."""
 
-from api.routes import docs, health, ledger, merges, network, passes
+from api.routes import docs, elements, health, ledger, merges, network, passes, plans
 
 ALL_ROUTERS = (
     health.router,
     network.router,
     passes.router,
+    elements.router,
+    plans.router,
     ledger.router,
     merges.router,
     docs.router,

@@ -1,6 +1,9 @@
 """The value types that the floors of the scheduler hand to each other; all frozen."""
 
 from scheduler.facts.answers import (
+    ElementsAdded,
+    ElementsAnswer,
+    ElementsCheck,
     PairTally,
     PassAnswer,
     PassRow,
@@ -39,7 +42,8 @@ from scheduler.facts.keys import (
 )
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
-from scheduler.facts.validation import RateModel, Validation, ValidationRow
+from scheduler.facts.plans import BookingTold, PlannedDemand, PlannedPass, PlanTold, Span, Verdict
+from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -48,11 +52,15 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingState",
+    "BookingTold",
     "Candidate",
     "Chunk",
     "CombinedStep",
     "Demand",
     "DemandDecision",
+    "ElementsAdded",
+    "ElementsAnswer",
+    "ElementsCheck",
     "KeyFlow",
     "KeyTrace",
     "LinkSupply",
@@ -65,21 +73,27 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlanTold",
+    "PlannedDemand",
     "PlannedMerge",
+    "PlannedPass",
     "Pool",
     "PoolKind",
+    "PresetNotes",
     "Provenance",
     "RateModel",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
     "SourceBlock",
+    "Span",
     "StationTally",
     "TracedHop",
     "TracedPath",
     "UnplannedSpan",
+    "UsedElements",
     "Validation",
-    "ValidationRow",
+    "Verdict",
     "VerifyReport",
     "instant_key",
 ]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.services.context import Context
+from scheduler.services.elements import ElementServices
+from scheduler.services.plans import PlanServices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 # database, the solver and the graph library.
 
 
-class Services(Context):
+class Services(ElementServices, PlanServices):
     """Every use case as one method; the doors and the jobs call nothing else."""
 
     def satellites(self) -> list[Satellite]:
@@ -99,14 +101,6 @@ class Services(Context):
         from scheduler.services.passes import ground_track
 
         return ground_track(self, satellite=satellite, start=start, end=end, step_s=step_s)
-
-    def plan_window(
-        self, *, start: datetime, end: datetime, not_before: datetime | None = None
-    ) -> dict[str, Any]:
-        """Book the passes of a window with what is known at its start."""
-        from scheduler.services.planning import plan_window
-
-        return plan_window(self, start=start, end=end, not_before=not_before)
 
     def begin_session(self, booking_id: UUID, *, at: datetime) -> None:
         """A booked session acquires its link."""
@@ -209,7 +203,7 @@ class Services(Context):
 
     def balances(self) -> dict[str, dict[str, int]]:
         """Bits by pool and account."""
-        with self.ledger_to_look_at.read() as reader:
+        with self.ledger.read() as reader:
             return reader.balances()
 
     def verify_ledger(self) -> VerifyReport:
@@ -219,12 +213,6 @@ class Services(Context):
     def export_ledger(self) -> Iterator[str]:
         """The ledger as lines of canonical JSON: no key, no wall time."""
         return self.existing_ledger().export_lines()
-
-    def import_elements(self, text: str, *, source: str) -> int:
-        """Add element sets to the archive; all of them or none. Returns how many were new."""
-        from scheduler.services.elements import import_elements
-
-        return import_elements(self, text, source=source)
 
     def scenario_digest(self) -> str:
         """SHA-256 of the scenario as it was understood."""
@@ -237,8 +225,14 @@ class Services(Context):
             tx.bind_run(facts)
         return bound
 
-    def validation(self) -> Validation | None:
-        """The published pass of 2016-12-19 next to the model; None where it has no place."""
+    def validation(self) -> Validation:
+        """Every published case next to the model, whatever the scenario."""
+        from scheduler.services.validation import validate_all
+
+        return validate_all(self)
+
+    def published_pass(self) -> Validation | None:
+        """The pass of 2016-12-19 next to the model; None in a network that had no part in it."""
         from scheduler.services.validation import validate_published_pass
 
         return validate_published_pass(self)
