@@ -86,7 +86,7 @@ def _accounts(connection: Connection, found: Findings) -> Accounts:
 def _blocks(connection: Connection) -> Iterator[Any]:
     """Every block, by number, a few hundred at a time."""
     after = 0
-    columns = (*Block.__table__.c, PoolRow.pool_id)
+    columns = (*Block.__table__.c, PoolRow.pool_id, PoolRow.node_a, PoolRow.node_b)
     query = select(*columns).join(PoolRow, Block.pool_ref == PoolRow.id).order_by(Block.id)
     while True:
         rows = connection.execute(query.where(Block.id > after).limit(BLOCKS_AT_ONCE)).all()
