@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import LedgerBroken
@@ -219,7 +220,7 @@ class _Tick:
             far_key=far.key,
             simulated=any(chunk.simulated for chunk in chunks),
             # Failure probabilities add up: every source block's, and that of the proof.
-            eps_total=sum(sources.values()) + collision_bound(len(near.key)),
+            eps_total=fsum([*sources.values(), collision_bound(len(near.key))]),
         )
 
     def deposit(self, gain: _Gain) -> dict[str, Any]:
