@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
-    from scheduler.facts import PassAnswer, PassRow, ReplaySummary, Validation, VerifyReport
+    from scheduler.facts import (
+        ElementsAdded,
+        ElementsAnswer,
+        ElementsCheck,
+        PassAnswer,
+        PassRow,
+        ReplaySummary,
+        Validation,
+        VerifyReport,
+    )
     from scheduler.network import Satellite, Station
 
 Document = dict[str, Any]
@@ -86,6 +95,7 @@ def passes_document(answer: PassAnswer, *, forecast: bool) -> Document:
         "rule": answer.rule,
         "as_known_at": iso_z_or_none(answer.as_known_at),
         "elements_epochs": [iso_z(epoch) for epoch in answer.epochs],
+        "notes": list(answer.notes),
         "passes": [pass_fields(row, forecast=forecast) for row in answer.rows],
     }
 
@@ -119,14 +129,70 @@ def station_fields(station: Station) -> Document:
     }
 
 
-def elements_fields(elements: Elements) -> Document:
-    """Return what identifies one element set."""
+ELEMENTS_FIELDS = ("norad_id", "name", "epoch", "age_days", "arrived_at", "source", "sha256")
+"""Every field of an element set, in the order of every door."""
+
+
+def elements_fields(elements: Elements, at: datetime) -> Document:
+    """Return what identifies one element set, and its age at an instant."""
     return {
         "norad_id": elements.norad_id,
         "name": elements.name,
         "epoch": iso_z(elements.epoch),
+        "age_days": rounded(elements.age(at) / timedelta(days=1), 2),
+        "arrived_at": iso_z_or_none(elements.arrived_at),
         "source": elements.source,
         "sha256": elements.sha256,
+    }
+
+
+def elements_document(answer: ElementsAnswer, *, limit: int | None = None) -> Document:
+    """Return element sets, oldest first; with a limit only the newest so many."""
+    sets = answer.elements if limit is None else answer.elements[-limit:]
+    return {
+        "count": len(answer.elements),
+        "elements": [elements_fields(elements, answer.at) for elements in sets],
+    }
+
+
+def fetched_document(fetched: ElementsAdded) -> Document:
+    """Return what a feed gave: which sets, and how many were new."""
+    return {
+        "added": fetched.added,
+        "received": [
+            {
+                "norad_id": elements.norad_id,
+                "name": elements.name,
+                "epoch": iso_z(elements.epoch),
+                "source": elements.source,
+                "sha256": elements.sha256,
+            }
+            for elements in fetched.received
+        ],
+    }
+
+
+def check_document(checked: ElementsCheck) -> Document:
+    """Return how many element sets were compared, and those that do not agree."""
+    return {
+        "checked": checked.checked,
+        "findings": [
+            {
+                "kind": found.kind.value,
+                "norad_id": found.elements.norad_id,
+                "name": found.elements.name,
+                "epoch": iso_z(found.elements.epoch),
+                "neighbour_epoch": iso_z(found.neighbour.epoch),
+                "difference_km": rounded(found.difference_km, 3),
+                "limit_km": rounded(found.limit_km, 3),
+                "across_km": rounded(found.across_km, 3),
+                "limit_across_km": rounded(found.limit_across_km, 3),
+                "source": found.elements.source,
+                "sha256": found.elements.sha256,
+                "sentence": found.sentence,
+            }
+            for found in checked.findings
+        ],
     }
 
 
@@ -160,27 +226,44 @@ def _sums(rows: Sequence[Mapping[str, int]], names: Sequence[str]) -> dict[str, 
 
 
 def validation_document(validation: Validation) -> Document:
-    """Return the published pass and the model, without the curve."""
+    """Return every published figure beside the model's, without the curve."""
     return {
         "title": validation.title,
-        "source": validation.source,
-        "elements_epoch": iso_z(validation.elements_epoch),
-        "nearest_at": iso_z(validation.nearest_at),
-        "sifted_means": validation.sifted_means,
         "rows": [
             {
+                "case": row.case,
                 "quantity": row.quantity,
                 "unit": row.unit,
-                "published": row.published,
-                "unfitted": rounded(row.unfitted, 6),
-                "fitted": rounded(row.fitted, 6),
-                "standing": row.standing,
+                "published": _figure(row.published),
+                "unfitted": _figure(row.unfitted),
+                "fitted": _figure(row.fitted),
+                "standing": row.standing.value,
+                "assumption": row.assumption,
+                "source": row.source,
             }
             for row in validation.rows
         ],
-        "fitted": list(validation.fitted),
-        "assumptions": list(validation.assumptions),
+        "elements": [
+            {
+                "station": used.station_id,
+                "pass_at": iso_z(used.pass_at),
+                "epoch": iso_z(used.epoch),
+                "rule": "nearest",
+            }
+            for used in validation.elements
+        ],
+        "presets": [
+            {"name": notes.name, "title": notes.title, "notes": list(notes.lines)}
+            for notes in validation.notes
+        ],
     }
+
+
+def _figure(value: float | str | None) -> float | str | None:
+    """Return a figure with nine significant digits: rates per pulse are as small as 1e-6."""
+    if value is None or isinstance(value, str):
+        return value
+    return None if math.isnan(value) else float(f"{value:.9g}")
 
 
 def summary_document(summary: ReplaySummary) -> Document:

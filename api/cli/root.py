@@ -12,7 +12,9 @@ import typer
 from api.cli import (
     compare,
     elements,
+    keys,
     ledger,
+    merge,
     network,
     outage,
     passes,
@@ -47,6 +49,8 @@ app.add_typer(plan.app, name="plan")
 app.add_typer(outage.app, name="outage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
+app.add_typer(merge.app, name="merge")
+app.add_typer(keys.app, name="keys")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,7 +1,8 @@
-"""`skytrunk validate`: the published pass next to the model, unfitted and fitted."""
+"""`skytrunk validate`: every published figure next to the model, unfitted and fitted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,6 @@ import typer
 
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
 from api.cli.output import emit, note, show, table_of
-from scheduler.errors import UnknownName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,23 +20,19 @@ if TYPE_CHECKING:
 def validate(
     context: typer.Context,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the sifted rate to this PNG file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the sifted rate of 2016-12-19 to this PNG."),
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print the published figures of 2016-12-19 beside those of the model."""
+    """Print every published figure beside the model's, unfitted and fitted."""
     from api.export import to_json
     from api.shape import validation_document
 
     with services_of(context, database, config) as services:
         validation = services.validation()
-        name = services.scenario.name
-    if validation is None:
-        raise UnknownName(
-            f"scenario {name} has no published pass; allowed: one with Micius, Xinglong"
-        )
     if picture is not None:
         from api.report import draw_validation
 
@@ -48,20 +44,17 @@ def validate(
         show(*_lines(validation))
 
 
-def _lines(validation: Validation) -> list[RenderableType]:
-    from api.report.markdown import cell
+def _lines(validation: Validation) -> Iterator[RenderableType]:
+    from api.report.validation import assumptions, sources, validation_tables
 
-    rows = [
-        [f"{row.quantity}{f', {row.unit}' if row.unit else ''}", cell(row.published),
-         cell(row.unfitted), cell(row.fitted), row.standing]
-        for row in validation.rows
-    ]  # fmt: skip
-    columns = ["quantity", "published|", "unfitted|", "fitted|", "in the fit"]
-    return [
-        table_of(validation.title, columns, rows, caption=f"{validation.sifted_means}."),
-        "fitted:",
-        *(f"  {line}" for line in validation.fitted),
-        "assumed:",
-        *(f"  {line}" for line in validation.assumptions),
-        f"published: {validation.source}",
-    ]
+    columns = ["quantity", "published|", "unfitted|", "fitted|", "in the fit", "assumes|"]
+    for case, rows in validation_tables(validation):
+        yield table_of(case, columns, rows)
+    yield "assumed, by the number in the row:"
+    for number, text in enumerate(assumptions(validation), start=1):
+        yield f"  [{number}] {text}"
+    for notes in validation.notes:
+        yield f"{notes.title}:"
+        yield from (f"  {line}" for line in notes.lines)
+    yield "published in, and computed from:"
+    yield from (f"  {line}" for line in sources(validation))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from api.report.markdown import bullets, table
+from api.report.validation import validation_section
 from api.shape import STATION_SUMS, iso_z, summary_document
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def report_text(
         _unplanned(summary.unplanned),
         "## Element sets\n",
         _elements(document),
-        *(_validation(validation) if validation else ()),
+        *(validation_section(validation) if validation else ()),
         "## Assumptions of the scenario\n",
         bullets(notes) if notes else "None stated.\n",
         "## Pictures\n",
@@ -140,27 +141,4 @@ def _elements(document: Document) -> str:
         f" {', '.join(epochs)}.\n\n"
         "At every simulated instant the newest set then known plans the passes (rule"
         " `known_at`); `skytrunk passes --as-known-at T` gives the same passes.\n"
-    )
-
-
-def _validation(validation: Validation) -> tuple[str, ...]:
-    rows = [
-        [f"{row.quantity}{f', {row.unit}' if row.unit else ''}", row.published, row.unfitted,
-         row.fitted, row.standing]
-        for row in validation.rows
-    ]  # fmt: skip
-    columns = ["quantity", "published|", "model, unfitted|", "model, fitted|", "in the fit"]
-    source = (
-        f"Published: {validation.source}. Geometry: SGP4 on the element set of"
-        f" {iso_z(validation.elements_epoch)}; closest at {iso_z(validation.nearest_at)}."
-        f" {validation.sifted_means}.\n"
-    )
-    return (
-        f"## {validation.title}\n",
-        source,
-        table(columns, rows),
-        "What the fit was allowed to change:\n",
-        bullets(validation.fitted),
-        "Assumptions of the unfitted model:\n",
-        bullets(validation.assumptions),
     )

@@ -1,13 +1,15 @@
 """The HTTP routes: one module per noun."""
 
-from api.routes import docs, health, ledger, network, passes, plans
+from api.routes import docs, elements, health, ledger, merges, network, passes, plans
 
 ALL_ROUTERS = (
     health.router,
     network.router,
     passes.router,
-    ledger.router,
+    elements.router,
     plans.router,
+    ledger.router,
+    merges.router,
     docs.router,
 )
 

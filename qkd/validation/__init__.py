@@ -1,5 +1,7 @@
 """Published figures against the model, row by row."""
 
+from qkd.validation.campaign import validate_campaign_pass
+from qkd.validation.fitting import fit_pass
 from qkd.validation.links import (
     fibre_rows,
     gllp_rows,
@@ -7,17 +9,20 @@ from qkd.validation.links import (
     trunk_rows,
     validate_links,
 )
-from qkd.validation.micius import (
+from qkd.validation.micius import MiciusValidation, validate_micius
+from qkd.validation.published import (
+    CAMPAIGN_PASSES,
     MICIUS_2016_12_19,
-    MiciusValidation,
+    CampaignPass,
     PublishedPass,
-    fit_pass,
-    validate_micius,
 )
-from qkd.validation.rows import ValidationRow
+from qkd.validation.rows import FitRole, ValidationRow
 
 __all__ = [
+    "CAMPAIGN_PASSES",
     "MICIUS_2016_12_19",
+    "CampaignPass",
+    "FitRole",
     "MiciusValidation",
     "PublishedPass",
     "ValidationRow",
@@ -26,6 +31,7 @@ __all__ = [
     "gllp_rows",
     "nanshan_rows",
     "trunk_rows",
+    "validate_campaign_pass",
     "validate_links",
     "validate_micius",
 ]

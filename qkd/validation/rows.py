@@ -1,6 +1,16 @@
 """One line of a comparison."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FitRole(StrEnum):
+    """What a row has to do with the fit."""
+
+    NEVER = "never fitted"
+    FITTED = "fitted to this"  #: the fit was made to meet this published figure
+    FOLLOWS = "follows from the fit"  #: neither looked at by the fit nor free of it
+    PARAMETER = "what the fit changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -8,15 +18,16 @@ class ValidationRow:
     """A published figure beside the model's, each assumption named.
 
     unfitted comes from published inputs and assumptions made beforehand; fitted from a model
-    adjusted to the case itself, None where nothing was fitted. A figure may be None where
-    the source gives none, or text for an instant.
+    adjusted to the case, or to the one named in `assumption`; None where nothing was fitted.
+    A figure may be None where the source gives none, or text for an instant or an interval.
     """
 
     case: str
     quantity: str
-    unit: str
+    unit: str  #: "1" for a ratio or a count
     published: float | str | None
     unfitted: float | str | None
     fitted: float | str | None = None
-    assumption: str = ""
-    source: str = ""
+    standing: FitRole = FitRole.NEVER
+    assumption: str
+    source: str

@@ -1,6 +1,9 @@
 """The value types that the floors of the scheduler hand to each other; all frozen."""
 
 from scheduler.facts.answers import (
+    ElementsAdded,
+    ElementsAnswer,
+    ElementsCheck,
     PairTally,
     PassAnswer,
     PassRow,
@@ -27,10 +30,20 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.keys import (
+    DemandDecision,
+    KeyFlow,
+    KeyTrace,
+    MergeDecision,
+    PlannedMerge,
+    SourceBlock,
+    TracedHop,
+    TracedPath,
+)
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
 from scheduler.facts.plans import BookingTold, PlannedDemand, PlannedPass, PlanTold, Span, Verdict
-from scheduler.facts.validation import RateModel, Validation, ValidationRow
+from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -44,7 +57,14 @@ __all__ = [
     "Chunk",
     "CombinedStep",
     "Demand",
+    "DemandDecision",
+    "ElementsAdded",
+    "ElementsAnswer",
+    "ElementsCheck",
+    "KeyFlow",
+    "KeyTrace",
     "LinkSupply",
+    "MergeDecision",
     "MergeStep",
     "NewBlock",
     "Outage",
@@ -55,19 +75,24 @@ __all__ = [
     "PathSet",
     "PlanTold",
     "PlannedDemand",
+    "PlannedMerge",
     "PlannedPass",
     "Pool",
     "PoolKind",
+    "PresetNotes",
     "Provenance",
     "RateModel",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
+    "SourceBlock",
     "Span",
     "StationTally",
+    "TracedHop",
+    "TracedPath",
     "UnplannedSpan",
+    "UsedElements",
     "Validation",
-    "ValidationRow",
     "Verdict",
     "VerifyReport",
     "instant_key",

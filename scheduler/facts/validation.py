@@ -1,21 +1,13 @@
-"""Published against model: what is shown when the model is held to a measured pass."""
+"""Published against model: what is shown when the model is held to what was measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidationRow:
-    """One quantity: as published, by the unfitted model, by the fitted one."""
-
-    quantity: str
-    unit: str  #: "" for a ratio
-    published: float | None
-    unfitted: float | None
-    fitted: float | None
-    standing: str  #: "never fitted", "fitted to this" or "follows from the fit"
+if TYPE_CHECKING:
+    from qkd.validation import ValidationRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +22,33 @@ class RateModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsedElements:
+    """The element set that a pass was computed from: the one nearest to it."""
+
+    pass_at: datetime
+    station_id: str
+    epoch: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetNotes:
+    """What a preset assumes, what was fitted, and what was not found, in words."""
+
+    name: str
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """One published pass next to the model, with every assumption named."""
+    """Published figures next to the model, with every assumption named.
+
+    A row carries its own assumption and source; `notes` tell what every row of a preset
+    rests upon.
+    """
 
     title: str
-    source: str  #: of the published figures
-    elements_epoch: datetime
-    nearest_at: datetime  #: instant of the least range, by the element set
     rows: tuple[ValidationRow, ...]
-    rate: RateModel
-    assumptions: tuple[str, ...]
-    fitted: tuple[str, ...]  #: what the fit was allowed to change, and to which value
-    sifted_means: str  #: which detections the compared sifted bits count
+    rate: RateModel  #: of the pass of 2016-12-19
+    elements: tuple[UsedElements, ...]
+    notes: tuple[PresetNotes, ...]

@@ -14,7 +14,7 @@ from scheduler.ledger.audit import AuditTrail
 from scheduler.ledger.canonical import instant_text, row_digest
 from scheduler.ledger.checkpoints import key_id_of
 from scheduler.ledger.command_rows import rows_by_command
-from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.engine import sqlite_file
 from scheduler.ledger.keystore import (
     KEK_FILE_VARIABLE,
@@ -103,7 +103,7 @@ def is_adopted(connection: Connection) -> bool:
 
 def adopt(connection: Connection, kek: KeyEncryptionKey) -> None:
     """Seal and log what the first release left in clear and unlogged; make the signing key."""
-    keys = DataKeys(kek, {})
+    keys = DataKeys(kek, SharedKeys())
     seal_first_release(connection, keys)
     _hash_command_rows(connection)
     trail = AuditTrail()

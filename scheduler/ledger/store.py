@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -16,7 +15,7 @@ from scheduler.errors import LedgerError
 from scheduler.facts import VerifyReport
 from scheduler.ledger import audit, checkpoints, export, opening, verify
 from scheduler.ledger.core import Books
-from scheduler.ledger.datakeys import DataKeys, rewrap
+from scheduler.ledger.datakeys import DataKeys, SharedKeys, rewrap
 from scheduler.ledger.engine import make_engine
 from scheduler.ledger.failures import is_conflict, refused
 from scheduler.ledger.groups import WriterQueue
@@ -41,11 +40,11 @@ class Ledger:
         self._engine = engine
         self._kek = kek
         self._pools: dict[str, PoolNumbers] = {}
-        self._ciphers: dict[int, AESGCM] = {}
+        self._shared_keys = SharedKeys()
         self._queue = WriterQueue(self._writing, self._books)
 
     def _books(self) -> Books:
-        return Books(PoolBook(self._pools), DataKeys(self._kek, self._ciphers))
+        return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from scheduler.facts import VerifyReport
 from scheduler.ledger import verify_log, verify_owners, verify_rows
 from scheduler.ledger.canonical import row_digest
-from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import KeyEncryptionKey, NoKek
 from scheduler.ledger.models import Account, Block, Command, LedgerEntry, PoolRow
 from scheduler.ledger.states import AccountKind
@@ -36,7 +36,7 @@ def verify(
     accounts = _accounts(connection, found)
     opens = not isinstance(kek, NoKek)
     # Data keys are opened afresh: what this process remembers proves nothing.
-    keys = DataKeys(kek, {}) if opens else None
+    keys = DataKeys(kek, SharedKeys()) if opens else None
     audit = BlockAudit(connection, keys, accounts, found)
     entries = blocks = 0
     for block in _blocks(connection):
@@ -86,7 +86,7 @@ def _accounts(connection: Connection, found: Findings) -> Accounts:
 def _blocks(connection: Connection) -> Iterator[Any]:
     """Every block, by number, a few hundred at a time."""
     after = 0
-    columns = (*Block.__table__.c, PoolRow.pool_id)
+    columns = (*Block.__table__.c, PoolRow.pool_id, PoolRow.node_a, PoolRow.node_b)
     query = select(*columns).join(PoolRow, Block.pool_ref == PoolRow.id).order_by(Block.id)
     while True:
         rows = connection.execute(query.where(Block.id > after).limit(BLOCKS_AT_ONCE)).all()

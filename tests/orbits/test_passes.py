@@ -380,6 +380,11 @@ def test_night_passes_are_those_with_the_sun_down() -> None:
         ({"elements": []}, SearchError, "number of element sets 0, not 1 to 200000"),
         ({"stations": []}, SearchError, "number of stations 0, not 1 to 20000"),
         ({"stations": [XINGLONG, XINGLONG]}, SearchError, "'xinglong' is given twice"),
+        (
+            {"elements": [MICIUS_2016_12_18] * 100_000, "end": START + 36000 * DAY},
+            SearchError,
+            "3.6e.09 satellite-station-days at once, more than 1e.09",
+        ),
         ({"workers": 0}, SearchError, "workers 0, not 1 to 256"),
         ({"mask_deg": 95.0}, StationError, "mask 95.0 deg"),
         ({"mask_deg": float("nan")}, StationError, "mask nan deg"),

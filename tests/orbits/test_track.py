@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skyfield.api import EarthSatellite, load, wgs84
 
-from orbits import SearchError, TimeError, sample_offsets, track, track_offsets
+from orbits import SearchError, TimeError, sample_offsets, subpoint, track, track_offsets
 from orbits.track import refraction_deg
 from tests.orbits.sets import MICIUS_2016_12_18, OFFICIAL, XINGLONG
 
@@ -122,3 +122,14 @@ def test_samples_reach_both_ends_evenly() -> None:
                       (START + timedelta(3000), timedelta(microseconds=1))):  # fmt: skip
         with pytest.raises(SearchError):
             sample_offsets(START, end, step=step)
+
+
+def test_the_point_below_is_that_of_skyfield() -> None:
+    t = TIMESCALE.utc(2016, 12, 19, 16, 48, OFFSETS)
+    satellite = EarthSatellite.from_satrec(MICIUS_2016_12_18.satrec(), TIMESCALE)
+    theirs = wgs84.geographic_position_of(satellite.at(t))
+    lat_deg, lon_deg = subpoint(
+        MICIUS_2016_12_18, [START + timedelta(seconds=float(s)) for s in OFFSETS]
+    )
+    np.testing.assert_allclose(lat_deg, theirs.latitude.degrees, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(lon_deg, theirs.longitude.degrees, rtol=0, atol=1e-7)

@@ -55,7 +55,8 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
     lag = timedelta(seconds=context.scenario.planning.element_lag_s)
     limit = context.max_element_age
     try:
-        elements = context.archive.known_at(at, norad_id=satellite.norad_id, lag=lag)
+        archive = context.archive_of(satellite.norad_id, known_at=at)
+        elements = archive.known_at(at, norad_id=satellite.norad_id, lag=lag)
     except NoElementsError as error:
         return Known(elements=None, usable_until=None, reason=str(error))
     until = elements.epoch + limit
@@ -64,6 +65,9 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
             f"the newest element set of {satellite.satellite_id} known at {instant_key(at)} is of "
             f"{instant_key(elements.epoch)}, older than {limit / timedelta(days=1):g} days"
         )
+        decay = archive.decay(satellite.norad_id)
+        if decay is not None:
+            reason += f"; {decay.sentence}"
         return Known(elements=None, usable_until=until, reason=reason)
     return Known(elements=elements, usable_until=until, reason="")
 
@@ -71,6 +75,7 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
 def look_ahead(context: Context, start: datetime, end: datetime, *, at: datetime) -> Ahead:
     """Forecast every pass that rises in [start, end), with the one set known at `at`."""
     ahead = Ahead()
+    context.refresh_elements()
     for satellite in context.scenario.satellites:
         name = satellite.satellite_id
         known = known_elements(context, satellite, at=at)
@@ -101,6 +106,7 @@ def look_ahead(context: Context, start: datetime, end: datetime, *, at: datetime
                 planning=context.scenario.planning,
                 step_s=context.settings.track_step_s,
                 bound=context.settings.bound,
+                history=context.archive_of(satellite.norad_id, known_at=at),
             )
     return ahead
 

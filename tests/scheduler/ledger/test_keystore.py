@@ -11,7 +11,7 @@ import pytest
 from scheduler.errors import KeystoreError, LedgerBroken, WrongState
 from scheduler.facts import Pool
 from scheduler.ledger import KeyState, Ledger, open_ledger
-from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import (
     LocalKek,
     kek_from_environment,
@@ -229,7 +229,7 @@ def test_each_epoch_lies_under_a_key_of_its_own_and_can_be_shredded(
         ]
         # Whoever kept a copy of the rows cannot open them any more, key-encryption key or not.
         with pytest.raises(KeystoreError, match="destroyed"):
-            DataKeys(kek, {}).cipher(reader.connection, backup[0])
+            DataKeys(kek, SharedKeys()).cipher(reader.connection, backup[0])
     (chunk,) = spend(ledger, "s", 512)
     assert chunk.material_a == key
 
