@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -82,12 +83,18 @@ class Pool:
     @classmethod
     def parse(cls, pool_id: str) -> Pool:
         """Read a `pool_id` back. Raises FactError if it has not that form."""
-        kind, _, rest = pool_id.partition(":")
-        nodes, _, parallel = rest.partition("#")
-        node_a, found, node_b = nodes.partition("--")
-        if kind not in {"link", "pair"} or not found or (parallel and not parallel.isdigit()):
-            raise FactError(f"pool id {pool_id!r}; allowed: link:a--b, link:a--b#2, pair:a--b")
-        return cls(kind=PoolKind(kind), node_a=node_a, node_b=node_b, parallel=int(parallel or 1))
+        return _parse_pool(pool_id)
+
+
+@lru_cache(maxsize=4096)
+def _parse_pool(pool_id: str) -> Pool:
+    """Read a pool's name; a merge asks thousands of times for the few hundred of a network."""
+    kind, _, rest = pool_id.partition(":")
+    nodes, _, parallel = rest.partition("#")
+    node_a, found, node_b = nodes.partition("--")
+    if kind not in {"link", "pair"} or not found or (parallel and not parallel.isdigit()):
+        raise FactError(f"pool id {pool_id!r}; allowed: link:a--b, link:a--b#2, pair:a--b")
+    return Pool(kind=PoolKind(kind), node_a=node_a, node_b=node_b, parallel=int(parallel or 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -102,15 +102,12 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
     if block.provenance.get("paths"):
         named = frozenset(block.provenance["announcements"])
         announced = [one for one in announced if str(one.announcement_id) in named]
-    wanted = _named_spans(block.provenance, announced)
     chunks: list[Chunk] = []
     behind: list[int] = []
-    for block_ref, chunk in _consumed(connection, row.command_id):
-        used = [chunk] if wanted is None else _cut(chunk, wanted)
-        if used:
-            chunks += used
-            if block_ref not in behind:
-                behind.append(block_ref)
+    for block_ref, chunk in _own(_consumed(connection, row.command_id), block.provenance):
+        chunks.append(chunk)
+        if block_ref not in behind:
+            behind.append(block_ref)
     return Trace(
         block=block,
         command=command_record(command),
@@ -120,31 +117,35 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
     )
 
 
-def _named_spans(
-    provenance: dict[str, Any], announced: Iterable[Announcement]
-) -> list[Span] | None:
-    """Ranges behind a block, by block: its announcements name them, or its provenance does.
+def _own(consumed: list[tuple[int, Chunk]], provenance: dict[str, Any]) -> list[tuple[int, Chunk]]:
+    """The parts of what a command consumed that went into one block.
 
-    None where nothing is named: then everything that its command consumed counts.
+    A tick spends one run a link for all its merges; a provenance says where in it each of its
+    hops starts. Where it says nothing, everything that the command consumed counts.
     """
-    if not provenance.get("paths"):
-        return None
-    spans = {
-        (str(chunk.block_id), chunk.start_bit, chunk.end_bit)
-        for one in announced
-        for chunk in (*one.left, *one.right)
-    }
-    spans |= {(block, start, end) for block, _, start, end in provenance.get("direct", ())}
-    return sorted(spans) or None
-
-
-def _cut(chunk: Chunk, spans: list[Span]) -> list[Chunk]:
-    """The parts of a consumed range that are wanted; one range a link serves a whole tick."""
+    bits, runs = provenance.get("run_bits", 0), provenance.get("runs", ())
+    if not bits:
+        return consumed
+    by_link: dict[str, list[tuple[int, Chunk]]] = {}
+    for block_ref, chunk in consumed:
+        by_link.setdefault(chunk.pool_id, []).append((block_ref, chunk))
     return [
-        replace(chunk, start_bit=max(chunk.start_bit, start), end_bit=min(chunk.end_bit, end))
-        for block, start, end in spans
-        if str(chunk.block_id) == block and chunk.start_bit < end and start < chunk.end_bit
+        part
+        for links, starts in zip(provenance["links"], runs, strict=True)
+        for link, start in zip(links, starts, strict=True)
+        for part in _cut(by_link.get(link, []), start, start + bits)
     ]
+
+
+def _cut(run: list[tuple[int, Chunk]], start: int, end: int) -> Iterator[tuple[int, Chunk]]:
+    """Bits [start, end) of ranges laid end to end."""
+    at = 0
+    for block_ref, chunk in run:
+        low, high = max(start - at, 0), min(end - at, chunk.length_bits)
+        if low < high:
+            first = chunk.start_bit
+            yield block_ref, replace(chunk, start_bit=first + low, end_bit=first + high)
+        at += chunk.length_bits
 
 
 def _consumed(connection: Connection, command_id: int) -> list[tuple[int, Chunk]]:

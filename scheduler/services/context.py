@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from scheduler.ledger import ElementRow, Ledger
     from scheduler.merge import Routes
+    from scheduler.services.served import ServedBook
     from scheduler.settings import Settings
 
 
@@ -53,6 +54,13 @@ class Context:
         from scheduler.merge import routes_of
 
         return dict(routes_of(self.scenario, self.scenario.demands))
+
+    @cached_property
+    def served(self) -> ServedBook:
+        """What each demand had of late, read from the ledger as it grows."""
+        from scheduler.services.served import ServedBook
+
+        return ServedBook()
 
     @property
     def ledger(self) -> Ledger:

@@ -19,7 +19,7 @@ from scheduler.facts import (
     Pool,
 )
 from scheduler.merge import PROOF_BITS
-from scheduler.services.merging import decide_merges, served_lately
+from scheduler.services.merging import decide_merges
 
 if TYPE_CHECKING:
     from scheduler.ledger import CommandRecord, Reader
@@ -33,7 +33,7 @@ def plan_merges_now(context: Context, *, at: datetime) -> MergeDecision:
     """Decide a tick at `at` from what the ledger holds, and write nothing."""
     with context.existing_ledger().read() as reader:
         plan = decide_merges(context, reader, now=at)
-        served = served_lately(reader, at)
+        served = context.served.lately(reader, at)
     steps: list[MergeStep | CombinedStep] = [*plan.steps, *plan.combined]
     gets: Counter[str] = Counter()
     for step in steps:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from scheduler.errors import InputError
 from scheduler.facts import (
-    Announcement,
     Chunk,
     KeyTrace,
     Pool,
@@ -56,7 +56,7 @@ def trace_key(context: Context, name: str) -> KeyTrace:
     return KeyTrace(
         block=block,
         drawn=drawn[0].chunk if drawn else None,
-        paths=_paths(provenance, found.announcements),
+        paths=_paths(provenance, found),
         threshold=provenance.threshold,
         known_to=structure.describe(),
         single_points=tuple(sorted(structure.single_points())),
@@ -128,17 +128,24 @@ def _source(block: BlockRecord, command: CommandRecord | None) -> SourceBlock:
     )
 
 
-def _paths(provenance: Provenance, announced: tuple[Announcement, ...]) -> tuple[TracedPath, ...]:
-    """Each path with the ranges of its hops, as the announcements of its relays name them."""
-    by_relay = {one.relay: one for one in announced}
-    traced = []
-    for path, links in zip(provenance.paths, provenance.links, strict=True):
-        said = tuple(by_relay[relay] for relay in path[1:-1])
-        runs: tuple[tuple[Chunk, ...], ...] = (
-            (said[0].left, *(one.right for one in said)) if said else (provenance.direct,)
+def _paths(provenance: Provenance, found: Trace) -> tuple[TracedPath, ...]:
+    """Each path with the ranges of its hops and what its relays announced about them."""
+    ranges: dict[str, list[Chunk]] = {}
+    for chunk in found.chunks:
+        ranges.setdefault(chunk.pool_id, []).append(chunk)
+    told = {
+        (one.relay, one.left[0].pool_id, one.right[0].pool_id): one for one in found.announcements
+    }
+    return tuple(
+        TracedPath(
+            nodes=path,
+            hops=tuple(
+                TracedHop(pool_id=link, chunks=tuple(ranges.get(link, ()))) for link in links
+            ),
+            announcements=tuple(
+                told[relay, left, right]
+                for relay, (left, right) in zip(path[1:-1], pairwise(links), strict=True)
+            ),
         )
-        hops = tuple(
-            TracedHop(pool_id=link, chunks=run) for link, run in zip(links, runs, strict=True)
-        )
-        traced.append(TracedPath(nodes=path, hops=hops, announcements=said))
-    return tuple(traced)
+        for path, links in zip(provenance.paths, provenance.links, strict=True)
+    )

@@ -1,0 +1,45 @@
+"""What merges gave each demand in the last 24 hours, without reading them all at every tick."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Reader
+
+DAY = timedelta(days=1)
+
+
+class ServedBook:
+    """A running sum over the merge commands of a ledger; it remembers how far it has read."""
+
+    def __init__(self) -> None:
+        self._after = 0
+        self._now: datetime | None = None
+        self._sums: Counter[str] = Counter()
+        self._ticks: list[tuple[datetime, int, dict[str, int]]] = []
+
+    def lately(self, reader: Reader, now: datetime) -> dict[str, int]:
+        """Bits merged for each demand in the 24 hours before `now`; those without are left out.
+
+        `reader` must see nothing that may yet be undone.
+        """
+        if self._now is not None and now < self._now:
+            self.__init__()  # type: ignore[misc]  # an earlier day may be wanted again
+        self._now = now
+        while page := reader.commands(kind="merge", since=now - DAY, after=self._after):
+            self._after = page[-1].command_id
+            for command in page:
+                gained: Counter[str] = Counter()
+                for step in command.answer["steps"]:
+                    gained[step["demand"]] += step["bits"]
+                if gained:
+                    heapq.heappush(self._ticks, (command.at, command.command_id, dict(gained)))
+                    self._sums.update(gained)
+        # A tick exactly a day ago belongs to the day before.
+        while self._ticks and self._ticks[0][0] <= now - DAY:
+            self._sums.subtract(heapq.heappop(self._ticks)[2])
+        return {demand: bits for demand, bits in self._sums.items() if bits}

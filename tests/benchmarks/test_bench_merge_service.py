@@ -1,0 +1,175 @@
+"""How fast the merge job is as it runs: decision, bytes, proofs, tags, ledger, all durable."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from scheduler.clock import SimulatedClock
+from scheduler.entropy import SystemEntropy
+from scheduler.facts import Demand, NewBlock, Pool
+from scheduler.merge import PROOF_BITS, jain_index
+from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
+from scheduler.services import Services
+from scheduler.settings import Settings
+
+pytestmark = pytest.mark.bench
+SMOKE = os.environ.get("SKYTRUNK_BENCH_SMOKE") == "1"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOPS, LINKS, LINK_BITS = 33, 135, 100_000
+WEST, EAST = 20, 15
+"""Users at the two ends of the trunk: 300 pairs."""
+KEY_BITS = 256
+
+
+def _trunk(west: int, east: int) -> Scenario:
+    """A trunk of 31 spans with access links at both ends, 33 hops, LINKS links in all."""
+    spans = HOPS - 2
+    cities = [f"relay-{number:02d}" for number in range(spans + 1)]
+    users = [f"west-{n:02d}" for n in range(west)], [f"east-{n:02d}" for n in range(east)]
+    nodes = [_node(name, NodeKind.RELAY) for name in cities]
+    nodes += [_node(name, NodeKind.USER) for side in users for name in side]
+    ends = [(user, cities[0]) for user in users[0]] + [(user, cities[-1]) for user in users[1]]
+    links = [_link(one, other, 1, LinkKind.ACCESS) for one, other in ends]
+    for number in range(LINKS - len(links)):
+        one, other = cities[number % spans], cities[number % spans + 1]
+        links.append(_link(one, other, 1 + number // spans, LinkKind.FIBRE))
+    demands = [
+        Demand(demand_id=f"{one}--{other}", node_a=one, node_b=other,
+               bits_per_day=KEY_BITS * 86_400 * 2)
+        for one in users[0] for other in users[1]
+    ]  # fmt: skip
+    return Scenario(
+        name="bench", title="bench", nodes=tuple(nodes), links=tuple(links),
+        demands=tuple(demands),
+    )  # fmt: skip
+
+
+def _node(name: str, kind: NodeKind) -> Node:
+    return Node(node_id=name, kind=kind, name=name, lat_deg=0.0, lon_deg=0.0, synthetic=True)
+
+
+def _link(one: str, other: str, parallel: int, kind: LinkKind) -> Link:
+    return Link(
+        pool=Pool.link(one, other, parallel), kind=kind, length_km=40.0, preset="trunk-span",
+        synthetic=True, parallel=parallel,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def services_of(tmp_path: Path) -> Iterator[Callable[[Scenario | str], Services]]:
+    """Services on a new SQLite file and a scenario, by name or as it is."""
+    opened: list[Services] = []
+
+    def build(scenario: Scenario | str) -> Services:
+        name = scenario if isinstance(scenario, str) else "beijing-shanghai"
+        settings = Settings(
+            database_url=f"sqlite:///{tmp_path / f'{len(opened)}.db'}", scenario=name
+        )
+        services = Services(settings, clock=SimulatedClock(NOON), entropy=SystemEntropy())
+        if isinstance(scenario, Scenario):
+            services.__dict__["scenario"] = scenario
+        opened.append(services)
+        return services
+
+    yield build
+    for services in opened:
+        services.close()
+
+
+def _deposit(services: Services, second: int, bits: int, keys: dict[str, bytes]) -> None:
+    """Every link brings what it made in a second, one transaction for all."""
+    with services.ledger.begin() as tx:
+        command = tx.command(f"second/{second}", kind="trunk", at=NOON)
+        for link in services.scenario.links:
+            name = f"{link.pool.pool_id}/{second}"
+            key = keys.setdefault(link.pool.pool_id, os.urandom(bits // 8))
+            block = NewBlock(
+                block_id=services.entropy.uuid("block"), pool=link.pool, natural_key=name,
+                length_bits=bits, source="device", simulated=False,
+            )  # fmt: skip
+            tx.deposit(command, block, material_a=key, material_b=key)
+        command.finish({})
+
+
+def _refresh(services: Services, tick: int) -> None:
+    """Let every pair's mark rise by one key: the key of the last second was drawn."""
+    mark = KEY_BITS * tick + PROOF_BITS + KEY_BITS
+    demands = tuple(replace(one, high_water_bits=mark) for one in services.scenario.demands)
+    services.__dict__["scenario"] = replace(services.scenario, demands=demands)
+
+
+def _tell(what: str, seconds: list[float]) -> None:
+    ordered = sorted(seconds)
+    p99 = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+    median = ordered[len(ordered) // 2]
+    print(f"{what}: median {median * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, n = {len(ordered)}")
+
+
+def test_one_key_over_33_hops(services_of: Callable[[Scenario | str], Services]) -> None:
+    services = services_of(_trunk(1, 1))
+    _deposit(services, 0, 400_000, {})
+    seconds = []
+    for tick in range(5 if SMOKE else 200):
+        _refresh(services, tick)
+        start = time.perf_counter()
+        answer = services.merge_due(scheduled_for=NOON + timedelta(seconds=tick))
+        seconds.append(time.perf_counter() - start)
+        (step,) = answer["steps"]
+        assert (step["bits"], len(step["paths"][0]) - 1) == (KEY_BITS, HOPS)
+    _tell(f"\none merge transaction: {KEY_BITS} bits over {HOPS} hops from stock, durable", seconds)
+
+
+def test_300_pairs_a_second_over_33_hops(
+    services_of: Callable[[Scenario | str], Services],
+) -> None:
+    services = services_of(_trunk(WEST, EAST))
+    keys: dict[str, bytes] = {}
+    count = 3 if SMOKE else 60
+    deposits, merges = [], []
+    services.routes  # noqa: B018 - found once, whatever the stock
+    for tick in range(count):
+        start = time.perf_counter()
+        _deposit(services, tick, LINK_BITS, keys)
+        middle = time.perf_counter()
+        _refresh(services, tick)
+        begun = time.perf_counter()
+        answer = services.merge_due(scheduled_for=NOON + timedelta(seconds=tick))
+        merges.append(time.perf_counter() - begun)
+        deposits.append(middle - start)
+        assert len(answer["steps"]) == WEST * EAST
+        assert all(step["bits"] == KEY_BITS for step in answer["steps"])
+    _tell(f"\nmesh: {LINKS} deposits of {LINK_BITS} bits, one transaction", deposits)
+    _tell(f"mesh: {WEST * EAST} pairs by {KEY_BITS} bits over {HOPS} hops, as the job", merges)
+    spent = sum(deposits) + sum(merges)
+    print(f"mesh: {count} s of it took {spent:.1f} s: headroom {count / spent:.2f}x")
+
+
+def test_the_beijing_shanghai_trunk_is_shared_fairly(
+    services_of: Callable[[Scenario | str], Services],
+) -> None:
+    services = services_of("beijing-shanghai")
+    hour, hours = timedelta(hours=1), 2 if SMOKE else 24
+    merges = []
+    for tick in range(1, hours + 1):
+        services.deposit_trunk(start=NOON + (tick - 1) * hour, end=NOON + tick * hour)
+        start = time.perf_counter()
+        services.merge_due(scheduled_for=NOON + tick * hour)
+        merges.append(time.perf_counter() - start)
+    served = dict.fromkeys((one.demand_id for one in services.scenario.demands), 0)
+    for done in services.merge_history(limit=hours):
+        for step in done["steps"]:
+            served[step["demand"]] += step["bits"]
+    levels = [served[one.demand_id] / one.bits_per_day for one in services.scenario.demands]
+    gained = sum(served.values()) / 1e6
+    _tell(f"\nbeijing-shanghai: hourly merges, {gained / hours:.1f} Mbit each", merges)
+    print(
+        f"beijing-shanghai: {hours} h, {len(levels)} pairs at twice what the trunk can serve:"
+        f" Jain's index {jain_index(levels):.4f}, served {min(levels):.3f} to {max(levels):.3f}"
+    )
