@@ -54,7 +54,8 @@ class LinkBudget:
 def to_db(transmittance: FloatArray) -> FloatArray:
     """Return positive decibels of a transmittance, infinite where it is 0."""
     positive = np.where(transmittance > 0.0, transmittance, 1.0)
-    return np.where(transmittance > 0.0, -10.0 * np.log10(positive), np.inf)
+    # The sum makes 0.0 of the -0.0 of a factor of one.
+    return np.where(transmittance > 0.0, 0.0 - 10.0 * np.log10(positive), np.inf)
 
 
 def _coupled(
