@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test lint bench bench-smoke clean lock
+.PHONY: demo test lint bench bench-smoke faults clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -43,6 +43,11 @@ bench: $(VENV)/.dev
 
 bench-smoke: $(VENV)/.dev
 	SKYTRUNK_BENCH_SMOKE=1 $(BIN)/python -m pytest -m bench -s -q tests/benchmarks
+
+# At least 200 SIGKILLs at random points, then the other faults; takes about five minutes.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.report
+	$(BIN)/python -m pytest -q tests/faults
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info

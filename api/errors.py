@@ -50,6 +50,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.LedgerUnavailable: _failed("The ledger cannot be reached", 503),
         errors.KeystoreError: _failed("The key store refuses", 500),
         errors.ProofInvalid: _failed("A proof does not hold", 422),
+        errors.FeedError: _failed("A service outside failed", 502),
         errors.PlanError: _failed("No such plan", 422),
         orbit_errors.OrbitsError: _bad("Orbit question refused"),
         orbit_errors.TimeError: _bad("Times refused"),

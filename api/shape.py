@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
-    from scheduler.facts import PassAnswer, PassRow, ReplaySummary, Validation, VerifyReport
+    from scheduler.facts import (
+        ElementsAdded,
+        ElementsAnswer,
+        ElementsCheck,
+        PassAnswer,
+        PassRow,
+        ReplaySummary,
+        Validation,
+        VerifyReport,
+    )
     from scheduler.network import Satellite, Station
 
 Document = dict[str, Any]
@@ -86,6 +95,7 @@ def passes_document(answer: PassAnswer, *, forecast: bool) -> Document:
         "rule": answer.rule,
         "as_known_at": iso_z_or_none(answer.as_known_at),
         "elements_epochs": [iso_z(epoch) for epoch in answer.epochs],
+        "notes": list(answer.notes),
         "passes": [pass_fields(row, forecast=forecast) for row in answer.rows],
     }
 
@@ -119,14 +129,70 @@ def station_fields(station: Station) -> Document:
     }
 
 
-def elements_fields(elements: Elements) -> Document:
-    """Return what identifies one element set."""
+ELEMENTS_FIELDS = ("norad_id", "name", "epoch", "age_days", "arrived_at", "source", "sha256")
+"""Every field of an element set, in the order of every door."""
+
+
+def elements_fields(elements: Elements, at: datetime) -> Document:
+    """Return what identifies one element set, and its age at an instant."""
     return {
         "norad_id": elements.norad_id,
         "name": elements.name,
         "epoch": iso_z(elements.epoch),
+        "age_days": rounded(elements.age(at) / timedelta(days=1), 2),
+        "arrived_at": iso_z_or_none(elements.arrived_at),
         "source": elements.source,
         "sha256": elements.sha256,
+    }
+
+
+def elements_document(answer: ElementsAnswer, *, limit: int | None = None) -> Document:
+    """Return element sets, oldest first; with a limit only the newest so many."""
+    sets = answer.elements if limit is None else answer.elements[-limit:]
+    return {
+        "count": len(answer.elements),
+        "elements": [elements_fields(elements, answer.at) for elements in sets],
+    }
+
+
+def fetched_document(fetched: ElementsAdded) -> Document:
+    """Return what a feed gave: which sets, and how many were new."""
+    return {
+        "added": fetched.added,
+        "received": [
+            {
+                "norad_id": elements.norad_id,
+                "name": elements.name,
+                "epoch": iso_z(elements.epoch),
+                "source": elements.source,
+                "sha256": elements.sha256,
+            }
+            for elements in fetched.received
+        ],
+    }
+
+
+def check_document(checked: ElementsCheck) -> Document:
+    """Return how many element sets were compared, and those that do not agree."""
+    return {
+        "checked": checked.checked,
+        "findings": [
+            {
+                "kind": found.kind.value,
+                "norad_id": found.elements.norad_id,
+                "name": found.elements.name,
+                "epoch": iso_z(found.elements.epoch),
+                "neighbour_epoch": iso_z(found.neighbour.epoch),
+                "difference_km": rounded(found.difference_km, 3),
+                "limit_km": rounded(found.limit_km, 3),
+                "across_km": rounded(found.across_km, 3),
+                "limit_across_km": rounded(found.limit_across_km, 3),
+                "source": found.elements.source,
+                "sha256": found.elements.sha256,
+                "sentence": found.sentence,
+            }
+            for found in checked.findings
+        ],
     }
 
 

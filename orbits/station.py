@@ -86,8 +86,8 @@ def as_mask(mask: MaskLike) -> HorizonMask:
     """Return a horizon from one elevation, a horizon, or (azimuth, elevation) pairs."""
     if isinstance(mask, HorizonMask):
         return mask
-    if isinstance(mask, int | float):
-        return HorizonMask(azimuth_deg=(0.0,), elevation_deg=(check_mask_deg(mask),))
+    if isinstance(mask, int | float | np.number):
+        return HorizonMask(azimuth_deg=(0.0,), elevation_deg=(check_mask_deg(float(mask)),))
     pairs = [(float(azimuth), float(elevation)) for azimuth, elevation in mask]
     return HorizonMask(
         azimuth_deg=tuple(azimuth for azimuth, _ in pairs),

@@ -22,6 +22,7 @@ class SchedulerError(Exception):
     │   ├── KeystoreError     the key-encryption key is missing or wrong, or a data key destroyed
     │   ├── ProofInvalid      a proof, a checkpoint or an exported ledger that does not hold
     │   └── RequestConflict   one request id, two different requests
+    ├── FeedError             a service outside did not answer, or not as agreed
     └── PlanError             no plan, or one that the validator rejects
     """
 
@@ -92,6 +93,10 @@ class ProofInvalid(LedgerError):
 
 class RequestConflict(LedgerError):
     """A request id came back with a different request behind it."""
+
+
+class FeedError(SchedulerError):
+    """A service outside that was asked did not answer, or not as agreed; nothing was stored."""
 
 
 class PlanError(SchedulerError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,8 @@ from scheduler.facts import Candidate, PassRow, instant_key
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from qkd import Counts, LinkBudget, PassYield, Preset
+    from orbits import Archive
+    from qkd import Counts, FibreRate, LinkBudget, PassYield, Preset
     from scheduler.network import Link, Planning, Satellite, Station
 
     FloatArray = NDArray[np.float64]
@@ -85,10 +86,12 @@ def forecast_window(
     planning: Planning,
     step_s: float,
     bound: str,
+    history: Archive | None = None,
 ) -> list[PassForecast]:
     """Forecast every pass that rises within [start, end), each to its very end.
 
-    A pass already up at `start` belongs to the window before. In order of rise.
+    A pass already up at `start` belongs to the window before. In order of rise. With the
+    `history` of the satellite's element sets, each row tells its timing uncertainty.
     """
     table = find_passes(
         [elements],
@@ -99,6 +102,11 @@ def forecast_window(
     )
     by_id = {station.station_id: station for station in stations}
     found = [item for item in table if not item.cut_at_start and item.rises_at < end]
+    if history is not None:
+        found = [
+            replace(item, time_sigma_s=history.time_sigma_s(elements, item.culminates_at))
+            for item in found
+        ]
     return [
         forecast_pass(
             item,
@@ -190,12 +198,11 @@ def link_preset(satellite: Satellite, bound: str) -> Preset:
 
 
 @cache
-def span_rate_bps(preset_name: str, length_km: float) -> float:
-    """Steady secret rate of one fibre link of that length, bit/s."""
+def _span_rate(preset_name: str, length_km: float) -> FibreRate:
     from qkd import fibre_preset, fibre_rate
 
     preset = fibre_preset(preset_name)
-    rate = fibre_rate(
+    return fibre_rate(
         replace(preset.span, length_km=length_km),
         preset.receiver,
         preset.protocol,
@@ -204,13 +211,28 @@ def span_rate_bps(preset_name: str, length_km: float) -> float:
         bound=preset.bound,
         leak=preset.leak,
     )
-    return float(rate.secret_bps)
+
+
+def span_rate_bps(preset_name: str, length_km: float) -> float:
+    """Steady secret rate of one fibre link of that length, bit/s."""
+    return float(_span_rate(preset_name, length_km).secret_bps)
 
 
 def span_secret_bits(link: Link, *, duration_s: float) -> int:
     """Whole secret bits that a fibre link makes in `duration_s`; floored here."""
     assert link.length_km is not None
     return int(span_rate_bps(link.preset, link.length_km) * duration_s)
+
+
+def span_eps(link: Link, *, duration_s: float) -> float:
+    """Failure probability of what a fibre link makes in `duration_s`: that of every block closed.
+
+    The interval's bits come from as many distilled blocks, the first begun with it.
+    """
+    assert link.length_km is not None
+    rate = _span_rate(link.preset, link.length_km)
+    blocks = ceil(duration_s / float(rate.block_s))
+    return blocks * sum(float(key.epsilons.total) for key in rate.keys)
 
 
 def _sample(

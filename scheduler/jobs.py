@@ -25,6 +25,7 @@ log = structlog.get_logger("skytrunk.jobs")
 
 _GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 _GRACE_S_MAX = 3600.0
+_WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
 _ORDER = ("trunk", "merge", "plan")
 
 
@@ -59,6 +60,9 @@ class JobRunner:
             ("merge", schedule.merge_interval_s, self._merge),
         ):
             self._every(name, step_s, work, now)
+        self._scheduler.add_job(
+            lambda: self._guard("watch", self._watch), "interval", seconds=_WATCH_S, id="watch"
+        )
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -164,6 +168,12 @@ class JobRunner:
         self.services.close_overdue(at=now)
         for booking in self.services.open_bookings():
             self._schedule(booking)
+
+    def _watch(self) -> None:
+        """Schedule the bookings that somebody else made meanwhile."""
+        for booking in self.services.open_bookings():
+            if self._scheduler.get_job(f"begin/{booking.booking_id}") is None:
+                self._schedule(booking)
 
     def _missed(self, event: JobExecutionEvent) -> None:
         name, _, key = str(event.job_id).partition("/")

@@ -79,6 +79,9 @@ def run_replay(
                 "seed": seed,
                 "start": start.isoformat(),
                 "planner": settings.planner,
+                "objective": settings.objective,
+                "risk_aversion": settings.risk_aversion,
+                "weather": services.weather_identity(),
                 "bound": settings.bound,
                 "max_element_age_s": int(services.max_element_age.total_seconds()),
             }

@@ -35,14 +35,31 @@ class Settings(BaseSettings):
     max_element_age_days: float | None = Field(default=None, gt=0.0, le=366.0)
     """Beyond this age, either side, an element set is refused; the scenario's own limit (14 days
     where it names none) unless set here."""
-    planner: Literal["lp", "greedy"] = "lp"
-    """Which solver books passes."""
+    planner: Literal["auto", "lp", "milp", "greedy"] = "lp"
+    """Which solver books passes; "auto" goes on from the LP to the exact program where quick."""
+    objective: Literal["demand", "max-min", "total"] = "demand"
+    """What plans are best at: end-to-end demands, the worst-served station, or all bits."""
+    weather: Literal["none", "climatology", "open-meteo"] | None = None
+    """Where the chance of a clear sky comes from; the scenario's own choice unless set here."""
+    weather_file: Path | None = None
+    """Forecasts as CSV (station, issued_at, valid_at, p_clear), used before the above."""
+    risk_aversion: float = Field(default=0.0, ge=0.0, le=10.0)
+    """Standard deviations taken off the key expected of a session when plans are weighed."""
+    plan_days_max: float = Field(default=31.0, gt=0.0, le=366.0)
+    """Longest window of one plan."""
     bound: Literal["hoeffding", "chernoff"] = "chernoff"
     """Tail bound of the finite-key analysis."""
     track_step_s: float = Field(default=1.0, gt=0.0, le=10.0)
     """Sampling of a pass for the key forecast."""
     passes_days_max: float = Field(default=92.0, gt=0.0, le=3660.0)
     """Longest time that one question about passes may span."""
+    elements_url: str | None = None
+    """GP endpoint for `skytrunk elements fetch`: an address, to which CATNR and FORMAT=json are
+    added, or one that holds {norad_id}. Nothing is fetched unless it is set."""
+    elements_timeout_s: float = Field(default=20.0, gt=0.0, le=600.0)
+    """Longest time that one answer of it may take."""
+    elements_bytes_max: int = Field(default=10_000_000, ge=1, le=200_000_000)
+    """Largest answer of it that is read."""
     host: str = "127.0.0.1"
     """Address on which `skytrunk serve` listens."""
     port: int = Field(default=8014, ge=1, le=65535)

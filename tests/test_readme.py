@@ -96,6 +96,16 @@ def test_every_command_of_a_document_works(document: Path, tmp_path: Path) -> No
             _run(line, tmp_path)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_python_example_of_a_document_runs(
+    document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    for language, body in FENCED.findall(document.read_text(encoding="utf-8")):
+        if language == "python":
+            exec(compile(body, document.name, "exec"), {})
+
+
 def test_commands_are_found_in_shell_blocks_alone() -> None:
     text = """
 ```sh

@@ -1,22 +1,49 @@
-"""`skytrunk elements`: bring element sets in, and see which ones there are."""
+"""`skytrunk elements`: bring element sets in, see, check and export those there are."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
-from api.cli.output import emit, read_text, show, table_of
+from api.cli.output import emit, emit_lines, note, read_text, show, table_of
+from api.inputs import parse_instant
+from scheduler.errors import InputError
 
-app = typer.Typer(help="Import or list element sets.", callback=keep_common)
+app = typer.Typer(help="Import, fetch, list, check or export element sets.", callback=keep_common)
+
+SatelliteOption = Annotated[
+    str | None,
+    typer.Option("--satellite", metavar="S", help="Id, name or catalogue number [default: all]."),
+]
+LatestOption = Annotated[
+    bool, typer.Option("--latest", help="Only the last set of each satellite.")
+]
+
+
+class Form(StrEnum):
+    """How exported element sets are written."""
+
+    TLE = "tle"
+    JSON = "json"
+    CSV = "csv"
+    XML = "xml"
+    KVN = "kvn"
 
 
 @app.command("import")
 def import_elements(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="File of two- or three-line element sets.")],
+    file: Annotated[Path, typer.Argument(help="TLE, or OMM as JSON, CSV, XML or KVN.")],
+    arrived_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help="When these sets became known [default: each at its epoch]."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -24,34 +51,119 @@ def import_elements(
     """Import every element set of FILE, or none if any of them is bad."""
     from api.export import to_json
 
+    arrival = None if arrived_at is None else parse_instant(arrived_at, "arrived-at")
     text = read_text(file, "element sets")
     with services_of(context, database, config) as services:
-        added = services.import_elements(text, source=file.name)
+        added = services.import_elements(text, source=file.name, arrived_at=arrival)
     if as_json:
         emit(to_json({"added": added}))
     else:
-        emit(f"{added} element {'set' if added == 1 else 'sets'} added from {file.name}\n")
+        emit(f"{_sets(added)} added from {file.name}\n")
+
+
+@app.command("fetch")
+def fetch_elements(
+    context: typer.Context,
+    satellites: Annotated[
+        list[str] | None,
+        typer.Argument(help="Satellites or catalogue numbers [default: the scenario's]."),
+    ] = None,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Fetch the newest sets from the endpoint that the setting elements_url names."""
+    from api.export import to_json
+    from api.shape import fetched_document
+
+    with services_of(context, database, config) as services:
+        fetched = services.fetch_elements(satellites or None)
+    if as_json:
+        emit(to_json(fetched_document(fetched)))
+    else:
+        emit(f"{_sets(len(fetched.received))} received, {fetched.added} of them new\n")
 
 
 @app.command("list")
 def list_elements(
     context: typer.Context,
+    satellite: SatelliteOption = None,
+    latest: LatestOption = False,
     as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")] = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """List the element sets known, oldest first."""
+    from api.export import to_csv, to_json
+    from api.shape import ELEMENTS_FIELDS, elements_document
+
+    if as_json and as_csv:
+        raise InputError("--json and --csv together; allowed: one of them")
+    with services_of(context, database, config) as services:
+        document = elements_document(services.list_elements(satellite, latest=latest))
+    rows = document["elements"]
+    if as_json:
+        emit(to_json(document))
+    elif as_csv:
+        emit(to_csv(rows, ELEMENTS_FIELDS))
+    else:
+        cells = [
+            [str(row["norad_id"]), row["name"], row["epoch"], f"{row['age_days']:,.1f}",
+             row["source"], row["sha256"][:12]]
+            for row in rows
+        ]  # fmt: skip
+        columns = ["NORAD id|", "name", "epoch", "age d|", "source", "SHA-256"]
+        show(table_of(_sets(len(rows)), columns, cells))
+
+
+@app.command("check")
+def check_elements(
+    context: typer.Context,
+    satellite: SatelliteOption = None,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Compare each set with its neighbours; exit code 1 if any was spliced or edited."""
     from api.export import to_json
-    from api.shape import elements_fields
+    from api.shape import check_document
 
     with services_of(context, database, config) as services:
-        rows = sorted(
-            (elements_fields(elements) for elements in services.archive),
-            key=lambda row: (row["epoch"], row["norad_id"]),
-        )
+        checked = services.check_elements(satellite)
     if as_json:
-        emit(to_json({"elements": rows}))
-        return
-    cells = [[str(row["norad_id"]), row["name"], row["epoch"], row["source"]] for row in rows]
-    columns = ["NORAD id|", "name", "epoch", "source"]
-    show(table_of(f"{len(rows)} element sets", columns, cells))
+        emit(to_json(check_document(checked)))
+    elif checked.findings:
+        emit_lines(f"{found.kind}: {found.sentence}" for found in checked.findings)
+    else:
+        emit(f"{_sets(checked.checked)} agree with their neighbours\n")
+    if checked.findings:
+        note(f"{len(checked.findings)} of {_sets(checked.checked)} should not be trusted")
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export_elements(
+    context: typer.Context,
+    satellite: SatelliteOption = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="TLE, or OMM in one of its forms.")
+    ] = Form.TLE,
+    latest: LatestOption = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+    ] = None,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the element sets known, oldest first; a set that does not fit in a TLE is refused."""
+    with services_of(context, database, config) as services:
+        text = services.export_elements(satellite, form=form.value, latest=latest)
+    if out is None:
+        emit(text)
+    else:
+        out.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _sets(count: int) -> str:
+    return f"{count:,} element {'set' if count == 1 else 'sets'}"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli import audit
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
 from api.cli.output import emit, emit_lines, show, table_of
-from scheduler.errors import LedgerBroken
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from api.shape import Document
 
-app = typer.Typer(help="Show, verify or export the ledger.", callback=keep_common)
+app = typer.Typer(help="Show, verify, sign, prove or export the ledger.", callback=keep_common)
 
 
 @app.command("show")
@@ -51,31 +51,9 @@ def balances_table(document: Document) -> RenderableType:
     return table_of("Ledger balances, bits", ["pool", *(f"{kind}|" for kind in kinds)], rows)
 
 
-@app.command("verify")
-def verify(
-    context: typer.Context,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Recompute every balance and every hash; exit code 1 if anything is wrong."""
-    from api.export import to_json
-    from api.shape import verify_document
-
-    with services_of(context, database, config) as services:
-        report = services.verify_ledger()
-    if as_json:
-        emit(to_json(verify_document(report)))
-    elif report.ok:
-        emit(
-            f"ledger sound: {report.commands:,} commands, {report.entries:,} entries,"
-            f" {report.blocks:,} blocks in {report.pools:,} pools\n"
-        )
-    else:
-        emit_lines(report.problems)
-    if not report.ok:
-        more = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
-        raise LedgerBroken(f"ledger broken: {report.problems[0]}{more}")
+app.command("verify")(audit.verify)
+app.command("checkpoint")(audit.checkpoint)
+app.command("prove")(audit.prove)
 
 
 @app.command("export")

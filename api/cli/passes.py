@@ -14,7 +14,7 @@ from api.cli.options import (
     ToOption,
     services_of,
 )
-from api.cli.output import emit, show, table_of
+from api.cli.output import emit, note, show, table_of
 from api.inputs import parse_elevation, parse_instant, parse_span
 from scheduler.errors import InputError
 
@@ -84,13 +84,16 @@ def _print(
         emit(to_json(document))
     elif as_csv:
         emit(to_csv(document["passes"], pass_field_names(forecast=forecast)))
+        for text in document["notes"]:  # CSV has no place for them
+            note(text)
     else:
         show(_table(document, satellite, forecast=forecast))
 
 
 def _table(document: Document, satellite: str, *, forecast: bool) -> RenderableType:
     columns = [
-        "station", "date", "rises", "culminates", "sets (UTC)", "elevation°|", "range km|", "sky",
+        "station", "date", "rises", "culminates", "sets (UTC)", "± s|", "elevation°|", "range km|",
+        "sky",
     ]  # fmt: skip
     if forecast:
         columns += ["sifted bits|", "secret bits|", "QBER|"]
@@ -102,7 +105,8 @@ def _table(document: Document, satellite: str, *, forecast: bool) -> RenderableT
         [_cells(row, forecast=forecast) for row in document["passes"]],
         caption=f"element sets: {document['rule']}"
         + (f" {document['as_known_at']}" if document["as_known_at"] else "")
-        + f"; epochs {', '.join(epochs) if epochs else 'none'}",
+        + f"; epochs {', '.join(epochs) if epochs else 'none'}"
+        + "".join(f"\n{text}" for text in document["notes"]),
     )
 
 
@@ -114,6 +118,7 @@ def _cells(row: Document, *, forecast: bool) -> list[str]:
         rises + (" <" if row["cut_at_start"] else ""),
         row["culminates_at"].removesuffix("Z").split("T")[1],
         row["sets_at"].removesuffix("Z").split("T")[1] + (" >" if row["cut_at_end"] else ""),
+        "-" if row["time_sigma_s"] is None else f"{row['time_sigma_s']:.3f}",
         f"{row['max_elevation_deg']:.3f}",
         f"{row['range_km_min']:.3f}",
         "dark" if row["dark"] else "light",

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from scheduler.facts import ReplaySummary
     from scheduler.settings import Settings
 
-OBJECTIVES = ("total",)
-
 
 def replay(
     context: typer.Context,
@@ -38,8 +36,10 @@ def replay(
         str | None, typer.Option(metavar="NAME", help="Scenario, by name or file [micius-2016].")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every simulated count and key byte.")] = 1,
-    planner: Annotated[str | None, typer.Option(help="lp or greedy [lp].")] = None,
-    objective: Annotated[str, typer.Option(help="What the planner maximises.")] = "total",
+    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy [lp].")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="demand, max-min or total [demand].")
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write report.md, pictures, summary.json.")
     ] = None,
@@ -51,9 +51,9 @@ def replay(
     first, last = parse_span(start, end)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"report {report} is a file; allowed: a folder, new or old")
-    if objective not in OBJECTIVES:
-        raise InputError(f"objective {objective!r}; allowed: {', '.join(OBJECTIVES)}")
-    settings = settings_of(context, database, config, scenario=scenario, planner=planner)
+    settings = settings_of(
+        context, database, config, scenario=scenario, planner=planner, objective=objective
+    )
     from scheduler.replay import run_replay
 
     with progress_bar("replay") as progress:

@@ -9,7 +9,20 @@ from typing import NoReturn
 
 import typer
 
-from api.cli import elements, ledger, network, passes, replay, serve, validate
+from api.cli import (
+    compare,
+    elements,
+    keys,
+    ledger,
+    merge,
+    network,
+    outage,
+    passes,
+    plan,
+    replay,
+    serve,
+    validate,
+)
 from api.cli.options import keep_common
 from api.cli.output import note
 
@@ -31,8 +44,13 @@ app.command("serve")(serve.serve)
 app.command("run")(serve.run)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
+app.command("compare")(compare.compare)
+app.add_typer(plan.app, name="plan")
+app.add_typer(outage.app, name="outage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
+app.add_typer(merge.app, name="merge")
+app.add_typer(keys.app, name="keys")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -87,7 +87,7 @@ def _region(
     axes.set_ylim(south, north)
     # A degree of longitude is shorter than one of latitude by the cosine of the latitude.
     axes.set_aspect(1.0 / np.cos(np.radians((south + north) / 2.0)))
-    _land(axes)
+    draw_land(axes)
     for index, link in enumerate(links):
         (lat0, lon0), (lat1, lon1) = link.one, link.other
         label = "fibre trunk" if index == 0 else None
@@ -111,7 +111,8 @@ def _bounds(places: Sequence[MapPlace]) -> tuple[float, float, float, float]:
     return west, east, south, north
 
 
-def _land(axes: Axes) -> None:
+def draw_land(axes: Axes) -> None:
+    """Fill the sea and the land of a map whose axes are degrees east and north."""
     from matplotlib.collections import PolyCollection
 
     axes.set_facecolor(SEA)
@@ -184,7 +185,7 @@ def _world(
     axes.set_xlim(-180.0, 180.0)
     axes.set_ylim(-90.0, 90.0)
     axes.set_aspect("equal")
-    _land(axes)
+    draw_land(axes)
     for track in tracks:
         for piece in _pieces(track):
             lat, lon, seen = track.lat_deg[piece], track.lon_deg[piece], track.visible[piece]

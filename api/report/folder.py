@@ -12,11 +12,14 @@ import numpy as np
 
 from api.export import to_json
 from api.plots import (
+    FlowNode,
+    FlowPair,
     GroundTrack,
     MapLink,
     MapPlace,
     RateCurve,
     SkyTrack,
+    key_flow_map,
     key_timeline,
     network_map,
     rate_comparison,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 HALF_ORBIT = timedelta(minutes=48)
 MARK_EVERY_S, TRACK_STEP_S = 120, 20
+_NAMED = frozenset({"satellite", "station", "backbone"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,13 @@ def write_report(
         settled=summary.settled, unplanned=summary.unplanned,
     )  # fmt: skip
     pictures["key-over-time.png"] = title
+    progress(0.7, "flow of key")
+    title = f"{scenario.name}: key relayed, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}"
+    draw_flow(out / "key-flow.png", summary, services, title=title)
+    pictures["key-flow.png"] = (
+        f"{title}; a link is as wide as the bits that merges spent on it, below what each pair"
+        " gained end to end"
+    )
     progress(0.8, "published and model")
     validation = services.published_pass()
     if validation is not None:
@@ -96,6 +107,41 @@ def write_report(
     (out / "report.md").write_text(text, encoding="utf-8")
     progress(1.0, "")
     return [out / "report.md", out / "summary.json", *(out / name for name in pictures)]
+
+
+def draw_flow(path: Path, summary: ReplaySummary, services: Services, *, title: str) -> Path:
+    """Draw what merges moved through the network during a replay, and for whom."""
+    flow = services.key_flow(start=summary.start, end=summary.end + timedelta(seconds=1))
+    scenario = services.scenario
+    # Users go by their short ids, two to a bar.
+    names = {
+        node.node_id: node.name if node.kind.value in _NAMED else node.node_id
+        for node in scenario.nodes
+    }
+    return key_flow_map(
+        path,
+        title=title,
+        nodes=[
+            FlowNode(
+                node_id=node.node_id,
+                name=node.name if node.kind.value in _NAMED else "",
+                kind=node.kind.value,
+                lat_deg=node.lat_deg,
+                lon_deg=node.lon_deg,
+            )
+            for node in scenario.nodes
+        ],
+        idle=sorted({(link.pool.node_a, link.pool.node_b) for link in scenario.links}),
+        relayed_bits=flow.links,
+        pairs=[
+            FlowPair(
+                label=f"{names[one]} - {names[other]}",
+                relayed_bits=flow.pairs.get((one, other), 0),
+                combined_bits=flow.combined.get((one, other), 0),
+            )
+            for one, other in sorted({*flow.pairs, *flow.combined})
+        ],
+    )
 
 
 def draw_validation(path: Path, validation: Validation) -> Path:

@@ -1,7 +1,16 @@
 """The HTTP routes: one module per noun."""
 
-from api.routes import docs, health, ledger, network, passes
+from api.routes import docs, elements, health, ledger, merges, network, passes, plans
 
-ALL_ROUTERS = (health.router, network.router, passes.router, ledger.router, docs.router)
+ALL_ROUTERS = (
+    health.router,
+    network.router,
+    passes.router,
+    elements.router,
+    plans.router,
+    ledger.router,
+    merges.router,
+    docs.router,
+)
 
 __all__ = ["ALL_ROUTERS"]

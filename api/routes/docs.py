@@ -42,6 +42,7 @@ def operations_of(document: dict[str, Any]) -> list[dict[str, Any]]:
             "path": path,
             "summary": operation.get("description") or operation.get("summary", ""),
             "parameters": [_parameter(one) for one in operation.get("parameters", [])],
+            "body": _body_fields(document, operation),
             "fields": _answer_fields(document, operation),
         }
         for path, methods in document["paths"].items()
@@ -60,8 +61,16 @@ def _parameter(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, str]]:
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    return _fields(document, schema, "")
+    good = next(answer for code, answer in operation["responses"].items() if code[0] == "2")
+    json_answer = good["content"].get("application/json")
+    return _fields(document, json_answer["schema"], "") if json_answer else []
+
+
+def _body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, str]]:
+    body = operation.get("requestBody")
+    if body is None:
+        return []
+    return _fields(document, body["content"]["application/json"]["schema"], "")
 
 
 def _fields(document: dict[str, Any], schema: dict[str, Any], path: str) -> list[dict[str, str]]:

@@ -65,11 +65,12 @@ class PassOut(BaseModel):
 
 
 class PassesOut(BaseModel):
-    """Passes in order of rise, and by which rule the element sets were picked."""
+    """Passes in order of rise, by which rule the element sets were picked, what else to know."""
 
     rule: str
     as_known_at: str | None
     elements_epochs: list[str]
+    notes: list[str]
     passes: list[PassOut]
 
 

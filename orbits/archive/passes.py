@@ -116,7 +116,7 @@ def _chained(blocks: Sequence[Block], borders_s: Sequence[float]) -> Block:
 def _overlaps(block: Block, others: Block) -> NDArray[np.bool_]:
     """Return for each pass whether one of the others is over the same station meanwhile."""
     found = np.zeros(len(block), dtype=bool)
-    for station in np.unique(block.station):
+    for station in sorted(set(block.station.tolist())):
         mine = np.flatnonzero(block.station == station)
         theirs = others.take(others.station == station)
         order = np.argsort(theirs.rise_s)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -249,6 +248,9 @@ def _csv_fields(text: str) -> list[Fields]:
 
 
 def _xml_fields(text: str) -> list[Fields]:
+    # Imported late, here and below: most questions never see XML.
+    import xml.etree.ElementTree as ET
+
     if "<!" in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL):
         raise ElementsError("XML with a document type or entities is refused")
     try:
@@ -313,6 +315,8 @@ _MEAN_ELEMENTS = ("EPOCH", *(key for key, _ in _NUMBERS[:-1]))
 
 
 def _xml_text(rows: Iterable[Mapping[str, str | int | float]]) -> str:
+    import xml.etree.ElementTree as ET
+
     root = ET.Element("ndm")
     for row in rows:
         omm = ET.SubElement(root, "omm", id="CCSDS_OMM_VERS", version=OMM_VERSION)

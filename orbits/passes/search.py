@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +38,7 @@ from orbits.passes.usable import absurdity, search_usable_part
 from orbits.propagate import EarthTurn, earth_fixed, earth_turn
 from orbits.station import GroundStation, HorizonMask, MaskLike, as_mask
 from orbits.times import (
+    DAY_S,
     datetime_at,
     julian_pairs,
     leap_offsets_s,
@@ -60,6 +59,7 @@ _PIECE_CELLS_MIN = 32
 _SATELLITES_MAX = 200_000
 _STATIONS_MAX = 20_000
 _WORKERS_MAX = 256
+_SIZE_MAX = 1e9  # satellite-station-days: some three hours of one core
 
 
 def find_passes(
@@ -116,6 +116,7 @@ def iter_passes(
     sets = (elements,) if isinstance(elements, Elements) else tuple(elements)
     places = (stations,) if isinstance(stations, GroundStation) else tuple(stations)
     _check(sets, places, workers)
+    _check_size(len(sets) * len(places) * seconds_between(start, end) / DAY_S)
     horizons = _horizons(places, mask_deg)
     sites = _sites(places, horizons)
     job = Job(start=start, spans=_spans(start, end), sites=sites, horizons=horizons)
@@ -134,6 +135,14 @@ def _check(sets: Sequence[Elements], places: Sequence[GroundStation], workers: i
     if len(set(ids)) != len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
         raise SearchError(f"station {twice!r} is given twice")
+
+
+def _check_size(size: float) -> None:
+    if size > _SIZE_MAX:
+        raise SearchError(
+            f"{size:.3g} satellite-station-days at once, more than {_SIZE_MAX:.3g}; "
+            f"search fewer satellites or a shorter window at a time"
+        )
 
 
 def _tables(
@@ -164,6 +173,10 @@ def _run(batches: Sequence[Batch], job: Job, workers: int) -> Iterator[Found]:
     if workers == 1 or len(batches) == 1:
         yield from map(work, batches)
         return
+    # Imported late: 15 ms that one process does not need.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     # Fresh interpreters: a fork would copy the locks of the caller's threads.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         chunk = max(1, len(batches) // (8 * workers))

@@ -1,6 +1,9 @@
 """The value types that the floors of the scheduler hand to each other; all frozen."""
 
 from scheduler.facts.answers import (
+    ElementsAdded,
+    ElementsAnswer,
+    ElementsCheck,
     PairTally,
     PassAnswer,
     PassRow,
@@ -27,8 +30,19 @@ from scheduler.facts.core import (
     VerifyReport,
 )
 from scheduler.facts.instants import instant_key
+from scheduler.facts.keys import (
+    DemandDecision,
+    KeyFlow,
+    KeyTrace,
+    MergeDecision,
+    PlannedMerge,
+    SourceBlock,
+    TracedHop,
+    TracedPath,
+)
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
+from scheduler.facts.plans import BookingTold, PlannedDemand, PlannedPass, PlanTold, Span, Verdict
 from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
@@ -38,11 +52,19 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingState",
+    "BookingTold",
     "Candidate",
     "Chunk",
     "CombinedStep",
     "Demand",
+    "DemandDecision",
+    "ElementsAdded",
+    "ElementsAnswer",
+    "ElementsCheck",
+    "KeyFlow",
+    "KeyTrace",
     "LinkSupply",
+    "MergeDecision",
     "MergeStep",
     "NewBlock",
     "Outage",
@@ -51,6 +73,10 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
+    "PlanTold",
+    "PlannedDemand",
+    "PlannedMerge",
+    "PlannedPass",
     "Pool",
     "PoolKind",
     "PresetNotes",
@@ -59,10 +85,15 @@ __all__ = [
     "ReplaySummary",
     "SessionResult",
     "SettledPass",
+    "SourceBlock",
+    "Span",
     "StationTally",
+    "TracedHop",
+    "TracedPath",
     "UnplannedSpan",
     "UsedElements",
     "Validation",
+    "Verdict",
     "VerifyReport",
     "instant_key",
 ]

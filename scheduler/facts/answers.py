@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orbits import Elements, Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,31 @@ class PassAnswer:
     rule: str  #: "nearest" or "known_at"
     as_known_at: datetime | None
     epochs: tuple[datetime, ...]  #: of every element set used, in order
+    notes: tuple[str, ...] = ()  #: what the rows do not tell: decay, no position, always up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsAnswer:
+    """Element sets, oldest first, and the present against which their age counts."""
+
+    at: datetime
+    elements: tuple[Elements, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsAdded:
+    """What a feed gave, and how many sets of that were new."""
+
+    received: tuple[Elements, ...]
+    added: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsCheck:
+    """How many element sets were looked at, and which do not agree with their neighbours."""
+
+    checked: int
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

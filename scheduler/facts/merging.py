@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.errors import FactError
-from scheduler.facts.core import MergeStep
+from scheduler.facts.core import Chunk, MergeStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,10 @@ class Provenance:
     paths: tuple[tuple[str, ...], ...]  #: node names of each path, ends included
     links: tuple[tuple[str, ...], ...]  #: pool_id of each hop of each path
     threshold: int  #: paths that must be corrupt before the key is known
-    announcements: tuple[UUID, ...] = ()
+    announcements: tuple[UUID, ...] = ()  #: they name the ranges spent on every path with a relay
+    direct: tuple[
+        Chunk, ...
+    ] = ()  #: ranges spent on a path without a relay, of which no one speaks
 
     def __post_init__(self) -> None:
         hops = [(len(path) - 1, len(links)) for path, links in zip(self.paths, self.links)]  # noqa: B905
@@ -62,7 +65,12 @@ class Provenance:
             )
 
     @classmethod
-    def of(cls, step: MergeStep | CombinedStep, announcements: tuple[UUID, ...] = ()) -> Provenance:
+    def of(
+        cls,
+        step: MergeStep | CombinedStep,
+        announcements: tuple[UUID, ...] = (),
+        direct: tuple[Chunk, ...] = (),
+    ) -> Provenance:
         """Return the provenance of what a step gains."""
         legs = step.legs if isinstance(step, CombinedStep) else (step,)
         return cls(
@@ -70,6 +78,7 @@ class Provenance:
             links=tuple(leg.links for leg in legs),
             threshold=step.threshold if isinstance(step, CombinedStep) else 1,
             announcements=announcements,
+            direct=direct,
         )
 
     @property
@@ -84,6 +93,9 @@ class Provenance:
             "paths": [list(path) for path in self.paths],
             "links": [list(links) for links in self.links],
             "announcements": [str(one) for one in self.announcements],
+            "direct": [
+                [str(one.block_id), one.pool_id, one.start_bit, one.end_bit] for one in self.direct
+            ],
         }
 
     @classmethod
@@ -95,6 +107,11 @@ class Provenance:
                 paths=tuple(tuple(map(str, path)) for path in data["paths"]),
                 links=tuple(tuple(map(str, links)) for links in data["links"]),
                 announcements=tuple(UUID(one) for one in data["announcements"]),
+                # Blocks of the first releases say nothing of it.
+                direct=tuple(
+                    Chunk(block_id=UUID(block), pool_id=pool, start_bit=start, end_bit=end)
+                    for block, pool, start, end in data.get("direct", ())
+                ),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise FactError(f"provenance {data!r} is not of this form: {error!r}") from error

@@ -64,6 +64,7 @@ class Writer(Reader):
         self.pending = Pending()
         self._handles: dict[str, CommandHandle] = {}
         self._numbers: dict[str, int] = {}
+        self._deposited: set[str] = set()  #: ids and natural keys seen in this transaction
 
     def command(
         self, request_id: str, *, kind: str, at: datetime, digest: str = ""
@@ -76,7 +77,8 @@ class Writer(Reader):
         known = self._handles.get(request_id)
         if known is not None:
             check_same_request(request_id, (known.kind, known.digest), (kind, digest))
-        if known is not None or self.answer(request_id, kind=kind, digest=digest) is not None:
+        # Straight to the table: what is held back stands in `_handles`, and stays held back.
+        if known is not None or self._known_answer(request_id, kind, digest) is not None:
             raise RequestConflict(
                 f"request {request_id!r} was answered already; ask for its answer"
             )
@@ -136,10 +138,13 @@ class Writer(Reader):
         if changed.rowcount != len(rows):
             raise WrongState(f"{what()}; {len(rows) - changed.rowcount} of {len(rows)} were not")
 
-    def _settle(self) -> None:
-        """Write down everything held back, parents before children."""
+    def _settle(self, final: dict[int, dict[str, Any]] | None = None) -> None:
+        """Write down everything held back, parents before children.
+
+        A command that goes out before it is finished is written again when it is.
+        """
         pending, self.pending = self.pending, Pending()
-        rows = [handle.row() for handle in pending.commands]
+        rows = [final[handle.command_id] if final else handle.row() for handle in pending.commands]
         for handle in pending.commands:
             handle.written = True
         for table, held in (
@@ -170,9 +175,10 @@ class Writer(Reader):
         for handle in self._handles.values():
             if handle.answer is None:
                 raise LedgerError(f"request {handle.request_id!r} was never finished")
-        self._settle()
+        rows = {handle.command_id: handle.row() for handle in self._handles.values()}
+        self._settle(rows)
         for handle in late:
-            row = handle.row()
+            row = rows[handle.command_id]
             names = ("answer", "rows_sha256", "sha256")
             self.connection.execute(
                 update(Command)
@@ -180,5 +186,6 @@ class Writer(Reader):
                 .values({name: row[name] for name in names})
             )
         for handle in self._handles.values():
-            self.trail.record("command", str(handle.command_id), handle.row()["sha256"])
+            digest = rows[handle.command_id]["sha256"]
+            self.trail.record("command", str(handle.command_id), digest)
         self.trail.append(self.connection)

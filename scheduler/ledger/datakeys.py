@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scheduler.errors import KeystoreError
 from scheduler.ledger.keystore import KeyEncryptionKey, new_data_key
 from scheduler.ledger.models import DataKey, PoolRow
 
+_NUMBER = select(DataKey.id).where(
+    DataKey.pool_ref == bindparam("pool_"), DataKey.epoch == bindparam("epoch_")
+)
+_WRAPPED = (
+    select(DataKey.wrapped, DataKey.epoch, PoolRow.pool_id)
+    .join(PoolRow, DataKey.pool_ref == PoolRow.id)
+    .where(DataKey.id == bindparam("number_"))
+)
+
 
 def context_of(pool_id: str, epoch: int) -> bytes:
     """What a wrapped data key is bound to."""
     return f"data key of {pool_id}, epoch {epoch}".encode()
+
+
+@dataclass(slots=True)
+class SharedKeys:
+    """What an open ledger remembers of its data keys between transactions."""
+
+    ciphers: dict[int, AESGCM] = field(default_factory=dict)  #: by number
+    numbers: dict[tuple[int, int], int] = field(default_factory=dict)  #: by pool and epoch
 
 
 class DataKeys:
@@ -22,28 +41,29 @@ class DataKeys:
     be remembered under it before the commit.
     """
 
-    def __init__(self, kek: KeyEncryptionKey, shared: dict[int, AESGCM]) -> None:
+    def __init__(self, kek: KeyEncryptionKey, shared: SharedKeys) -> None:
         self._kek = kek
-        self._shared = shared
+        self._all = shared
+        self._shared = shared.ciphers
         self._learnt: dict[int, AESGCM] = {}
         self._numbers: dict[tuple[int, int], int] = {}
 
     def publish(self) -> None:
         """Share what this transaction made, after its commit."""
         self._shared.update(self._learnt)
+        self._all.numbers.update(self._numbers)
 
     def current(
         self, connection: Connection, pool_ref: int, pool_id: str, epoch: int
     ) -> tuple[int, AESGCM]:
         """Number and cipher under which this pool's bytes of that epoch go into the store."""
-        number = self._numbers.get((pool_ref, epoch))
+        place = (pool_ref, epoch)
+        number = self._numbers.get(place) or self._all.numbers.get(place)
         if number is None:
-            number = connection.execute(
-                select(DataKey.id).where(DataKey.pool_ref == pool_ref, DataKey.epoch == epoch)
-            ).scalar()
+            number = connection.execute(_NUMBER, {"pool_": pool_ref, "epoch_": epoch}).scalar()
         if number is None:
             number = self._make(connection, pool_ref, pool_id, epoch)
-        self._numbers[pool_ref, epoch] = number
+        self._numbers[place] = number
         return number, self.cipher(connection, number)
 
     def cipher(self, connection: Connection, number: int) -> AESGCM:
@@ -51,11 +71,7 @@ class DataKeys:
         known = self._learnt.get(number) or self._shared.get(number)
         if known is not None:
             return known
-        row = connection.execute(
-            select(DataKey.wrapped, DataKey.epoch, PoolRow.pool_id)
-            .join(PoolRow, DataKey.pool_ref == PoolRow.id)
-            .where(DataKey.id == number)
-        ).one_or_none()
+        row = connection.execute(_WRAPPED, {"number_": number}).one_or_none()
         if row is None or row.wrapped is None:
             raise KeystoreError(f"data key {number} is destroyed, and what it sealed with it")
         key = self._kek.unwrap(row.wrapped, context_of(row.pool_id, row.epoch))
@@ -86,6 +102,7 @@ class DataKeys:
             self._shared.pop(number, None)
             self._learnt.pop(number, None)
             self._numbers.pop((pool_ref, epoch), None)
+            self._all.numbers.pop((pool_ref, epoch), None)
 
 
 def rewrap(connection: Connection, old: KeyEncryptionKey, new: KeyEncryptionKey) -> int:

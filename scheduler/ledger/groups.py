@@ -96,7 +96,11 @@ def _attempt(connection: Connection, job: _Job, books: Books) -> bool:
         job.result = job.work(transaction)
         transaction.complete()
     except Exception as error:  # noqa: BLE001 - handed to the thread that asked for the work
-        savepoint.rollback()
+        try:
+            savepoint.rollback()
+        except DBAPIError:
+            # A full disk makes SQLite undo the whole transaction, savepoints and all.
+            raise error from None
         job.error = error
         return False
     savepoint.commit()

@@ -75,6 +75,29 @@ class LocalKek:
         return f"LocalKek({self._kek_id})"
 
 
+class NoKek:
+    """Stands where a key-encryption key is not at hand: the ledger can be looked at, no more."""
+
+    @property
+    def kek_id(self) -> str:
+        """No fingerprint."""
+        return "none"
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        """Raise KeystoreError."""
+        raise self._refusal(context)
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Raise KeystoreError."""
+        raise self._refusal(context)
+
+    @staticmethod
+    def _refusal(context: bytes) -> KeystoreError:
+        return KeystoreError(
+            f"{context.decode()} stays shut: the ledger was opened to be audited, without its key"
+        )
+
+
 def seal(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
     """Nonce, ciphertext and tag of `plain`, bound to its context."""
     nonce = os.urandom(NONCE_BYTES)

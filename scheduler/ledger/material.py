@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from scheduler.errors import LedgerBroken
 from scheduler.ledger.datakeys import DataKeys
@@ -18,6 +18,23 @@ PIECE_BYTES = 3840
 """Bytes of key in one row: sealed, it fits into one 4096-byte page of SQLite."""
 
 BOTH_ENDS = (0, 1)
+
+_OF_BLOCK = Material.block_ref == bindparam("block_")
+_FROM: BindParameter[int] = bindparam("from_")
+_TO: BindParameter[int] = bindparam("to_")
+_PIECES = (
+    select(Material.side, Material.start_byte, Material.data, Material.data_key_id)
+    .where(_OF_BLOCK, Material.start_byte > _FROM, Material.start_byte < _TO)
+    .order_by(Material.side, Material.start_byte)
+)
+_ERASE = delete(Material).where(_OF_BLOCK, Material.start_byte >= _FROM, Material.start_byte < _TO)
+_ERASE_END = _ERASE.where(Material.side == bindparam("side_"))
+_SHORTEN = (
+    update(Material)
+    .where(_OF_BLOCK, Material.side == bindparam("side_"), Material.start_byte == bindparam("at_"))
+    .values(data=bindparam("data_"), data_key_id=bindparam("key_"))
+)
+_ADD = insert(Material)
 
 
 class BlockNames(NamedTuple):
@@ -96,11 +113,13 @@ class Vault:
         if keep:
             return taken
         self._erase(block, start_byte, end_byte, sides)
-        for side, begins, plain in heads:
-            self.rewrite(block, side, begins, plain)
+        if heads:
+            self._connection.execute(
+                _SHORTEN, [self._resealed(block, side, at, plain) for side, at, plain in heads]
+            )
         rows = [row for side, rest in tails for row in self.cut(block, side, rest, end_byte)]
         if rows:
-            self._connection.execute(insert(Material), rows)
+            self._connection.execute(_ADD, rows)
         return taken
 
     def erase_all(self, block_refs: Sequence[int]) -> None:
@@ -115,15 +134,8 @@ class Vault:
         self, block: BlockNames, start_byte: int, end_byte: int, sides: Sequence[int]
     ) -> Iterator[tuple[int, int, bytes]]:
         """Opened pieces that may touch a range, by end and place."""
-        rows = self._connection.execute(
-            select(Material.side, Material.start_byte, Material.data, Material.data_key_id)
-            .where(
-                Material.block_ref == block.ref,
-                Material.start_byte > start_byte - PIECE_BYTES,
-                Material.start_byte < end_byte,
-            )
-            .order_by(Material.side, Material.start_byte)
-        ).all()
+        span = {"block_": block.ref, "from_": start_byte - PIECE_BYTES, "to_": end_byte}
+        rows = self._connection.execute(_PIECES, span).all()
         for side, begins, data, number in rows:
             if side in sides and number is not None:
                 yield (
@@ -138,27 +150,26 @@ class Vault:
         self, block: BlockNames, start_byte: int, end_byte: int, sides: Sequence[int]
     ) -> None:
         """Delete the pieces that begin inside a range."""
-        where = [
-            Material.block_ref == block.ref,
-            Material.start_byte >= start_byte,
-            Material.start_byte < end_byte,
-        ]
-        if tuple(sides) != BOTH_ENDS:
-            where.append(Material.side.in_(list(sides)))
-        self._connection.execute(delete(Material).where(*where))
+        span = {"block_": block.ref, "from_": start_byte, "to_": end_byte}
+        if tuple(sides) == BOTH_ENDS:
+            self._connection.execute(_ERASE, [span])
+        else:
+            self._connection.execute(_ERASE_END, [span | {"side_": side} for side in sides])
 
     def rewrite(self, block: BlockNames, side: int, begins: int, plain: bytes) -> None:
-        """Seal what is left of a piece in front of a range, under a fresh nonce."""
+        """Seal a piece anew in its place."""
+        self._connection.execute(_SHORTEN, [self._resealed(block, side, begins, plain)])
+
+    def _resealed(self, block: BlockNames, side: int, begins: int, plain: bytes) -> dict[str, Any]:
+        """What is left of a piece in front of a range, under a fresh nonce."""
         (row,) = self.cut(block, side, plain, begins)
-        self._connection.execute(
-            update(Material)
-            .where(
-                Material.block_ref == block.ref,
-                Material.side == side,
-                Material.start_byte == begins,
-            )
-            .values(data=row["data"], data_key_id=row["data_key_id"])
-        )
+        return {
+            "block_": block.ref,
+            "side_": side,
+            "at_": begins,
+            "data_": row["data"],
+            "key_": row["data_key_id"],
+        }
 
 
 def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins: int) -> bytes:

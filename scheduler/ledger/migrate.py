@@ -9,12 +9,10 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from scheduler.errors import LedgerMismatch
 from scheduler.ledger.engine import migrating
+from scheduler.ledger.revision import HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-HEAD = "0002"
-"""The newest migration; a test compares it with the scripts."""
 
 SCRIPTS = Path(__file__).parent / "migrations"
 

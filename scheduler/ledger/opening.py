@@ -14,12 +14,13 @@ from scheduler.ledger.audit import AuditTrail
 from scheduler.ledger.canonical import instant_text, row_digest
 from scheduler.ledger.checkpoints import key_id_of
 from scheduler.ledger.command_rows import rows_by_command
-from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.engine import sqlite_file
 from scheduler.ledger.keystore import (
     KEK_FILE_VARIABLE,
     KEK_VARIABLE,
     KeyEncryptionKey,
+    NoKek,
     kek_from_environment,
     kek_from_file,
     make_kek_file,
@@ -46,14 +47,20 @@ def signing_context(key_id: str) -> bytes:
     return f"audit signing key {key_id}".encode()
 
 
-def find_kek(engine: Engine, given: KeyEncryptionKey | None) -> KeyEncryptionKey:
+def find_kek(
+    engine: Engine, given: KeyEncryptionKey | None, *, audit: bool = False
+) -> KeyEncryptionKey:
     """The key-encryption key of a database: given, named by the environment, or beside it.
 
-    Raises KeystoreError if there is none, or if it is not the one that the database knows.
+    For an `audit` it may be missing: all but the sealed bytes can be checked. Raises
+    KeystoreError if there is none, or if it is not the one that the database knows.
     """
     with engine.connect() as connection, connection.begin():
         wrapped_by = _wrapping_keys(connection)
-        kek = given or kek_from_environment(os.environ) or _kek_beside(engine, bool(wrapped_by))
+        kek = given or kek_from_environment(os.environ)
+        if kek is None and audit and wrapped_by and not _is_beside(engine):
+            return NoKek()
+        kek = kek or _kek_beside(engine, bool(wrapped_by))
         name = engine.url.render_as_string(hide_password=True)
         if wrapped_by - {kek.kek_id}:
             raise KeystoreError(
@@ -70,6 +77,11 @@ def _wrapping_keys(connection: Connection) -> set[str]:
     return set(connection.execute(data).scalars()) | set(
         connection.execute(select(AuditKey.kek_id)).scalars()
     )
+
+
+def _is_beside(engine: Engine) -> bool:
+    file = sqlite_file(engine)
+    return file is not None and file.with_name(file.name + KEK_SUFFIX).exists()
 
 
 def _kek_beside(engine: Engine, sealed: bool) -> KeyEncryptionKey:
@@ -91,7 +103,7 @@ def is_adopted(connection: Connection) -> bool:
 
 def adopt(connection: Connection, kek: KeyEncryptionKey) -> None:
     """Seal and log what the first release left in clear and unlogged; make the signing key."""
-    keys = DataKeys(kek, {})
+    keys = DataKeys(kek, SharedKeys())
     seal_first_release(connection, keys)
     _hash_command_rows(connection)
     trail = AuditTrail()

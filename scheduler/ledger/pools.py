@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scheduler.facts import Pool
 from scheduler.ledger.canonical import sealed
 from scheduler.ledger.models import Account, PoolRow
 from scheduler.ledger.states import AccountKind
+
+_LATER_EPOCHS = select(PoolRow.pool_id, PoolRow.epoch).where(PoolRow.epoch > 0)
+_POOL = select(PoolRow.id, PoolRow.simulated).where(PoolRow.pool_id == bindparam("pool_"))
+_ACCOUNTS = select(Account.kind, Account.id).where(Account.pool_ref == bindparam("pool_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class PoolBook:
     def __init__(self, known: dict[str, PoolNumbers]) -> None:
         self._shared = known
         self._learnt: dict[str, PoolNumbers] = {}
-        self._epochs: dict[str, int] = {}
+        self._epochs: dict[str, int] | None = None
 
     def publish(self) -> None:
         """Share what this transaction learnt; call it after the commit, never before."""
@@ -38,14 +42,10 @@ class PoolBook:
         known = self._learnt.get(pool_id) or self._shared.get(pool_id)
         if known is not None:
             return known
-        row = connection.execute(
-            select(PoolRow.id, PoolRow.simulated).where(PoolRow.pool_id == pool_id)
-        ).one_or_none()
+        row = connection.execute(_POOL, {"pool_": pool_id}).one_or_none()
         if row is None:
             return None
-        accounts = connection.execute(
-            select(Account.kind, Account.id).where(Account.pool_ref == row.id)
-        )
+        accounts = connection.execute(_ACCOUNTS, {"pool_": row.id})
         numbers = {AccountKind(kind): number for kind, number in accounts}
         self._learnt[pool_id] = PoolNumbers(row.id, numbers, row.simulated)
         return self._learnt[pool_id]
@@ -89,11 +89,10 @@ class PoolBook:
 
     def epoch(self, connection: Connection, pool_id: str) -> int:
         """The pool's epoch; asked once a transaction, for another process may begin a new one."""
-        if pool_id not in self._epochs:
-            row = select(PoolRow.epoch).where(PoolRow.pool_id == pool_id)
-            self._epochs[pool_id] = connection.execute(row).scalar_one()
-        return self._epochs[pool_id]
+        if self._epochs is None:
+            self._epochs = dict(connection.execute(_LATER_EPOCHS).all())
+        return self._epochs.get(pool_id, 0)
 
     def set_epoch(self, pool_id: str, epoch: int) -> None:
         """Remember that this transaction began a new epoch."""
-        self._epochs[pool_id] = epoch
+        self._epochs = (self._epochs or {}) | {pool_id: epoch}

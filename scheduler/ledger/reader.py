@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.orm import aliased
 
 from orbits import as_utc
@@ -46,6 +46,11 @@ ROWS_MAX = 10_000
 """Rows that one call of `entries` or `commands` returns at most."""
 
 
+_ANSWER = select(Command.kind, Command.digest, Command.answer).where(
+    Command.request_id == bindparam("request_")
+)
+
+
 class Reader:
     """Reads of one snapshot; get one from `Ledger.read()`."""
 
@@ -63,11 +68,12 @@ class Reader:
         Raises RequestConflict if `kind` or `digest` is given and differs from the first time.
         """
         self._settle()
-        row = self.connection.execute(
-            select(Command.kind, Command.digest, Command.answer).where(
-                Command.request_id == request_id
-            )
-        ).one_or_none()
+        return self._known_answer(request_id, kind, digest)
+
+    def _known_answer(
+        self, request_id: str, kind: str | None, digest: str | None
+    ) -> dict[str, Any] | None:
+        row = self.connection.execute(_ANSWER, {"request_": request_id}).one_or_none()
         if row is None:
             return None
         check_same_request(request_id, (row.kind, row.digest), (kind, digest))
@@ -264,10 +270,19 @@ class Reader:
         self._settle()
         return booking_reads.events(self.connection, booking_id)
 
-    def element_rows(self) -> list[ElementRow]:
-        """Every element set, by satellite and epoch."""
+    def element_count(self) -> int:
+        """How many element sets there are."""
+        self._settle()
+        query = select(func.count()).select_from(ElementSetRow)
+        return self.connection.execute(query).scalar_one()
+
+    def element_rows(self, norad_id: int | None = None) -> list[ElementRow]:
+        """Every element set, of one satellite or of all, by satellite and epoch."""
         self._settle()
         order = (ElementSetRow.norad_id, ElementSetRow.epoch, ElementSetRow.sha256)
+        query = select(*ElementSetRow.__table__.c).order_by(*order)
+        if norad_id is not None:
+            query = query.where(ElementSetRow.norad_id == norad_id)
         return [
             ElementRow(
                 norad_id=row.norad_id,
@@ -278,7 +293,7 @@ class Reader:
                 source=row.source,
                 arrived_at=row.arrived_at,
             )
-            for row in self.connection.execute(select(*ElementSetRow.__table__.c).order_by(*order))
+            for row in self.connection.execute(query)
         ]
 
     def plans(self) -> list[PlanRecord]:

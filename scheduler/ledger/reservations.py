@@ -248,7 +248,7 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
                 names=BlockNames(part.ref, part.block_id, part.pool_ref, row.pool_id, part.epoch),
                 start=part.start_bit,
                 end=part.end_bit,
-                limit=part.length_bits,
+                limit=part.end_bit,
                 freed=False,
                 eps_total=part.eps_total,
                 simulated=part.simulated,

@@ -18,9 +18,6 @@ from scheduler.ledger.pools import PoolNumbers
 from scheduler.ledger.records import SpentChunk
 from scheduler.ledger.states import KeyState
 
-BLOCKS_AT_ONCE = 256
-"""Blocks looked up in one query while a spend gathers its ranges."""
-
 _ADVANCE = text(
     "UPDATE block SET next_bit = :to_"
     " WHERE id = :block_ AND next_bit = :from_ AND state = 'available'"
@@ -79,6 +76,22 @@ _COLUMNS = (
     Block.eps_total,
     Block.simulated,
 )
+# Another session's row lock must not stall us; the guarded move decides anyway.
+_FREED = (
+    select(*_COLUMNS, FreedRange.start_bit, FreedRange.end_bit)
+    .join(FreedRange, FreedRange.block_ref == Block.id)
+    .where(Block.pool_ref == bindparam("pool_"), Block.state == KeyState.AVAILABLE.value)
+    .order_by(Block.id, FreedRange.start_bit)
+    .with_for_update(skip_locked=True)
+)
+_OPEN = (
+    select(*_COLUMNS, Block.length_bits, Block.next_bit)
+    .where(Block.pool_ref == bindparam("pool_"), text(OPEN_BLOCK), Block.id > bindparam("after_"))
+    .order_by(Block.id)
+    .with_for_update(skip_locked=True)
+)
+_OPEN_FEW = _OPEN.limit(4)
+_OPEN_MANY = _OPEN.limit(256)
 
 
 def claim(
@@ -122,7 +135,8 @@ def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
                 simulated=part.simulated,
             )
         )
-    close_empty(writer, {part.names.ref for part in ranges})
+    # A block can only be empty now if the range reached its end or was freed behind its cursor.
+    close_empty(writer, {part.names.ref for part in ranges if part.freed or part.end == part.limit})
     return chunks
 
 
@@ -136,13 +150,7 @@ def _gather_freed(
     writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
 ) -> int:
     """Choose among ranges that came back; return how many bits are still wanted."""
-    rows = writer.connection.execute(
-        select(*_COLUMNS, FreedRange.start_bit, FreedRange.end_bit)
-        .join(FreedRange, FreedRange.block_ref == Block.id)
-        .where(Block.pool_ref == pool_ref, Block.state == KeyState.AVAILABLE.value)
-        .order_by(Block.id, FreedRange.start_bit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = writer.connection.execute(_FREED, {"pool_": pool_ref}).all()
     for row in rows:
         part = min(bits, (row.end_bit - row.start_bit) // piece_bits * piece_bits)
         if part:
@@ -155,16 +163,12 @@ def _gather_open(
     writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
 ) -> int:
     """Choose behind the cursors of open blocks; return how many bits are still wanted."""
-    after = 0
+    after, few = 0, True
     while bits:
-        rows = writer.connection.execute(
-            select(*_COLUMNS, Block.length_bits, Block.next_bit)
-            .where(Block.pool_ref == pool_ref, text(OPEN_BLOCK), Block.id > after)
-            .order_by(Block.id)
-            .limit(BLOCKS_AT_ONCE)
-            # Another session's row lock must not stall us; the guarded move decides anyway.
-            .with_for_update(skip_locked=True)
-        ).all()
+        # Most spends end in the first block or two; a long walk goes in longer strides.
+        query = _OPEN_FEW if few else _OPEN_MANY
+        rows = writer.connection.execute(query, {"pool_": pool_ref, "after_": after}).all()
+        few = False
         if not rows:
             break
         for row in rows:

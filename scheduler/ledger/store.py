@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -16,7 +15,7 @@ from scheduler.errors import LedgerError
 from scheduler.facts import VerifyReport
 from scheduler.ledger import audit, checkpoints, export, opening, verify
 from scheduler.ledger.core import Books
-from scheduler.ledger.datakeys import DataKeys, rewrap
+from scheduler.ledger.datakeys import DataKeys, SharedKeys, rewrap
 from scheduler.ledger.engine import make_engine
 from scheduler.ledger.failures import is_conflict, refused
 from scheduler.ledger.groups import WriterQueue
@@ -41,11 +40,11 @@ class Ledger:
         self._engine = engine
         self._kek = kek
         self._pools: dict[str, PoolNumbers] = {}
-        self._ciphers: dict[int, AESGCM] = {}
+        self._shared_keys = SharedKeys()
         self._queue = WriterQueue(self._writing, self._books)
 
     def _books(self) -> Books:
-        return Books(PoolBook(self._pools), DataKeys(self._kek, self._ciphers))
+        return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -104,8 +103,7 @@ class Ledger:
     def verify(self, progress: Callable[[int], None] | None = None) -> VerifyReport:
         """Recompute every hash, range and balance; `progress` hears of entries looked at."""
         with self.read() as reader:
-            # Data keys are opened afresh: what this process remembers proves nothing.
-            return verify.verify(reader.connection, DataKeys(self._kek, {}), self._kek, progress)
+            return verify.verify(reader.connection, self._kek, progress)
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""
@@ -164,11 +162,18 @@ class Ledger:
         self.close()
 
 
-def open_ledger(url: str, *, migrate: bool = True, kek: KeyEncryptionKey | None = None) -> Ledger:
+def open_ledger(
+    url: str,
+    *,
+    migrate: bool = True,
+    kek: KeyEncryptionKey | None = None,
+    audit: bool = False,
+) -> Ledger:
     """Open the ledger behind a database URL, making the SQLite file and its tables if need be.
 
     The key-encryption key is `kek`, or what SKYTRUNK_KEK or SKYTRUNK_KEK_FILE name; an SQLite
-    ledger without either keeps one in FILE.kek, mode 0600, beside itself. Raises SettingsError
+    ledger without either keeps one in FILE.kek, mode 0600, beside itself. An `audit` goes
+    without, if it must: everything is read and verified but the sealed bytes. Raises SettingsError
     for a URL that is none of ours, LedgerMismatch for a database of something else or of
     another release, KeystoreError for a missing or wrong key, LedgerError if the database
     cannot be opened at all.
@@ -177,7 +182,7 @@ def open_ledger(url: str, *, migrate: bool = True, kek: KeyEncryptionKey | None 
     try:
         ensure_schema(engine, migrate=migrate)
         forbid_core_dumps()
-        found = opening.find_kek(engine, kek)
+        found = opening.find_kek(engine, kek, audit=audit)
         ledger = Ledger(engine, found)
         with ledger.read() as reader:
             adopted = opening.is_adopted(reader.connection)

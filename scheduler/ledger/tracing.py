@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -96,42 +98,53 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
     command = connection.execute(
         select(*Command.__table__.c).where(Command.id == row.command_id)
     ).one()
-    wanted = _named_spans(block.provenance)
+    announced = _announcements(connection, row.command_id)
+    if block.provenance.get("paths"):
+        named = frozenset(block.provenance["announcements"])
+        announced = [one for one in announced if str(one.announcement_id) in named]
+    wanted = _named_spans(block.provenance, announced)
     chunks: list[Chunk] = []
     behind: list[int] = []
     for block_ref, chunk in _consumed(connection, row.command_id):
-        if _wanted(chunk, wanted):
-            chunks.append(chunk)
+        used = [chunk] if wanted is None else _cut(chunk, wanted)
+        if used:
+            chunks += used
             if block_ref not in behind:
                 behind.append(block_ref)
     return Trace(
         block=block,
         command=command_record(command),
         chunks=tuple(chunks),
-        announcements=tuple(_announcements(connection, row.command_id, wanted)),
+        announcements=tuple(announced),
         sources=tuple(_trace(connection, ref, depth - 1) for ref in behind),
     )
 
 
-def _named_spans(provenance: dict[str, Any]) -> list[Span] | None:
-    """Ranges that a provenance names, [block, start, end] under `chunks` of each path.
+def _named_spans(
+    provenance: dict[str, Any], announced: Iterable[Announcement]
+) -> list[Span] | None:
+    """Ranges behind a block, by block: its announcements name them, or its provenance does.
 
-    None where it names none: then everything that its command consumed counts.
+    None where nothing is named: then everything that its command consumed counts.
     """
-    named = [
-        (str(block), int(start), int(end))
-        for path in provenance.get("paths", ())
-        if isinstance(path, dict)
-        for block, start, end in path.get("chunks", ())
-    ]
-    return named or None
+    if not provenance.get("paths"):
+        return None
+    spans = {
+        (str(chunk.block_id), chunk.start_bit, chunk.end_bit)
+        for one in announced
+        for chunk in (*one.left, *one.right)
+    }
+    spans |= {(block, start, end) for block, _, start, end in provenance.get("direct", ())}
+    return sorted(spans) or None
 
 
-def _wanted(chunk: Chunk, spans: list[Span] | None) -> bool:
-    return spans is None or any(
-        str(chunk.block_id) == block and chunk.start_bit < end and start < chunk.end_bit
+def _cut(chunk: Chunk, spans: list[Span]) -> list[Chunk]:
+    """The parts of a consumed range that are wanted; one range a link serves a whole tick."""
+    return [
+        replace(chunk, start_bit=max(chunk.start_bit, start), end_bit=min(chunk.end_bit, end))
         for block, start, end in spans
-    )
+        if str(chunk.block_id) == block and chunk.start_bit < end and start < chunk.end_bit
+    ]
 
 
 def _consumed(connection: Connection, command_id: int) -> list[tuple[int, Chunk]]:
@@ -147,10 +160,8 @@ def _consumed(connection: Connection, command_id: int) -> list[tuple[int, Chunk]
     return [(row.block_ref, chunk_of(row)) for row in rows]
 
 
-def _announcements(
-    connection: Connection, command_id: int, spans: list[Span] | None
-) -> list[Announcement]:
-    """What a command's relays announced about the wanted ranges."""
+def _announcements(connection: Connection, command_id: int) -> list[Announcement]:
+    """What a command's relays announced."""
     part = AnnouncementPart
     rows = connection.execute(
         select(
@@ -184,5 +195,4 @@ def _announcements(
             sha256=row.public_sha256,
         )
         for name, (row, (left, right)) in sides.items()
-        if any(_wanted(chunk, spans) for chunk in (*left, *right))
     ]

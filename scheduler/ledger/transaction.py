@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, select, union_all
 
 from orbits import as_utc
 from scheduler.errors import DuplicateBlock, FactError
@@ -23,6 +23,12 @@ from scheduler.ledger.models import AnnouncementRow, Block
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
 from scheduler.ledger.spending import claim, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
+
+# Two lookups by unique index; one with OR would make SQLite choose neither.
+_KNOWN_BLOCK = union_all(
+    select(Block.id).where(Block.natural_key == bindparam("key_")),
+    select(Block.id).where(Block.block_id == bindparam("name_")),
+)
 
 
 class Transaction(Writer):
@@ -105,13 +111,13 @@ class Transaction(Writer):
 
     def _refuse_duplicate(self, block: NewBlock) -> None:
         name, key = str(block.block_id), block.natural_key
-        pending = any(
-            key == row["natural_key"] or name == row["block_id"] for row in self.pending.blocks
-        )
-        known = self.connection.execute(
-            select(Block.id).where(or_(Block.natural_key == key, Block.block_id == name)).limit(1)
-        ).one_or_none()
-        if known is not None or pending:
+        if key in self._deposited or name in self._deposited:
+            known = True
+        else:
+            found = self.connection.execute(_KNOWN_BLOCK, {"key_": key, "name_": name})
+            known = found.first() is not None
+        self._deposited |= {key, name}
+        if known:
             raise DuplicateBlock(f"block {name} ({key}) was deposited before; nothing is added")
 
     def spend(

@@ -105,6 +105,7 @@ def new_epoch(writer: Writer, pool_id: str) -> int:
     """Begin a pool's next epoch: deposits from now on lie under a data key of their own."""
     row = _pool(writer, pool_id)
     epoch: int = row.epoch + 1
+    writer.pools.epoch(writer.connection, pool_id)
     writer.connection.execute(update(PoolRow).where(PoolRow.id == row.id).values(epoch=epoch))
     writer.pools.set_epoch(pool_id, epoch)
     writer.trail.record("epoch", pool_id, epoch_digest(pool_id, epoch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -9,8 +10,17 @@ from sqlalchemy import Connection, select
 from scheduler.errors import LedgerError
 from scheduler.ledger.canonical import entry_digest, row_digest
 from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.keystore import OVERHEAD_BYTES
 from scheduler.ledger.material import BOTH_ENDS, BlockNames, open_piece
-from scheduler.ledger.models import FreedRange, KeyRecipient, KeyRow, LedgerEntry, Material
+from scheduler.ledger.models import (
+    AnnouncementPart,
+    AnnouncementRow,
+    FreedRange,
+    KeyRecipient,
+    KeyRow,
+    LedgerEntry,
+    Material,
+)
 from scheduler.ledger.ranges import RangeMap, joined
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 from scheduler.ledger.verify_notes import Findings, Grouped
@@ -33,6 +43,7 @@ ENDED = {
 }
 """Account of the rest of a block that came to its end and is not destroyed yet."""
 
+CONSUMED_WORDS = frozenset({KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value})
 STATE_OF = {state.value: state for state in KeyState}
 ACCOUNT_OF_WORD = {state.value: kind for state, kind in ACCOUNT_OF.items()}
 
@@ -41,7 +52,7 @@ class BlockAudit:
     """Streams of everything that belongs to blocks, read side by side with them."""
 
     def __init__(
-        self, connection: Connection, keys: DataKeys, accounts: Accounts, found: Findings
+        self, connection: Connection, keys: DataKeys | None, accounts: Accounts, found: Findings
     ) -> None:
         entry = LedgerEntry
         self._connection = connection
@@ -82,6 +93,20 @@ class BlockAudit:
                 FreedRange.block_ref, FreedRange.start_bit
             ),
         )
+        part = AnnouncementPart
+        self._announced = Grouped(
+            connection,
+            select(
+                part.block_ref,
+                part.relay,
+                part.start_bit,
+                part.end_bit,
+                AnnouncementRow.command_id,
+                AnnouncementRow.announcement_id,
+            )
+            .join(AnnouncementRow, part.announcement_ref == AnnouncementRow.id)
+            .order_by(part.block_ref, part.relay, part.start_bit),
+        )
         waiting = (
             select(KeyRow.block_ref, KeyRow.id, KeyRecipient.side, KeyRow.start_bit, KeyRow.end_bit)
             .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
@@ -99,6 +124,8 @@ class BlockAudit:
         freed = [(start, end) for _, start, end in self._freed.of(block.id)]
         waiting = self._waiting.of(block.id)
         pieces = self._pieces.of(block.id)
+        if announced := self._announced.of(block.id):
+            self._check_announced(block, entries, announced)
         if ranges is None:
             self._note(block, f"({block.natural_key}) has no sound deposit")
         else:
@@ -111,6 +138,7 @@ class BlockAudit:
         for table, stream in (
             ("material", self._pieces),
             ("freed_range", self._freed),
+            ("announcement_part", self._announced),
             ("key", self._waiting),
         ):
             for number in stream.finish():
@@ -147,6 +175,29 @@ class BlockAudit:
             elif wrong := ranges.move(start, end, source[1], target[1], number, resolves):
                 found.add(f"ledger_entry {number}: block {block.block_id}: {wrong}")
         return ranges
+
+    def _check_announced(self, block: Any, entries: list[Any], announced: list[Any]) -> None:
+        """I5, by block: each bit once at each end, at a node of its link, spent by that command."""
+        consumed = sorted(
+            (line[7], line[8], line[2]) for line in entries if line[9] in CONSUMED_WORDS
+        )
+        starts = [start for start, _, _ in consumed]
+        before: tuple[str, int] | None = None
+        for _, relay, start, end, command, name in announced:
+            if relay not in (block.node_a, block.node_b):
+                self._found.add(f"announcement {name}: relay {relay} is at no end of its chunk")
+            if before is not None and before[0] == relay and start < before[1]:
+                self._found.add(
+                    f"announcement {name}: relay {relay} announces bits from {start} of block"
+                    f" {block.block_id} twice"
+                )
+            before = (relay, end)
+            at = bisect_right(starts, start) - 1
+            if at < 0 or consumed[at][1] < end or consumed[at][2] != command:
+                self._found.add(
+                    f"announcement {name}: bits from {start} of block {block.block_id} were not"
+                    " spent by its command"
+                )
 
     def _check_rest(
         self, block: Any, ranges: RangeMap, freed: list[tuple[int, int]], waiting: bool
@@ -191,8 +242,10 @@ class BlockAudit:
                 self._note(block, f"{held} bytes in the store at end {side}, {due} are due")
 
     def _size(self, block: Any, piece: Any) -> int:
-        """Bytes of key in a piece, once it has opened."""
+        """Bytes of key in a piece, once it has opened; without the key, by its length."""
         ref, side, begins, data, number = piece
+        if self._keys is None:
+            return len(data) - OVERHEAD_BYTES
         names = BlockNames(ref, block.block_id, block.pool_ref, block.pool_id, block.epoch)
         try:
             cipher = self._keys.cipher(self._connection, number)

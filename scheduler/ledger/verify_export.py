@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler.errors import LedgerError
 from scheduler.ledger import merkle
-from scheduler.ledger.announcements import parts_text
+from scheduler.ledger.announcements import PART_COLUMNS, announcement_digest
 from scheduler.ledger.canonical import (
     ENTRY_COLUMNS,
     entry_digest,
@@ -230,9 +230,8 @@ class _Reading:
                     f" {self._sums.get(account, 0)}"
                 )
         for number, row in self._announcements.items():
-            if row["sha256"] != row_digest(
-                "announcement", row, parts=parts_text(self._parts.pop(number, []))
-            ):
+            lines = [[part[name] for name in PART_COLUMNS] for part in self._parts.pop(number, [])]
+            if row["sha256"] != announcement_digest(row, lines):
                 self.found.add(f"announcement {row['announcement_id']}: it was changed")
         for command_id, rows_sha256 in self._commands.items():
             written: Mapping[str, list[tuple[Any, str]]] = self._written.pop(command_id, _NOTHING)

@@ -128,13 +128,14 @@ def check_coverage(connection: Connection, found: Findings) -> None:
 
 
 def _check_epochs(connection: Connection, found: Findings) -> None:
-    for pool_id, epoch in connection.execute(select(PoolRow.pool_id, PoolRow.epoch)).all():
-        logged = connection.execute(
-            select(AuditLeaf.row_sha256)
-            .where(AuditLeaf.kind == "epoch", AuditLeaf.subject == pool_id)
-            .order_by(AuditLeaf.seq)
-        ).scalars()
-        if list(logged) != [epoch_digest(pool_id, number + 1) for number in range(epoch)]:
+    """A pool's epoch is the number of times that the log says a new one began."""
+    logged: dict[str, list[str]] = {}
+    leaves = select(AuditLeaf.subject, AuditLeaf.row_sha256).where(AuditLeaf.kind == "epoch")
+    for pool_id, digest in connection.execute(leaves.order_by(AuditLeaf.seq)):
+        logged.setdefault(pool_id, []).append(digest)
+    for pool_id, epoch in connection.execute(select(PoolRow.pool_id, PoolRow.epoch)):
+        expected = [epoch_digest(pool_id, number + 1) for number in range(epoch)]
+        if logged.get(pool_id, []) != expected:
             found.add(f"pool {pool_id}: is in epoch {epoch}, the audit log says otherwise")
 
 

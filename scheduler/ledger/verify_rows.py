@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from scheduler.ledger.announcements import parts_text
+from scheduler.ledger.announcements import announcement_digest
 from scheduler.ledger.canonical import row_digest
 from scheduler.ledger.command_rows import rows_by_command
 from scheduler.ledger.models import (
@@ -19,13 +19,10 @@ from scheduler.ledger.models import (
     Command,
     ElementSetRow,
     JobRun,
-    LedgerEntry,
     PlanRow,
     PoolRow,
     RunFact,
 )
-from scheduler.ledger.states import KeyState
-from scheduler.ledger.streams import ROWS_AT_ONCE, stream
 from scheduler.ledger.verify_notes import Findings, Grouped, all_rows
 
 
@@ -57,82 +54,33 @@ def check_pools(connection: Connection, found: Findings) -> None:
 
 
 def check_announcements(connection: Connection, found: Findings) -> None:
-    """I5: two adjacent runs of equal length, spent by the same command, announced once a relay."""
+    """I5, by announcement: two runs of its length, of its own relay, unchanged."""
     part_of = AnnouncementPart
     parts = Grouped(
         connection,
-        select(*part_of.__table__.c).order_by(
-            part_of.announcement_ref, part_of.side, part_of.position
-        ),
+        select(
+            part_of.announcement_ref,
+            part_of.side,
+            part_of.position,
+            part_of.block_ref,
+            part_of.start_bit,
+            part_of.end_bit,
+            part_of.relay,
+        ).order_by(part_of.announcement_ref, part_of.side, part_of.position),
     )
     for row in all_rows(connection, AnnouncementRow):
-        mine = [part._mapping for part in parts.of(row["id"])]
+        mine = parts.of(row["id"])
         name = f"announcement {row['announcement_id']}"
-        if row["sha256"] != row_digest("announcement", row, parts=parts_text(mine)):
+        if row["sha256"] != announcement_digest(row, mine):
             found.add(f"{name}: its row or its parts were changed")
         for side in (0, 1):
-            length = sum(p["end_bit"] - p["start_bit"] for p in mine if p["side"] == side)
+            length = sum(part[5] - part[4] for part in mine if part[1] == side)
             if length != row["length_bits"]:
                 found.add(f"{name}: side {side} has {length} bits of {row['length_bits']}")
-        if any(part["relay"] != row["relay"] for part in mine):
+        if any(part[6] != row["relay"] for part in mine):
             found.add(f"{name}: a part names another relay")
     for number in parts.finish():
         found.add(f"announcement_part of {number}: its announcement is not there")
-    _check_announced_once(connection, found)
-    _check_announced_was_spent(connection, found)
-
-
-def _check_announced_once(connection: Connection, found: Findings) -> None:
-    part = AnnouncementPart
-    rows = stream(
-        connection,
-        select(
-            part.block_ref,
-            part.relay,
-            part.start_bit,
-            part.end_bit,
-            part.announcement_ref,
-            PoolRow.node_a,
-            PoolRow.node_b,
-        )
-        .join(Block, part.block_ref == Block.id)
-        .join(PoolRow, Block.pool_ref == PoolRow.id)
-        .order_by(part.block_ref, part.relay, part.start_bit),
-    )
-    before: tuple[int, str, int] | None = None
-    for block_ref, relay, start, end, number, node_a, node_b in rows:
-        if relay not in (node_a, node_b):
-            found.add(f"announcement row {number}: relay {relay} is at no end of its chunk")
-        if before is not None and before[:2] == (block_ref, relay) and start < before[2]:
-            found.add(
-                f"announcement row {number}: relay {relay} announces bits from {start} of block"
-                f" row {block_ref} twice"
-            )
-        before = (block_ref, relay, end)
-
-
-def _check_announced_was_spent(connection: Connection, found: Findings) -> None:
-    part, entry = AnnouncementPart, LedgerEntry
-    unspent = connection.execute(
-        select(part.announcement_ref, part.block_ref, part.start_bit)
-        .join(AnnouncementRow, part.announcement_ref == AnnouncementRow.id)
-        .join(
-            entry,
-            (entry.block_ref == part.block_ref)
-            & (entry.command_id == AnnouncementRow.command_id)
-            & (entry.start_bit <= part.start_bit)
-            & (entry.end_bit >= part.end_bit)
-            & entry.enters.in_([KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value]),
-            isouter=True,
-        )
-        .where(entry.id.is_(None))
-        .limit(ROWS_AT_ONCE)
-    )
-    for number, block_ref, start in unspent:
-        found.add(
-            f"announcement row {number}: bits from {start} of block row {block_ref} were not"
-            " spent by its command"
-        )
 
 
 def check_bookings(connection: Connection, found: Findings) -> None:

@@ -11,6 +11,7 @@ from scheduler.network.model import (
     Scenario,
     Schedule,
     Station,
+    WeatherUse,
 )
 from scheduler.network.parse import SPAN_KM_MAX, SPAN_KM_MIN, parse_scenario
 
@@ -27,5 +28,6 @@ __all__ = [
     "Scenario",
     "Schedule",
     "Station",
+    "WeatherUse",
     "parse_scenario",
 ]

@@ -85,6 +85,7 @@ class Station:
     node: str
     preset: str  #: of its receiver; "" takes the satellite's
     telescope_m: float | None = None
+    mount: str = ""  #: receivers that name the same one take turns; "" is a mount of its own
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -163,6 +164,17 @@ class Schedule:
             _check_within(f"schedule.{name}", getattr(self, name), 1, 31 * 86_400)
 
 
+SESSIONS_MAX = 1000
+"""Most sessions that a limit for one satellite may name."""
+
+
+class WeatherUse(StrEnum):
+    """Which weather a scenario plans with, unless the settings say otherwise."""
+
+    NONE = "none"  #: every sky counts as clear
+    CLIMATOLOGY = "climatology"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planning:
     """What a pass must satisfy to be booked."""
@@ -174,6 +186,10 @@ class Planning:
     min_secret_bits: int = 0
     max_element_age_days: float = 14.0
     element_lag_s: float = 0.0  #: from an element set's epoch to its arrival
+    min_duration_s: float = 0.0  #: of a session
+    max_sessions_per_day: int | None = None  #: of one satellite; energy
+    max_sessions_per_orbit: int | None = None
+    weather: WeatherUse = WeatherUse.CLIMATOLOGY
 
     def __post_init__(self) -> None:
         limits = {
@@ -184,9 +200,13 @@ class Planning:
             "min_secret_bits": (0, NO_LIMIT_BITS),
             "max_element_age_days": (0.01, 366.0),
             "element_lag_s": (0.0, 31 * 86_400.0),
+            "min_duration_s": (0.0, 3600.0),
+            "max_sessions_per_day": (0, SESSIONS_MAX),
+            "max_sessions_per_orbit": (0, SESSIONS_MAX),
         }
         for name, (low, high) in limits.items():
-            _check_within(f"planning.{name}", getattr(self, name), low, high)
+            if getattr(self, name) is not None:
+                _check_within(f"planning.{name}", getattr(self, name), low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from scheduler.network.model import (
     Scenario,
     Schedule,
     Station,
+    WeatherUse,
 )
 from scheduler.network.table import Table
 
@@ -93,6 +94,7 @@ def _station(table: Table) -> Station:
         node=table.text("node", station_id),
         preset=table.text("preset", ""),
         telescope_m=table.maybe_number("telescope_m"),
+        mount=table.text("mount", ""),
         source=table.text("source", ""),
     )
     table.done()
@@ -322,6 +324,10 @@ def _planning(table: Table) -> Planning:
         min_secret_bits=table.whole("min_secret_bits", usual.min_secret_bits),
         max_element_age_days=table.number("max_element_age_days", usual.max_element_age_days),
         element_lag_s=table.number("element_lag_s", usual.element_lag_s),
+        min_duration_s=table.number("min_duration_s", usual.min_duration_s),
+        max_sessions_per_day=table.maybe_whole("max_sessions_per_day"),
+        max_sessions_per_orbit=table.maybe_whole("max_sessions_per_orbit"),
+        weather=WeatherUse(table.choice("weather", list(WeatherUse), usual.weather)),
     )
     table.done()
     return planning

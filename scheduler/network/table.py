@@ -62,6 +62,10 @@ class Table:
         """Take a finite number that may be left out."""
         return self.number(key) if key in self._values else self._take(key, None)
 
+    def maybe_whole(self, key: str) -> int | None:
+        """Take an integer that may be left out."""
+        return self.whole(key) if key in self._values else self._take(key, None)
+
     def numbers(self, key: str) -> list[float]:
         """Take a list of finite numbers, empty if it is left out."""
         values = self._take(key, [])

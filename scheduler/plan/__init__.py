@@ -1,7 +1,7 @@
 """Which passes to book: candidates in, a choice and its proof of quality out. Pure."""
 
 from scheduler.plan.check import faults, validate
-from scheduler.plan.decision import Objective, PlanDecision, Solver
+from scheduler.plan.decision import Objective, PlanDecision, PlannedFlow, Solver
 from scheduler.plan.explain import Bar, BarKind, explain, timeline
 from scheduler.plan.linear import Engine, Limits, LinearProgram, Solution, SolverFailed
 from scheduler.plan.make import make_plan
@@ -20,6 +20,7 @@ __all__ = [
     "PlanDecision",
     "PlanProblem",
     "PlanRules",
+    "PlannedFlow",
     "Served",
     "Solution",
     "Solver",

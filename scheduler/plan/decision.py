@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
-from scheduler.facts import Candidate
+from scheduler.facts import Candidate, PathSet
 
 
 class Objective(StrEnum):
@@ -25,6 +26,16 @@ class Solver(StrEnum):
     GREEDY = "greedy"
     LP = "lp"
     MILP = "milp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFlow:
+    """End-to-end key that a plan expects to merge for a demand by one of its ways."""
+
+    demand_id: str
+    path_set: PathSet
+    merged_at: datetime
+    bits: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,7 @@ class PlanDecision:
     expected_bits: float  #: of `chosen`, weather included
     station_bits: Mapping[str, float]  #: expected, locked bookings included
     served_bits: Mapping[str, float] = field(default_factory=dict)  #: demand_id: end to end
+    flows: tuple[PlannedFlow, ...] = ()  #: what `served_bits` adds up
     served_share: Mapping[str, float] = field(default_factory=dict)  #: demand_id: 0 to 1
     link_prices: Mapping[str, float] = field(default_factory=dict)
     """pool_id: gain in weighed demand served for one more bit on this link, by the LP's duals."""

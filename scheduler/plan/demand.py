@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from scheduler.errors import PlanError
 from scheduler.facts import Demand, PathSet
 from scheduler.plan.bounds import bound_by_resource
+from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.linear import Engine, Limits, LinearProgram, Solution
 from scheduler.plan.model import Model
@@ -26,6 +27,7 @@ from scheduler.plan.supply import (
 )
 from scheduler.plan.total import packing
 
+LEAST_BITS = 1e-3  # a flow below this is the solver's rounding
 BLEND = 0.001
 """Part of a whole share that the total may weigh beside the least share, in a large program."""
 
@@ -190,15 +192,42 @@ class DemandAim:
         ]
         return (*found, choice.value())
 
-    def served(self, choice: Choice, engine: Engine, limits: Limits) -> dict[str, float]:
-        """Bits served of each demand by the best flows over what is booked."""
+    def flows(self, choice: Choice, engine: Engine, limits: Limits) -> list[PlannedFlow]:
+        """The best flows over what is booked, by the solver."""
         stages = self._flow_stages(choice, engine, limits)
-        found = {demand.demand_id: 0.0 for demand in self.model.problem.demands}
-        flows = self._flows(LinearProgram())
-        for wanted, of_demand in zip(self.wanted, flows, strict=True):
-            bits = sum(stages[-1].x[column] for column, _, _ in of_demand) * self.unit
-            found[wanted.demand.demand_id] = max(0.0, float(bits))
-        return found
+        # Without columns of options, the program's first columns are the flows.
+        return [
+            PlannedFlow(
+                demand_id=wanted.demand.demand_id,
+                path_set=path,
+                merged_at=self.buckets.end(bucket),
+                bits=float(stages[-1].x[column]) * self.unit,
+            )
+            for wanted, of_demand in zip(self.wanted, self._flows(LinearProgram()), strict=True)
+            for column, path, bucket in of_demand
+            if stages[-1].x[column] * self.unit >= LEAST_BITS
+        ]
+
+    def rough_flows(self, choice: Choice) -> list[PlannedFlow]:
+        """Flows poured in small steps; no solver."""
+        shares = [(w.demand.priority, w.weight, w.bits, w.sets) for w in self.wanted]
+        poured = pour(shares, self.keys, choice, self.bits, self.buckets)
+        return [
+            PlannedFlow(
+                demand_id=self.wanted[number].demand.demand_id,
+                path_set=self.wanted[number].sets[path],
+                merged_at=self.buckets.end(bucket),
+                bits=bits,
+            )
+            for (number, path, bucket), bits in poured.items()
+        ]
+
+    def served(self, flows: Sequence[PlannedFlow]) -> dict[str, float]:
+        """Bits of each demand that these flows serve."""
+        found: dict[str, list[float]] = {d.demand_id: [] for d in self.model.problem.demands}
+        for flow in flows:
+            found[flow.demand_id].append(flow.bits)
+        return {name: math.fsum(bits) for name, bits in found.items()}
 
     def _flow_stages(self, choice: Choice, engine: Engine, limits: Limits) -> list[Solution]:
         built = self.build([], choice, frozenset())
@@ -209,7 +238,7 @@ class DemandAim:
         self, choice: Choice, groups: int, engine: Engine, limits: Limits
     ) -> list[int]:
         """The options on the links of the demands with the least shares."""
-        served = self.served(choice, engine, limits)
+        served = self.served(self.flows(choice, engine, limits))
 
         def share(wanted: Wanted) -> tuple[int, float, str]:
             demand = wanted.demand
@@ -239,18 +268,9 @@ class DemandAim:
         worst_first(choice, options, need, self.bits, held)
         return choice
 
-    def rough_served(self, choice: Choice) -> dict[str, float]:
-        """Bits served of each demand by pouring in small steps; no solver."""
-        found = {demand.demand_id: 0.0 for demand in self.model.problem.demands}
-        shares = [(w.demand.priority, w.weight, w.bits, w.sets) for w in self.wanted]
-        poured = pour(shares, self.keys, choice, self.bits, self.buckets)
-        for wanted, bits in zip(self.wanted, poured, strict=True):
-            found[wanted.demand.demand_id] = bits
-        return found
-
     def rough_measure(self, choice: Choice) -> tuple[float, ...]:
         """Measures of the poured flows, which the best flows can only exceed."""
-        served = self.rough_served(choice)
+        served = self.served(self.rough_flows(choice))
         found: list[float] = []
         for level in self.classes:
             of_class = [w for w in self.wanted if w.demand.priority == level]

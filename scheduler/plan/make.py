@@ -51,7 +51,7 @@ def make_plan(
     problem: PlanProblem,
     *,
     solver: Solver | str = Solver.AUTO,
-    objective: Objective | str = Objective.TOTAL,
+    objective: Objective | str | None = None,
     seed: int = 0,
     limits: Limits = DEFAULT_LIMITS,
     engine: Engine = linear.solve,
@@ -63,7 +63,7 @@ def make_plan(
     ----------
     problem : candidates, rules, and what already stands
     solver : "auto", "greedy", "lp" or "milp"
-    objective : "total", "max-min" or "demand"
+    objective : "demand", "max-min" or "total"; None is demand where there are demands
     seed : of the solver's own choices; one problem and seed give one plan
     limits : of each call of the solver; `seed` overrides theirs
     engine : solves a program; HiGHS, unless a test brings its own
@@ -76,6 +76,8 @@ def make_plan(
     """
     started_s = stopwatch()
     solver = _member(Solver, solver, "solver")
+    if objective is None:
+        objective = Objective.DEMAND if problem.demands else Objective.TOTAL
     objective = _member(Objective, objective, "objective")
     model = build_model(problem)
     if objective is Objective.DEMAND and not problem.demands:
@@ -148,6 +150,7 @@ def _decision(
         station_bits=_station_bits(model, choice),
         served_bits=served.bits,
         served_share=served.share,
+        flows=served.flows,
         link_prices=found.prices,
         fallback=fallback,
         notes=(*model.notes, *found.notes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from scheduler.facts import PathSet
@@ -21,8 +22,9 @@ def pour(
     choice: Choice,
     bits: Sequence[float],
     buckets: Buckets,
-) -> list[float]:
-    """Return the bits served of each demand, within the key that is there in each bucket."""
+) -> dict[tuple[int, int, int], float]:
+    """Return the bits of each (demand, path set, bucket), within the key that is there."""
+    flows: dict[tuple[int, int, int], float] = defaultdict(float)
     served = [0.0] * len(shares)
     left = {link: float(key.supply.stock_bits) for link, key in keys.items()}
     for bucket in range(buckets.count):
@@ -32,15 +34,16 @@ def pour(
         waiting = {number for number, share in enumerate(shares) if share[2] > served[number]}
         while waiting:
             number = min(waiting, key=lambda n: (-shares[n][0], _share(shares[n], served[n]), n))
-            step = _step(shares[number], served[number], spare)
+            path, step = _step(shares[number], served[number], spare)
             if step <= 0.0:
                 waiting.discard(number)
             else:
                 served[number] += step
+                flows[number, path, bucket] += step
         for link, key in keys.items():
             left[link] = spare[link] + key.floor_bits[bucket]
             left[link] = min(left[link], lasting(key, choice, bits, buckets, bucket))
-    return served
+    return flows
 
 
 def _share(share: Share, served: float) -> float:
@@ -48,14 +51,14 @@ def _share(share: Share, served: float) -> float:
     return served / wanted / weight
 
 
-def _step(share: Share, served: float, spare: dict[str, float]) -> float:
-    """Draw one step along the path set with most key; return its bits, 0 if there is none."""
+def _step(share: Share, served: float, spare: dict[str, float]) -> tuple[int, float]:
+    """Draw one step along the path set with most key; return which and its bits, 0 if none."""
     _, _, wanted, sets = share
     room = [min(spare[link] / times for link, times in path.uses) for path in sets]
     best = max(range(len(sets)), key=lambda n: (room[n], -n))
     step = min(wanted / STEPS, wanted - served, room[best])
     if step <= wanted * 1e-9:
-        return 0.0
+        return best, 0.0
     for link, times in sets[best].uses:
         spare[link] -= step * times
-    return step
+    return best, step

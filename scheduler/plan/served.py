@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scheduler.facts import Candidate
 from scheduler.plan import linear
+from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.demand import DemandAim
 from scheduler.plan.greedy import Choice
 from scheduler.plan.linear import DEFAULT_LIMITS, Engine, Limits, SolverFailed
@@ -20,6 +21,7 @@ class Served:
 
     bits: dict[str, float] = field(default_factory=dict)
     share: dict[str, float] = field(default_factory=dict)
+    flows: tuple[PlannedFlow, ...] = ()
     measures: tuple[float, ...] = ()
 
 
@@ -30,10 +32,10 @@ def served_by(aim: Aim, choice: Choice, engine: Engine | None, limits: Limits) -
     demand = aim if isinstance(aim, DemandAim) else DemandAim(aim.model)
     if engine is not None:
         try:
-            return _served(demand, choice, demand.served(choice, engine, limits), ())
+            return _served(demand, demand.flows(choice, engine, limits))
         except SolverFailed as failure:
             aim.model.notes.append(f"demand served is a low estimate: {failure}")
-    return _served(demand, choice, demand.rough_served(choice), ())
+    return _served(demand, demand.rough_flows(choice))
 
 
 def demand_served(
@@ -56,12 +58,11 @@ def demand_served(
             choice.take(option)
     aim = DemandAim(model)
     measures = aim.measure(choice, engine, limits)
-    return _served(aim, choice, aim.served(choice, engine, limits), measures)
+    return replace(_served(aim, aim.flows(choice, engine, limits)), measures=measures)
 
 
-def _served(
-    aim: DemandAim, choice: Choice, bits: dict[str, float], measures: tuple[float, ...]
-) -> Served:
+def _served(aim: DemandAim, flows: list[PlannedFlow]) -> Served:
+    bits = aim.served(flows)
     wanted = {w.demand.demand_id: w.bits for w in aim.wanted}
     share = {name: min(1.0, bits[name] / wanted[name]) if name in wanted else 0.0 for name in bits}
-    return Served(bits, share, measures)
+    return Served(bits, share, tuple(flows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -19,6 +20,7 @@ SLACK, SLACK_WHOLE = 1e-8, 1e-6
 numbers only to 1e-6: with a tenth of that, one in some hundred small programs had no second stage.
 """
 
+TIES = 1e-4
 GOOD_ENOUGH = 0.002  # gap to the LP's bound below which looking further does not pay
 ROUNDS_MAX, FREE_MAX, NODES_MAX = 20, 1500, 300  # of a neighbourhood search; a program's options
 
@@ -78,8 +80,13 @@ class Found:
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
-def in_stages(built: Built, engine: Engine, limits: Limits) -> list[Solution]:
+def in_stages(
+    built: Built, engine: Engine, limits: Limits, *, above: float = -math.inf
+) -> list[Solution]:
     """Maximise the aims in order, each held while the next is improved. Raises SolverFailed.
+
+    Stops after the first if that is not above `above`. The last of several only breaks ties, so
+    with whole columns it need come no nearer than `TIES`.
 
     In a large LP the first aim is blended with a little of the last: alone, a least share leaves
     nearly every column free, and simplex walks for minutes where it then takes seconds.
@@ -93,7 +100,11 @@ def in_stages(built: Built, engine: Engine, limits: Limits) -> list[Solution]:
             found.append(_blended(built, engine, limits))
         else:
             _aim_at(program, aim, 1.0)
-            found.append(engine(program, limits))
+            last = 0 < number == len(built.aims) - 1
+            near = replace(limits, relative_gap=max(TIES, limits.relative_gap))
+            found.append(engine(program, near if last else limits))
+        if found[0].objective <= above:
+            break
         program.start = found[-1].x
         if number + 1 < len(built.aims):
             reached = sum(factor * float(found[-1].x[column]) for column, factor in aim.items())
@@ -193,29 +204,30 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
     Rounding costs a total little, but may cost a least share much: on 2 nights of 6 satellites
     over 8 stations 9 %. Ends at a gap of `GOOD_ENOUGH`, or when no neighbourhood helps.
     """
-    model, groups = aim.model, 1
+    model, groups, tried = aim.model, 1, 0
     measures = aim.measure(choice, engine, limits)
+    few = replace(limits, nodes=min(limits.nodes, NODES_MAX))
     for _ in range(ROUNDS_MAX):
         if measures[0] >= bound * (1.0 - GOOD_ENOUGH):
             break
         weak = aim.weak_options(choice, groups, engine, limits)
         base, free = _freed(choice, weak)
-        if not weak or len(free) > FREE_MAX:
+        if len(weak) == tried or len(free) > FREE_MAX:
             break
+        tried = len(weak)
         built = aim.build(free, base, frozenset(free))
+        enough = measures[0] * (1.0 + SLACK_WHOLE) / built.unit - built.constants[0]
         try:
-            stages = in_stages(built, engine, replace(limits, nodes=min(limits.nodes, NODES_MAX)))
+            stages = in_stages(built, engine, few, above=enough)
         except SolverFailed:  # the choice stands, and the LP's bound with it
             break
         base.fill(i for i, column in built.columns.items() if stages[-1].x[column] > 0.5)
         base.fill(by_value(model))
         other = aim.measure(base, engine, limits)
-        better = other[0] > measures[0] * (1.0 + limits.relative_gap)
-        if better:
-            choice, measures = base, other
-        if len(free) == len(bookable(model)):
-            break
-        groups = 1 if better else 2 * groups
+        if other[0] > measures[0] * (1.0 + SLACK_WHOLE):
+            choice, measures, groups, tried = base, other, 1, 0
+        else:
+            groups *= 2
     return choice
 
 

@@ -5,23 +5,35 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.services.context import Context
+from scheduler.services.elements import ElementServices
+from scheduler.services.plans import PlanServices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Track
-    from scheduler.facts import Booking, PassAnswer, Validation, VerifyReport
+    from scheduler.facts import (
+        Booking,
+        KeyFlow,
+        KeyTrace,
+        MergeDecision,
+        PassAnswer,
+        SourceBlock,
+        Validation,
+        VerifyReport,
+    )
     from scheduler.network import Satellite, Station
 
 # The use cases are imported when they are called: a question about passes must not pay for the
 # database, the solver and the graph library.
 
 
-class Services(Context):
+class Services(ElementServices, PlanServices):
     """Every use case as one method; the doors and the jobs call nothing else."""
 
     def satellites(self) -> list[Satellite]:
@@ -90,14 +102,6 @@ class Services(Context):
 
         return ground_track(self, satellite=satellite, start=start, end=end, step_s=step_s)
 
-    def plan_window(
-        self, *, start: datetime, end: datetime, not_before: datetime | None = None
-    ) -> dict[str, Any]:
-        """Book the passes of a window with what is known at its start."""
-        from scheduler.services.planning import plan_window
-
-        return plan_window(self, start=start, end=end, not_before=not_before)
-
     def begin_session(self, booking_id: UUID, *, at: datetime) -> None:
         """A booked session acquires its link."""
         from scheduler.services.sessions import begin_session
@@ -142,11 +146,55 @@ class Services(Context):
 
         return deposit_trunk(self, start=start, end=end)
 
-    def merge_due(self, *, scheduled_for: datetime) -> dict[str, Any]:
-        """Merge what is due at one tick."""
+    def merge_due(self, *, scheduled_for: datetime, request: str | None = None) -> dict[str, Any]:
+        """Merge what is due at one tick; the same tick or request again gives its first answer."""
         from scheduler.services.merging import merge_due
 
-        return merge_due(self, scheduled_for=scheduled_for)
+        return merge_due(self, scheduled_for=scheduled_for, request=request)
+
+    def merge_plan(self, *, at: datetime) -> MergeDecision:
+        """What a tick would merge and why; nothing is written."""
+        from scheduler.services.merges import plan_merges_now
+
+        return plan_merges_now(self, at=at)
+
+    def merge_history(
+        self, *, start: datetime | None = None, end: datetime | None = None, limit: int = 20
+    ) -> list[dict[str, Any]]:
+        """The last ticks within [start, end), the newest last."""
+        from scheduler.services.merges import merge_history
+
+        return merge_history(self, start=start, end=end, limit=limit)
+
+    def key_flow(self, *, start: datetime, end: datetime) -> KeyFlow:
+        """Key that merges moved through the network in [start, end)."""
+        from scheduler.services.merges import key_flow
+
+        return key_flow(self, start=start, end=end)
+
+    def trace_key(self, name: str) -> KeyTrace:
+        """Where a block or a drawn key came from, and who could know it."""
+        from scheduler.services.tracing import trace_key
+
+        return trace_key(self, name)
+
+    def pair_blocks(self, pair: str, *, limit: int = 50) -> list[tuple[SourceBlock, str]]:
+        """The newest end-to-end blocks of a pair, and who could know each."""
+        from scheduler.services.tracing import pair_blocks
+
+        return pair_blocks(self, pair, limit=limit)
+
+    def last_checkpoint(self) -> str:
+        """The newest signed checkpoint of the audit log, one line of JSON."""
+        from scheduler.services.auditing import last_checkpoint
+
+        return last_checkpoint(self)
+
+    def import_keys(self, folder: Path) -> dict[str, Any]:
+        """Deposit the key of a file drop, all of it or none."""
+        from scheduler.services.importing import import_keys
+
+        return import_keys(self, folder)
 
     def bookings_of(self, plan_answer: dict[str, Any]) -> list[Booking]:
         """The bookings that a plan's answer names, in its order."""
@@ -165,12 +213,6 @@ class Services(Context):
     def export_ledger(self) -> Iterator[str]:
         """The ledger as lines of canonical JSON: no key, no wall time."""
         return self.existing_ledger().export_lines()
-
-    def import_elements(self, text: str, *, source: str) -> int:
-        """Add element sets to the archive; all of them or none. Returns how many were new."""
-        from scheduler.services.elements import import_elements
-
-        return import_elements(self, text, source=source)
 
     def scenario_digest(self) -> str:
         """SHA-256 of the scenario as it was understood."""

@@ -8,18 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from orbits import Archive, Elements, read_elements
+from orbits import Archive, Elements
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import InputError, UnknownName
 from scheduler.network import Satellite, Scenario, Station
-from scheduler.sources.elements import packaged_elements
+from scheduler.services.archives import Archives
 from scheduler.sources.scenarios import load_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scheduler.ledger import Ledger
+    from scheduler.ledger import ElementRow, Ledger
+    from scheduler.merge import Routes
     from scheduler.settings import Settings
 
 
@@ -37,13 +38,21 @@ class Context:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
-        self._extra = tuple(extra_elements)
+        self._archives = Archives(self._stored_elements, extra_elements)
+        self._elements_seen = -1
         self._ledger: Ledger | None = None
 
     @cached_property
     def scenario(self) -> Scenario:
         """The network this process works for."""
         return load_scenario(self.settings.scenario)
+
+    @cached_property
+    def routes(self) -> dict[str, Routes]:
+        """Which paths could serve each demand; they depend on the network alone."""
+        from scheduler.merge import routes_of
+
+        return dict(routes_of(self.scenario, self.scenario.demands))
 
     @property
     def ledger(self) -> Ledger:
@@ -55,26 +64,42 @@ class Context:
             self._ledger = open_ledger(self.settings.database_url)
         return self._ledger
 
-    def existing_ledger(self) -> Ledger:
-        """The ledger, which must be there already: an empty new one would pass every check.
+    @property
+    def ledger_to_look_at(self) -> Ledger:
+        """The ledger for questions only: a copy opens even without the key that seals it."""
+        if self._ledger is None:
+            from scheduler.ledger import open_ledger
 
-        Raises InputError naming the database.
+            self._ledger = open_ledger(self.settings.database_url, audit=True)
+        return self._ledger
+
+    def existing_ledger(self) -> Ledger:
+        """The ledger for questions only: it must be there, and opens without the sealing key.
+
+        Raises InputError naming the database: an empty new one would pass every check.
         """
         if self._ledger is None and not _database_exists(self.settings.database_url):
             raise InputError(
                 f"there is no ledger at {self.settings.database_url};"
                 " allowed: a database that a replay, `run` or `serve` has made"
             )
-        return self.ledger
+        return self.ledger_to_look_at
 
-    @cached_property
+    @property
     def archive(self) -> Archive:
         """Every element set known to this process: packaged, imported, handed over."""
-        return Archive([*packaged_elements(), *self._imported(), *self._extra])
+        return self._archives.whole()
+
+    def archive_of(self, norad_id: int, *, known_at: datetime | None = None) -> Archive:
+        """The element sets of one satellite; with `known_at` those that had arrived by then."""
+        if known_at is None:
+            return self._archives.of(norad_id)
+        lag = timedelta(seconds=self.scenario.planning.element_lag_s)
+        return self._archives.known_at(norad_id, known_at, lag=lag)
 
     def elements_of_epoch(self, norad_id: int, epoch: datetime) -> Elements:
         """The set of that satellite and epoch, the last to arrive; raises UnknownName."""
-        found = [item for item in self.archive if item.norad_id == norad_id and item.epoch == epoch]
+        found = [item for item in self.archive_of(norad_id) if item.epoch == epoch]
         if not found:
             raise UnknownName(
                 f"the archive holds no element set of satellite {norad_id} with epoch "
@@ -88,17 +113,38 @@ class Context:
         days = self.settings.max_element_age_days or self.scenario.planning.max_element_age_days
         return timedelta(days=days)
 
-    def forget_archive(self) -> None:
-        """Read the element sets anew at next use (after an import)."""
-        self.__dict__.pop("archive", None)
+    def refresh_elements(self) -> None:
+        """Read the element sets anew at next use if another process has added some."""
+        count = self._element_count()
+        if count != self._elements_seen:
+            self._archives.forget()
+            self._elements_seen = count
 
-    def _imported(self) -> list[Elements]:
-        # A question about passes must not leave an empty database file behind.
-        if self._ledger is None and not _database_exists(self.settings.database_url):
-            return []
+    def _element_count(self) -> int:
+        if not self._has_database():
+            return 0
+        from scheduler.ledger import glance
+
+        count = glance.element_count(self.settings.database_url)
+        if count is not None:
+            return count
         with self.ledger.read() as reader:
-            rows = reader.element_rows()
-        return [elements for row in rows for elements in read_elements(row.text, source=row.source)]
+            return reader.element_count()
+
+    def _stored_elements(self, norad_id: int | None) -> list[ElementRow]:
+        # A question about passes must not leave an empty database file behind.
+        if not self._has_database():
+            return []
+        from scheduler.ledger import glance
+
+        rows = glance.element_rows(self.settings.database_url, norad_id)
+        if rows is not None:
+            return rows
+        with self.ledger.read() as reader:
+            return reader.element_rows(norad_id)
+
+    def _has_database(self) -> bool:
+        return self._ledger is not None or _database_exists(self.settings.database_url)
 
     def elements_digest(self) -> str:
         """SHA-256 over every known element set, for the identity of a run."""

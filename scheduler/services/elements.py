@@ -1,36 +1,209 @@
-"""Use case: add element sets to the archive."""
+"""Use cases: bring element sets in, list, check and export them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orbits import read_elements
-from scheduler.ledger import ElementRow
+from orbits import Elements, ElementsError, as_utc, format_omm, read_elements
+from scheduler.errors import InputError, SettingsError, UnknownName
+from scheduler.facts import ElementsAdded, ElementsAnswer, ElementsCheck
+from scheduler.services.context import Context
 
 if TYPE_CHECKING:
-    from scheduler.services.context import Context
+    from scheduler.ledger import ElementRow
+
+EXPORT_FORMS = ("tle", "json", "csv", "xml", "kvn")
+FETCHED_MAX = 100
+_KNOWN_SHOWN = 10
 
 
-def import_elements(context: Context, text: str, *, source: str) -> int:
+class ElementServices(Context):
+    """The use cases about element sets, for `Services`."""
+
+    def import_elements(self, text: str, *, source: str, arrived_at: datetime | None = None) -> int:
+        """Add element sets to the archive; all of them or none. Returns how many were new."""
+        return import_elements(self, text, source=source, arrived_at=arrived_at)
+
+    def fetch_elements(self, satellites: Sequence[str] | None = None) -> ElementsAdded:
+        """Fetch the newest sets of some satellites (all of the scenario: None) and add them."""
+        return fetch_elements(self, satellites)
+
+    def list_elements(
+        self, satellite: str | None = None, *, latest: bool = False
+    ) -> ElementsAnswer:
+        """The element sets known, of one satellite or of all, oldest first."""
+        return list_elements(self, satellite, latest=latest)
+
+    def check_elements(self, satellite: str | None = None) -> ElementsCheck:
+        """The sets that do not agree with the others of their satellite, and by how much."""
+        return check_elements(self, satellite)
+
+    def export_elements(
+        self, satellite: str | None = None, *, form: str, latest: bool = False
+    ) -> str:
+        """The element sets known as TLE or OMM text."""
+        return export_elements(self, satellite, form=form, latest=latest)
+
+
+def import_elements(
+    context: Context, text: str, *, source: str, arrived_at: datetime | None = None
+) -> int:
     """Read every element set of `text`, then add them in one transaction.
 
-    Returns how many were new. Raises orbits.ElementsError naming the line and column of the
-    first fault; then nothing is added.
+    Without `arrived_at` a set counts as known from its epoch on, plus the scenario's lag: an
+    archive brought in today must serve a replay of years ago.
+
+    Returns how many were new. Raises orbits.ElementsError naming the source, the line and the
+    column of the first fault; then nothing is added.
     """
-    found = read_elements(text, source=source)
-    rows = [
-        ElementRow(
-            norad_id=elements.norad_id,
-            name=elements.name,
-            epoch=elements.epoch,
-            text=elements.raw,
-            sha256=elements.sha256,
-            source=source,
-            arrived_at=None,
-        )
-        for elements in found
-    ]
+    try:
+        found = read_elements(text, source=source)
+    except ElementsError as error:
+        raise ElementsError(f"{source}: {error}") from error
+    if arrived_at is not None:
+        _check_arrival(found, as_utc(arrived_at))
+    return _add(context, found, arrived_at=arrived_at)
+
+
+def fetch_elements(context: Context, satellites: Sequence[str] | None = None) -> ElementsAdded:
+    """Ask the configured endpoint for satellites, by name or number, and add what is new.
+
+    The arrival of each set is the clock's present. One transaction, after every answer is there.
+    Raises SettingsError if no endpoint is configured, UnknownName, FeedError.
+    """
+    from scheduler.sources.feed import ALLOWED, Feed
+
+    settings = context.settings
+    if settings.elements_url is None:
+        raise SettingsError(f"setting elements_url is not set, so nothing is fetched; {ALLOWED}")
+    feed = Feed(
+        url=settings.elements_url,
+        timeout_s=settings.elements_timeout_s,
+        bytes_max=settings.elements_bytes_max,
+    )
+    if satellites is None:
+        numbers = [satellite.norad_id for satellite in context.scenario.satellites]
+    else:
+        numbers = [_number_to_fetch(context, name) for name in satellites]
+    numbers = list(dict.fromkeys(numbers))
+    if not 1 <= len(numbers) <= FETCHED_MAX:
+        raise InputError(f"{len(numbers)} satellites to fetch; allowed: 1 to {FETCHED_MAX}")
+    found = feed.fetch(numbers)
+    added = _add(context, found, arrived_at=context.clock.now())
+    return ElementsAdded(received=found, added=added)
+
+
+def list_elements(
+    context: Context, satellite: str | None = None, *, latest: bool = False
+) -> ElementsAnswer:
+    """The sets of one satellite or of all by epoch; with `latest` the last of each only.
+
+    Raises UnknownName for a satellite of which there is none.
+    """
+    context.refresh_elements()
+    if satellite is None:
+        archive = context.archive
+    else:
+        archive = context.archive_of(_number(context, satellite))
+    chosen: Iterable[Elements] = archive
+    if latest:
+        chosen = {item.norad_id: item for item in archive}.values()
+    ordered = sorted(chosen, key=lambda item: (item.epoch, item.norad_id))
+    return ElementsAnswer(at=context.clock.now(), elements=tuple(ordered))
+
+
+def check_elements(context: Context, satellite: str | None = None) -> ElementsCheck:
+    """Compare each set with its neighbours; raises UnknownName as `list_elements` does."""
+    context.refresh_elements()
+    if satellite is None:
+        archive = context.archive
+    else:
+        archive = context.archive_of(_number(context, satellite))
+    return ElementsCheck(checked=len(archive), findings=archive.check())
+
+
+def export_elements(
+    context: Context, satellite: str | None = None, *, form: str, latest: bool = False
+) -> str:
+    """The sets as one text in one of EXPORT_FORMS, oldest first.
+
+    Raises InputError for another form, orbits.ElementsError for a set that does not fit in a
+    TLE, UnknownName as `list_elements` does.
+    """
+    if form not in EXPORT_FORMS:
+        raise InputError(f"form {form!r}; allowed: {', '.join(EXPORT_FORMS)}")
+    sets = list_elements(context, satellite, latest=latest).elements
+    if form != "tle":
+        return format_omm(sets, form)
+    return "".join(_tle_text(elements) for elements in sets)
+
+
+def _tle_text(elements: Elements) -> str:
+    try:
+        lines = elements.to_tle()
+    except ElementsError as error:
+        raise ElementsError(
+            f"set of {elements.label} of {elements.epoch:%Y-%m-%dT%H:%M:%SZ}: {error}"
+        ) from error
+    named = (elements.name, *lines) if elements.name else lines
+    return "".join(f"{line}\n" for line in named)
+
+
+def _add(context: Context, found: Iterable[Elements], *, arrived_at: datetime | None) -> int:
+    rows = [_row(elements, arrived_at) for elements in found]
     with context.ledger.begin() as tx:
         added = tx.add_elements(rows)
-    context.forget_archive()
+    context.refresh_elements()
     return added
+
+
+def _row(elements: Elements, arrived_at: datetime | None) -> ElementRow:
+    from scheduler.ledger import ElementRow
+
+    return ElementRow(
+        norad_id=elements.norad_id,
+        name=elements.name,
+        epoch=elements.epoch,
+        text=elements.raw,
+        sha256=elements.sha256,
+        source=elements.source,
+        arrived_at=arrived_at,
+    )
+
+
+def _check_arrival(found: Iterable[Elements], arrived_at: datetime) -> None:
+    # Sets are published for epochs up to some hours ahead.
+    late = max(found, key=lambda item: item.epoch)
+    if late.epoch - arrived_at > timedelta(days=2):
+        raise InputError(
+            f"arrived-at {arrived_at.isoformat()} is before the epoch {late.epoch.isoformat()} of"
+            f" satellite {late.norad_id}; allowed: at most 2 days before it"
+        )
+
+
+def _number_to_fetch(context: Context, name: str) -> int:
+    """The catalogue number of a satellite, which need not be known yet."""
+    if name.isdecimal() and name.isascii() and len(name) <= 9:
+        return int(name)
+    return context.satellite(name).norad_id
+
+
+def _number(context: Context, name: str) -> int:
+    """The catalogue number of a satellite with element sets, by id, name or number."""
+    try:
+        return context.satellite(name).norad_id
+    except UnknownName:
+        wanted = name.strip().casefold()
+    if wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9:
+        if len(context.archive_of(int(wanted))):
+            return int(wanted)
+    else:
+        for elements in context.archive:
+            if elements.name.casefold() == wanted:
+                return elements.norad_id
+    numbers = context.archive.norad_ids
+    known = ", ".join(str(number) for number in numbers[:_KNOWN_SHOWN])
+    more = f" and {len(numbers) - _KNOWN_SHOWN} more" if len(numbers) > _KNOWN_SHOWN else ""
+    raise UnknownName(f"no element set of {name!r} is known; known: {known}{more}")

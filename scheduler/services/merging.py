@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import LedgerBroken
 from scheduler.facts import (
     Announcement,
+    Chunk,
     CombinedStep,
     MergeStep,
     NewBlock,
@@ -36,7 +38,7 @@ from scheduler.merge import (
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from scheduler.ledger import CommandHandle, SpentChunk, Transaction
+    from scheduler.ledger import CommandHandle, Reader, SpentChunk, Transaction
     from scheduler.merge import MergePlan
     from scheduler.services.context import Context
 
@@ -66,30 +68,35 @@ class _Gain:
     eps_total: float
 
 
-def decide_merges(context: Context, tx: Transaction, *, now: datetime) -> MergePlan:
+def decide_merges(context: Context, reader: Reader, *, now: datetime) -> MergePlan:
     """What a tick at `now` would merge, and why each demand gets what it gets."""
     scenario = context.scenario
     return plan_merges(
         scenario=scenario,
         demands=scenario.demands,
-        stock=tx.stock(),
-        served=_served_lately(tx, now),
+        stock=reader.stock(),
+        served=served_lately(reader, now),
         now=now,
+        routes=context.routes,
         tagged=True,
         proved=True,
     )
 
 
-def merge_due(context: Context, *, scheduled_for: datetime) -> dict[str, Any]:
+def merge_due(
+    context: Context, *, scheduled_for: datetime, request: str | None = None
+) -> dict[str, Any]:
     """Plan and carry out the merges of one tick; a repeated tick returns its first answer.
+
+    A tick is known by its instant, or by the `request` that somebody names it.
 
     Every step spends one run of chunks on each hop, has the relays announce, proves both ends
     equal by a universal hash (256 bits of the run), and deposits what is left with its
     provenance. One tag a link covers all the tick's announcements that travel on it.
     """
-    request_id = f"merge/{instant_key(scheduled_for)}"
+    request_id = f"merge/{request or instant_key(scheduled_for)}"
     with context.ledger.begin() as tx:
-        answered = tx.answer(request_id)
+        answered = tx.answer(request_id, kind="merge")
         if answered is not None:
             return answered
         plan = decide_merges(context, tx, now=scheduled_for)
@@ -111,10 +118,10 @@ def merge_due(context: Context, *, scheduled_for: datetime) -> dict[str, Any]:
     return answer
 
 
-def _served_lately(tx: Transaction, now: datetime) -> dict[str, int]:
+def served_lately(reader: Reader, now: datetime) -> dict[str, int]:
     """Bits merged for each demand in the 24 hours before `now`."""
     served: Counter[str] = Counter()
-    for command in tx.commands(kind="merge", since=now - timedelta(days=1)):
+    for command in reader.commands(kind="merge", since=now - timedelta(days=1)):
         for step in command.answer["steps"]:
             # A tick exactly a day ago belongs to the day before.
             if command.at > now - timedelta(days=1):
@@ -208,12 +215,12 @@ class _Tick:
         return _Gain(
             natural_key=natural_key,
             step=step,
-            provenance=Provenance.of(step, tuple(ids)),
+            provenance=Provenance.of(step, tuple(ids), _direct(legs, spent)),
             near_key=near.key,
             far_key=far.key,
             simulated=any(chunk.simulated for chunk in chunks),
             # Failure probabilities add up: every source block's, and that of the proof.
-            eps_total=sum(sources.values()) + collision_bound(len(near.key)),
+            eps_total=fsum([*sources.values(), collision_bound(len(near.key))]),
         )
 
     def deposit(self, gain: _Gain) -> dict[str, Any]:
@@ -295,6 +302,16 @@ class _Tick:
         if not tag_fits(message, key=b"".join(item.material_b for item in hop), tagged=tagged):
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
         self._forgery[link] = forgery_bound(len(message))
+
+
+def _direct(legs: Sequence[MergeStep], spent: Sequence[Sequence[Hop]]) -> tuple[Chunk, ...]:
+    """The ranges of a path that is one link long; announcements name those of the others."""
+    return tuple(
+        item.chunk
+        for leg, hops in zip(legs, spent, strict=True)
+        if len(leg.links) == 1
+        for item in hops[0]
+    )
 
 
 def _ends(leg: MergeStep) -> list[bool]:

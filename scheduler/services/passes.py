@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orbits import as_utc, find_passes_in_archive, subpoint, track
+from orbits import as_utc, find_passes_in_archive, iso_utc, subpoint, track
 from scheduler.errors import InputError
 from scheduler.facts import PassAnswer, PassRow
 from scheduler.forecast import forecast_pass, ground_station
@@ -18,7 +18,7 @@ SAMPLES_MAX = 200_000
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from orbits import Elements, Track
+    from orbits import Archive, Elements, PassTable, Track
     from scheduler.services.context import Context
 
 
@@ -46,10 +46,12 @@ def upcoming_passes(
     mask_deg = planning.min_elevation_deg if min_elevation_deg is None else min_elevation_deg
     if not 0.0 <= mask_deg < 90.0:
         raise InputError(f"min_elevation_deg {mask_deg}; allowed: 0 to below 90")
+    context.refresh_elements()
     chosen = context.satellite(satellite)
+    archive = context.archive_of(chosen.norad_id, known_at=as_known_at)
     places = {station.station_id: station for station in context.stations(stations)}
     table = find_passes_in_archive(
-        context.archive,
+        archive,
         chosen.norad_id,
         [ground_station(station) for station in places.values()],
         start,
@@ -60,11 +62,12 @@ def upcoming_passes(
         max_age=context.max_element_age,
         mask_deg=mask_deg,
     )
+    sets = {elements.epoch: elements for elements in table.elements}
     rows: list[PassRow] = []
     for item in sorted(table, key=lambda one: (one.rises_at, one.station_id)):
         row = forecast_pass(
             item,
-            context.elements_of_epoch(item.norad_id, item.epoch),
+            sets[item.epoch],
             satellite=chosen,
             station=places[item.station_id],
             planning=planning,
@@ -79,7 +82,22 @@ def upcoming_passes(
         rule="nearest" if as_known_at is None else "known_at",
         as_known_at=as_known_at,
         epochs=tuple(sorted({row.elements_epoch for row in rows})),
+        notes=_notes(archive, table, end),
     )
+
+
+def _notes(archive: Archive, table: PassTable, end: datetime) -> tuple[str, ...]:
+    """What the passes alone do not tell: no position, always up, coming down, no history."""
+    stations = [table.stations[station].name for _, station in sorted(table.always_up)]
+    notes = [f"always up over {name}: no pass" for name in dict.fromkeys(stations)]
+    notes += [
+        f"no position from {iso_utc(gap.start)} to {iso_utc(gap.end)}: {gap.reason}"
+        for gap in table.unusable
+    ]
+    decay = archive.decay(table.elements[0].norad_id)
+    if decay is not None and end > decay.last_epoch:
+        notes.append(f"{decay.satellite}: {decay.sentence}")
+    return tuple(notes)
 
 
 def station_track(
@@ -109,11 +127,13 @@ def ground_track(
 def _elements_for(
     context: Context, satellite: str, at: datetime, as_known_at: datetime | None
 ) -> Elements:
+    context.refresh_elements()
     norad_id, max_age = context.satellite(satellite).norad_id, context.max_element_age
+    archive = context.archive_of(norad_id, known_at=as_known_at)
     if as_known_at is None:
-        return context.archive.nearest(at, norad_id=norad_id, max_age=max_age)
+        return archive.nearest(at, norad_id=norad_id, max_age=max_age)
     lag = timedelta(seconds=context.scenario.planning.element_lag_s)
-    (piece,) = context.archive.segments(
+    (piece,) = archive.segments(
         at,
         at + timedelta(seconds=1),
         norad_id=norad_id,

@@ -5,23 +5,44 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scheduler.facts import Booking, BookingState, Candidate, NewBlock, Pool, instant_key
+from scheduler.facts import (
+    Booking,
+    BookingState,
+    Candidate,
+    NewBlock,
+    Pool,
+    SessionResult,
+    instant_key,
+)
 from scheduler.forecast import booked_window, expected_counts, link_preset
+from scheduler.services.planning.orders import out_of_service, outage_at
 from scheduler.sources.keys import simulated_material, simulated_session
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduler.facts import SessionResult
     from scheduler.network import Station
     from scheduler.services.context import Context
 
 
 def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> None:
-    """The link is prepared and running from `at`; a repeat changes nothing."""
+    """The link is prepared and running from `at`; a repeat changes nothing.
+
+    With its station or satellite out of service the session is missed instead.
+    """
     with context.ledger.begin() as tx:
         booking = tx.booking(booking_id)
         if booking.state is not BookingState.BOOKED:
+            return
+        outage = outage_at(tx, booking.candidate)
+        if outage is not None:
+            tx.move_booking(
+                booking_id,
+                expected=BookingState.BOOKED,
+                to=BookingState.MISSED,
+                reason=out_of_service(outage),
+                at=at,
+            )
             return
         for before, after, reason in (
             (BookingState.BOOKED, BookingState.PREPARING, "telescope set up"),
@@ -129,7 +150,15 @@ def open_bookings(context: Context) -> list[Booking]:
 
 
 def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:
-    """Draw the counts of the session around the model of the pass as it was booked."""
+    """Draw the counts of the session around the model of the pass as it was booked.
+
+    A pass booked under an uncertain sky first draws whether it is clear: clouds give nothing.
+    """
+    sky = context.entropy.generator("sky", candidate.candidate_id)
+    if candidate.clear_probability < 1.0 and sky.random() >= candidate.clear_probability:
+        return SessionResult(
+            sifted_bits=0, secret_bits=0, qber=0.5, source="simulator", simulated=True
+        )
     satellite = context.satellite(candidate.satellite_id)
     elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
     window = booked_window(

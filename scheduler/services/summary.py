@@ -26,7 +26,7 @@ def summarise(
         start=start,
         end=end,
         planner=services.settings.planner,
-        objective="total",
+        objective=services.settings.objective,
         stations=_stations(services, plans, settled),
         pairs=_pairs(merges),
         settled=tuple(_settled_pass(answer) for answer in settled),

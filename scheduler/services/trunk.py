@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import NewBlock, instant_key
-from scheduler.forecast import span_secret_bits
+from scheduler.forecast import span_eps, span_secret_bits
 from scheduler.sources.keys import simulated_material
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
     key buffers had no room (a span stops distilling then; they are nobody's key).
     """
     request_id = f"trunk/{instant_key(start)}/{instant_key(end)}"
+    duration_s = (end - start).total_seconds()
     links = [link for link in context.scenario.links if link.kind != "satellite"]
     with context.ledger.begin() as tx:
         answered = tx.answer(request_id)
@@ -30,12 +31,12 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         command = tx.command(request_id, kind="trunk", at=end)
         deposited = refused = 0
         for link in links:
-            made = span_secret_bits(link, duration_s=(end - start).total_seconds())
+            made = span_secret_bits(link, duration_s=duration_s)
             room = max(0, link.buffer_bits - stock.get(link.pool.pool_id, 0))
             bits = min(made, room)
             refused += made - bits
             if bits > 0:
-                block = _block(context, link, start, bits)
+                block = _block(context, link, start, bits, duration_s * bits / made)
                 material = simulated_material(context.entropy, block)
                 tx.deposit(command, block, material_a=material, material_b=material)
                 deposited += bits
@@ -44,7 +45,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
     return answer
 
 
-def _block(context: Context, link: Link, start: datetime, bits: int) -> NewBlock:
+def _block(context: Context, link: Link, start: datetime, bits: int, made_in_s: float) -> NewBlock:
     natural_key = f"span/{link.pool.pool_id}/{instant_key(start)}"
     return NewBlock(
         block_id=context.entropy.uuid("block", natural_key),
@@ -53,6 +54,7 @@ def _block(context: Context, link: Link, start: datetime, bits: int) -> NewBlock
         length_bits=bits,
         source="simulator",
         simulated=True,
+        eps_total=span_eps(link, duration_s=made_in_s),
     )
 
 

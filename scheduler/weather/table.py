@@ -45,7 +45,7 @@ class Weather(Protocol):
         """What was known at `known_at` of the sky at `at`; None if nothing."""
 
     def clear_probability(self, station_id: str, at: datetime, *, known_at: datetime) -> float:
-        """The same as a plain number, 0 to 1. Raises UnknownName if nothing is known."""
+        """The same as a plain number, 0 to 1."""
 
 
 class ForecastTable:

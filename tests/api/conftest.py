@@ -20,7 +20,7 @@ import uvicorn
 
 from api.app import create_app
 from api.cli import run
-from scheduler.settings import load_settings
+from scheduler.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NIGHT = ("--from", "2016-12-19", "--to", "2016-12-21")
@@ -113,12 +113,11 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     )
 
 
-@pytest.fixture(scope="session")
-def http(replayed: Replayed) -> Iterator[httpx.Client]:
-    """A client of a real server on loopback, which works on the replayed ledger."""
+@contextmanager
+def serving(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of a real server on loopback, on these settings."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(load_settings(database_url=replayed.database))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -129,3 +128,10 @@ def http(replayed: Replayed) -> Iterator[httpx.Client]:
         finally:
             server.should_exit = True
             thread.join(timeout=30.0)
+
+
+@pytest.fixture(scope="session")
+def http(replayed: Replayed) -> Iterator[httpx.Client]:
+    """A client of a server that works on the replayed ledger."""
+    with serving(load_settings(database_url=replayed.database)) as client:
+        yield client

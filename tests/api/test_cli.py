@@ -268,17 +268,6 @@ def test_another_seed_on_the_same_database_is_refused(
     assert "seed" in line
 
 
-def test_a_question_is_answered_within_its_time(tmp_path: Path) -> None:
-    # The stated limit is 1.5 s, imports included; the best of three keeps a busy machine out.
-    taken = []
-    for _ in range(3):
-        start = time.perf_counter()
-        run_skytrunk(tmp_path, *PASSES, *DAY, "--json")
-        taken.append(time.perf_counter() - start)
-
-    assert min(taken) < 1.5
-
-
 def test_passes_loads_nothing_it_does_not_need(tmp_path: Path) -> None:
     heavy = "matplotlib,fastapi,uvicorn,sqlalchemy,alembic,apscheduler,highspy,networkx,httpx"
     code = (

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
+import numpy as np
+
 from scheduler.facts import Candidate, Demand, LinkSupply, PathSet, Pool
 from scheduler.plan import PlanProblem, PlanRules
 from tests.benchmarks.constellation import START, Constellation, candidates
@@ -53,3 +55,19 @@ def problem(seed: int = 1) -> PlanProblem:
 def _relay(demand_id: str, *nodes: str) -> PathSet:
     uses = tuple((Pool.link(one, other).pool_id, 1) for one, other in pairwise(nodes))
     return PathSet(demand_id=demand_id, uses=uses, paths=(nodes,))
+
+
+def large_problem(of: Constellation, demands: int = 12, seed: int = 3) -> PlanProblem:
+    """Random pairs of stations, each served by any of eight satellites as a relay."""
+    options = candidates(of)
+    rng = np.random.default_rng(seed)
+    stations = sorted({c.station_id for c in options})
+    relays = sorted({c.satellite_id for c in options})[:8]
+    wanted, path_sets = [], []
+    for number in range(demands):
+        one, other = rng.choice(stations, 2, replace=False).tolist()
+        name = f"d{number:02d}"
+        bits_per_day = int(rng.integers(1, 20)) * 200_000
+        wanted.append(Demand(demand_id=name, node_a=one, node_b=other, bits_per_day=bits_per_day))
+        path_sets += [_relay(name, one, satellite, other) for satellite in relays]
+    return PlanProblem(candidates=options, demands=tuple(wanted), path_sets=tuple(path_sets))

@@ -15,6 +15,7 @@ from orbits import Elements, GroundStation, find_passes, read_elements
 from scheduler.facts import Booking, BookingState, Candidate
 from scheduler.plan import PlanDecision, PlanProblem, demand_served, make_plan
 from tests.benchmarks.constellation import START, Constellation, candidates
+from tests.benchmarks.demand_scenario import large_problem
 from tests.benchmarks.demand_scenario import problem as demand_problem
 
 pytestmark = pytest.mark.bench
@@ -106,6 +107,18 @@ def test_demand_against_the_other_objectives() -> None:
             f" served {found.measures[1]:9,.0f} bits, booked {decision.expected_bits:9,.0f} bits"
             f" ({shares}), {decision.wall_s:.2f} s"
         )
+
+
+def test_demand_of_a_larger_network() -> None:
+    of = Constellation(satellites=30, stations=20, nights=7)
+    problem = large_problem(NIGHT if SMOKE else of)
+    greedy = make_plan(problem, objective="demand", solver="greedy")
+    found = make_plan(problem, objective="demand", solver="lp")
+    print(
+        f"\n{len(problem.candidates):,} options, {len(problem.demands)} demands: LP and rounding"
+        f" {found.wall_s:.2f} s, worst share {found.value:.4f}, gap {100 * found.gap:.2f} %,"
+        f" {found.value / greedy.value:.2f} of greedy ({greedy.wall_s:.2f} s)"
+    )
 
 
 def test_a_week_of_real_element_sets() -> None:

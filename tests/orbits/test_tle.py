@@ -17,7 +17,7 @@ from tests.orbits.sets import MICIUS, MICIUS_TEXT, OFFICIAL, OFFICIAL_TEXT
 
 NAME = "QSS (MICIUS)"
 LINE1 = "1 41731U 16051A   16353.90152003  .00000364  00000-0  17957-4 0  9993"
-LINE2 = "2 41731  97.3699 267.4500 0013200 178.5836 246.0824 15.23915303 19068"
+LINE2 = "2 41731  97.3699 267.4500 0013200 178.5836 246.0824 15.23915303 19063"
 
 
 def with_checksum(line: str) -> str:
@@ -59,13 +59,13 @@ def test_a_plain_tle_comes_back_character_by_character(pair: tuple[str, str]) ->
     assert Elements.from_tle(*pair).to_tle() == pair
 
 
-@pytest.mark.parametrize("elements", (*MICIUS, *OFFICIAL[:-3]), ids=lambda e: f"{e.norad_id}")
+@pytest.mark.parametrize("elements", [*MICIUS, *OFFICIAL[:-3]], ids=lambda e: f"{e.norad_id}")
 def test_a_set_survives_the_way_through_its_tle(elements: Elements) -> None:
     assert Elements.from_tle(*elements.to_tle(), elements.name) == elements
 
 
 @pytest.mark.parametrize(
-    ("pair", "elements"), zip(data_lines(OFFICIAL_TEXT), OFFICIAL, strict=True)
+    ("pair", "elements"), list(zip(data_lines(OFFICIAL_TEXT), OFFICIAL, strict=True))
 )
 def test_our_numbers_propagate_as_the_sgp4_packages_own_parser(
     pair: tuple[str, str], elements: Elements
@@ -148,7 +148,7 @@ def test_other_catalogue_numbers_are_refused(text: str) -> None:
     ("line1", "line2", "message"),
     [
         (LINE1[:-1] + "4", LINE2, "line 1, column 69: expected the checksum 3, found '4'"),
-        (LINE1, LINE2[:-1], "line 2, column 69: expected the checksum 8, found the end"),
+        (LINE1, LINE2[:-1], "line 2, column 69: expected the checksum 3, found the end"),
         (LINE1, LINE2[:60], "line 2, column 69: expected the checksum"),
         ("1", LINE2, "line 1, column 1: expected '1 '"),
         (LINE2, LINE1, "line 1, column 1: expected '1 '"),
@@ -260,4 +260,4 @@ def test_age_counts_from_the_epoch() -> None:
 def test_heights_follow_from_the_mean_motion() -> None:
     elements = Elements.from_tle(LINE1, LINE2)
     # 500 km sun-synchronous orbit: Liao et al., Nature 549, 43 (2017).
-    assert 485 < elements.perigee_height_km < elements.apogee_height_km < 515
+    assert 480 < elements.perigee_height_km < elements.apogee_height_km < 520

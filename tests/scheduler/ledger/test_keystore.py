@@ -11,7 +11,7 @@ import pytest
 from scheduler.errors import KeystoreError, LedgerBroken, WrongState
 from scheduler.facts import Pool
 from scheduler.ledger import KeyState, Ledger, open_ledger
-from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import (
     LocalKek,
     kek_from_environment,
@@ -22,6 +22,7 @@ from scheduler.ledger.keystore import (
     unseal,
 )
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, spend, uuid_of
+from tests.scheduler.ledger.test_verify import change
 
 POOL_ID = NANSHAN_XINGLONG.pool_id
 
@@ -89,6 +90,23 @@ def test_a_missing_key_file_keeps_the_ledger_shut(
     (tmp_path / "ledger.db.kek").unlink()
     with pytest.raises(KeystoreError, match=r"ledger\.db\.kek: No such file"):
         open_ledger(url)
+
+
+def test_an_audit_goes_without_the_key_and_sees_all_but_the_bytes(
+    url: str, sqlite_ledger: Ledger, tmp_path: Path
+) -> None:
+    with sqlite_ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+    sqlite_ledger.close()
+    (tmp_path / "ledger.db.kek").unlink()
+    with open_ledger(url, audit=True) as audited:
+        report = audited.verify()
+        assert report.problems == ()
+        assert report.figures["sealed_bytes_opened"] is False
+        with pytest.raises(KeystoreError, match="opened to be audited"):
+            spend(audited, "s", 8)
+        change(audited, "UPDATE ledger_entry SET line = 2")
+        assert "ledger_entry 1: its row was changed" in audited.verify().problems
 
 
 def test_a_wrong_key_keeps_the_ledger_shut(url: str, sqlite_ledger: Ledger) -> None:
@@ -211,7 +229,7 @@ def test_each_epoch_lies_under_a_key_of_its_own_and_can_be_shredded(
         ]
         # Whoever kept a copy of the rows cannot open them any more, key-encryption key or not.
         with pytest.raises(KeystoreError, match="destroyed"):
-            DataKeys(kek, {}).cipher(reader.connection, backup[0])
+            DataKeys(kek, SharedKeys()).cipher(reader.connection, backup[0])
     (chunk,) = spend(ledger, "s", 512)
     assert chunk.material_a == key
 

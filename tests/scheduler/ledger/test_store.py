@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from scheduler.errors import LedgerError, LedgerMismatch, SettingsError
-from scheduler.ledger import Ledger, migrate, open_ledger
+from scheduler.ledger import Ledger, migrate, open_ledger, revision
 from scheduler.ledger.models import Base
 
 
@@ -21,7 +21,7 @@ def test_the_migrations_build_exactly_the_tables_of_the_models(ledger: Ledger) -
 
 
 def test_the_newest_script_is_the_head() -> None:
-    assert max(migrate._known_revisions()) == migrate.HEAD
+    assert max(migrate._known_revisions()) == revision.HEAD
 
 
 def test_sqlite_runs_with_the_pragmas_that_keep_key_from_being_spent_twice(

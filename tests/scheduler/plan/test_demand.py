@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -13,7 +15,14 @@ from scipy.optimize import linprog
 
 from scheduler.errors import PlanError
 from scheduler.facts import Candidate, Demand, LinkSupply, PathSet, Pool
-from scheduler.plan import PlanProblem, PlanRules, demand_served, make_plan
+from scheduler.plan import (
+    PlanDecision,
+    PlanProblem,
+    PlanRules,
+    demand_served,
+    faults,
+    make_plan,
+)
 from tests.benchmarks.demand_scenario import problem as demand_problem
 from tests.scheduler.plan.small import START, candidate, every_plan
 
@@ -388,3 +397,32 @@ def test_demand_is_never_below_the_other_objectives_on_the_same_passes() -> None
     # Scarce and cloudy: 22.9 %, 5.0 % and nothing at all when this was written.
     assert worst["demand"] > 4.0 * worst["max-min"] > worst["total"] == 0.0
     assert found["demand"].measures[1] == max(served.measures[1] for served in found.values())
+
+
+def served_plan() -> tuple[PlanProblem, PlanDecision]:
+    problem = PlanProblem(
+        candidates=(candidate("x", "a", 0, bits=900.0), candidate("x", "b", 6000, bits=500.0)),
+        demands=(demand("ab", "a", "b", 1000),),
+        path_sets=(relay("ab", "a", "x", "b"),),
+    )
+    return problem, make_plan(problem)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"bits": 600.0}, r"link:b--x gives 600 bits by 2016-12-20 .*, but has 500"),
+        ({"merged_at": START + timedelta(seconds=400)}, "but has 0"),
+        ({"path_set": relay("ab", "a", "b")}, "by a way that no path set"),
+        ({"demand_id": "cd"}, "demand ab is served 500 bits, but its flows add up to 0"),
+    ],
+)
+def test_the_validator_rejects_flows_that_cannot_be(change: dict[str, object], fault: str) -> None:
+    problem, decision = served_plan()
+    (flow,) = decision.flows
+    assert decision.objective == "demand"
+    assert faults(problem, decision) == ()
+
+    broken = replace(decision, flows=(replace(flow, **change),))
+
+    assert any(re.search(fault, sentence) for sentence in faults(problem, broken))

@@ -1,0 +1,215 @@
+"""`skytrunk ledger verify|checkpoint|prove`: what an auditor asks, here and on another machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
+from api.cli.output import emit, emit_lines, read_text
+from scheduler.errors import InputError, LedgerBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scheduler.ledger.verify_export import ExportReport
+
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", metavar="FILE", help="Signed checkpoint that was kept elsewhere."),
+]
+PublicKeyOption = Annotated[
+    Path | None,
+    typer.Option("--public-key", metavar="FILE", help="Key you trust, in hex."),
+]
+
+
+def verify(
+    context: typer.Context,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE", help="Check this export; no database is opened."),
+    ] = None,
+    proof: Annotated[
+        Path | None,
+        typer.Option("--proof", metavar="FILE", help="Check this proof; no database is opened."),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    older: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The older checkpoint of a consistency proof."),
+    ] = None,
+    public_key: PublicKeyOption = None,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Recompute every balance and every hash; exit code 1 if anything is wrong.
+
+    With --checkpoint the log must also be the signed one, which a full rewrite cannot be.
+    Name the key you trust: a checkpoint's own key shows only that it was not damaged.
+    """
+    if proof is not None and (export is not None or checkpoint is None):
+        raise InputError("--proof takes --checkpoint and no --export")
+    if public_key is not None and checkpoint is None:
+        raise InputError("--public-key without --checkpoint; allowed: both")
+    signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
+    trusted = None if public_key is None else read_text(public_key, "public key").strip()
+    if proof is not None and signed is not None:
+        _verify_proof(proof, signed, older, trusted, as_json=as_json)
+    elif export is not None:
+        _verify_export(export, signed, trusted, as_json=as_json)
+    else:
+        _verify_ledger(context, database, config, signed, trusted, as_json=as_json)
+
+
+def _verify_proof(
+    proof: Path, signed: str, older: Path | None, trusted: str | None, *, as_json: bool
+) -> None:
+    from api.export import to_json
+    from scheduler.services.auditing import check_proof
+
+    before = None if older is None else read_text(older, "older checkpoint")
+    shown = check_proof(read_text(proof, "proof"), signed, older=before, public_key=trusted)
+    emit(to_json({"ok": True, "shows": shown}) if as_json else f"proof holds: {shown}\n")
+
+
+def _verify_export(export: Path, signed: str | None, trusted: str | None, *, as_json: bool) -> None:
+    from api.export import to_json
+    from api.key_shape import export_report_document
+    from scheduler.services.auditing import check_export
+
+    report = check_export(_lines(export), checkpoint=signed, public_key=trusted)
+    if as_json:
+        emit(to_json(export_report_document(report)))
+    else:
+        _say_export(report, signed is not None)
+    _fail_on(report.problems)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Line by line: an export may be larger than the memory."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield from file
+    except OSError as error:
+        raise InputError(f"export {path}: {error.strerror}; allowed: a readable file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"export {path} is not UTF-8; allowed: a text file") from None
+
+
+def _say_export(report: ExportReport, signed: bool) -> None:
+    if report.ok:
+        against = ", as signed" if signed else ""
+        emit(f"export sound{against}: {report.rows:,} rows, log of {report.size:,} leaves\n")
+    else:
+        emit_lines(report.problems)
+
+
+def _verify_ledger(
+    context: typer.Context,
+    database: str | None,
+    config: Path | None,
+    signed: str | None,
+    trusted: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from api.export import to_json
+    from api.shape import verify_document
+
+    with services_of(context, database, config) as services:
+        report = services.verify_ledger()
+        problems = list(report.problems)
+        if signed is not None:
+            from scheduler.services.auditing import check_against
+
+            found = check_against(services, signed, public_key=trusted).problems
+            problems += [problem for problem in found if problem not in problems]
+    if as_json:
+        emit(to_json({**verify_document(report), "ok": not problems, "problems": problems}))
+    elif problems:
+        emit_lines(problems)
+    else:
+        emit(
+            f"ledger sound{', as signed' if signed else ''}: {report.commands:,} commands,"
+            f" {report.entries:,} entries, {report.blocks:,} blocks in {report.pools:,} pools\n"
+        )
+    _fail_on(problems)
+
+
+def _fail_on(problems: Sequence[str]) -> None:
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise LedgerBroken(f"ledger broken: {problems[0]}{more}")
+
+
+def checkpoint(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", metavar="FILE", help="Write the public key here, in hex."),
+    ] = None,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Sign size and root of the audit log; keep the line, and the public key, somewhere else."""
+    from scheduler.services.auditing import public_key_of, sign_checkpoint
+
+    with services_of(context, database, config) as services:
+        signed = sign_checkpoint(services)
+    if public_key is not None:
+        public_key.write_text(public_key_of(signed) + "\n", encoding="utf-8")
+    if out is not None:
+        out.write_text(signed + "\n", encoding="utf-8")
+    if out is None or as_json:  # it is one JSON document either way
+        emit(signed + "\n")
+
+
+def prove(
+    context: typer.Context,
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="command, booking, plan, run_fact, ...; or block, key."),
+    ] = None,
+    subject: Annotated[str | None, typer.Argument(help="Its number, id or name.")] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Prove that the log continues this older checkpoint."),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+    ] = None,
+    as_json: JsonOption = False,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Prove that KIND SUBJECT is in the log, or with --since that the log only grew.
+
+    The proof is for the size of --checkpoint, else for the log as it stands.
+    """
+    from scheduler.services.auditing import prove_growth, prove_row
+
+    if (since is None) == (kind is None or subject is None):
+        raise InputError("name a kind and a subject, or --since FILE; allowed: one of the two")
+    signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
+    with services_of(context, database, config) as services:
+        if since is not None:
+            proof = prove_growth(services, read_text(since, "checkpoint"), newer=signed)
+        else:
+            assert kind is not None
+            assert subject is not None
+            proof = prove_row(services, kind, subject, checkpoint=signed)
+    text = json.dumps(proof, indent=2) + "\n"
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    if out is None or as_json:
+        emit(text)

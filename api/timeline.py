@@ -1,0 +1,64 @@
+"""A stored plan and what the services know around it -> the bars of its timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduler.facts import TERMINAL_STATES, BookingState, OutageKind, Verdict
+
+if TYPE_CHECKING:
+    from api.plots import PassBar
+    from scheduler.facts import PlannedPass, PlanTold
+    from scheduler.services import Services
+
+_OFF = TERMINAL_STATES - {BookingState.SETTLED}
+
+
+def draw_plan(path: Path, told: PlanTold, services: Services) -> Path:
+    """Draw a plan's timeline to `path` as PNG."""
+    from api.plots import OutageBar, plan_timeline
+
+    stations = {station.station_id: station.name for station in services.all_stations()}
+    outages = [
+        OutageBar(
+            station=outage.name if outage.kind is OutageKind.STATION else None,
+            start=outage.starts_at,
+            end=outage.ends_at,
+            label=outage.reason,
+        )
+        for outage in services.outages()
+    ]
+    gap = "" if told.gap is None else f", gap {100.0 * told.gap:.3g} %"
+    return plan_timeline(
+        path,
+        title=(
+            f"{services.scenario.name}, {told.start:%Y-%m-%d} to {told.end:%Y-%m-%d}:"
+            f" {told.booked} sessions booked for {told.objective} ({told.solver}{gap})"
+        ),
+        start=told.start,
+        end=told.end,
+        stations=stations,
+        passes=[_bar(planned) for planned in told.passes],
+        nights={name: services.nights(name, told.start, told.end) for name in stations},
+        outages=outages,
+    )
+
+
+def _bar(planned: PlannedPass) -> PassBar:
+    from api.plots import Look, PassBar
+
+    if planned.verdict is Verdict.DAYLIGHT:
+        look = Look.DAYLIGHT
+    elif planned.verdict is Verdict.LEFT_OUT:
+        look = Look.LEFT_OUT
+    else:
+        look = Look.CANCELLED if planned.booking_state in _OFF else Look.BOOKED
+    bits = planned.expected_bits
+    return PassBar(
+        station=planned.station,
+        start=planned.acquires_at or planned.rises_at,
+        end=planned.loses_at or planned.sets_at,
+        look=look,
+        label="" if bits is None or look is Look.LEFT_OUT else f"{bits / 1000.0:,.0f} kbit",
+    )

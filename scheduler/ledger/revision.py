@@ -1,0 +1,4 @@
+"""The schema of this release."""
+
+HEAD = "0002"
+"""The newest migration; a test compares it with the scripts."""

@@ -1,0 +1,77 @@
+"""Every element set known to a process: packaged, imported, handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from orbits import Archive, Elements, read_elements
+from scheduler.sources.elements import packaged_elements
+
+if TYPE_CHECKING:
+    from scheduler.ledger import ElementRow
+
+
+class Archives:
+    """Archives of one satellite or of all, read at first use and kept until `forget`."""
+
+    def __init__(
+        self,
+        stored: Callable[[int | None], Iterable[ElementRow]],
+        extra: Iterable[Elements],
+    ) -> None:
+        self._stored = stored
+        self._extra = tuple(extra)
+        self._whole: Archive | None = None
+        self._single: dict[int, Archive] = {}
+        self._known: dict[int, tuple[int, Archive]] = {}
+
+    def forget(self) -> None:
+        """Read everything anew at next use."""
+        self._whole = None
+        self._single.clear()
+        self._known.clear()
+
+    def whole(self) -> Archive:
+        """Every set of every satellite."""
+        if self._whole is None:
+            self._whole = Archive([*packaged_elements(), *self._imported(None), *self._extra])
+        return self._whole
+
+    def of(self, norad_id: int) -> Archive:
+        """Every set of one satellite: no other one is read, so this stays quick."""
+        if norad_id not in self._single:
+            self._single[norad_id] = Archive(
+                item
+                for item in (*packaged_elements(), *self._imported(norad_id), *self._extra)
+                if item.norad_id == norad_id
+            )
+        return self._single[norad_id]
+
+    def known_at(self, norad_id: int, t: datetime, *, lag: timedelta) -> Archive:
+        """The sets of one satellite that had arrived by an instant; all of them if none had.
+
+        What an archive says of timing and decay then looks at no later set either.
+        """
+        whole = self.of(norad_id)
+        known = [item for item in whole if _arrival(item, lag) <= t]
+        if not known:
+            return whole  # which names the first set there was
+        # What is known only grows with t, so its size says which archive it is.
+        size, archive = self._known.get(norad_id, (0, whole))
+        if size != len(known):
+            archive = Archive(known)
+            self._known[norad_id] = len(known), archive
+        return archive
+
+    def _imported(self, norad_id: int | None) -> list[Elements]:
+        return [
+            elements
+            for row in self._stored(norad_id)
+            for elements in read_elements(row.text, source=row.source, arrived_at=row.arrived_at)
+        ]
+
+
+def _arrival(item: Elements, lag: timedelta) -> datetime:
+    return item.epoch + lag if item.arrived_at is None else item.arrived_at

@@ -1,0 +1,127 @@
+"""Use cases of an auditor: signed checkpoints, proofs, and checks without a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scheduler.errors import InputError, ProofInvalid, UnknownName
+from scheduler.ledger import checkpoints
+from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
+from scheduler.ledger.verify_export import ExportReport, verify_lines
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Ledger
+    from scheduler.services.context import Context
+
+PROOF_FORMAT = "skytrunk-proof/1"
+
+BLOCKS = ("block", "key")
+"""Names of rows whose proof is that of the command which made them."""
+
+
+def sign_checkpoint(context: Context) -> str:
+    """Sign the audit log as it stands; one line of JSON, to be kept elsewhere."""
+    ledger = context.existing_ledger()
+    return checkpoints.checkpoint_text(ledger.checkpoint(context.clock.now()))
+
+
+def last_checkpoint(context: Context) -> str:
+    """The newest signed checkpoint. Raises UnknownName if none was ever made."""
+    with context.existing_ledger().read() as reader:
+        signed = reader.checkpoints()
+    if not signed:
+        raise UnknownName("no checkpoint was signed yet; `skytrunk ledger checkpoint` signs one")
+    return checkpoints.checkpoint_text(signed[-1])
+
+
+def public_key_of(checkpoint: str) -> str:
+    """The key under which a checkpoint says it was signed, in hex."""
+    return checkpoints.read_checkpoint(checkpoint).public_key
+
+
+def prove_row(
+    context: Context, kind: str, subject: str, *, checkpoint: str | None = None
+) -> dict[str, Any]:
+    """Prove that the last change of a row is in the log, as it stands or as it was signed.
+
+    `kind` and `subject` name a row of the log (command 12, booking UUID, ...), or a block or
+    a key by its id: then the command that made it. Raises ProofInvalid if it is not in there.
+    """
+    size = None if checkpoint is None else checkpoints.read_checkpoint(checkpoint).size
+    with context.existing_ledger().read() as reader:
+        if kind in BLOCKS:
+            found = reader.trace(_uuid(kind, subject))
+            kind, subject = "command", str(found.command.command_id)
+        proof = reader.prove_row(kind, subject, size=size)
+    return {"format": PROOF_FORMAT, "proof": "inclusion", **asdict(proof)}
+
+
+def prove_growth(context: Context, older: str, *, newer: str | None = None) -> dict[str, Any]:
+    """Prove that the log, as it stands or as it was signed later, continues an older one."""
+    old_size = checkpoints.read_checkpoint(older).size
+    size = None if newer is None else checkpoints.read_checkpoint(newer).size
+    with context.existing_ledger().read() as reader:
+        proof = reader.prove_consistency(old_size, size=size)
+    return {"format": PROOF_FORMAT, "proof": "consistency", **asdict(proof)}
+
+
+def check_proof(text: str, checkpoint: str, *, older: str | None, public_key: str | None) -> str:
+    """Check a proof against signed checkpoints and say what it shows; needs no database.
+
+    Raises ProofInvalid if a signature or the proof does not hold.
+    """
+    signed = checkpoints.read_checkpoint(checkpoint)
+    checkpoints.check_signature(signed, public_key=public_key)
+    proof = _read_proof(text)
+    if isinstance(proof, InclusionProof):
+        checkpoints.check_inclusion(proof, signed)
+        return f"{proof.kind} {proof.subject} is leaf {proof.seq} of the signed {signed.size}"
+    if older is None:
+        raise InputError("a consistency proof needs the older checkpoint too")
+    before = checkpoints.read_checkpoint(older)
+    checkpoints.check_signature(before, public_key=public_key or signed.public_key)
+    checkpoints.check_consistency(proof, before, signed)
+    return f"the log of {signed.size} leaves continues the one of {before.size}"
+
+
+def check_export(
+    lines: Iterable[str], *, checkpoint: str | None, public_key: str | None
+) -> ExportReport:
+    """Check an exported ledger by itself and against a checkpoint; needs no database."""
+    signed: Checkpoint | None = None
+    if checkpoint is not None:
+        signed = checkpoints.read_checkpoint(checkpoint)
+    return verify_lines(lines, checkpoint=signed, public_key=public_key)
+
+
+def check_against(
+    context: Context, checkpoint: str, *, public_key: str | None = None
+) -> ExportReport:
+    """Check the ledger at hand against a checkpoint that was kept elsewhere."""
+    ledger: Ledger = context.existing_ledger()
+    return check_export(ledger.export_lines(), checkpoint=checkpoint, public_key=public_key)
+
+
+def _uuid(kind: str, subject: str) -> UUID:
+    try:
+        return UUID(subject)
+    except ValueError:
+        raise InputError(f"{kind} {subject!r}; allowed: its id, a UUID") from None
+
+
+def _read_proof(text: str) -> InclusionProof | ConsistencyProof:
+    try:
+        body: dict[str, Any] = json.loads(text)
+        if body.pop("format") != PROOF_FORMAT:
+            raise ValueError("format")
+        made = InclusionProof if body.pop("proof") == "inclusion" else ConsistencyProof
+        proof = made(**{**body, "hashes": tuple(body["hashes"])})
+        for part in proof.hashes:
+            bytes.fromhex(part)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProofInvalid(f"not a proof of {PROOF_FORMAT}: {error}") from None
+    return proof

@@ -1,0 +1,50 @@
+"""Use case: deposit the key that somebody left in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scheduler.errors import DuplicateBlock
+from scheduler.facts import NewBlock
+from scheduler.sources.filedrop import read_drop
+
+if TYPE_CHECKING:
+    from scheduler.services.context import Context
+
+
+def import_keys(context: Context, folder: Path) -> dict[str, Any]:
+    """Deposit every block of a file drop in one transaction, all of them or none.
+
+    Raises InputError for a drop that does not hold together, UnknownName for a link that the
+    scenario does not have, DuplicateBlock if any block was deposited before, whatever its
+    bytes are now.
+    """
+    dropped = read_drop(folder)
+    for block in dropped:
+        context.scenario.link(block.pool.pool_id)
+    names = "\n".join(sorted(block.natural_key for block in dropped))
+    # Of the names alone: a digest of key has no place in the ledger.
+    request_id = f"import/{hashlib.sha256(names.encode()).hexdigest()}"
+    bits: dict[str, int] = {}
+    with context.ledger.begin() as tx:
+        if tx.answer(request_id) is not None:
+            raise DuplicateBlock(f"{folder.name} was imported before; nothing is added")
+        command = tx.command(request_id, kind="import", at=context.clock.now())
+        for block in dropped:
+            made = NewBlock(
+                block_id=context.entropy.uuid("block", block.natural_key),
+                pool=block.pool,
+                natural_key=block.natural_key,
+                length_bits=block.length_bits,
+                source=block.source,
+                simulated=block.simulated,
+                eps_total=block.eps_total,
+            )
+            tx.deposit(command, made, material_a=block.material_a, material_b=block.material_b)
+            pool_id = block.pool.pool_id
+            bits[pool_id] = bits.get(pool_id, 0) + block.length_bits
+        answer = {"blocks": len(dropped), "bits": sum(bits.values()), "pools": bits}
+        command.finish(answer)
+    return answer

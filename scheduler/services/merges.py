@@ -1,0 +1,114 @@
+"""Use cases around a merge: what would be done, what was done, what flowed."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from scheduler.errors import InputError
+from scheduler.facts import (
+    CombinedStep,
+    DemandDecision,
+    KeyFlow,
+    MergeDecision,
+    MergeStep,
+    PlannedMerge,
+    Pool,
+)
+from scheduler.merge import PROOF_BITS
+from scheduler.services.merging import decide_merges, served_lately
+
+if TYPE_CHECKING:
+    from scheduler.ledger import CommandRecord, Reader
+    from scheduler.services.context import Context
+
+HISTORY_MAX = 1000
+"""Ticks that one question about the past returns at most."""
+
+
+def plan_merges_now(context: Context, *, at: datetime) -> MergeDecision:
+    """Decide a tick at `at` from what the ledger holds, and write nothing."""
+    with context.existing_ledger().read() as reader:
+        plan = decide_merges(context, reader, now=at)
+        served = served_lately(reader, at)
+    steps: list[MergeStep | CombinedStep] = [*plan.steps, *plan.combined]
+    gets: Counter[str] = Counter()
+    for step in steps:
+        gets[step.demand_id] += step.bits
+    return MergeDecision(
+        at=at,
+        demands=tuple(
+            DemandDecision(
+                demand=demand,
+                served_bits=served.get(demand.demand_id, 0),
+                bits=gets[demand.demand_id],
+                level=plan.levels[demand.demand_id],
+                reason=plan.reasons[demand.demand_id],
+            )
+            for demand in context.scenario.demands
+        ),
+        merges=tuple(map(_planned, steps)),
+        tagged_links=plan.tagged_links,
+        jain_index=plan.fairness,
+    )
+
+
+def _planned(step: MergeStep | CombinedStep) -> PlannedMerge:
+    legs = step.legs if isinstance(step, CombinedStep) else (step,)
+    return PlannedMerge(
+        demand_id=step.demand_id,
+        bits=step.bits,
+        paths=tuple(leg.path for leg in legs),
+        links=tuple(leg.links for leg in legs),
+        threshold=step.threshold if isinstance(step, CombinedStep) else 1,
+    )
+
+
+def merge_history(
+    context: Context,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """The last `limit` ticks within [start, end), the newest last, each with its answer.
+
+    Raises InputError for a limit below 1 or above HISTORY_MAX.
+    """
+    if not 1 <= limit <= HISTORY_MAX:
+        raise InputError(f"limit {limit}; allowed: 1 to {HISTORY_MAX}")
+    with context.existing_ledger().read() as reader:
+        kept = deque(_merges(reader, start, end), maxlen=limit)
+    return [{"request": command.request_id, "at": command.at, **command.answer} for command in kept]
+
+
+def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
+    """Add up what merges spent on each link and gained for each pair in [start, end)."""
+    links: Counter[tuple[str, str]] = Counter()
+    gained: dict[bool, Counter[tuple[str, str]]] = {False: Counter(), True: Counter()}
+    with context.existing_ledger().read() as reader:
+        for command in _merges(reader, start, end):
+            for step in command.answer["steps"]:
+                pool = Pool.parse(step["pool"])
+                gained[len(step["paths"]) > 1][pool.node_a, pool.node_b] += step["bits"]
+                for path in step["paths"]:
+                    for one, other in pairwise(path):
+                        hop = (min(one, other), max(one, other))
+                        links[hop] += step["bits"] + PROOF_BITS
+    return KeyFlow(
+        start=start, end=end, links=dict(links), pairs=dict(gained[False]),
+        combined=dict(gained[True]),
+    )  # fmt: skip
+
+
+def _merges(
+    reader: Reader, start: datetime | None, end: datetime | None
+) -> Iterator[CommandRecord]:
+    """Every merge command within [start, end), in the order they were given."""
+    after = 0
+    while page := reader.commands(kind="merge", since=start, after=after):
+        yield from (command for command in page if end is None or command.at < end)
+        after = page[-1].command_id

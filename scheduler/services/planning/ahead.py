@@ -1,0 +1,199 @@
+"""Looking ahead: the passes of a window, the sky over them, and what could be booked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from orbits import NoElementsError
+from scheduler.facts import Candidate, instant_key
+from scheduler.forecast import (
+    PassForecast,
+    booked_window,
+    expected_counts,
+    forecast_window,
+    key_of_counts,
+)
+from scheduler.plan import PlanRules, part_of, with_parts
+from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
+
+if TYPE_CHECKING:
+    from orbits import Elements
+    from scheduler.network import Satellite
+    from scheduler.services.context import Context
+    from scheduler.weather import Weather
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The element set that planning may use, or why it may use none."""
+
+    elements: Elements | None
+    usable_until: datetime | None
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Ahead:
+    """What is known of a window when it is planned."""
+
+    forecasts: list[PassForecast] = field(default_factory=list)
+    unplanned: list[dict[str, Any]] = field(default_factory=list)
+    epochs: list[str] = field(default_factory=list)
+    elements: dict[str, Elements] = field(default_factory=dict)  #: by satellite
+    until: dict[str, datetime] = field(default_factory=dict)  #: end of what could be planned
+    notes: list[str] = field(default_factory=list)
+
+
+def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> Known:
+    """The newest set that had arrived by `at`, unless it is older than the limit."""
+    lag = timedelta(seconds=context.scenario.planning.element_lag_s)
+    limit = context.max_element_age
+    try:
+        archive = context.archive_of(satellite.norad_id, known_at=at)
+        elements = archive.known_at(at, norad_id=satellite.norad_id, lag=lag)
+    except NoElementsError as error:
+        return Known(elements=None, usable_until=None, reason=str(error))
+    until = elements.epoch + limit
+    if until <= at:
+        reason = (
+            f"the newest element set of {satellite.satellite_id} known at {instant_key(at)} is of "
+            f"{instant_key(elements.epoch)}, older than {limit / timedelta(days=1):g} days"
+        )
+        decay = archive.decay(satellite.norad_id)
+        if decay is not None:
+            reason += f"; {decay.sentence}"
+        return Known(elements=None, usable_until=until, reason=reason)
+    return Known(elements=elements, usable_until=until, reason="")
+
+
+def look_ahead(context: Context, start: datetime, end: datetime, *, at: datetime) -> Ahead:
+    """Forecast every pass that rises in [start, end), with the one set known at `at`."""
+    ahead = Ahead()
+    context.refresh_elements()
+    for satellite in context.scenario.satellites:
+        name = satellite.satellite_id
+        known = known_elements(context, satellite, at=at)
+        usable = known.usable_until if known.usable_until and known.elements else start
+        until = max(start, min(end, usable))
+        ahead.until[name] = until
+        if until < end:
+            ahead.unplanned.append(
+                {
+                    "satellite": name,
+                    "start": instant_key(until),
+                    "end": instant_key(end),
+                    "newest_epoch": _newest_epoch(known, context),
+                    "reason": known.reason or f"the element set of {name} ages out",
+                }
+            )
+        if known.elements is None:
+            continue
+        ahead.epochs.append(instant_key(known.elements.epoch))
+        ahead.elements[name] = known.elements
+        if until > start:
+            ahead.forecasts += forecast_window(
+                known.elements,
+                satellite=satellite,
+                stations=context.scenario.stations,
+                start=start,
+                end=until,
+                planning=context.scenario.planning,
+                step_s=context.settings.track_step_s,
+                bound=context.settings.bound,
+                history=context.archive_of(satellite.norad_id, known_at=at),
+            )
+    return ahead
+
+
+def _newest_epoch(known: Known, context: Context) -> str | None:
+    if known.usable_until is None:
+        return None
+    return instant_key(known.usable_until - context.max_element_age)
+
+
+def options_of(
+    context: Context, ahead: Ahead, rules: PlanRules, *, at: datetime
+) -> tuple[Candidate, ...]:
+    """Everything that could be booked: passes, and parts of those that clash, under their sky."""
+    whole = [item.candidate for item in ahead.forecasts if item.candidate is not None]
+
+    def forecast(candidate: Candidate, acquires_at: datetime, loses_at: datetime) -> Candidate:
+        return _part(context, ahead, candidate, acquires_at, loses_at)
+
+    return under_sky(context, with_parts(whole, rules, forecast), ahead, at=at)
+
+
+def _part(
+    context: Context, ahead: Ahead, whole: Candidate, acquires_at: datetime, loses_at: datetime
+) -> Candidate:
+    """Part of a pass with its own key: a shorter block, weaker statistics."""
+    satellite = context.satellite(whole.satellite_id)
+    (station,) = context.stations([whole.station_id])
+    cut = replace(whole, acquires_at=acquires_at, loses_at=loses_at)
+    window = booked_window(
+        cut,
+        ahead.elements[whole.satellite_id],
+        station=station,
+        step_s=context.settings.track_step_s,
+    )
+    counts, budget = expected_counts(window, satellite=satellite, station=station)
+    gained = key_of_counts(counts, budget, satellite=satellite, bound=context.settings.bound)
+    return part_of(
+        whole,
+        acquires_at,
+        loses_at,
+        sifted_bits=gained.sifted_bits,
+        secret_bits=float(gained.secret_bits),
+        qber=gained.qber if gained.secret_bits else 0.5,
+        max_elevation_deg=float(window.samples.elevation_deg.max()),
+        range_km_min=float(window.samples.range_km.min()),
+    )
+
+
+def under_sky(
+    context: Context, candidates: tuple[Candidate, ...], ahead: Ahead, *, at: datetime
+) -> tuple[Candidate, ...]:
+    """The candidates with the chance of a clear sky as it was known at `at`."""
+    weather = _weather(context, ahead, candidates, at=at)
+    if weather is None:
+        return candidates
+    return tuple(
+        replace(
+            candidate,
+            clear_probability=weather.clear_probability(
+                candidate.station_id,
+                candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2,
+                known_at=at,
+            ),
+        )
+        for candidate in candidates
+    )
+
+
+def weather_in_use(context: Context) -> str:
+    """The name of the weather that plans use: none, climatology, open-meteo, or a file's."""
+    settings = context.settings
+    if settings.weather_file is not None:
+        return f"file {settings.weather_file.name}"
+    return settings.weather or context.scenario.planning.weather.value
+
+
+def _weather(
+    context: Context, ahead: Ahead, candidates: tuple[Candidate, ...], *, at: datetime
+) -> Weather | None:
+    settings = context.settings
+    used = weather_in_use(context)
+    if used == "none" or not candidates:
+        return None
+    if settings.weather_file is not None:
+        return weather_of(read_forecasts(settings.weather_file))
+    if used == "open-meteo":
+        last = max(candidate.loses_at for candidate in candidates)
+        forecasts, wrong = fetch_forecasts(
+            context.scenario.stations, issued_at=at, days=(last - at).days + 1
+        )
+        ahead.notes += wrong
+        return weather_of(forecasts)
+    return weather_of(())

@@ -1,0 +1,80 @@
+"""What the planner is asked: rules, demands with their paths, and the key on every link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scheduler.facts import LinkSupply
+from scheduler.forecast import span_rate_bps
+from scheduler.merge import routes_of, sum_parallel
+from scheduler.network import NO_LIMIT_BITS, LinkKind
+from scheduler.plan import PlanRules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scheduler.network import Link
+    from scheduler.services.context import Context
+
+DAY_S = 86_400.0
+
+
+def rules_of(context: Context) -> PlanRules:
+    """The rules that the scenario and the settings set."""
+    planning = context.scenario.planning
+    return PlanRules(
+        setup_s=planning.setup_s,
+        slew_s=planning.slew_s,
+        mounts={s.station_id: s.mount for s in context.scenario.stations if s.mount},
+        min_secret_bits=planning.min_secret_bits,
+        min_duration_s=planning.min_duration_s,
+        max_sessions_per_day=planning.max_sessions_per_day,
+        max_sessions_per_orbit=planning.max_sessions_per_orbit,
+        risk_aversion=context.settings.risk_aversion,
+    )
+
+
+def demand_facts(context: Context, stock: Mapping[str, int]) -> dict[str, Any]:
+    """The part of a problem that is about demands: they, their paths, and every link's key.
+
+    A hop of parallel links counts as one, under its first pool. Nothing that is deposited today
+    expires, so no supply lapses.
+    """
+    scenario = context.scenario
+    routes = routes_of(scenario, scenario.demands)
+    path_sets = [found for d in scenario.demands for found in routes[d.demand_id].path_sets]
+    used = {pool_id for found in path_sets for pool_id, _ in found.uses}
+    links = scenario.links
+    there = sum_parallel(scenario, {link.pool.pool_id: _stock(link, stock) for link in links})
+    refill = sum_parallel(scenario, {link.pool.pool_id: _refill(context, link) for link in links})
+    reserve = sum_parallel(scenario, {link.pool.pool_id: link.reserve_bits for link in links})
+    buffers = sum_parallel(scenario, {link.pool.pool_id: link.buffer_bits for link in links})
+    return {
+        "demands": scenario.demands,
+        "path_sets": path_sets,
+        "supplies": [
+            LinkSupply(
+                pool_id=pool_id,
+                stock_bits=int(there[pool_id]),
+                refill_bits_per_day=refill[pool_id],
+                reserve_bits=int(reserve[pool_id]),
+                buffer_bits=None if buffers[pool_id] >= NO_LIMIT_BITS else int(buffers[pool_id]),
+            )
+            for pool_id in sorted(used)
+        ],
+        "station_nodes": {station.station_id: station.node for station in scenario.stations},
+        "pair_stock": {d.demand_id: stock.get(d.pool.pool_id, 0) for d in scenario.demands},
+    }
+
+
+def _stock(link: Link, stock: Mapping[str, int]) -> int:
+    return stock.get(link.pool.pool_id, 0)
+
+
+def _refill(context: Context, link: Link) -> float:
+    """Bits a day that a fibre link makes; in each of its intervals no more than its buffer."""
+    if link.kind is LinkKind.SATELLITE or link.length_km is None:
+        return 0.0
+    interval_s = context.scenario.schedule.trunk_interval_s
+    made = span_rate_bps(link.preset, link.length_km) * interval_s
+    return min(made, float(link.buffer_bits)) * DAY_S / interval_s

@@ -1,0 +1,379 @@
+"""Use case: look one window ahead and book what the planner chooses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scheduler.errors import InputError, PlanError
+from scheduler.facts import (
+    TERMINAL_STATES,
+    Booking,
+    BookingState,
+    Candidate,
+    Outage,
+    instant_key,
+)
+from scheduler.plan import PlanDecision, PlanProblem, make_plan
+from scheduler.services.planning.ahead import Ahead, look_ahead, options_of, under_sky
+from scheduler.services.planning.asked import demand_facts, rules_of
+from scheduler.services.planning.orders import (
+    Wish,
+    add_wish,
+    outages_of,
+    parse_pass,
+    wish_for,
+    wished,
+    wishes_of,
+    with_locks,
+)
+from scheduler.services.planning.record import plan_details
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Reader, Transaction
+    from scheduler.services.context import Context
+
+REACH = timedelta(hours=3)
+"""A session near the edge of a window may begin or end this far outside it."""
+SHIFT_S_MAX = 2.0
+"""A standing booking stays as it is if newer elements shift its link by no more than this."""
+NAMES_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What is asked of one run of the planner; None takes what the settings say."""
+
+    start: datetime
+    end: datetime
+    at: datetime | None = None  #: what is known and still open then; the start if None
+    not_before: datetime | None = None  #: a live clock's present
+    objective: str | None = None
+    solver: str | None = None
+    seed: int = 0
+    request_id: str | None = None
+    pins: tuple[str, ...] = ()
+    vetoes: tuple[str, ...] = ()
+    lift: tuple[str, ...] = ()  #: passes whose pin or veto is taken back
+
+    def __post_init__(self) -> None:
+        for name in ("pins", "vetoes", "lift"):
+            if len(getattr(self, name)) > NAMES_MAX:
+                raise InputError(
+                    f"{len(getattr(self, name))} {name}; allowed: up to {NAMES_MAX} in one plan"
+                )
+
+    def digest(self) -> str:
+        """SHA-256 of the question, so that a repeated request id means the same."""
+        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Standing:
+    """What stood when planning began."""
+
+    bookings: list[Booking]  #: that take up a satellite or station near the window
+    outages: list[Outage]
+    wishes: list[Wish]
+    stock: dict[str, int]
+    taken: set[UUID]  #: every booking id near the window, whatever its state
+
+
+def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
+    """Book passes of a window with what is known at `at`; a repeated request is not done again.
+
+    Standing bookings that are locked, about to start, under way or outside what can be planned
+    stay; the others may be given up for better ones, with an event. One transaction. The answer
+    names the plan, its bookings (kept ones too) and those it cancelled, counts passes and dark
+    passes by station, and lists the spans for which nothing was planned since the elements were
+    too old.
+
+    Raises InputError for reversed or overlong times, PlanError where locks or pins contradict.
+    """
+    at = request.at or request.start
+    _check(context, request, at)
+    request_id = request.request_id or f"plan/{_key(request.start)}/{_key(request.end)}"
+    # The clockwork's own request has one answer, whatever the settings say by then.
+    digest = request.digest() if request.request_id else ""
+    with context.ledger.read() as reader:
+        answered = reader.answer(request_id, kind="plan", digest=digest)
+        standing = _standing(reader, request)
+    if answered is not None:
+        return answered
+    ahead = look_ahead(context, request.start, request.end, at=at)
+    problem, ahead_of = _problem(context, request, ahead, standing, at=at)
+    decision, problem = _decide(context, request, problem, ahead)
+    with context.ledger.begin() as tx:
+        command = tx.command(request_id, kind="plan", at=at, digest=digest)
+        for wish in _new_wishes(context, request, problem.candidates):
+            add_wish(tx, wish, at=at)
+        writing = _Writing(context, tx, problem, decision, standing, at=at, request=request)
+        answer = writing.write(ahead, ahead_of)
+        command.finish(answer)
+    return answer
+
+
+def _check(context: Context, request: PlanRequest, at: datetime) -> None:
+    start, end = request.start, request.end
+    if not start < end:
+        raise InputError(f"the plan's end {_key(end)} is not after its start {_key(start)}")
+    limit = context.settings.plan_days_max
+    if end - start > timedelta(days=limit):
+        days = (end - start) / timedelta(days=1)
+        raise InputError(f"a plan of {days:g} days; allowed: up to {limit:g}")
+    if not at < end:
+        raise InputError(f"the window ended at {_key(end)}, before the plan's present {_key(at)}")
+
+
+def _key(when: datetime) -> str:
+    return instant_key(when)
+
+
+def _standing(reader: Reader, request: PlanRequest) -> _Standing:
+    near = reader.bookings(since=request.start - REACH, until=request.end + REACH)
+    live = [booking for booking in near if booking.state not in TERMINAL_STATES]
+    return _Standing(
+        bookings=with_locks(reader, live),
+        outages=[
+            outage
+            for outage in outages_of(reader)
+            if outage.starts_at < request.end + REACH and request.start - REACH < outage.ends_at
+        ],
+        wishes=wishes_of(reader),
+        stock=reader.stock(),
+        taken={booking.booking_id for booking in near},
+    )
+
+
+def _problem(
+    context: Context, request: PlanRequest, ahead: Ahead, standing: _Standing, *, at: datetime
+) -> tuple[PlanProblem, list[Candidate]]:
+    """The planner's problem, and the candidates whose link would begin before its present."""
+    rules = rules_of(context)
+    options = options_of(context, ahead, rules, at=at)
+    options += _still_standing(context, ahead, standing, options, at=at)
+    present = max(at, request.not_before or at)
+    open_ = [item for item in options if item.acquires_at >= present]
+    wishes = [*standing.wishes, *_new_wishes(context, request, open_)]
+    pins, vetoes = wished(wishes, open_)
+    problem = PlanProblem(
+        candidates=tuple(open_),
+        rules=rules,
+        bookings=tuple(_as_planned(booking, request, ahead) for booking in standing.bookings),
+        outages=tuple(standing.outages),
+        pins=pins,
+        vetoes=vetoes,
+        now=present,
+        starts_at=max(request.start, present),
+        ends_at=request.end,
+        **demand_facts(context, standing.stock),
+    )
+    return problem, [item for item in options if item.acquires_at < present]
+
+
+def _still_standing(
+    context: Context,
+    ahead: Ahead,
+    standing: _Standing,
+    options: Sequence[Candidate],
+    *,
+    at: datetime,
+) -> tuple[Candidate, ...]:
+    """Booked parts of passes that today's clashes would not ask for; they may be kept."""
+    known = {candidate.candidate_id for candidate in options}
+    passes = {candidate.pass_id for candidate in options}
+    missing = [
+        booking.candidate
+        for booking in standing.bookings
+        if booking.candidate.pass_id in passes and booking.candidate.candidate_id not in known
+    ]
+    return under_sky(context, tuple(missing), ahead, at=at)
+
+
+def _as_planned(booking: Booking, request: PlanRequest, ahead: Ahead) -> Booking:
+    """A booking outside of what this run can plan is none of its business: it is locked."""
+    candidate = booking.candidate
+    until = ahead.until.get(candidate.satellite_id, request.start)
+    if request.start <= candidate.acquires_at < until:
+        return booking
+    return replace(booking, locked=True)
+
+
+def _new_wishes(
+    context: Context, request: PlanRequest, candidates: Sequence[Candidate]
+) -> list[Wish]:
+    """The wishes of this request. Raises PlanError for a pass that is not in the window."""
+    found: list[Wish] = []
+    for names, word in ((request.lift, "none"), (request.pins, "pin"), (request.vetoes, "veto")):
+        for name in names:
+            asked = parse_pass(context, name)
+            mine = [candidate for candidate in candidates if asked.means(candidate)]
+            if not mine:
+                raise PlanError(
+                    f"{name} is none of the {len(candidates)} options of this window, so there is"
+                    f" nothing to {'allow' if word == 'none' else word}"
+                )
+            found.append(wish_for(max(mine, key=lambda c: c.duration_s), word))
+    both = set(request.pins) & set(request.vetoes)
+    if both:
+        raise PlanError(f"{min(both)} is both pinned and vetoed")
+    return found
+
+
+def _decide(
+    context: Context, request: PlanRequest, problem: PlanProblem, ahead: Ahead
+) -> tuple[PlanDecision, PlanProblem]:
+    """Plan; an earlier pin that no longer fits is set aside and named, a new one is refused."""
+
+    def plan(asked: PlanProblem) -> PlanDecision:
+        return make_plan(
+            asked,
+            solver=request.solver or context.settings.planner,
+            objective=request.objective or context.settings.objective,
+            seed=request.seed,
+        )
+
+    try:
+        return plan(problem), problem
+    except PlanError as error:
+        new, _ = wished(_new_wishes(context, request, problem.candidates), problem.candidates)
+        if problem.pins <= new:
+            raise
+        without = replace(problem, pins=new)
+        decision = plan(without)
+        ahead.notes.append(f"earlier pins are set aside: {error}")
+        return decision, without
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Writes a decision down inside one transaction."""
+
+    context: Context
+    tx: Transaction
+    problem: PlanProblem
+    decision: PlanDecision
+    standing: _Standing
+    at: datetime
+    request: PlanRequest
+
+    def write(self, ahead: Ahead, too_early: Sequence[Candidate]) -> dict[str, Any]:
+        """Cancel, book, store the plan; return the answer."""
+        plan_id = self._plan_id()
+        kept, cancelled = self._settle_standing()
+        booked: dict[str, str] = {}
+        for candidate in sorted(self.decision.chosen, key=lambda item: item.acquires_at):
+            booking_id = kept.get(candidate.candidate_id)
+            if booking_id is None:
+                booking_id = self._book(candidate, plan_id)
+            booked[candidate.candidate_id] = str(booking_id)
+        context, decision = self.context, self.decision
+        self.tx.add_plan(
+            plan_id=plan_id,
+            at=self.at,
+            window_start=self.request.start,
+            window_end=self.request.end,
+            solver=decision.solver.value,
+            objective=decision.value,
+            bound=decision.bound,
+            gap=decision.gap,
+            details={
+                "asked_solver": self.request.solver or context.settings.planner,
+                "kept": sorted(str(booking_id) for booking_id in kept.values()),
+                "cancelled": cancelled,
+                "booked": booked,
+                **plan_details(self.problem, decision, ahead, too_early),
+            },
+        )
+        return {
+            "plan": plan_id,
+            "objective": decision.objective.value,
+            "solver": decision.solver.value,
+            "bookings": list(booked.values()),
+            "kept": sorted(str(booking_id) for booking_id in kept.values()),
+            "cancelled": cancelled,
+            "passes": _count(context, ahead, dark_only=False),
+            "dark": _count(context, ahead, dark_only=True),
+            "booked": self._newly_booked(kept),
+            "unplanned": ahead.unplanned,
+            "epochs": ahead.epochs,
+        }
+
+    def _plan_id(self) -> str:
+        """The window's name; a plan that somebody asked for adds a part of its request's hash."""
+        base = f"{self.request.start:%Y%m%dT%H%M%SZ}-{self.request.end:%Y%m%dT%H%M%SZ}"
+        if self.request.request_id is None:
+            return base
+        return f"{base}.{hashlib.sha256(self.request.request_id.encode()).hexdigest()[:8]}"
+
+    def _settle_standing(self) -> tuple[dict[str, UUID], list[str]]:
+        """Cancel the movable bookings that the plan gives up; map what is chosen to the rest."""
+        kept: dict[str, UUID] = {}
+        cancelled: list[str] = []
+        for booking in self.problem.movable():
+            same = _same(booking.candidate, self.decision.chosen)
+            if same is not None:
+                kept[same.candidate_id] = booking.booking_id
+                continue
+            dropped = self.decision.dropped.get(str(booking.booking_id))
+            reason = dropped or "replaced by another part of its pass, or by newer elements"
+            self.tx.move_booking(
+                booking.booking_id,
+                expected=booking.state,
+                to=BookingState.CANCELLED,
+                reason=f"given up by a new plan: {reason}",
+                at=self.at,
+            )
+            cancelled.append(str(booking.booking_id))
+        return kept, cancelled
+
+    def _book(self, candidate: Candidate, plan_id: str) -> UUID:
+        entropy = self.context.entropy
+        booking_id, turn = entropy.uuid("booking", candidate.candidate_id), 1
+        while booking_id in self.standing.taken:
+            turn += 1
+            booking_id = entropy.uuid("booking", candidate.candidate_id, turn)
+        self.tx.add_booking(
+            Booking(
+                booking_id=booking_id,
+                candidate=candidate,
+                state=BookingState.BOOKED,
+                reason=self.decision.booked_because[candidate.candidate_id],
+                booked_at=self.at,
+                changed_at=self.at,
+                plan_id=plan_id,
+            )
+        )
+        return booking_id
+
+    def _newly_booked(self, kept: dict[str, UUID]) -> dict[str, int]:
+        counted = {station.station_id: 0 for station in self.context.scenario.stations}
+        for candidate in self.decision.chosen:
+            counted[candidate.station_id] += int(candidate.candidate_id not in kept)
+        return counted
+
+
+def _same(candidate: Candidate, chosen: Sequence[Candidate]) -> Candidate | None:
+    """The chosen session that is this very one, moments apart at most."""
+    for other in chosen:
+        if other.candidate_id == candidate.candidate_id:
+            return other
+        if (other.satellite_id, other.station_id) == (candidate.satellite_id, candidate.station_id):
+            shifts = (
+                abs((other.acquires_at - candidate.acquires_at).total_seconds()),
+                abs((other.loses_at - candidate.loses_at).total_seconds()),
+            )
+            if max(shifts) <= SHIFT_S_MAX:
+                return other
+    return None
+
+
+def _count(context: Context, ahead: Ahead, *, dark_only: bool) -> dict[str, int]:
+    counted = {station.station_id: 0 for station in context.scenario.stations}
+    for item in ahead.forecasts:
+        counted[item.row.station] += int(item.row.dark or not dark_only)
+    return counted

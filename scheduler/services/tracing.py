@@ -1,0 +1,144 @@
+"""Use case: follow a key back to the passes and spans it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from scheduler.errors import InputError
+from scheduler.facts import (
+    Announcement,
+    Chunk,
+    KeyTrace,
+    Pool,
+    Provenance,
+    SourceBlock,
+    TracedHop,
+    TracedPath,
+)
+from scheduler.merge import CompromiseStructure
+
+if TYPE_CHECKING:
+    from scheduler.ledger.records import BlockRecord, CommandRecord, Trace
+    from scheduler.services.context import Context
+
+BLOCKS_MAX = 1000
+"""Blocks of a pair that one question returns at most."""
+
+
+def trace_key(context: Context, name: str) -> KeyTrace:
+    """Trace a block or a drawn key by its id.
+
+    Raises InputError for what is no id, UnknownName for one that nobody knows.
+    """
+    key_id = _id(name)
+    with context.existing_ledger().read() as reader:
+        found = reader.trace(key_id)
+        drawn = reader.drawn_keys([key_id])
+    block = _source(found.block, found.command)
+    sources = {item.block.block_id: _source(item.block, item.command) for item in _leaves(found)}
+    told = found.block.provenance
+    if not told.get("paths"):
+        sources.pop(block.block_id, None)
+        return KeyTrace(
+            block=block,
+            drawn=drawn[0].chunk if drawn else None,
+            paths=(),
+            threshold=0,
+            known_to="known to the two ends of its link alone",
+            single_points=(),
+            minimal_sets=(),
+            sources=tuple(sources.values()),
+        )
+    provenance = Provenance.from_dict(told)
+    structure = CompromiseStructure.of(provenance)
+    return KeyTrace(
+        block=block,
+        drawn=drawn[0].chunk if drawn else None,
+        paths=_paths(provenance, found.announcements),
+        threshold=provenance.threshold,
+        known_to=structure.describe(),
+        single_points=tuple(sorted(structure.single_points())),
+        minimal_sets=tuple(tuple(sorted(nodes)) for nodes in structure.minimal_sets()),
+        sources=tuple(sources.values()),
+    )
+
+
+def pair_blocks(context: Context, pair: str, *, limit: int = 50) -> list[tuple[SourceBlock, str]]:
+    """The newest `limit` blocks of end-to-end key of a pair `a--b`, oldest first, and who knows.
+
+    Raises InputError for what names no pair.
+    """
+    if not 1 <= limit <= BLOCKS_MAX:
+        raise InputError(f"limit {limit}; allowed: 1 to {BLOCKS_MAX}")
+    pool_id = _pair_of(context, pair)
+    with context.existing_ledger().read() as reader:
+        blocks = reader.blocks(pool_id)[-limit:]
+    return [(_source(block, None), _known_to(block)) for block in blocks]
+
+
+def _pair_of(context: Context, pair: str) -> str:
+    one, found, other = pair.removeprefix("pair:").partition("--")
+    if not found or one == other:
+        raise InputError(f"pair {pair!r}; allowed: two nodes as in nanshan--shanghai")
+    for node in (one, other):
+        context.scenario.node(node)
+    return Pool.pair(one, other).pool_id
+
+
+def _known_to(block: BlockRecord) -> str:
+    if not block.provenance.get("paths"):
+        return ""
+    return CompromiseStructure.of(Provenance.from_dict(block.provenance)).describe()
+
+
+def _id(name: str) -> UUID:
+    try:
+        return UUID(name)
+    except ValueError:
+        raise InputError(
+            f"{name!r} is no key id and no block id; allowed: a UUID such as"
+            " 2f1c8a52-6a4e-4f0e-9c1d-0d5d8f3b7a10"
+        ) from None
+
+
+def _leaves(trace: Trace) -> Iterator[Trace]:
+    """The traces without a source of their own, in order of the path."""
+    if not trace.sources:
+        yield trace
+    for source in trace.sources:
+        yield from _leaves(source)
+
+
+def _source(block: BlockRecord, command: CommandRecord | None) -> SourceBlock:
+    return SourceBlock(
+        block_id=block.block_id,
+        pool_id=block.pool_id,
+        natural_key=block.natural_key,
+        length_bits=block.length_bits,
+        left_bits=block.length_bits - block.next_bit,
+        state=block.state.value,
+        source=block.source,
+        simulated=block.simulated,
+        eps_total=block.eps_total,
+        made_at=block.received_at,
+        made_by=command.request_id if command else "",
+        command_id=command.command_id if command else 0,
+    )
+
+
+def _paths(provenance: Provenance, announced: tuple[Announcement, ...]) -> tuple[TracedPath, ...]:
+    """Each path with the ranges of its hops, as the announcements of its relays name them."""
+    by_relay = {one.relay: one for one in announced}
+    traced = []
+    for path, links in zip(provenance.paths, provenance.links, strict=True):
+        said = tuple(by_relay[relay] for relay in path[1:-1])
+        runs: tuple[tuple[Chunk, ...], ...] = (
+            (said[0].left, *(one.right for one in said)) if said else (provenance.direct,)
+        )
+        hops = tuple(
+            TracedHop(pool_id=link, chunks=run) for link, run in zip(links, runs, strict=True)
+        )
+        traced.append(TracedPath(nodes=path, hops=hops, announcements=said))
+    return tuple(traced)

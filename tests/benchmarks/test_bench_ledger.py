@@ -1,0 +1,237 @@
+"""How fast the ledger is: figures with their sizes, never a failure on time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scheduler.facts import NewBlock, Pool
+from scheduler.ledger import Ledger, Transaction, merkle, open_ledger
+from scheduler.ledger.audit import AuditTrail
+from scheduler.ledger.canonical import leaf_data
+from scheduler.ledger.keystore import LocalKek
+from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, uuid_of
+from tests.scheduler.ledger.postgres import Postgres
+
+pytestmark = pytest.mark.bench
+
+SMOKE = os.environ.get("SKYTRUNK_BENCH_SMOKE") == "1"
+KEY = os.urandom(32)
+HOPS = 33
+NODES = tuple(f"node-{number:02d}" for number in range(HOPS + 1))
+PASS_BITS = 14_300_000  # the best pass of Micius over Xinglong, as the issue states it
+LINKS = 135
+LINK_BITS = 100_000
+PAIRS = 300
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger in an SQLite file, as it would be used."""
+    with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", kek=LocalKek(KEY)) as opened:
+        yield opened
+
+
+def _percentile(seconds: list[float], share: float) -> float:
+    return sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))]
+
+
+def _tell(what: str, seconds: list[float]) -> None:
+    print(
+        f"{what}: median {statistics.median(seconds) * 1e3:.1f} ms,"
+        f" p99 {_percentile(seconds, 0.99) * 1e3:.1f} ms, n = {len(seconds)}"
+    )
+
+
+def test_a_pass_is_deposited(ledger: Ledger) -> None:
+    seconds = []
+    for number in range(2 if SMOKE else 10):
+        start = time.perf_counter()
+        with ledger.begin() as tx:
+            deposit(tx, f"pass-{number}", PASS_BITS)
+        seconds.append(time.perf_counter() - start)
+    _tell(f"deposit of {PASS_BITS / 1e6} Mbit at both ends, sealed, durable", seconds)
+
+
+def test_one_key_is_relayed_over_the_whole_trunk(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        for link in chain(NODES):
+            deposit(tx, link.pool_id, 200_000, pool=link)
+    seconds = []
+    for number in range(5 if SMOKE else 300):
+        start = time.perf_counter()
+        with ledger.begin() as tx:
+            relay(tx, str(number), NODES, 256)
+        seconds.append(time.perf_counter() - start)
+    _tell(f"relay of one 256-bit key over {HOPS} hops, announcements included, durable", seconds)
+
+
+def _mesh_links() -> list[Pool]:
+    """The trunk's hops and enough other links to make LINKS."""
+    others = [Pool.link("hub", f"spoke-{number:03d}") for number in range(LINKS - HOPS)]
+    return [*chain(NODES), *others]
+
+
+def _deposit_second(tx: Transaction, second: int, keys: dict[str, bytes]) -> None:
+    for link in _mesh_links():
+        name = f"{link.pool_id}/{second}"
+        handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON)
+        block = NewBlock(
+            block_id=uuid_of(name),
+            pool=link,
+            natural_key=name,
+            length_bits=LINK_BITS,
+            source="simulator",
+            simulated=True,
+        )
+        key = keys[link.pool_id]
+        tx.deposit(handle, block, material_a=key, material_b=key)
+        handle.finish({})
+
+
+def _merge_second(tx: Transaction, second: int) -> None:
+    """Refresh every pair by 256 bits: one range a hop, one block a pair."""
+    handle = tx.command(f"merge/{second}", kind="merge", at=NOON)
+    runs = [tx.spend(handle, link.pool_id, PAIRS * 256) for link in chain(NODES)]
+    key = b"".join(part.material_a for part in runs[0])
+    for pair in range(PAIRS):
+        name = f"pair/{pair}/{second}"
+        part = key[pair * 32 : pair * 32 + 32]
+        block = NewBlock(
+            block_id=uuid_of(name),
+            pool=Pool.pair(f"user-{pair:03d}", "z-user"),
+            natural_key=name,
+            length_bits=256,
+            source="merge",
+            simulated=True,
+        )
+        tx.deposit(handle, block, material_a=part, material_b=part)
+    handle.finish({})
+
+
+def _run_mesh(ledger: Ledger, seconds: int) -> tuple[list[float], list[float]]:
+    keys = {link.pool_id: os.urandom(LINK_BITS // 8) for link in _mesh_links()}
+    deposits, merges = [], []
+    for second in range(seconds):
+        start = time.perf_counter()
+        with ledger.begin() as tx:
+            _deposit_second(tx, second, keys)
+        middle = time.perf_counter()
+        with ledger.begin() as tx:
+            _merge_second(tx, second)
+        deposits.append(middle - start)
+        merges.append(time.perf_counter() - middle)
+    return deposits, merges
+
+
+def test_a_mesh_is_kept_up_with(ledger: Ledger) -> None:
+    seconds = 3 if SMOKE else 60
+    deposits, merges = _run_mesh(ledger, seconds)
+    _tell(f"mesh: {LINKS} deposits of {LINK_BITS} bit a second", deposits)
+    _tell(f"mesh: {PAIRS} pairs by 256 bit over {HOPS} hops a second", merges)
+    spent = sum(deposits) + sum(merges)
+    print(f"mesh: {seconds} s of it took {spent:.1f} s: headroom {seconds / spent:.1f}x")
+
+
+def test_a_ledger_is_verified(ledger: Ledger) -> None:
+    _run_mesh(ledger, 2 if SMOKE else 120)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    report = ledger.verify()
+    seconds = time.perf_counter() - start
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert report.problems == ()
+    print(
+        f"verify: {report.entries} entries, {report.blocks} blocks, {report.commands} commands"
+        f" in {seconds:.2f} s: {report.entries / seconds:.0f} entries/s, memory +{grown:.0f} MB"
+    )
+
+
+def test_a_proof_is_given_out_of_ten_million_leaves(ledger: Ledger) -> None:
+    size = 20_000 if SMOKE else 10_000_000
+    start = time.perf_counter()
+    _fill_log(ledger, size)
+    built = time.perf_counter() - start
+    prove, append = [], []
+    for number in range(200):
+        start = time.perf_counter()
+        with ledger.read() as reader:
+            reader.prove_leaf(number * 7919 % size)
+        prove.append(time.perf_counter() - start)
+    for number in range(50):
+        trail = AuditTrail()
+        trail.record("command", str(number), "00" * 32)
+        with ledger.begin() as tx:
+            start = time.perf_counter()
+            trail.append(tx.connection)
+            append.append(time.perf_counter() - start)
+    print(f"log of {size} leaves built in {built:.0f} s")
+    _tell(f"inclusion proof at {size} leaves", prove)
+    _tell(f"append at {size} leaves, without the commit", append)
+
+
+def _fill_log(ledger: Ledger, size: int) -> None:
+    """Leaves by the million, past the commands that would make them."""
+    frontier: list[bytes] = []
+    digest = "00" * 32
+    with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
+        cursor = connection.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        for first in range(0, size, 50_000):
+            leaves, nodes = [], []
+            for seq in range(first, min(first + 50_000, size)):
+                leaves.append((seq, "command", str(seq), digest))
+                hashed = merkle.leaf_hash(leaf_data(seq, "command", str(seq), digest))
+                done = merkle.grow(frontier, seq, hashed)
+                nodes += [(merkle.position(part), value) for part, value in done]
+            cursor.executemany("INSERT INTO audit_leaf VALUES (?, ?, ?, ?)", leaves)
+            cursor.executemany("INSERT INTO audit_node VALUES (?, ?)", nodes)
+        cursor.execute("COMMIT")
+
+
+def _merge_worker(url: str, key: bytes, name: int, start: int, count: int) -> None:
+    nodes = [f"w{name}-{number:02d}" for number in range(6)]
+    with open_ledger(url, kek=LocalKek(key)) as ledger:
+        for number in range(start, start + count):
+            ledger.run(lambda tx, n=number: relay(tx, f"{name}/{n}", nodes, 256))
+
+
+def test_workers_merge_side_by_side_on_postgresql() -> None:
+    each = 5 if SMOKE else 150
+    server = Postgres()
+    try:
+        url = server.create("bench")
+        with open_ledger(url, kek=LocalKek(KEY)) as ledger, ledger.begin() as tx:
+            for name in range(4):
+                for link in chain([f"w{name}-{number:02d}" for number in range(6)]):
+                    deposit(tx, link.pool_id, 256 * 2 * each + 256, pool=link)
+        for workers in (1, 4):
+            rate = _rate(url, workers, each)
+            print(f"PostgreSQL: {workers} merge workers, 5 hops: {rate:.0f} merges/s")
+        with open_ledger(url, kek=LocalKek(KEY)) as ledger:
+            assert ledger.verify().problems == ()
+    finally:
+        server.stop()
+
+
+def _rate(url: str, workers: int, each: int) -> float:
+    spawner = multiprocessing.get_context("forkserver")
+    spawner.set_forkserver_preload(["tests.benchmarks.test_bench_ledger"])
+    processes = [
+        spawner.Process(target=_merge_worker, args=(url, KEY, name, workers * 1000, each))
+        for name in range(workers)
+    ]
+    start = time.perf_counter()
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    return workers * each / (time.perf_counter() - start)

@@ -1,0 +1,280 @@
+"""How long a pass search takes beside Skyfield's and sgp4-predict's, and how exact it is.
+
+CPU time of one process in one run, all methods on the same elements, stations and window;
+the slow ones on a random part of the pairs. "ssd" is one satellite over one station for a
+day. Real sets in place of the seeded ones: SKYTRUNK_BENCH_ELEMENTS=file. The public rival
+is measured if it can be imported:
+
+    pip install --target /tmp/rival sgp4-predict; PYTHONPATH=/tmp/rival make bench
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skyfield.api import EarthSatellite, load, wgs84
+
+from orbits import Elements, GroundStation, find_passes, iter_passes, read_elements
+from tests.orbits.oracle import dense_passes
+from tests.orbits.sets import MICIUS_2016_12_18, OFFICIAL, SYNTHETIC, TEN_PLACES, XINGLONG
+
+pytestmark = pytest.mark.bench
+
+SMOKE = bool(os.environ.get("SKYTRUNK_BENCH_SMOKE"))
+MASK_DEG = 10.0
+START = datetime(2024, 1, 1, tzinfo=UTC)
+TIMESCALE = load.timescale(builtin=True)
+
+
+def constellation(count: int, seed: int = 1) -> list[Elements]:
+    """Return seeded low orbits, or the first sets of SKYTRUNK_BENCH_ELEMENTS."""
+    if path := os.environ.get("SKYTRUNK_BENCH_ELEMENTS"):
+        sets = read_elements(Path(path).read_text())
+        return list({e.norad_id: e for e in sets}.values())[:count]
+    rng = np.random.default_rng(seed)
+    return [
+        Elements(
+            norad_id=90000 + number,
+            epoch=START,
+            mean_motion_rev_per_day=rng.uniform(13.5, 15.6),
+            eccentricity=rng.uniform(0.0, 0.003),
+            inclination_deg=rng.choice([45.0, 53.0, 70.0, 86.4, 97.5]) + rng.uniform(-1.0, 1.0),
+            raan_deg=rng.uniform(0.0, 360.0),
+            argument_of_perigee_deg=rng.uniform(0.0, 360.0),
+            mean_anomaly_deg=rng.uniform(0.0, 360.0),
+            bstar=rng.uniform(1e-5, 1e-4),
+        )
+        for number in range(count)
+    ]
+
+
+def ground(count: int, seed: int = 2) -> list[GroundStation]:
+    """Return seeded stations, evenly over the Earth."""
+    rng = np.random.default_rng(seed)
+    return [
+        GroundStation(
+            station_id=f"s{number}",
+            lat_deg=float(np.degrees(np.arcsin(rng.uniform(-1.0, 1.0)))),
+            lon_deg=rng.uniform(-180.0, 180.0),
+            height_m=rng.uniform(0.0, 3000.0),
+        )
+        for number in range(count)
+    ]
+
+
+def window_of(sets: list[Elements], days: float) -> tuple[datetime, datetime]:
+    start = max(e.epoch for e in sets).replace(microsecond=0)
+    return start, start + timedelta(days=days)
+
+
+def cpu_s(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def ours(sets: list[Elements], places: list[GroundStation], days: float) -> None:
+    table = find_passes(sets, places, *window_of(sets, days), mask_deg=MASK_DEG)
+    # Columns are put in order when first asked for; that is part of the price.
+    for name in ("rise_offset_s", "culmination_offset_s", "set_offset_s", "max_elevation_deg"):
+        getattr(table, name)
+
+
+def pairs_of(
+    sets: list[Elements], places: list[GroundStation], count: int
+) -> list[tuple[Elements, GroundStation]]:
+    rng = np.random.default_rng(3)
+    return [
+        (sets[rng.integers(len(sets))], places[rng.integers(len(places))]) for _ in range(count)
+    ]
+
+
+def skyfield_loop(pairs: list[tuple[Elements, GroundStation]], days: float, sets: Any) -> None:
+    start, end = (TIMESCALE.from_datetime(t) for t in window_of(sets, days))
+    for elements, place in pairs:
+        satellite = EarthSatellite.from_satrec(elements.satrec(), TIMESCALE)
+        site = wgs84.latlon(place.lat_deg, place.lon_deg, elevation_m=place.height_m)
+        satellite.find_events(site, start, end, altitude_degrees=MASK_DEG)
+
+
+def rival_loop(
+    rival: Any, pairs: list[tuple[Elements, GroundStation]], days: float, sets: list[Elements]
+) -> None:
+    start, end = window_of(sets, days)
+    interval = rival.Interval(start, end)
+    for elements, place in pairs:
+        predictor = rival.Predictor.from_tle(rival.Tle(elements.label, *elements.to_tle()))
+        observer = rival.GeodeticPoint(place.lat_deg, place.lon_deg, place.height_m)
+        for _ in predictor.transits_iter(observer, interval, MASK_DEG):
+            pass
+
+
+def the_rival() -> Any | None:
+    try:
+        return importlib.import_module("sgp4_predict")
+    except ImportError:
+        return None
+
+
+def machine() -> str:
+    names = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ] if Path("/proc/cpuinfo").exists() else [platform.processor()]  # fmt: skip
+    return f"{names[0]}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def test_against_skyfield_and_the_fastest_public_rival() -> None:
+    sizes = [(4, 3, 1.0), (8, 4, 1.0)] if SMOKE else [(100, 50, 7.0), (1000, 100, 1.0)]
+    part = 4 if SMOKE else 40
+    rival = the_rival()
+    ours(constellation(2), ground(2), 1.0)  # imports and tables
+    print(f"\npasses above {MASK_DEG:g} deg; CPU time; {machine()}")
+    for satellites, stations, days in sizes:
+        sets, places = constellation(satellites), ground(stations)
+        pairs = pairs_of(sets, places, part)
+        total, some = len(sets) * stations * days, part * days
+        sky = cpu_s(lambda: skyfield_loop(pairs, days, sets)) / some * 1e6  # noqa: B023
+        mine = min(cpu_s(lambda: ours(sets, places, days)) for _ in range(3)) / total * 1e6  # noqa: B023
+        print(f"{len(sets)} satellites x {stations} stations x {days:g} d, us per ssd:")
+        print(f"  Skyfield find_events, loop over {part} pairs {sky:9.1f}")
+        if rival is None:
+            print("  sgp4-predict                          not installed")
+        else:
+            other = cpu_s(lambda: rival_loop(rival, pairs, days, sets)) / some * 1e6  # noqa: B023
+            print(f"  sgp4-predict (no culmination)         {other:9.1f}")
+        print(f"  orbits.find_passes, all pairs         {mine:9.1f}   {sky / mine:.0f} x Skyfield")
+
+
+def test_one_satellite_over_one_station_for_thirty_days() -> None:
+    days = 2 if SMOKE else 30
+    start = datetime(2016, 12, 19, tzinfo=UTC)
+    end = start + timedelta(days=days)
+    site = wgs84.latlon(XINGLONG.lat_deg, XINGLONG.lon_deg, elevation_m=XINGLONG.height_m)
+    satellite = EarthSatellite.from_satrec(MICIUS_2016_12_18.satrec(), TIMESCALE)
+    ends = TIMESCALE.from_datetime(start), TIMESCALE.from_datetime(end)
+    mine = min(
+        cpu_s(lambda: find_passes(MICIUS_2016_12_18, XINGLONG, start, end, mask_deg=MASK_DEG))
+        for _ in range(5)
+    )
+    sky = min(
+        cpu_s(lambda: satellite.find_events(site, *ends, altitude_degrees=MASK_DEG))
+        for _ in range(3)
+    )
+    print(
+        f"\nMicius over Xinglong, {days} d: {mine * 1e3:.1f} ms, find_events {sky * 1e3:.1f} ms, "
+        f"{sky / mine:.1f} x"
+    )
+
+
+def test_cost_is_linear_in_each_size() -> None:
+    base = (4, 4, 1.0) if SMOKE else (50, 40, 4.0)
+    print("\ncost against size")
+    for name, factors in (("satellites", (2, 1, 1)), ("stations", (1, 2, 1)), ("days", (1, 1, 2))):
+        times = []
+        for factor in ((1, 1, 1), factors):
+            satellites, stations, days = (b * f for b, f in zip(base, factor, strict=True))
+            sets, places = constellation(int(satellites)), ground(int(stations))
+            times.append(min(cpu_s(lambda: ours(sets, places, days)) for _ in range(3)))  # noqa: B023
+        print(
+            f"  twice the {name}: {times[0]:.3f} s -> {times[1]:.3f} s, {times[1] / times[0]:.2f} x"
+        )
+
+
+def test_errors_by_orbit_class() -> None:
+    classes = {"Micius, 30 d": [MICIUS_2016_12_18]} | {e.name: [e] for e in SYNTHETIC[2:]}
+    classes["official sets, low"] = [e for e in OFFICIAL if e.mean_motion_rev_per_day > 6.4]
+    classes["official sets, deep space"] = [
+        e for e in OFFICIAL[:-1] if e.mean_motion_rev_per_day <= 6.4 and e.norad_id < 33333
+    ]
+    if SMOKE:
+        classes = {"LEO, polar": [SYNTHETIC[9]]}
+    print("\nerrors against a dense Skyfield scan, ms: median / greatest, and passes compared")
+    for name, sets in classes.items():
+        errors = np.concatenate([_errors(elements) for elements in sets]) * 1e3
+        if len(errors):
+            columns = zip(("rise", "culmination", "set"), errors.T, strict=True)
+            print(
+                f"  {name:28}"
+                + "  ".join(f"{n} {np.median(e):.3f} / {e.max():.3f}" for n, e in columns)
+                + f"   {len(errors)}"
+            )
+
+
+def _errors(elements: Elements) -> np.ndarray:
+    places = [XINGLONG] if elements is MICIUS_2016_12_18 else list(TEN_PLACES)
+    start = elements.epoch.replace(microsecond=0) + timedelta(hours=1)
+    length = 30.0 if elements is MICIUS_2016_12_18 else 2.0
+    end = start + timedelta(days=0.5 if SMOKE else length)
+    table = find_passes(elements, places, start, end, mask_deg=MASK_DEG)
+    if table.unusable:
+        end = min(gap.start for gap in table.unusable) - timedelta(seconds=2)
+        if end <= start:
+            return np.zeros((0, 3))
+        table = find_passes(elements, places, start, end, mask_deg=MASK_DEG)
+    rows = []
+    for index, place in enumerate(places):
+        truth = dense_passes(elements, place, start, end, mask_deg=MASK_DEG)
+        mine = np.flatnonzero(table.station_index == index)
+        for row, one in zip(mine, truth, strict=False):
+            if one.elevation_deg >= MASK_DEG + 0.1:
+                rows.append(
+                    (
+                        table.rise_offset_s[row] - one.rise_s,
+                        table.culmination_offset_s[row] - one.culmination_s,
+                        table.set_offset_s[row] - one.set_s,
+                    )
+                )
+    return np.abs(np.array(rows).reshape(-1, 3))
+
+
+def test_two_workers() -> None:
+    satellites, stations, days = (8, 4, 1.0) if SMOKE else (1000, 100, 4.0)
+    sets, places = constellation(satellites), ground(stations)
+    span = window_of(sets, days)
+    walls = []
+    for workers in (1, 2):
+        began = time.perf_counter()
+        for _ in iter_passes(sets, places, *span, mask_deg=MASK_DEG, workers=workers):
+            pass
+        walls.append(time.perf_counter() - began)
+    print(
+        f"\n{len(sets)} x {stations} x {days:g} d, wall time: one process {walls[0]:.1f} s, "
+        f"two {walls[1]:.1f} s, {walls[0] / walls[1]:.2f} x"
+    )
+
+
+MEMORY = """
+import resource
+from tests.benchmarks.test_bench_passes import MASK_DEG, constellation, ground, window_of
+from orbits import iter_passes
+sets, places = constellation({satellites}), ground({stations})
+count = 0
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for table in iter_passes(sets, places, *window_of(sets, {days}), mask_deg=MASK_DEG):
+    count += len(table)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(f"{{count}} passes, {{before / 1024:.0f}} MB before, at most {{after / 1024:.0f}} MB")
+"""
+
+
+def test_memory_is_bounded_by_chunks() -> None:
+    satellites, stations, days = (8, 4, 1.0) if SMOKE else (1000, 100, 7.0)
+    code = MEMORY.format(satellites=satellites, stations=stations, days=days)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
+    )  # fmt: skip
+    print(f"\nchunk by chunk, {satellites} x {stations} x {days:g} d: {done.stdout.strip()}")

@@ -1,0 +1,12 @@
+"""The stores that faults are tried on."""
+
+from tests.scheduler.ledger.conftest import (
+    kek,
+    ledger,
+    postgres,
+    postgres_template,
+    sqlite_template,
+    store_url,
+)
+
+__all__ = ["kek", "ledger", "postgres", "postgres_template", "sqlite_template", "store_url"]

@@ -1,0 +1,107 @@
+"""A process that deposits, merges, reserves and delivers until somebody kills it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from scheduler.facts import Pool
+from scheduler.ledger import Ledger, ReservationState, Transaction, open_ledger
+from scheduler.ledger.keystore import LocalKek
+from tests.faults.history import Event, write
+from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, uuid_of
+
+NODES = ("a", "b", "c", "d")
+PAIR = Pool.pair("a", "d")
+HOURS = timedelta(hours=10_000)
+
+Step = Callable[[Transaction, str, Event], None]
+
+
+def work(url: str, kek: bytes, history: str, first: int, last: int) -> None:
+    """Do rounds `first` to `last`, each request under its own id, telling the history."""
+    handle = os.open(Path(history), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with open_ledger(url, kek=LocalKek(kek)) as ledger:
+        for number in range(first, last):
+            for kind, step in STEPS.items():
+                once(ledger, handle, f"{kind}/{number}", kind, step)
+
+
+def once(ledger: Ledger, history: int, request: str, kind: str, step: Step) -> None:
+    """Make one request unless it was answered before."""
+    write(history, Event("intent", request, kind))
+    event = Event("ok", request, kind)
+    with ledger.begin() as tx:
+        if tx.answer(request) is None:
+            step(tx, request, event)
+        else:
+            event.what = "replayed"
+    # Only now, after the commit, do the bytes leave.
+    write(history, event)
+
+
+def _deposit(tx: Transaction, request: str, event: Event) -> None:
+    for link in chain(NODES):
+        deposit(tx, f"{request}/{link.pool_id}", 35_000, pool=link)
+    _answer(tx, request, "deposit", {})
+
+
+def _merge(tx: Transaction, request: str, event: Event) -> None:
+    relay(tx, request, NODES, 1024)
+    _answer(tx, request, "merge", {})
+
+
+def _deliver(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="deliver", at=NOON)
+    keys = [uuid_of(f"{request}/{n}") for n in range(2)]
+    tx.draw(handle, PAIR.pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
+    event.keys = [f"m/{key.key_id}" for key in tx.collect(handle, keys, "m")]
+    handle.finish({})
+
+
+def _collect(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="collect", at=NOON)
+    drawn = request.replace("collect", "deliver")
+    keys = [uuid_of(f"{drawn}/{n}") for n in range(2)]
+    event.keys = [f"s/{key.key_id}" for key in tx.collect(handle, keys, "s")]
+    handle.finish({})
+
+
+def _reserve(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="reserve", at=NOON)
+    tx.reserve(
+        handle,
+        PAIR.pool_id,
+        256,
+        reservation_id=uuid_of(request),
+        purpose="test",
+        expires_at=NOON + HOURS,
+    )
+    tx.intend(handle, uuid_of(request))
+    handle.finish({})
+
+
+def _post(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="post", at=NOON)
+    reserved = uuid_of(request.replace("post", "reserve"))
+    for part in tx.resolve(handle, reserved, ReservationState.DELIVERED):
+        chunk = part.chunk
+        event.ranges.append((str(chunk.block_id), chunk.start_bit, chunk.end_bit))
+    handle.finish({})
+
+
+def _answer(tx: Transaction, request: str, kind: str, answer: dict[str, Any]) -> None:
+    tx.command(request, kind=kind, at=NOON).finish(answer)
+
+
+STEPS: dict[str, Step] = {
+    "deposit": _deposit,
+    "merge": _merge,
+    "deliver": _deliver,
+    "collect": _collect,
+    "reserve": _reserve,
+    "post": _post,
+}

@@ -1,0 +1,197 @@
+"""Many at once: one wins, nobody is told `locked`, and a shared commit fails only for one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import LedgerError, LedgerUnavailable, NotEnoughKey, WrongState
+from scheduler.ledger import Ledger, Transaction
+from scheduler.ledger.keystore import LocalKek
+from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
+
+POOL_ID = NANSHAN_XINGLONG.pool_id
+PROCESSES = 16
+
+CLAIM = """
+import os, sys
+from datetime import UTC, datetime
+from uuid import UUID
+from scheduler.errors import WrongState
+from scheduler.ledger import open_ledger
+
+url, who, key = sys.argv[1:]
+with open_ledger(url) as ledger:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    try:
+        with ledger.begin() as tx:
+            noon = datetime(2016, 12, 19, 12, tzinfo=UTC)
+            handle = tx.command(f"collect/{who}", kind="collect", at=noon)
+            tx.collect(handle, [UUID(key)], "sae")
+            handle.finish({})
+        print("won")
+    except WrongState:
+        print("lost")
+"""
+
+
+def test_one_of_sixteen_processes_gets_the_key(
+    ledger: Ledger, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = LocalKek(key := b"k" * 32)
+    ledger.rotate_kek(other)
+    monkeypatch.setenv("SKYTRUNK_KEK", key.hex())
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256)
+        handle = tx.command("draw", kind="draw", at=NOON)
+        tx.draw(handle, POOL_ID, key_ids=[uuid_of("k")], size_bits=256, recipients={"sae": 0})
+        handle.finish({})
+    claimants = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIM, store_url, str(number), str(uuid_of("k"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(PROCESSES)
+    ]
+    for claimant in claimants:
+        assert claimant.stdout is not None
+        assert claimant.stdout.readline() == "ready\n"
+    answers = [claimant.communicate("go\n")[0].strip() for claimant in claimants]
+    assert sorted(answers) == ["lost"] * (PROCESSES - 1) + ["won"]
+    assert ledger.verify().problems == ()
+
+
+def _spend(number: int, bits: int) -> Callable[[Transaction], bytes]:
+    def work(tx: Transaction) -> bytes:
+        handle = tx.command(f"spend/{number}", kind="spend", at=NOON)
+        chunks = tx.spend(handle, POOL_ID, bits)
+        handle.finish({})
+        return b"".join(chunk.material_a for chunk in chunks)
+
+    return work
+
+
+def test_threads_share_commits_and_never_a_bit(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 64 * 40)
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(lambda number: ledger.run(_spend(number, 64)), range(40)))
+    assert sorted(got) == sorted(key[start : start + 8] for start in range(0, len(key), 8))
+    assert ledger.verify().problems == ()
+
+
+def test_whoever_fails_in_a_shared_commit_fails_alone(sqlite_ledger: Ledger) -> None:
+    with sqlite_ledger.begin() as tx:
+        deposit(tx, "one", 800)
+    entered, release = threading.Event(), threading.Event()
+
+    def slow(tx: Transaction) -> str:
+        entered.set()
+        assert release.wait(20)
+        return "slow"
+
+    def lost(number: int) -> object:
+        try:
+            return sqlite_ledger.run(_spend(number, 8 if number % 2 else 8000))
+        except NotEnoughKey:
+            return "refused"
+
+    with ThreadPoolExecutor(12) as threads:
+        first = threads.submit(sqlite_ledger.run, slow)
+        assert entered.wait(20)
+        rest = [threads.submit(lost, number) for number in range(10)]
+        while len(sqlite_ledger._queue._waiting) < 10:
+            pass
+        release.set()
+        assert first.result() == "slow"
+        answers = [future.result() for future in rest]
+    assert [answer == "refused" for answer in answers] == [True, False] * 5
+    assert sqlite_ledger.verify().problems == ()
+
+
+def test_a_failure_of_the_commit_itself_reaches_everybody(
+    sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite_ledger.begin() as tx:
+        deposit(tx, "one", 800)
+
+    def unfinished(tx: Transaction) -> None:
+        tx.command("never finished", kind="spend", at=NOON)
+
+    with pytest.raises(LedgerError, match="never finished"):
+        sqlite_ledger.run(unfinished)
+    with sqlite_ledger._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+
+    def full(tx: Transaction) -> None:
+        tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        deposit(tx, "huge", 8_000_000)
+
+    with pytest.raises(LedgerUnavailable, match="full"):
+        sqlite_ledger.run(full)
+    assert sqlite_ledger.verify().problems == ()
+
+
+def test_work_that_lost_against_a_foreign_session_is_done_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ledger._engine.dialect.name != "postgresql":
+        assert ledger.run(lambda tx: tx.balances()) == {}
+        return
+    with ledger.begin() as tx:
+        deposit(tx, "one", 800)
+    attempts = []
+
+    def work(tx: Transaction) -> int:
+        attempts.append(1)
+        before = tx.balances()[POOL_ID]["pool"]
+        if len(attempts) == 1:
+            # A session that does not queue up with ours changes what was just read.
+            with ledger._engine.connect() as foreign:
+                foreign.execution_options(ledger_migrates=True)
+                foreign.exec_driver_sql(
+                    "UPDATE account SET balance_bits = balance_bits WHERE id = 2"
+                )
+                foreign.commit()
+        handle = tx.command("spend", kind="spend", at=NOON)
+        tx.spend(handle, POOL_ID, 8)
+        handle.finish({})
+        return before
+
+    assert ledger.run(work) == 800
+    assert len(attempts) == 2
+    assert ledger.verify().problems == ()
+
+
+def test_a_second_delivery_of_one_reservation_is_refused(ledger: Ledger) -> None:
+    from scheduler.ledger import ReservationState
+    from tests.scheduler.ledger.test_reservations import reserve
+
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        reserve(tx, "r", 256)
+
+    def deliver(number: int) -> bool:
+        def work(tx: Transaction) -> None:
+            handle = tx.command(f"deliver/{number}", kind="deliver", at=NOON)
+            tx.resolve(handle, uuid_of("r"), ReservationState.DELIVERED)
+            handle.finish({})
+
+        try:
+            ledger.run(work)
+        except WrongState:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(deliver, range(6))) == 1
+    assert ledger.verify().problems == ()

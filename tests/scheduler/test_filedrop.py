@@ -1,0 +1,266 @@
+"""A folder of key: what is taken, and everything that is refused without a trace."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler.clock import SimulatedClock
+from scheduler.entropy import KeyedEntropy
+from scheduler.errors import DuplicateBlock, InputError, UnknownName
+from scheduler.services import Services
+from scheduler.settings import Settings
+from scheduler.sources.filedrop import read_drop
+
+SettingsOf = Callable[..., Settings]
+NOON = datetime(2017, 1, 1, 12, tzinfo=UTC)
+KEY = hashlib.shake_256(b"a test's key").digest(128)
+LINK = "link:micius--nanshan"
+
+
+def sha256(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()
+
+
+def entry(**changed: Any) -> dict[str, Any]:
+    """One sound block over the file that `drop` writes; None takes a key out."""
+    given = {
+        "pool": LINK, "natural_key": "device/1", "length_bits": 1024, "source": "device-17",
+        "simulated": False, "eps_total": 1e-10, "file": "a.key", "sha256": sha256(KEY), **changed,
+    }  # fmt: skip
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a folder with a manifest of these blocks and the file `a.key`."""
+
+    def write(*blocks: Any, name: str = "drop", form: str = "skytrunk-keys/1") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.key").write_bytes(KEY)
+        (folder / "manifest.json").write_text(json.dumps({"format": form, "blocks": blocks}))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def services(settings_of: SettingsOf) -> Iterator[Services]:
+    with Services(settings_of(), clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as opened:
+        yield opened
+
+
+def test_a_drop_is_deposited_once_and_can_be_spent(
+    drop: Callable[..., Path], services: Services
+) -> None:
+    folder = drop(entry())
+
+    assert services.import_keys(folder) == {"blocks": 1, "bits": 1024, "pools": {LINK: 1024}}
+
+    with services.ledger.begin() as tx:
+        command = tx.command("spend", kind="test", at=NOON)
+        (chunk,) = tx.spend(command, LINK, 1024)
+        command.finish({})
+    assert (chunk.material_a, chunk.material_b) == (KEY, KEY)
+    assert not chunk.simulated
+    assert chunk.eps_total == 1e-10
+    assert services.verify_ledger().ok
+
+
+def test_toml_and_a_file_for_each_end(tmp_path: Path, services: Services) -> None:
+    (tmp_path / "east.key").write_bytes(KEY)
+    (tmp_path / "west.key").write_bytes(KEY)
+    (tmp_path / "manifest.toml").write_text(
+        f"""format = "skytrunk-keys/1"
+[[blocks]]
+pool = "{LINK}"
+natural_key = "device/1"
+length_bits = 1024
+source = "device-17"
+simulated = true
+file_a = "east.key"
+sha256_a = "{sha256(KEY).upper()}"
+file_b = "west.key"
+sha256_b = "{sha256(KEY)}"
+"""
+    )
+
+    services.import_keys(tmp_path)
+
+    with services.ledger.read() as reader:
+        (block,) = reader.blocks(LINK)
+    assert (block.source, block.simulated, block.natural_key) == ("device-17", True, "device/1")
+    assert block.received_at == NOON
+
+
+def test_bits_that_fill_no_byte_are_kept(tmp_path: Path) -> None:
+    key = bytes([0xAB, 0xC8])  # 13 bits, the last three zero
+    (tmp_path / "a.key").write_bytes(key)
+    body = {"format": "skytrunk-keys/1", "blocks": [entry(length_bits=13, sha256=sha256(key))]}
+    (tmp_path / "manifest.json").write_text(json.dumps(body))
+
+    (block,) = read_drop(tmp_path)
+
+    assert (block.length_bits, block.material_a) == (13, key)
+    assert key.hex() not in repr(block)
+    assert repr(key) not in repr(block)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"pool": None}, "pool is missing"),
+        ({"sha256": None}, "sha256 is missing"),
+        ({"natural_key": ""}, "natural_key of 0 letters"),
+        ({"natural_key": "a\nb"}, "printable"),
+        ({"length_bits": "1024"}, "length_bits is str; allowed: int"),
+        ({"length_bits": True}, "length_bits is bool; allowed: int"),
+        ({"length_bits": 0}, "length_bits 0; allowed: 1 and up"),
+        ({"length_bits": 1032}, "has 128 bytes; allowed: 129 for 1032 bits"),
+        ({"length_bits": 1021}, "bits past length_bits"),
+        ({"simulated": "no"}, "simulated is str; allowed: bool"),
+        ({"eps_total": 1.5}, "eps_total 1.5"),
+        ({"pool": "micius-nanshan"}, "allowed: link:a--b"),
+        ({"pool": "pair:micius--nanshan"}, "allowed: a link"),
+        ({"sha256": "0" * 64}, "sha256 is not that of a.key"),
+        ({"sha256": "none"}, "sha256 is not that of a.key"),
+        ({"file": "b.key"}, "b.key: No such file"),
+        ({"file": "../drop/a.key"}, "allowed: the name of a file in the folder"),
+        ({"file": "/etc/hostname"}, "allowed: the name of a file in the folder"),
+        ({"file": None, "sha256": None}, "names no file"),
+        ({"file_a": "a.key", "sha256_a": sha256(KEY)}, "allowed: file, or file_a and file_b"),
+        ({"colour": "red"}, "'colour' is not known; allowed: pool"),
+    ],
+)
+def test_a_block_that_does_not_fit_is_refused(
+    drop: Callable[..., Path], services: Services, changed: dict[str, Any], says: str
+) -> None:
+    folder = drop(entry(natural_key="device/0", file="c.key"), entry(**changed))
+    other = hashlib.shake_256(b"another key").digest(128)
+    (folder / "c.key").write_bytes(other)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["blocks"][0]["sha256"] = sha256(other)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    with pytest.raises(InputError) as refused:
+        services.import_keys(folder)
+
+    assert says in str(refused.value)
+    assert "block 2 of drop" in str(refused.value)
+    _holds_no_key(str(refused.value))
+    assert services.balances() == {}
+
+
+def _holds_no_key(text: str) -> None:
+    assert KEY.hex() not in text
+    assert repr(KEY)[2:-1] not in text
+    assert sha256(KEY) not in text
+
+
+def test_ends_that_differ_are_refused(drop: Callable[..., Path], services: Services) -> None:
+    other = bytes([KEY[0] ^ 1]) + KEY[1:]
+    folder = drop(
+        entry(file=None, sha256=None, file_a="a.key", sha256_a=sha256(KEY), file_b="b.key",
+              sha256_b=sha256(other))
+    )  # fmt: skip
+    (folder / "b.key").write_bytes(other)
+
+    with pytest.raises(InputError, match="unequal key") as refused:
+        services.import_keys(folder)
+
+    _holds_no_key(str(refused.value))
+    assert services.balances() == {}
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ({}, "stands twice in the manifest"),
+        ({"natural_key": "device/2"}, "hold the same key material"),
+    ],
+)
+def test_twins_in_one_manifest_are_refused(
+    drop: Callable[..., Path], services: Services, second: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        services.import_keys(drop(entry(), entry(**second)))
+
+    assert services.balances() == {}
+
+
+def test_a_drop_comes_in_once(drop: Callable[..., Path], services: Services) -> None:
+    folder = drop(entry())
+    services.import_keys(folder)
+    before = list(services.export_ledger())
+
+    with pytest.raises(DuplicateBlock, match="imported before"):
+        services.import_keys(folder)
+
+    assert list(services.export_ledger()) == before
+
+
+def test_other_material_under_a_known_name_rejects_the_whole_drop(
+    drop: Callable[..., Path], services: Services
+) -> None:
+    services.import_keys(drop(entry()))
+    before = list(services.export_ledger())
+    other = hashlib.shake_256(b"conflicting").digest(128)
+    fresh = hashlib.shake_256(b"fresh").digest(128)
+    folder = drop(
+        entry(natural_key="device/2", file="b.key", sha256=sha256(fresh)),
+        entry(file="c.key", sha256=sha256(other)),
+        name="second",
+    )
+    (folder / "b.key").write_bytes(fresh)
+    (folder / "c.key").write_bytes(other)
+
+    with pytest.raises(DuplicateBlock, match="device/1"):
+        services.import_keys(folder)
+
+    assert list(services.export_ledger()) == before
+
+
+def test_a_link_that_the_scenario_does_not_have_is_refused(
+    drop: Callable[..., Path], services: Services
+) -> None:
+    with pytest.raises(UnknownName, match="link:atlantis--nanshan"):
+        services.import_keys(drop(entry(pool="link:atlantis--nanshan")))
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "holds 0 manifests"),
+        ({"manifest.toml": "", "manifest.json": "{}"}, "holds 2 manifests"),
+        ({"manifest.json": "{"}, "manifest.json"),
+        ({"manifest.toml": "a = = 1"}, "manifest.toml"),
+        ({"manifest.json": "[]"}, "format is missing"),
+        ({"manifest.json": '{"format": "other/1", "blocks": []}'}, "allowed: 'skytrunk-keys/1'"),
+        ({"manifest.json": '{"format": "skytrunk-keys/1"}'}, "blocks is no list"),
+        ({"manifest.json": '{"format": "skytrunk-keys/1", "blocks": []}'}, "0 blocks"),
+        ({"manifest.json": '{"format": "skytrunk-keys/1", "block": []}'}, "'block'; allowed"),
+    ],
+)
+def test_a_folder_without_a_sound_manifest_is_refused(
+    tmp_path: Path, files: dict[str, str], says: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    with pytest.raises(InputError) as refused:
+        read_drop(tmp_path)
+
+    assert says in str(refused.value)
+
+
+def test_a_link_to_a_file_elsewhere_is_refused(drop: Callable[..., Path]) -> None:
+    folder = drop(entry(file="b.key"))
+    (folder / "b.key").symlink_to(folder / "a.key")
+
+    with pytest.raises(InputError, match="allowed: the name of a file"):
+        read_drop(folder)

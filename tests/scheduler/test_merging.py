@@ -1,0 +1,357 @@
+"""Merging as the services do it: combined keys, who could know them, where they came from."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from scheduler.clock import SimulatedClock
+from scheduler.entropy import KeyedEntropy
+from scheduler.errors import FactError, InputError, RequestConflict, UnknownName
+from scheduler.facts import NewBlock, Pool
+from scheduler.ledger import SpentChunk
+from scheduler.ledger.transaction import Transaction
+from scheduler.merge import CompromiseStructure, far_end_key, jain_index, recombine, xor
+from scheduler.replay import run_replay
+from scheduler.services import Services
+from scheduler.settings import Settings
+
+SettingsOf = Callable[..., Settings]
+START = datetime(2016, 12, 19, tzinfo=UTC)
+PAIRS = ("nanshan--shanghai", "beijing--nanshan")
+
+
+@pytest.fixture(scope="module")
+def fibre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Two days of the campaign with fibre to Nanshan, replayed once for the tests that look."""
+    file = tmp_path_factory.mktemp("fibre") / "ledger.db"
+    settings = Settings(database_url=f"sqlite:///{file}", scenario="micius-2016-fibre")
+    run_replay(settings, start=START, end=START + timedelta(days=2), seed=1)
+    with Services(settings) as services:
+        yield services
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_neither_micius_nor_any_one_relay_knows_a_combined_key(fibre: Services, pair: str) -> None:
+    blocks = fibre.pair_blocks(pair)
+    assert blocks
+
+    relays = {node.node_id for node in fibre.scenario.nodes}
+    for block, known_to in blocks:
+        trace = fibre.trace_key(str(block.block_id))
+        assert block.source == "combined"
+        assert (trace.threshold, len(trace.paths)) == (2, 2)
+        assert trace.single_points == ()
+        assert "no node alone" in known_to
+        assert all(len(nodes) == 2 for nodes in trace.minimal_sets)
+        structure = CompromiseStructure(
+            threshold=trace.threshold,
+            relay_sets=tuple(frozenset(path.nodes[1:-1]) for path in trace.paths),
+        )
+        assert not any(structure.is_known_to({node}) for node in relays - set(pair.split("--")))
+        count = (len(path.nodes) - 2 for path in trace.paths)
+        assert len(trace.minimal_sets) == next(count) * next(count)
+
+
+def test_micius_is_on_one_path_of_some_combined_key_and_on_both_of_none(fibre: Services) -> None:
+    traces = [
+        fibre.trace_key(str(block.block_id))
+        for pair in PAIRS
+        for block, _ in fibre.pair_blocks(pair)
+    ]
+    passing = [sum("micius" in path.nodes for path in trace.paths) for trace in traces]
+
+    assert max(passing) == 1
+    assert passing.count(1) >= 2
+
+
+def test_a_trace_shows_where_each_bit_came_from(fibre: Services) -> None:
+    for block, _ in fibre.pair_blocks("beijing--nanshan"):
+        trace = fibre.trace_key(str(block.block_id))
+        behind = {source.block_id: source for source in trace.sources}
+        for path in trace.paths:
+            assert [hop.pool_id for hop in path.hops] == [
+                Pool.link(one, other).pool_id
+                for one, other in zip(path.nodes, path.nodes[1:], strict=False)
+            ]
+            assert [said.relay for said in path.announcements] == list(path.nodes[1:-1])
+            for hop in path.hops:
+                # 256 bits of the run went into the proof that both ends are equal.
+                bits = sum(chunk.length_bits for chunk in hop.chunks)
+                assert bits == block.length_bits + 256
+                for chunk in hop.chunks:
+                    source = behind[chunk.block_id]
+                    assert source.pool_id == hop.pool_id
+                    assert chunk.end_bit <= source.length_bits
+                    kind = "session/" if "micius" in hop.pool_id else "span/"
+                    assert source.natural_key.startswith(kind)
+                    assert source.made_at <= block.made_at
+        # Failure probabilities add up; those of tags and proofs, 1e-28, are lost in rounding.
+        assert all(source.eps_total > 0.0 for source in trace.sources)
+        behind_it = sum(source.eps_total for source in trace.sources)
+        assert block.eps_total == pytest.approx(behind_it, rel=1e-12)
+        assert block.eps_total < 1e-6
+
+
+def test_no_two_keys_came_from_the_same_bit(fibre: Services) -> None:
+    used: dict[UUID, list[tuple[int, int]]] = {}
+    for pair in (*PAIRS, "beijing--delingha"):
+        for block, _ in fibre.pair_blocks(pair):
+            for path in fibre.trace_key(str(block.block_id)).paths:
+                for chunk in (chunk for hop in path.hops for chunk in hop.chunks):
+                    used.setdefault(chunk.block_id, []).append((chunk.start_bit, chunk.end_bit))
+
+    for ranges in used.values():
+        ordered = sorted(ranges)
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ordered))
+
+
+def test_a_source_block_traces_to_itself(fibre: Services) -> None:
+    (block, _) = fibre.pair_blocks("beijing--nanshan")[0]
+    source = fibre.trace_key(str(block.block_id)).sources[0]
+
+    trace = fibre.trace_key(str(source.block_id))
+
+    assert trace.paths == ()
+    assert trace.sources == ()
+    assert "two ends" in trace.known_to
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "says"),
+    [
+        ("nonsense", InputError, "allowed: a UUID"),
+        ("00000000-0000-4000-8000-000000000000", UnknownName, "no block and no key"),
+    ],
+)
+def test_what_nobody_knows_is_not_traced(
+    fibre: Services, name: str, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        fibre.trace_key(name)
+
+
+@pytest.mark.parametrize("pair", ["nanshan", "nanshan--nanshan", "nanshan--nowhere"])
+def test_no_pair_is_refused(fibre: Services, pair: str) -> None:
+    with pytest.raises((InputError, UnknownName), match=r"nanshan|nowhere"):
+        fibre.pair_blocks(pair)
+
+
+def test_without_fibre_the_request_is_refused_naming_what_every_path_shares(
+    settings_of: SettingsOf, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from importlib.resources import files
+
+    text = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
+    asked = (
+        'from = "nanshan"\nto = "shanghai"\n',
+        'from = "nanshan"\nto = "beijing"\n',
+    )
+    for demand in asked:
+        assert demand in text
+        text = text.replace(demand, demand + "min_disjoint_paths = 2\n")
+    file = tmp_path_factory.mktemp("scenario") / "asked.toml"
+    file.write_text(text, encoding="utf-8")
+    settings = settings_of(scenario=str(file))
+    run_replay(settings, start=START, end=START + timedelta(days=1), seed=1)
+
+    with Services(settings) as services:
+        plan = services.merge_plan(at=START + timedelta(days=1))
+        reasons = {
+            one.demand.demand_id: one.reason for one in plan.demands
+            if one.demand.min_disjoint_paths == 2
+        }  # fmt: skip
+        assert services.pair_blocks("nanshan--shanghai") == []
+
+    assert len(reasons) == 2
+    for reason in reasons.values():
+        assert reason.startswith("refused: ")
+        assert "micius" in reason
+        assert "xinglong" in reason
+
+
+def _kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[dict[str, list[SpentChunk]], dict[UUID, tuple[bytes, bytes]]]:
+    """Keep what a tick spends and deposits: bytes that otherwise never leave it."""
+    spent: dict[str, list[SpentChunk]] = {}
+    gained: dict[UUID, tuple[bytes, bytes]] = {}
+    spend, deposit = Transaction.spend, Transaction.deposit
+
+    def keep_spent(tx, handle, pool_id, bits, **more):  # type: ignore[no-untyped-def]
+        spent[pool_id] = spend(tx, handle, pool_id, bits, **more)
+        return spent[pool_id]
+
+    def keep_gained(tx, handle, block, **more):  # type: ignore[no-untyped-def]
+        gained[block.block_id] = (more["material_a"], more["material_b"])
+        return deposit(tx, handle, block, **more)
+
+    monkeypatch.setattr(Transaction, "spend", keep_spent)
+    monkeypatch.setattr(Transaction, "deposit", keep_gained)
+    return spent, gained
+
+
+def test_a_combined_key_cannot_be_rebuilt_from_one_path_alone(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(scenario="micius-2016-fibre")
+    clock = SimulatedClock(START)
+    with Services(settings, clock=clock, entropy=KeyedEntropy(7)) as services:
+        _fill(services, 20_000)
+        spent, gained = _kept(monkeypatch)
+        answer = services.merge_due(scheduled_for=START)
+        step = next(one for one in answer["steps"] if one["demand"] == "nanshan--shanghai")
+        trace = services.trace_key(step["block"])
+    near, far = gained[UUID(step["block"])]
+    path_keys = []
+    for path in trace.paths:
+        runs = [_bytes(hop.chunks, spent[hop.pool_id]) for hop in path.hops]
+        # Each relay announced its two runs' XOR, of which the ledger has the digest.
+        said = [xor(left, right) for left, right in itertools.pairwise(runs)]
+        assert [hashlib.sha256(one).hexdigest() for one in said] == [
+            one.sha256 for one in path.announcements
+        ]
+        path_keys.append(far_end_key(runs[-1], said))
+        assert path_keys[-1] == runs[0]
+    assert near == far
+    together = xor(*path_keys)
+    # Both paths give the key, behind the 256 bits that its proof of equality took.
+    assert together[32:] == near
+    for index, (alone, other) in enumerate((path_keys, path_keys[::-1])):
+        # With the other path's key removed nothing can be put together,
+        with pytest.raises(FactError, match="allowed"):
+            recombine({index: alone}, (), threshold=2, count=2)
+        # for what is missing is that whole key, uniform and unrelated to this one.
+        assert xor(alone[32:], near) == other[32:]
+        assert _agreement(alone[32:], near) == pytest.approx(0.5, abs=0.05)
+        assert _agreement(alone[32:], other[32:]) == pytest.approx(0.5, abs=0.05)
+
+
+def _agreement(one: bytes, other: bytes) -> float:
+    """The part of equal bits: half for unrelated strings, give or take 4 sigma of 9,000 bits."""
+    differing = sum(byte.bit_count() for byte in xor(one, other))
+    return 1.0 - differing / (8 * len(one))
+
+
+def _bytes(chunks, spent: list[SpentChunk]) -> bytes:  # type: ignore[no-untyped-def]
+    """Cut a key's ranges out of what its tick spent on one link."""
+    found = bytearray()
+    for chunk in chunks:
+        whole = next(
+            one for one in spent
+            if one.chunk.block_id == chunk.block_id and one.chunk.start_bit <= chunk.start_bit
+            and chunk.end_bit <= one.chunk.end_bit
+        )  # fmt: skip
+        first = (chunk.start_bit - whole.chunk.start_bit) // 8
+        found += whole.material_a[first : first + chunk.length_bits // 8]
+    return bytes(found)
+
+
+def _fill(services: Services, bits: int) -> None:
+    """Give every link of the scenario some key."""
+    with services.ledger.begin() as tx:
+        command = tx.command("fill", kind="trunk", at=services.clock.now())
+        for link in services.scenario.links:
+            name = f"test/{link.pool.pool_id}"
+            key = services.entropy.key_bytes("key", name, length=bits // 8)
+            block = NewBlock(
+                block_id=services.entropy.uuid("block", name), pool=link.pool, natural_key=name,
+                length_bits=bits, source="simulator", simulated=True, eps_total=1e-10,
+            )  # fmt: skip
+            tx.deposit(command, block, material_a=key, material_b=key)
+        command.finish({})
+
+
+def test_a_plan_writes_nothing_and_is_what_the_tick_then_does(settings_of: SettingsOf) -> None:
+    with Services(
+        settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START),
+        entropy=KeyedEntropy(7),
+    ) as services:  # fmt: skip
+        _fill(services, 20_000)
+        before = list(services.export_ledger())
+        plan = services.merge_plan(at=START)
+        assert list(services.export_ledger()) == before
+
+        answer = services.merge_due(scheduled_for=START)
+
+    assert {one.demand.demand_id: one.reason for one in plan.demands} == answer["reasons"]
+    assert [merge.demand_id for merge in plan.merges] == [
+        step["demand"] for step in answer["steps"]
+    ]
+    assert plan.bits == sum(step["bits"] + 256 for step in answer["steps"])
+    assert plan.jain_index == pytest.approx(jain_index(one.level for one in plan.demands))
+
+
+def test_a_retry_under_the_same_name_adds_nothing(settings_of: SettingsOf) -> None:
+    with Services(
+        settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START),
+        entropy=KeyedEntropy(7),
+    ) as services:  # fmt: skip
+        _fill(services, 20_000)
+        first = services.merge_due(scheduled_for=START, request="mine")
+        after = list(services.export_ledger())
+
+        again = services.merge_due(scheduled_for=START + timedelta(hours=1), request="mine")
+
+        assert again == first
+        assert first["steps"]
+        assert list(services.export_ledger()) == after
+        assert services.verify_ledger().ok
+        # A name that another kind of command took is refused.
+        with services.ledger.begin() as tx:
+            tx.command("merge/theirs", kind="trunk", at=START).finish({})
+        with pytest.raises(RequestConflict):
+            services.merge_due(scheduled_for=START, request="theirs")
+
+
+def test_history_gives_the_newest_ticks_within_its_bounds(fibre: Services) -> None:
+    every = fibre.merge_history()
+    assert len(every) == 8
+    assert [tick["at"] for tick in every] == sorted(tick["at"] for tick in every)
+    assert fibre.merge_history(limit=2) == every[-2:]
+    noon = START + timedelta(hours=12)
+    assert fibre.merge_history(start=noon, end=noon + timedelta(hours=12)) == every[1:3]
+    with pytest.raises(InputError, match="allowed: 1 to"):
+        fibre.merge_history(limit=0)
+
+
+def test_the_flow_adds_up_to_what_the_ledger_spent_and_gained(fibre: Services) -> None:
+    flow = fibre.key_flow(start=START, end=START + timedelta(days=3))
+    balances = fibre.balances()
+
+    for pair in (*PAIRS, "beijing--delingha"):
+        one, other = sorted(pair.split("--"))
+        gained = flow.pairs.get((one, other), 0) + flow.combined.get((one, other), 0)
+        assert gained == balances[f"pair:{one}--{other}"]["pool"]
+    for (one, other), bits in flow.links.items():
+        spent = balances[f"link:{one}--{other}"]["spent"]
+        # Tags are the rest, 256 bits a link and tick.
+        assert 0 <= spent - bits <= 256 * 8
+    assert fibre.key_flow(start=START - timedelta(days=1), end=START).links == {}
+
+
+def test_twice_the_demand_is_shared_fairly_on_the_beijing_shanghai_trunk(
+    settings_of: SettingsOf,
+) -> None:
+    with Services(
+        settings_of(scenario="beijing-shanghai"), clock=SimulatedClock(START),
+        entropy=KeyedEntropy(1),
+    ) as services:  # fmt: skip
+        hour = timedelta(hours=1)
+        for tick in range(1, 4):
+            services.deposit_trunk(start=START + (tick - 1) * hour, end=START + tick * hour)
+            services.merge_due(scheduled_for=START + tick * hour)
+        served: dict[str, int] = {one.demand_id: 0 for one in services.scenario.demands}
+        for tick_done in services.merge_history():
+            for step in tick_done["steps"]:
+                served[step["demand"]] += step["bits"]
+        levels = [served[one.demand_id] / one.bits_per_day for one in services.scenario.demands]
+        assert services.verify_ledger().ok
+
+    assert min(levels) > 0.0
+    assert jain_index(levels) >= 0.9
+    # Three hours of twenty-four, of a day at twice what the trunk can serve.
+    assert max(levels) < 3 / 24

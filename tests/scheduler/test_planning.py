@@ -1,0 +1,463 @@
+"""Planning a window around what stands: bookings, outages, locks, pins, vetoes, weather."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from scheduler.clock import SimulatedClock
+from scheduler.entropy import KeyedEntropy
+from scheduler.errors import (
+    BookingConflict,
+    InputError,
+    PlanError,
+    RequestConflict,
+    SettingsError,
+    UnknownName,
+)
+from scheduler.facts import BookingState, Verdict
+from scheduler.plan import SolverFailed, make_plan
+from scheduler.services import Services
+from scheduler.services.planning import window
+from scheduler.settings import Settings
+
+SettingsOf = Callable[..., Settings]
+
+START = datetime(2016, 12, 19, tzinfo=UTC)
+END = START + timedelta(days=1)
+NIGHT = {"start": START, "end": END}
+# The night has Xinglong and Delingha together at 16:50, Nanshan and Delingha at 18:25.
+XINGLONG = "micius/xinglong/2016-12-19T16:50:00Z"
+DELINGHA = "micius/delingha/2016-12-19T16:53:00Z"
+NANSHAN_OUT = {
+    "kind": "station", "name": "nanshan", "start": START + timedelta(hours=17),
+    "end": START + timedelta(hours=20), "reason": "mirror wash",
+}  # fmt: skip
+
+
+@pytest.fixture
+def services(settings_of: SettingsOf) -> Iterator[Services]:
+    """Services on an empty ledger, an hour before the night, that draw ids by a seed."""
+    with _open(settings_of()) as opened:
+        yield opened
+
+
+def _open(settings: Settings, now: datetime = START) -> Services:
+    return Services(settings, clock=SimulatedClock(now), entropy=KeyedEntropy(1))
+
+
+def _states(services: Services) -> dict[str, BookingState]:
+    return {str(t.booking.booking_id): t.booking.state for t in services.bookings()}
+
+
+def _by_station(services: Services, answer: dict[str, Any]) -> dict[str, UUID]:
+    return {b.candidate.station_id: b.booking_id for b in services.bookings_of(answer)}
+
+
+def test_a_plan_tells_its_figures_and_a_reason_for_every_pass(services: Services) -> None:
+    answer = services.make_plan(**NIGHT)
+    told = services.told_plan(answer["plan"])
+
+    assert told.objective == "demand"
+    assert (told.booked, told.kept, told.cancelled) == (len(answer["bookings"]), 0, 0)
+    assert told.bound is not None
+    assert told.gap is not None
+    assert told.value <= told.bound * (1 + 1e-6)
+    assert 0.0 <= told.gap < 0.01
+    assert len(told.passes) == sum(answer["passes"].values())
+    assert all(planned.why for planned in told.passes)
+    booked = [planned for planned in told.passes if planned.verdict is Verdict.BOOKED]
+    assert {str(planned.booking_id) for planned in booked} == set(answer["bookings"])
+    assert sum(p.expected_bits or 0.0 for p in booked) == pytest.approx(told.expected_bits)
+    assert {demand.demand_id for demand in told.demands} == {
+        "nanshan--shanghai", "nanshan--beijing", "delingha--beijing",
+    }  # fmt: skip
+    assert all(demand.served_share == pytest.approx(1.0) for demand in told.demands)
+    assert services.verify_ledger().ok
+
+
+def test_a_repeated_request_is_answered_and_not_planned_again(services: Services) -> None:
+    first = services.make_plan(**NIGHT, request_id="mine")
+
+    assert services.make_plan(**NIGHT, request_id="mine") == first
+    assert len(services.bookings()) == len(first["bookings"])
+    with pytest.raises(RequestConflict, match="mine"):
+        services.make_plan(**NIGHT, request_id="mine", objective="total")
+
+
+def test_planning_again_keeps_what_stands(services: Services) -> None:
+    first = services.make_plan(**NIGHT, request_id="one")
+    second = services.make_plan(**NIGHT, request_id="two")
+
+    assert second["bookings"] == first["bookings"]
+    assert second["kept"] == sorted(first["bookings"])
+    assert second["cancelled"] == []
+    assert second["booked"] == {"xinglong": 0, "nanshan": 0, "delingha": 0}
+    assert set(_states(services).values()) == {BookingState.BOOKED}
+
+
+@pytest.mark.parametrize("objective", ["demand", "max-min", "total"])
+@pytest.mark.parametrize("solver", ["auto", "lp", "milp", "greedy"])
+def test_every_objective_plans_with_every_solver(
+    services: Services, objective: str, solver: str
+) -> None:
+    answer = services.make_plan(**NIGHT, objective=objective, solver=solver)
+
+    told = services.told_plan(answer["plan"])
+    assert (told.objective, told.asked_solver) == (objective, solver)
+    assert told.booked > 0
+    assert told.fallback == ""
+
+
+def test_a_failing_solver_falls_back_to_greedy_and_the_plan_says_so(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise SolverFailed("made to fail")
+
+    monkeypatch.setattr(window, "make_plan", partial(make_plan, engine=fails))
+    told = services.told_plan(services.make_plan(**NIGHT)["plan"])
+
+    assert told.solver == "greedy"
+    assert "made to fail" in told.fallback
+    assert told.booked > 0
+
+
+BAD_WINDOWS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"start": END, "end": START}, InputError, "not after its start"),
+    ({"start": START, "end": START}, InputError, "not after its start"),
+    ({"start": START, "end": START + timedelta(days=32)}, InputError, "32 days.*allowed: up to 31"),
+    ({**NIGHT, "at": END}, InputError, "the window ended"),
+    ({**NIGHT, "objective": "fame"}, PlanError, "'fame'; allowed: demand, max-min, total"),
+    ({**NIGHT, "solver": "oracle"}, PlanError, "'oracle'; allowed: auto, greedy, lp, milp"),
+    ({**NIGHT, "pins": ["nonsense"]}, InputError, "'nonsense'; allowed: SATELLITE/STATION"),
+    ({**NIGHT, "pins": ["micius/xinglong/2016-12-19T16:50:00"]}, InputError, "with its zone"),
+    ({**NIGHT, "pins": ["sputnik/xinglong/2016-12-19T16:50:00Z"]}, UnknownName, "sputnik"),
+    ({**NIGHT, "vetoes": ["micius/baikonur/2016-12-19T16:50:00Z"]}, UnknownName, "baikonur"),
+    ({**NIGHT, "pins": ["micius/xinglong/2016-12-19T12:00:00Z"]}, PlanError, "nothing to pin"),
+    ({**NIGHT, "pins": [XINGLONG], "vetoes": [XINGLONG]}, PlanError, "both pinned and vetoed"),
+    ({**NIGHT, "pins": [XINGLONG, DELINGHA]}, PlanError, "pinned or locked, but at most 1 fits"),
+    ({**NIGHT, "pins": [XINGLONG] * 101}, InputError, "101 pins; allowed: up to 100"),
+]
+
+
+@pytest.mark.parametrize(("asked", "error", "message"), BAD_WINDOWS)
+def test_a_question_that_cannot_be_planned_is_refused_and_nothing_is_booked(
+    services: Services, asked: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        services.make_plan(**asked)
+
+    assert services.bookings() == []
+    assert services.told_plans() == []
+
+
+# -- outages ----------------------------------------------------------------------------------
+
+
+def test_an_outage_marks_its_bookings_and_a_new_plan_goes_around_it(services: Services) -> None:
+    first = services.make_plan(**NIGHT, request_id="one")
+    marked = services.add_outage(**NANSHAN_OUT)["marked"]
+
+    (hit,) = [t for t in services.bookings() if t.out_of_service]
+    assert [str(hit.booking.booking_id)] == marked
+    assert hit.booking.state is BookingState.BOOKED
+    assert "nanshan is out of service" in hit.booking.reason
+    assert "mirror wash" in hit.booking.reason
+
+    second = services.make_plan(**NIGHT, request_id="two")
+    assert set(marked) <= set(second["cancelled"])
+    states = _states(services)
+    assert states[marked[0]] is BookingState.CANCELLED
+    assert "nanshan" not in _by_station(services, second)
+    kept = _by_station(services, first)["xinglong"]
+    assert _by_station(services, second)["xinglong"] == kept
+    assert "out of service" in services.explain_pass(marked[0], plan_id=second["plan"])
+    assert services.verify_ledger().ok
+
+
+def test_the_same_outage_is_one_and_a_lifted_one_may_come_again(services: Services) -> None:
+    first = services.add_outage(**NANSHAN_OUT)
+    assert services.add_outage(**NANSHAN_OUT) == first
+    assert len(services.outages()) == 1
+
+    services.lift_outage(first["outage"])
+    assert services.outages() == []
+    assert services.add_outage(**NANSHAN_OUT)["outage"] != first["outage"]
+    assert len(services.outages()) == 1
+    with pytest.raises(UnknownName, match="outage/of/nothing"):
+        services.lift_outage("outage/of/nothing")
+
+
+def test_overlapping_outages_are_named_in_the_plan(services: Services) -> None:
+    services.add_outage(**NANSHAN_OUT)
+    services.add_outage(**{**NANSHAN_OUT, "end": END})
+
+    told = services.told_plan(services.make_plan(**NIGHT)["plan"])
+    assert any("overlap" in note for note in told.notes)
+
+
+def test_a_session_in_an_outage_is_missed_and_not_run(services: Services) -> None:
+    booked = _by_station(services, services.make_plan(**NIGHT))
+    services.add_outage(**NANSHAN_OUT)
+    at = services.bookings_of({"bookings": [str(booked["nanshan"])]})[0].candidate.acquires_at
+    services.begin_session(booked["nanshan"], at=at)
+
+    assert _states(services)[str(booked["nanshan"])] is BookingState.MISSED
+    assert services.settle_session(booked["nanshan"], at=at) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"name": "baikonur"}, UnknownName, "baikonur"),
+        ({"kind": "satellite"}, UnknownName, "nanshan"),
+        ({"kind": "planet"}, InputError, "'planet'; allowed: station, satellite"),
+        ({"end": START}, InputError, "not before end"),
+        ({"reason": "x" * 201}, InputError, "201 characters"),
+        ({"reason": "a\nb"}, InputError, "printable"),
+    ],
+)
+def test_a_wrong_outage_is_refused(
+    services: Services, changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        services.add_outage(**{**NANSHAN_OUT, **changes})
+
+    assert services.outages() == []
+
+
+# -- locks, cancellations, pins, vetoes -------------------------------------------------------
+
+
+def test_a_locked_booking_stays_whatever_a_new_plan_would_rather_do(services: Services) -> None:
+    booked = _by_station(services, services.make_plan(**NIGHT, request_id="one"))
+    services.lock_booking(booked["nanshan"], reason="visitors")
+    services.add_outage(**NANSHAN_OUT)
+    answer = services.make_plan(**NIGHT, request_id="two")
+
+    assert _states(services)[str(booked["nanshan"])] is BookingState.BOOKED
+    assert any("stays, though" in note for note in services.told_plan(answer["plan"]).notes)
+    services.lock_booking(booked["nanshan"], locked=False)
+    assert str(booked["nanshan"]) in services.make_plan(**NIGHT, request_id="three")["cancelled"]
+
+
+def test_a_cancelled_pass_is_left_alone_until_it_is_allowed_again(services: Services) -> None:
+    booked = _by_station(services, services.make_plan(**NIGHT, request_id="one"))
+    told = services.cancel_booking(booked["xinglong"], reason="no crew")
+    assert told.booking.state is BookingState.CANCELLED
+    assert "no crew" in told.booking.reason
+    assert services.cancel_booking(booked["xinglong"], reason="again") == told  # once is enough
+
+    second = services.make_plan(**NIGHT, request_id="two")
+    assert "xinglong" not in _by_station(services, second)
+    assert "vetoed by hand" in services.explain_pass(XINGLONG)
+
+    third = services.make_plan(**NIGHT, request_id="three", allow=[XINGLONG])
+    again = _by_station(services, third)["xinglong"]
+    assert again != booked["xinglong"]
+    states = _states(services)
+    assert states[str(again)] is BookingState.BOOKED
+    assert states[str(booked["xinglong"])] is BookingState.CANCELLED
+
+
+def test_a_pin_goes_before_a_better_pass(services: Services) -> None:
+    plain = services.make_plan(**NIGHT, request_id="one")
+    assert "not booked" in services.explain_pass(DELINGHA, plan_id=plain["plan"])
+
+    pinned = services.make_plan(**NIGHT, request_id="two", pins=[DELINGHA])
+    assert "pinned by hand" in services.explain_pass(DELINGHA, plan_id=pinned["plan"])
+    # And it holds for the plans that follow.
+    later = services.make_plan(**NIGHT, request_id="three")
+    assert "pinned by hand" in services.explain_pass(DELINGHA, plan_id=later["plan"])
+
+
+def test_an_earlier_pin_that_no_longer_fits_is_set_aside_and_named(services: Services) -> None:
+    services.make_plan(**NIGHT, request_id="one", pins=["micius/nanshan/2016-12-19T18:25:00Z"])
+    services.add_outage(**NANSHAN_OUT)
+
+    told = services.told_plan(services.make_plan(**NIGHT, request_id="two")["plan"])
+    assert any("earlier pins are set aside" in note for note in told.notes)
+
+
+def test_a_session_under_way_is_never_touched(services: Services) -> None:
+    booked = _by_station(services, services.make_plan(**NIGHT, request_id="one"))
+    key = booked["xinglong"]
+    (booking,) = services.bookings_of({"bookings": [str(key)]})
+    at = booking.candidate.acquires_at
+    services.begin_session(key, at=at)
+
+    later = services.make_plan(
+        **NIGHT, request_id="two", at=at + timedelta(minutes=1), objective="max-min"
+    )
+    assert str(key) not in later["cancelled"]
+    assert _states(services)[str(key)] is BookingState.RUNNING
+    with pytest.raises(BookingConflict, match="running"):
+        services.cancel_booking(key, reason="too late")
+    assert services.settle_session(key, at=booking.candidate.loses_at)["secret_bits"] > 0
+    with pytest.raises(BookingConflict, match="settled"):
+        services.lock_booking(key)
+
+
+def test_what_begins_before_the_present_is_not_booked(services: Services) -> None:
+    at = START + timedelta(hours=16, minutes=52)
+    services.make_plan(**NIGHT, at=at)
+
+    assert all(t.booking.candidate.acquires_at >= at for t in services.bookings())
+    assert "before the plan's present" in services.explain_pass(XINGLONG)
+
+
+def test_unknown_bookings_and_missing_reasons_are_refused(services: Services) -> None:
+    booked = _by_station(services, services.make_plan(**NIGHT))
+    for act in (services.lock_booking, partial(services.cancel_booking, reason="x")):
+        with pytest.raises(UnknownName):
+            act(uuid4())
+    with pytest.raises(InputError, match="needs a reason"):
+        services.cancel_booking(booked["xinglong"], reason=" ")
+    with pytest.raises(InputError, match="state 'lost'; allowed: proposed"):
+        services.bookings(state="lost")
+
+
+# -- explanations -----------------------------------------------------------------------------
+
+EXPLAINED = [
+    (XINGLONG, ["booked: ", "bits expected", "clear sky"]),
+    (DELINGHA, ["not booked: micius is with xinglong", "against 72,466 here"]),
+    ("micius/xinglong/2016-12-19T03:50:00Z", ["daylight", "26.1 deg", "-6 deg"]),
+    ("micius/xinglong/2016-12-19T15:15:00Z", ["rises to 9.5 deg only", "10 deg"]),
+]
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """One plan, for the tests that only ask about it."""
+    file = tmp_path_factory.mktemp("planned") / "ledger.db"
+    with _open(Settings(database_url=f"sqlite:///{file}")) as opened:
+        opened.plan_window(**NIGHT)
+        yield opened
+
+
+@pytest.mark.parametrize(("name", "words"), EXPLAINED)
+def test_any_pass_is_explained_in_one_sentence_with_its_numbers(
+    planned: Services, name: str, words: list[str]
+) -> None:
+    sentence = planned.explain_pass(name)
+
+    assert sentence.startswith(f"{name}: ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_every_pass_of_a_plan_is_explained_by_its_own_name(planned: Services) -> None:
+    for item in planned.told_plan().passes:
+        sentence = planned.explain_pass(item.pass_id)
+        assert ("not booked" in sentence) is (item.verdict is not Verdict.BOOKED)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("micius/xinglong/2016-12-19T12:00:00Z", "nearest passes.*2016-12-19T16:48"),
+        ("micius/xinglong/2018-12-19T12:00:00Z", "no plan was made for 2018-12-19"),
+        (str(UUID(int=7)), "booking 00000000.*not known"),
+    ],
+)
+def test_what_is_no_pass_is_said_to_be_none(planned: Services, name: str, message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        planned.explain_pass(name)
+
+
+def test_an_unknown_plan_is_named(planned: Services) -> None:
+    for ask in (planned.told_plan, partial(planned.explain_pass, XINGLONG)):
+        with pytest.raises(UnknownName, match="'nothing' is not known"):
+            ask(plan_id="nothing")
+
+
+def test_nights_end_where_the_sun_rises(planned: Services) -> None:
+    (night,) = planned.nights("xinglong", START, END)
+
+    # Sun below -6 deg at 117.6 E, 40.4 N in December: about 17:20 to 07:00 local (UTC + 8).
+    assert night.start == pytest.approx(START + timedelta(hours=9.33), abs=timedelta(minutes=10))
+    assert night.end == pytest.approx(START + timedelta(hours=23), abs=timedelta(minutes=10))
+
+
+# -- weather ----------------------------------------------------------------------------------
+
+
+def test_climatology_thins_the_expected_key_and_says_so(settings_of: SettingsOf) -> None:
+    with _open(settings_of(weather="climatology")) as services:
+        told = services.told_plan(services.make_plan(**NIGHT)["plan"])
+
+    for planned in (p for p in told.passes if p.secret_bits):
+        assert planned.clear_probability is not None
+        assert 0.0 < planned.clear_probability < 1.0
+        assert planned.expected_bits == planned.secret_bits * planned.clear_probability
+
+
+def _forecasts(path: Path, rows: list[tuple[str, str, float]]) -> Path:
+    lines = ["station,issued_at,valid_at,p_clear"]
+    lines += [f"{station},{at},2016-12-19T16:52:00Z,{p}" for station, at, p in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_only_forecasts_issued_by_then_count(settings_of: SettingsOf, tmp_path: Path) -> None:
+    file = _forecasts(
+        tmp_path / "sky.csv",
+        [("xinglong", "2016-12-18T18:00:00Z", 0.8), ("xinglong", "2016-12-19T12:00:00Z", 0.001)],
+    )
+    with _open(settings_of(weather_file=file)) as services:
+        early = services.make_plan(**NIGHT, request_id="early")
+        late = services.make_plan(
+            **NIGHT, request_id="late", at=datetime(2016, 12, 19, 13, tzinfo=UTC)
+        )
+        clear = [
+            {p.station: p.clear_probability for p in services.told_plan(answer["plan"]).passes
+             if p.acquires_at and p.acquires_at.hour == 16}
+            for answer in (early, late)
+        ]  # fmt: skip
+        assert "the minimum is 10,000" in services.explain_pass(XINGLONG)
+
+    assert [round(found["xinglong"] or 0.0, 6) for found in clear] == [0.8, 0.001]
+
+
+def test_clouds_take_the_key_of_a_session(settings_of: SettingsOf, tmp_path: Path) -> None:
+    file = _forecasts(tmp_path / "sky.csv", [("xinglong", "2016-12-18T18:00:00Z", 0.1)])
+    with _open(settings_of(weather_file=file)) as services:
+        key = _by_station(services, services.make_plan(**NIGHT, objective="total"))["xinglong"]
+        (booking,) = services.bookings_of({"bookings": [str(key)]})
+        drawn = KeyedEntropy(1).generator("sky", booking.candidate.candidate_id).random()
+        services.begin_session(key, at=booking.candidate.acquires_at)
+        answer = services.settle_session(key, at=booking.candidate.loses_at)
+
+    assert drawn >= 0.1  # of this seed
+    assert answer["secret_bits"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [("gone.csv", None, SettingsError), ("bad.csv", "station,p_clear\n", InputError)],
+)
+def test_a_bad_weather_file_is_refused(
+    settings_of: SettingsOf, tmp_path: Path, name: str, text: str | None, error: type[Exception]
+) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with _open(settings_of(weather_file=tmp_path / name)) as services, pytest.raises(error):
+        services.make_plan(**NIGHT)
+
+
+def test_aversion_to_risk_lowers_what_a_plan_is_worth(settings_of: SettingsOf) -> None:
+    values = []
+    for name, aversion in (("bold", 0.0), ("careful", 0.5)):
+        given = {"weather": "climatology", "risk_aversion": aversion}
+        with _open(settings_of(name, **given)) as services:
+            answer = services.make_plan(**NIGHT, objective="total")
+            values.append(services.told_plan(answer["plan"]).value)
+    assert values[1] < values[0]

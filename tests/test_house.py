@@ -1,0 +1,103 @@
+"""The house rules that a linter does not know."""
+
+import ast
+import importlib
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scheduler.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = [
+    "orbits",
+    "qkd",
+    "scheduler.facts",
+    "scheduler.ledger",
+    "scheduler.merge",
+    "scheduler.network",
+    "scheduler.plan",
+    "scheduler.weather",
+]
+LINES_MAX = 450
+FUNCTION_LINES_MAX = 70
+
+
+def _modules() -> list[Path]:
+    found = [
+        path
+        for name in ("orbits", "qkd", "scheduler", "api")
+        for path in (ROOT / name).rglob("*.py")
+    ]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_public_name_of_a_package_is_listed(name: str) -> None:
+    package = importlib.import_module(name)
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in name.split(".")
+        for alias in node.names
+    }
+
+    assert imported - {"annotations"} <= set(package.__all__)
+    assert len(set(package.__all__)) == len(package.__all__)
+    assert all(hasattr(package, listed) for listed in package.__all__)
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [name for name in Settings.model_fields if f"`{name}`" not in text] == []
+
+
+def test_no_module_outgrows_its_room() -> None:
+    sizes = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in _modules()}
+
+    assert [str(path) for path, lines in sizes.items() if lines > LINES_MAX] == []
+
+
+def test_no_function_outgrows_its_page() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in _modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno + 1 - _docstring_lines(node)
+        > FUNCTION_LINES_MAX
+        and "migrations" not in path.parts
+    ]
+
+    assert long == []
+
+
+def _docstring_lines(node: ast.FunctionDef) -> int:
+    text = ast.get_docstring(node, clean=False)
+    return len(text.splitlines()) if text else 0
+
+
+def test_every_module_begins_with_one_sentence() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in _modules()
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+    assert silent == []
+
+
+def test_the_lock_pins_everything_and_names_no_index() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(item for extra in extras.values() for item in extra)]
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+
+    assert all("==" in line and "://" not in line for line in lines)
+    for requirement in wanted:
+        name = requirement.split(">")[0].split("=")[0].split("[")[0].split("<")[0]
+        assert name.lower().replace("_", "-") in pinned, name
