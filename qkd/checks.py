@@ -19,7 +19,7 @@ def _allowed(low: float, high: float, unit: str) -> str:
 
 def number(
     name: str,
-    value: float,
+    value: object,
     low: float,
     high: float = math.inf,
     *,
@@ -27,7 +27,11 @@ def number(
     above: bool = False,
 ) -> float:
     """Return `value` as a float if low <= value <= high (low < value where `above`)."""
-    seen = float(value)
+    try:
+        # Text would pass here and fail in arithmetic.
+        seen = math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        seen = math.nan
     if not (math.isfinite(seen) and low <= seen <= high and not (above and seen == low)):
         more = f", not {low:g} itself" if above else ""
         raise ParameterRangeError(f"{name} is {value!r}, {_allowed(low, high, unit)}{more}")
@@ -38,7 +42,7 @@ def array(
     name: str, values: ArrayLike, low: float, high: float = math.inf, *, unit: str = ""
 ) -> FloatArray:
     """Return `values` as a float array if every element is finite and within low..high."""
-    seen = np.asarray(values, dtype=np.float64)
+    seen = as_floats(name, values)
     good = np.isfinite(seen) & (seen >= low) & (seen <= high)
     if not np.all(good):
         first = seen[~good].flat[0]
@@ -46,8 +50,31 @@ def array(
     return seen
 
 
+def as_floats(name: str, values: ArrayLike) -> FloatArray:
+    """Return `values` as a float array; raise if they are no numbers, or rows of unequal length."""
+    try:
+        if np.asarray(values).dtype.kind not in "USMmc":  # text, dates, complex
+            return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ParameterRangeError(
+        f"{name} is a {type(values).__name__} that holds other than numbers of one shape"
+    )
+
+
+def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
+    """Return the named arrays in their common shape; raise naming the shapes if there is none."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        shapes = ", ".join(f"{name} {seen.shape}" for name, seen in arrays.items())
+        raise ParameterRangeError(
+            f"shapes do not fit together: {shapes}; allowed those that broadcast"
+        ) from None
+
+
 def choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     """Return `value` if it is one of `allowed`."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ParameterRangeError(f"{name} is {value!r}, allowed {', '.join(allowed)}")
     return value

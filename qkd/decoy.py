@@ -32,7 +32,10 @@ class DecoyProtocol:
     both_bases: bool = False
 
     def __post_init__(self) -> None:
-        mu, p = tuple(map(float, self.intensities)), tuple(map(float, self.probabilities))
+        mu, p = (
+            tuple(float(x) for x in checks.as_floats(name, getattr(self, name)).ravel())
+            for name in ("intensities", "probabilities")
+        )
         object.__setattr__(self, "intensities", mu)
         object.__setattr__(self, "probabilities", p)
         if len(mu) not in (2, 3) or len(p) != len(mu):
@@ -41,7 +44,7 @@ class DecoyProtocol:
             )
         check_intensities(np.array(mu))
         check_probabilities(np.array(p))
-        checks.number("pulse_rate_hz", self.pulse_rate_hz, 0.0, unit="Hz", above=True)
+        checks.number("pulse_rate_hz", self.pulse_rate_hz, 0.0, 1e15, unit="Hz", above=True)
         checks.number("key_basis_alice", self.key_basis_alice, 0.0, 1.0)
         checks.number("key_basis_bob", self.key_basis_bob, 0.0, 1.0)
         checks.choice("key_intensities", self.key_intensities, ("all", "signal"))
@@ -146,7 +149,7 @@ class Counts:
 
     def scaled(self, factor: ArrayLike) -> "Counts":
         """Return the counts times a factor >= 0, which may add leading axes."""
-        times = checks.array("factor", factor, 0.0)[..., None]
+        times = checks.array("factor", factor, 0.0, 1e18)[..., None]
         return Counts(
             key_clicks=self.key_clicks * times,
             key_errors=self.key_errors * times,
@@ -188,7 +191,7 @@ def click_and_error_probability(
     after-pulses as in Lim et al., Phys. Rev. A 89, 022307 (2014), section V.
     """
     eta = checks.array("transmittance", transmittance, 0.0)
-    mu = checks.array("mean_photons", mean_photons, 0.0, unit="photons per pulse")
+    mu = checks.array("mean_photons", mean_photons, 0.0, 1e6, unit="photons per pulse")
     y0 = checks.array("background_per_gate", background_per_gate, 0.0, 1.0)
     checks.number("misalignment", misalignment, 0.0, 0.5)
     checks.number("after_pulse", after_pulse, 0.0, 0.5)
@@ -255,13 +258,16 @@ def expected_counts(
         period_ns = 1e9 / protocol.pulse_rate_hz
         checks.number("gate_ns", gate_ns, 0.0, period_ns * (1.0 + 1e-12), unit="ns", above=True)
     checks.number("uptime", uptime, 0.0, 1.0)
-    checks.number("dead_time_ns", dead_time_ns, 0.0, unit="ns")
+    checks.number("dead_time_ns", dead_time_ns, 0.0, 1e15, unit="ns")
     checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
-    seconds = checks.array("sample_s", sample_s, 0.0, unit="s")
     mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
     given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
-    eta = np.asarray(given, dtype=np.float64)
-    y0 = np.asarray(background_per_gate, dtype=np.float64)
+    # Made one shape here, so that a mismatch is told by its names.
+    eta, y0, seconds = checks.broadcast(
+        transmittance=checks.array("transmittance", given, 0.0),
+        background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+        sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
+    )
     clicks, errors = click_and_error_probability(
         eta[..., None],
         mean_photons=mu,

@@ -78,7 +78,9 @@ def _close_block(
     rate = per_second.key_clicks[..., :last].sum(axis=-1)
     if protocol.both_bases:
         rate = rate + per_second.check_clicks[..., :last].sum(axis=-1)
-    seconds = np.divide(block_bits, rate, out=np.full_like(rate, np.inf), where=rate > 0.0)
+    # A block of fewer than 1e-200 clicks a second never closes.
+    some = rate > 1e-200
+    seconds = np.divide(block_bits, rate, out=np.full_like(rate, np.inf), where=some)
     return seconds, rate
 
 

@@ -28,7 +28,7 @@ class Terminal:
     def __post_init__(self) -> None:
         checks.number("wavelength_nm", self.wavelength_nm, 300.0, 2500.0, unit="nm")
         checks.number("optics_transmittance", self.optics_transmittance, 0.0, 1.0)
-        checks.number("pulse_width_ps", self.pulse_width_ps, 0.0, unit="ps")
+        checks.number("pulse_width_ps", self.pulse_width_ps, 0.0, 1e18, unit="ps")
         checks.choice("direction", self.direction, ("downlink", "uplink"))
 
 
@@ -54,10 +54,10 @@ class Detector:
     def __post_init__(self) -> None:
         checks.number("efficiency", self.efficiency, 0.0, 1.0)
         checks.number("count", self.count, 1, 64)
-        checks.number("dark_rate_hz", self.dark_rate_hz, 0.0, unit="Hz")
-        checks.number("gate_ns", self.gate_ns, 0.0, unit="ns", above=True)
-        checks.number("timing_ps", self.timing_ps, 0.0, unit="ps")
-        checks.number("dead_time_ns", self.dead_time_ns, 0.0, unit="ns")
+        checks.number("dark_rate_hz", self.dark_rate_hz, 0.0, 1e15, unit="Hz")
+        checks.number("gate_ns", self.gate_ns, 0.0, 1e15, unit="ns", above=True)
+        checks.number("timing_ps", self.timing_ps, 0.0, 1e18, unit="ps")
+        checks.number("dead_time_ns", self.dead_time_ns, 0.0, 1e15, unit="ns")
         checks.number("after_pulse", self.after_pulse, 0.0, 0.5)
 
     @property
@@ -116,7 +116,7 @@ class Receiver:
         checks.number("optics_transmittance", self.optics_transmittance, 0.0, 1.0)
         checks.number("filter_transmittance", self.filter_transmittance, 0.0, 1.0)
         checks.number("misalignment", self.misalignment, 0.0, 0.5)
-        checks.number("stray_rate_hz", self.stray_rate_hz, 0.0, unit="Hz")
+        checks.number("stray_rate_hz", self.stray_rate_hz, 0.0, 1e15, unit="Hz")
         checks.choice("coupling", self.coupling, ("free-space", "single-mode"))
         if self.fibre_coupling is not None:
             checks.number("fibre_coupling", self.fibre_coupling, 0.0, 1.0)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from qkd import checks
 from qkd.checks import FloatArray
+from qkd.errors import ParameterRangeError
 from qkd.freespace.budget import SPEED_OF_LIGHT_M_S, optical_site
 from qkd.hardware import Receiver, Terminal
 from qkd.ports import Site, Track
@@ -92,17 +93,33 @@ def noise_yield(rate_hz: ArrayLike, *, gate_ns: float) -> FloatArray:
     return np.asarray(-np.expm1(-np.asarray(rate_hz, dtype=np.float64) * gate_ns * 1e-9))
 
 
+def _light(
+    track: Track, name: str, low: float, high: float, *, absent: float, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return an array of the track's light in the track's shape, `absent` where it has none."""
+    seen = checks.array(name, getattr(track, name, absent), low, high)
+    try:
+        return np.broadcast_to(seen, shape)
+    except ValueError:
+        raise ParameterRangeError(
+            f"{name} has shape {seen.shape}, allowed that of elevation_deg {shape}"
+        ) from None
+
+
 def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> Background:
     """Return the background at every sample of a track.
 
     A track without `sun_elevation_deg` is taken to be dark, moonless and unlit. A receiver
     whose sky view is unknown gets no sky clicks in darkness and a saturated background
     while the Sun stands above -6 degrees: no key, rather than a daylight key by ignorance.
+
+    Raises ParameterRangeError if an array of the light has another shape than the track, or
+    holds what no angle is (NaN is no darkness).
     """
     ground = optical_site(site)
-    shape = np.shape(track.elevation_deg)
-    sun = np.broadcast_to(getattr(track, "sun_elevation_deg", -90.0), shape)
-    sunlit = np.broadcast_to(getattr(track, "satellite_sunlit", False), shape)
+    shape = checks.as_floats("elevation_deg", track.elevation_deg).shape
+    sun = _light(track, "sun_elevation_deg", -90.0, 90.0, absent=-90.0, shape=shape)
+    sunlit = _light(track, "satellite_sunlit", 0.0, 1.0, absent=0.0, shape=shape) > 0.0
     dark = np.full(shape, receiver.detector.count * receiver.detector.dark_rate_hz)
     stray = np.where(sunlit, receiver.stray_rate_hz, 0.0)
     if receiver.sky is None:
@@ -110,8 +127,12 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
     else:
         radiance = sky_radiance(
             sun,
-            moon_elevation_deg=getattr(track, "moon_elevation_deg", -90.0),
-            moon_phase_deg=getattr(track, "moon_phase_deg", 180.0),
+            moon_elevation_deg=_light(
+                track, "moon_elevation_deg", -90.0, 90.0, absent=-90.0, shape=shape
+            ),
+            moon_phase_deg=_light(
+                track, "moon_phase_deg", -180.0, 180.0, absent=180.0, shape=shape
+            ),
             sky_brightness=ground.sky_brightness,
         )
         sky = sky_rate_hz(

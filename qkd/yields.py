@@ -46,6 +46,8 @@ def sample_seconds(offset_s: ArrayLike) -> FloatArray:
     seconds. A lone sample stands for one second.
     """
     offsets = checks.array("offset_s", offset_s, -1e9, 1e9, unit="s")
+    if offsets.ndim == 0:
+        raise ParameterRangeError("offset_s has shape (), allowed (..., samples)")
     if offsets.shape[-1:] in ((0,), (1,)):
         return np.ones_like(offsets)
     if np.any(np.diff(offsets, axis=-1) <= 0.0):

@@ -71,7 +71,7 @@ def rate_comparison(
         )  # fmt: skip
         axes.plot(
             model_s, unfitted.sifted_rate_kbps, color=VERMILION, lw=2.2, ls=(0, (6, 2)),
-            label="model, unfitted: published parameters alone",
+            label="model, unfitted: published parameters, midpoints of published ranges",
         )  # fmt: skip
         if fitted is not None:
             axes.plot(

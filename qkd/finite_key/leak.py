@@ -1,6 +1,7 @@
 """Bits that error correction tells everyone."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.special import ndtri
 
 from qkd import checks
 from qkd.checks import FloatArray
+from qkd.errors import ParameterRangeError
 
 
 def binary_entropy(x: ArrayLike) -> FloatArray:
@@ -28,7 +30,8 @@ class LeakModel(Protocol):
 
 
 def _qber(n: FloatArray, errors: FloatArray) -> FloatArray:
-    return np.divide(errors, n, out=np.zeros_like(n), where=n > 0.0)
+    share = np.divide(errors, n, out=np.zeros_like(n), where=n > 1e-200)
+    return np.asarray(np.minimum(share, 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class BlockLeak:
         return np.asarray(self.efficiency * n * binary_entropy(_qber(n, errors)))
 
 
+#: Blocks up to this size get the exact binomial quantile.
+_EXACT_BITS_MAX = 1e12
 #: A smaller share of errors is no error in any block.
 _LEAST_QBER = 1e-18
 
@@ -81,7 +86,12 @@ def finite_leak_bits(
     else:
         from scipy.stats import binom  # half a second to import, and nobody else needs it
 
-        quantile = np.asarray(binom.ppf(tail, count, 1.0 - rate), dtype=np.float64)
+        # Beyond 1e12 bits the two quantiles agree to a few bits; at 1e16 SciPy's (1.17) finds
+        # none, and searches for ever.
+        short = np.minimum(count, _EXACT_BITS_MAX)
+        exact = np.asarray(binom.ppf(tail, short, 1.0 - rate), dtype=np.float64)
+        long = _cornish_fisher(tail, count, 1.0 - rate)
+        quantile = np.where(count > _EXACT_BITS_MAX, long, exact)
     log = np.log if natural_logs else np.log2
     bits = (
         count * binary_entropy(rate)
@@ -155,4 +165,8 @@ class MeasuredLeak:
 
 def as_leak(leak: LeakModel | float) -> LeakModel:
     """Return a leak model as it is, and a number as the efficiency f_EC of a `BlockLeak`."""
-    return BlockLeak(efficiency=float(leak)) if isinstance(leak, int | float) else leak
+    if isinstance(leak, int | float | Real):  # Real: numpy's own numbers
+        return BlockLeak(efficiency=checks.number("efficiency", leak, 1.0, 10.0))
+    if not callable(getattr(leak, "bits", None)):
+        raise ParameterRangeError(f"leak is {leak!r}, allowed a number or a leak model")
+    return leak

@@ -16,6 +16,7 @@ from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.ports import Site, Track
 
 SPEED_OF_LIGHT_M_S = 299_792_458.0
+RANGE_KM_MAX = 1e9  # beyond the outer planets; squares stay finite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +54,8 @@ class LinkBudget:
 def to_db(transmittance: FloatArray) -> FloatArray:
     """Return positive decibels of a transmittance, infinite where it is 0."""
     positive = np.where(transmittance > 0.0, transmittance, 1.0)
-    return np.where(transmittance > 0.0, -10.0 * np.log10(positive), np.inf)
+    # The sum makes 0.0 of the -0.0 of a factor of one.
+    return np.where(transmittance > 0.0, 0.0 - 10.0 * np.log10(positive), np.inf)
 
 
 def _coupled(
@@ -80,7 +82,9 @@ def _coupled(
 
 def optical_site(site: Site) -> OpticalSite:
     """Return `site` itself if it knows its air, else standard air at its height."""
-    return site if isinstance(site, OpticalSite) else OpticalSite(height_m=float(site.height_m))
+    if isinstance(site, OpticalSite):
+        return site
+    return OpticalSite(height_m=checks.number("height_m", site.height_m, -500.0, 9000.0, unit="m"))
 
 
 def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> LinkBudget:
@@ -105,7 +109,7 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
         raise NotModelledError("an uplink is not modelled: direction must be 'downlink'")
     ground = optical_site(site)
     elevation = checks.array("elevation_deg", track.elevation_deg, -90.0, 90.0, unit="deg")
-    ranges = checks.array("range_km", track.range_km, 1e-3, unit="km")
+    ranges = checks.array("range_km", track.range_km, 1e-3, RANGE_KM_MAX, unit="km")
     if elevation.shape != ranges.shape:
         raise ParameterRangeError(
             f"range_km has shape {ranges.shape}, allowed that of elevation_deg {elevation.shape}"

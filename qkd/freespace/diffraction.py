@@ -114,7 +114,7 @@ def collected_fraction(
     range_km : array, km, > 0
     receiver_diameter_m, receiver_obscuration_m : float, m, both DIAMETERS
     """
-    range_m = checks.array("range_km", range_km, 1e-3, unit="km") * 1e3
+    range_m = checks.array("range_km", range_km, 1e-3, 1e9, unit="km") * 1e3
     outer, inner = receiver_diameter_m / 2.0, receiver_obscuration_m / 2.0
     if isinstance(beam, TelescopeBeam):
         return truncated_gaussian(

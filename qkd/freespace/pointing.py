@@ -40,7 +40,8 @@ def mean_pointing(
     A Gaussian spot w smeared by a Gaussian wander of sigma per axis is again a Gaussian
     spot, W^2 = w^2 + 4 sigma^2 L^2, so the mean is exact for any receiver:
     (1 - exp(-2 aR^2/W^2)) / (1 - exp(-2 aR^2/w^2)), times exp(-2 b^2 L^2/W^2) for a bias b
-    (receiver small against the spot). exp(-8 sigma^2/theta^2), often quoted, is the value
+    (receiver small against the spot); never above 1, though a wandering beam may escape an
+    obscuration that hides the steady one. exp(-8 sigma^2/theta^2), often quoted, is the value
     AT one sigma, not the mean.
 
     Source: the convolution of two Gaussians; compare Toyoshima et al., J. Opt. Soc. Am. A
@@ -54,7 +55,11 @@ def mean_pointing(
 
     bias = np.exp(-2.0 * (pointing.bias_urad * 1e-6 * range_m) ** 2 / smeared)
     fixed = 10.0 ** (-pointing.loss_db / 10.0)
-    return np.asarray(fixed * bias * collected(smeared) / collected(spot_m**2))
+    steady = collected(spot_m**2)
+    # A spot that falls wholly into the obscuration gives no light to lose.
+    some = steady > 1e-200
+    ratio = np.divide(collected(smeared), steady, out=np.ones_like(steady), where=some)
+    return np.asarray(fixed * bias * np.minimum(ratio, 1.0))
 
 
 def pointing_fade_density(

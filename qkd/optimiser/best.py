@@ -13,6 +13,7 @@ from qkd.finite_key import bounds, sampling
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel, as_leak
 from qkd.finite_key.security import Security
+from qkd.freespace.budget import LinkBudget
 from qkd.optimiser.box import SearchBox
 from qkd.optimiser.objective import Link, classes, settings, signed
 from qkd.optimiser.search import maximise, peaks
@@ -53,7 +54,7 @@ class Optimum:
 
 
 def optimise(
-    transmittance: ArrayLike,
+    transmittance: ArrayLike | LinkBudget,
     template: DecoyProtocol,
     security: Security,
     *,
@@ -79,7 +80,8 @@ def optimise(
 
     Parameters
     ----------
-    transmittance, background_per_gate, sample_s : arrays over samples, as of `expected_counts`
+    transmittance, background_per_gate, sample_s : arrays over samples, or a link budget
+        and numbers, as of `expected_counts`; a number is one sample
     template : gives pulse rate, number of decoys, weakest intensity, and how key is made;
         its other intensities and probabilities are not used
     security : of the block
@@ -94,11 +96,16 @@ def optimise(
     checks.choice("bound", bound, bounds.FAMILIES)
     checks.choice("phase", phase, sampling.METHODS)
     checks.number("passes", passes, 0.0, 1e9)
-    eta, noise, seconds = np.broadcast_arrays(
-        checks.array("transmittance", transmittance, 0.0),
-        checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
-        checks.array("sample_s", sample_s, 0.0, unit="s"),
+    checks.number("dead_time_ns", dead_time_ns, 0.0, 1e15, unit="ns")
+    checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
+    given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
+    eta, noise, seconds = checks.broadcast(
+        transmittance=np.atleast_1d(checks.array("transmittance", given, 0.0)),
+        background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+        sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
     )
+    # Near field, where the far-field formula exceeds one, is no link; means must not mix it in.
+    eta = np.where(eta > 1.0, 0.0, eta)
     if eta.ndim != 1:
         raise ParameterRangeError(f"transmittance has shape {eta.shape}, allowed (samples,)")
     model = as_leak(leak)
@@ -157,6 +164,11 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     for boost in (1.0, 2.0, 4.0, 10.0):
         values = signed(coarse, box, grid.reshape(-1, 5), bound=link.bound, boost=boost)
         starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
+    if not starts:
+        raise ParameterRangeError(
+            f"intensities of the template end in {link.template.intensities[-1]:g}, allowed "
+            "less than the decoy intensities of the box"
+        )
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:

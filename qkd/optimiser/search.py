@@ -50,12 +50,14 @@ def peaks(grid: FloatArray, values: FloatArray, *, count: int) -> list[FloatArra
     """
     higher = np.zeros(values.shape, dtype=np.bool_)
     for axis in range(values.ndim):
-        rise = np.diff(values, axis=axis) > 0.0
+        # Two impossible points side by side, both -inf, are no slope.
+        with np.errstate(invalid="ignore"):
+            slope = np.diff(values, axis=axis)
+        rise, fall = slope > 0.0, slope < 0.0
         ahead = [(0, 0)] * values.ndim
         ahead[axis] = (0, 1)
         behind = [(0, 0)] * values.ndim
         behind[axis] = (1, 0)
-        fall = np.diff(values, axis=axis) < 0.0
         higher |= np.pad(rise, ahead) | np.pad(fall, behind)
     height = np.where(higher, -np.inf, values).ravel()
     order = np.argsort(-height, kind="stable")[:count]
