@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -153,7 +153,7 @@ def _frame(axes: Axes, places: Sequence[Place]) -> None:
     axes.set_yticks([])
 
 
-def _line(axes: Axes, one: Place, other: Place, **look: object) -> None:
+def _line(axes: Axes, one: Place, other: Place, **look: Any) -> None:
     axes.plot([one[0], other[0]], [one[1], other[1]], solid_capstyle="round", **look)
 
 
