@@ -85,17 +85,16 @@ class _Said:
     payload: bytearray = field(default_factory=bytearray)
     travels: set[str] = field(default_factory=set)  #: links on the way to the far ends
 
-    def add(self, left: int, right: int, payload: bytes, travels: Iterable[str]) -> None:
+    def add(self, left: int, right: int, payload: bytes) -> None:
         """Say one run more."""
         bits = 8 * len(payload)
         for runs, start in ((self.left, left), (self.right, right)):
-            if runs and sum(runs[-1]) == start:
-                start, before = runs.pop()
-                runs.append((start, before + bits))
+            first, before = runs[-1] if runs else (start, 0)
+            if runs and first + before == start:
+                runs[-1] = (first, before + bits)
             else:
                 runs.append((start, bits))
         self.payload += payload
-        self.travels.update(travels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +125,7 @@ class Tick:
         self.tx = tx
         self.command = command
         self._said: dict[Meeting, _Said] = {}
+        self._ways: set[tuple[str, ...]] = set()
         self._forgery: dict[str, float] = {}
         # One range a link and tick, not one a merge: the ledger grows with links, not with pairs.
         self._purses = {link: Purse(tx.spend(command, link, bits)) for link, bits in needs.items()}
@@ -178,6 +178,8 @@ class Tick:
         self, leg: MergeStep, starts: Sequence[int], payloads: Sequence[bytes]
     ) -> Iterator[UUID]:
         """Add what the relays of one path say to what each says in the whole tick."""
+        new_way = leg.links not in self._ways
+        self._ways.add(leg.links)
         joined = zip(leg.path[1:-1], pairwise(leg.links), pairwise(starts), payloads, strict=True)
         for hop, (relay, (left, right), (left_at, right_at), payload) in enumerate(joined):
             meeting = (relay, left, right)
@@ -186,7 +188,9 @@ class Tick:
                 name = (self.command.request_id, relay, left, right)
                 said = _Said(self.context.entropy.uuid("announcement", *name))
                 self._said[meeting] = said
-            said.add(left_at, right_at, payload, leg.links[hop + 1 :])
+            said.add(left_at, right_at, payload)
+            if new_way:
+                said.travels.update(leg.links[hop + 1 :])
             yield said.announcement_id
 
     def announce(self) -> None:

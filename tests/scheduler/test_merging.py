@@ -209,11 +209,14 @@ def test_a_combined_key_cannot_be_rebuilt_from_one_path_alone(
     path_keys = []
     for path in trace.paths:
         runs = [_bytes(hop.chunks, spent[hop.pool_id]) for hop in path.hops]
-        # Each relay announced its two runs' XOR, of which the ledger has the digest.
         said = [xor(left, right) for left, right in itertools.pairwise(runs)]
-        assert [hashlib.sha256(one).hexdigest() for one in said] == [
-            one.sha256 for one in path.announcements
-        ]
+        for own, public in zip(said, path.announcements, strict=True):
+            # A relay speaks once about two links; the ledger has the digest of all that it said.
+            left, right = (
+                _bytes(side, spent[side[0].pool_id]) for side in (public.left, public.right)
+            )
+            assert hashlib.sha256(xor(left, right)).hexdigest() == public.sha256
+            assert own in xor(left, right)
         path_keys.append(far_end_key(runs[-1], said))
         assert path_keys[-1] == runs[0]
     assert near == far
