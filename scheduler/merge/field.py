@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 BLOCK_BYTES = 16
 SHORT_BYTES = 128
 """Messages up to here take four bits at a time, from a table of 16 products."""
-LONG_BYTES = 4096
+LONG_BYTES = 8192
 """From here on LANES sums run side by side."""
 LANES = 64
 _LANES_LOG2 = 6
