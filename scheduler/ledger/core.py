@@ -34,6 +34,8 @@ from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 
 _BALANCE = text("UPDATE account SET balance_bits = balance_bits + :change_ WHERE id = :account_")
 
+_ANY_FREED = text("SELECT 1 FROM freed_range LIMIT 1")
+
 Accounts = dict[AccountKind, int]
 Span = tuple[int, int, int]
 """(block row, start bit, end bit)."""
@@ -65,6 +67,8 @@ class Writer(Reader):
         self._handles: dict[str, CommandHandle] = {}
         self._numbers: dict[str, int] = {}
         self._deposited: set[str] = set()  #: ids and natural keys seen in this transaction
+        self._unknown: set[str] = set()  #: ids and natural keys looked up, and not there
+        self._freed: bool | None = None  #: whether any range ever came back; None: not yet asked
 
     def command(
         self, request_id: str, *, kind: str, at: datetime, digest: str = ""
@@ -131,6 +135,16 @@ class Writer(Reader):
         balances[source_id] = balances.get(source_id, 0) - amount
         balances[target_id] = balances.get(target_id, 0) + amount
         return number
+
+    def has_freed(self) -> bool:
+        """Whether any released range waits for its next use; mostly none does, asked once."""
+        if self._freed is None:
+            self._freed = self.connection.execute(_ANY_FREED).first() is not None
+        return self._freed
+
+    def freed(self) -> None:
+        """Note that this transaction released a range."""
+        self._freed = True
 
     def guarded(self, statement: Any, rows: list[dict[str, Any]], what: Callable[[], str]) -> None:
         """Run a guarded change and see that it met every row. Raises WrongState if not."""

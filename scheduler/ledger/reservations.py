@@ -300,6 +300,7 @@ def _give_back(writer: Writer, handle: CommandHandle, pool_id: str, parts: Seque
             _TO_CURSOR, [{"block_": ref, "start_": start, "end_": end}]
         )
         if moved.rowcount != 1:
+            writer.freed()
             writer.connection.execute(
                 insert(FreedRange), [{"block_ref": ref, "start_bit": start, "end_bit": end}]
             )

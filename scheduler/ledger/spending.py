@@ -150,6 +150,8 @@ def _gather_freed(
     writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
 ) -> int:
     """Choose among ranges that came back; return how many bits are still wanted."""
+    if not writer.has_freed():
+        return bits
     rows = writer.connection.execute(_FREED, {"pool_": pool_ref}).all()
     for row in rows:
         part = min(bits, (row.end_bit - row.start_bit) // piece_bits * piece_bits)

@@ -29,6 +29,8 @@ _KNOWN_BLOCK = union_all(
     select(Block.id).where(Block.natural_key == bindparam("key_")),
     select(Block.id).where(Block.block_id == bindparam("name_")),
 )
+BLOCKS_AT_ONCE = 500
+"""Blocks that `expect` looks up in one query."""
 
 
 class Transaction(Writer):
@@ -73,6 +75,23 @@ class Transaction(Writer):
             self.pending.pieces.extend(self.vault.cut(names, side, held))
         return state
 
+    def expect(self, blocks: Iterable[NewBlock]) -> None:
+        """Look many blocks up at once, so that `deposit` need not ask for each.
+
+        Raises DuplicateBlock if the ledger has one of these ids or natural keys.
+        """
+        wanted = {str(block.block_id): block.natural_key for block in blocks}
+        for column, values in (
+            (Block.block_id, list(wanted)),
+            (Block.natural_key, list(wanted.values())),
+        ):
+            for first in range(0, len(values), BLOCKS_AT_ONCE):
+                part = values[first : first + BLOCKS_AT_ONCE]
+                known = self.connection.execute(select(column).where(column.in_(part)).limit(1))
+                for name in known.scalars():
+                    raise DuplicateBlock(f"block {name} was deposited before; nothing is added")
+        self._unknown |= {*wanted, *wanted.values()}
+
     def _add_block(
         self,
         handle: CommandHandle,
@@ -113,6 +132,8 @@ class Transaction(Writer):
         name, key = str(block.block_id), block.natural_key
         if key in self._deposited or name in self._deposited:
             known = True
+        elif key in self._unknown and name in self._unknown:
+            known = False
         else:
             found = self.connection.execute(_KNOWN_BLOCK, {"key_": key, "name_": name})
             known = found.first() is not None

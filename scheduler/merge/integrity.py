@@ -9,16 +9,12 @@ from uuid import UUID
 
 from scheduler.errors import FactError
 from scheduler.facts import KEY_GRAIN_BITS
+from scheduler.merge.field import BLOCK_BYTES, polynomial_hash
 
 TAG_KEY_BITS = 256
 """Link key that one tag costs: the r and s of Poly1305, used once."""
 PROOF_BITS = 256
 """End-to-end key that one proof of equality costs: 128 bits of hash key, 128 of pad."""
-_BLOCK_BYTES = 16
-_SHORT_BYTES = 128
-_NIBBLES = range(124, -1, -4)
-_REDUCTION = 0x87  # x^128 = x^7 + x^2 + x + 1
-_MASK = (1 << 128) - 1
 
 
 def announcement_message(parts: Iterable[tuple[UUID, str, bytes]]) -> bytes:
@@ -98,71 +94,10 @@ def prove_equality(run: bytes) -> EqualityProof:
             f" from {PROOF_BITS + KEY_GRAIN_BITS} up"
         )
     hash_key, pad, key = run[:16], run[16:32], run[32:]
-    hashed = _polynomial_hash(len(key).to_bytes(16, "big") + key, int.from_bytes(hash_key, "big"))
+    hashed = polynomial_hash(len(key).to_bytes(16, "big") + key, int.from_bytes(hash_key, "big"))
     return EqualityProof(tag=(hashed ^ int.from_bytes(pad, "big")).to_bytes(16, "big"), key=key)
 
 
 def collision_bound(key_bytes: int) -> float:
     """Return the probability that two unequal runs with so long a key get equal tags."""
-    return (key_bytes // _BLOCK_BYTES + 1) / 2.0**128
-
-
-def _double(value: int) -> int:
-    doubled = value << 1
-    return (doubled & _MASK) ^ (_REDUCTION if doubled >> 128 else 0)
-
-
-def _product_table(factor: int, degree: int = 8) -> list[int]:
-    """Return `factor` times each polynomial of degree below that."""
-    table = [0, factor]
-    for index in range(1, 1 << (degree - 1)):
-        even = _double(table[index])
-        table += [even, even ^ factor]
-    return table
-
-
-def _overflow_table() -> list[int]:
-    """Return what the 8 bits above x^128 reduce to, for each value of them."""
-    table = []
-    for high in range(256):
-        reduced = 0
-        for bit in range(8):
-            if high >> bit & 1:
-                reduced ^= _REDUCTION << bit
-        table.append(reduced)
-    return table
-
-
-_OVERFLOW = _overflow_table()
-
-
-def _polynomial_hash(message: bytes, factor: int) -> int:
-    """Return `sum m_i r^(n-i)` over GF(2^128), the last block times r, by Horner's rule.
-
-    Multiplies byte by byte from a table of 256 products (Shoup, CRYPTO 1996, LNCS 1109, 313);
-    short messages do not pay for that table and take four bits at a time from 16 products.
-    """
-    if len(message) <= _SHORT_BYTES:
-        return _short_hash(message, factor)
-    table = _product_table(factor)
-    total = 0
-    for start in range(0, len(message), _BLOCK_BYTES):
-        total ^= int.from_bytes(message[start : start + _BLOCK_BYTES], "big")
-        product = 0
-        for byte in total.to_bytes(_BLOCK_BYTES, "big"):
-            product = ((product << 8) & _MASK) ^ _OVERFLOW[product >> 120] ^ table[byte]
-        total = product
-    return total
-
-
-def _short_hash(message: bytes, factor: int) -> int:
-    table = _product_table(factor, degree=4)
-    total = 0
-    for start in range(0, len(message), _BLOCK_BYTES):
-        total ^= int.from_bytes(message[start : start + _BLOCK_BYTES], "big")
-        product = 0
-        for shift in _NIBBLES:
-            product = ((product << 4) & _MASK) ^ _OVERFLOW[product >> 124]
-            product ^= table[total >> shift & 0xF]
-        total = product
-    return total
+    return (key_bytes // BLOCK_BYTES + 1) / 2.0**128

@@ -84,6 +84,7 @@ class _Said:
     right: list[tuple[int, int]] = field(default_factory=list)
     payload: bytearray = field(default_factory=bytearray)
     travels: set[str] = field(default_factory=set)  #: links on the way to the far ends
+    told: bytes = b""  #: as tags cover it: id, relay and payload
 
     def add(self, left: int, right: int, payload: bytes) -> None:
         """Say one run more."""
@@ -196,6 +197,8 @@ class Tick:
     def announce(self) -> None:
         """Record what each relay made public: one announcement for two links and a tick."""
         for (relay, left, right), said in self._said.items():
+            payload = bytes(said.payload)
+            said.told = announcement_message([(said.announcement_id, relay, payload)])
             self.tx.announce(
                 self.command,
                 Announcement(
@@ -203,8 +206,8 @@ class Tick:
                     relay=relay,
                     left=self._ranges(left, said.left),
                     right=self._ranges(right, said.right),
-                    length_bits=8 * len(said.payload),
-                    sha256=hashlib.sha256(said.payload).hexdigest(),
+                    length_bits=8 * len(payload),
+                    sha256=hashlib.sha256(payload).hexdigest(),
                 ),
             )
 
@@ -218,34 +221,36 @@ class Tick:
         The sending end tags with its copy, the receiving end checks with its own. Corrections
         of a combination need no tag: the proof of equality finds any change of theirs.
         """
-        message = announcement_message(
-            (said.announcement_id, relay, bytes(said.payload))
-            for (relay, _, _), said in self._said.items()
-            if link in said.travels
-        )
+        message = b"".join(said.told for said in self._said.values() if link in said.travels)
         purse = self._purses[link]
         at_a, at_b = purse.copies(purse.draw(TAG_KEY_BITS), TAG_KEY_BITS)
         if not tag_fits(message, key=at_b, tagged=tag(message, key=at_a)):
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
         self._forgery[link] = forgery_bound(len(message))
 
-    def deposit(self, gain: Gain) -> dict[str, Any]:
-        """Put what a step gained into the pool of its two ends."""
+    def deposit(self, gains: Sequence[Gain]) -> list[dict[str, Any]]:
+        """Put what the steps gained into the pools of their two ends."""
+        blocks = [self._block(gain) for gain in gains]
+        self.tx.expect(blocks)
+        return [self._deposit(gain, block) for gain, block in zip(gains, blocks, strict=True)]
+
+    def _block(self, gain: Gain) -> NewBlock:
         step, legs = gain.step, legs_of(gain.step)
-        first, last = legs[0].path[0], legs[0].path[-1]
-        pool = Pool.pair(first, last)
         forgery = [self._forgery.get(link, 0.0) for leg in legs for link in leg.links]
-        block = NewBlock(
+        return NewBlock(
             block_id=self.context.entropy.uuid("block", gain.natural_key),
-            pool=pool,
+            pool=Pool.pair(legs[0].path[0], legs[0].path[-1]),
             natural_key=gain.natural_key,
             length_bits=step.bits - PROOF_BITS,
             source="combined" if isinstance(step, CombinedStep) else "relayed",
             simulated=gain.simulated,
             eps_total=fsum([gain.eps_total, *forgery]),
         )
+
+    def _deposit(self, gain: Gain, block: NewBlock) -> dict[str, Any]:
+        legs, pool = legs_of(gain.step), block.pool
         at_a, at_b = gain.near_key, gain.far_key
-        if first != pool.node_a:
+        if legs[0].path[0] != pool.node_a:
             at_a, at_b = at_b, at_a
         self.tx.deposit(
             self.command,
@@ -255,7 +260,7 @@ class Tick:
             provenance=gain.provenance.as_dict(),
         )
         return {
-            "demand": step.demand_id,
+            "demand": gain.step.demand_id,
             "pool": pool.pool_id,
             "bits": block.length_bits,
             "paths": [list(leg.path) for leg in legs],

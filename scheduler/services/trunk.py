@@ -29,17 +29,20 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
             return answered
         stock = tx.stock()
         command = tx.command(request_id, kind="trunk", at=end)
-        deposited = refused = 0
+        blocks: list[NewBlock] = []
+        refused = 0
         for link in links:
             made = span_secret_bits(link, duration_s=duration_s)
             room = max(0, link.buffer_bits - stock.get(link.pool.pool_id, 0))
             bits = min(made, room)
             refused += made - bits
             if bits > 0:
-                block = _block(context, link, start, bits, duration_s * bits / made)
-                material = simulated_material(context.entropy, block)
-                tx.deposit(command, block, material_a=material, material_b=material)
-                deposited += bits
+                blocks.append(_block(context, link, start, bits, duration_s * bits / made))
+        tx.expect(blocks)
+        for block in blocks:
+            material = simulated_material(context.entropy, block)
+            tx.deposit(command, block, material_a=material, material_b=material)
+        deposited = sum(block.length_bits for block in blocks)
         answer = {"links": len(links), "deposited_bits": deposited, "no_room_bits": refused}
         command.finish(answer)
     return answer

@@ -87,13 +87,20 @@ def _deposit(services: Services, second: int, bits: int, keys: dict[str, bytes])
     """Every link brings what it made in a second, one transaction for all."""
     with services.ledger.begin() as tx:
         command = tx.command(f"second/{second}", kind="trunk", at=NOON)
-        for link in services.scenario.links:
-            name = f"{link.pool.pool_id}/{second}"
-            key = keys.setdefault(link.pool.pool_id, os.urandom(bits // 8))
-            block = NewBlock(
-                block_id=services.entropy.uuid("block"), pool=link.pool, natural_key=name,
-                length_bits=bits, source="device", simulated=False,
-            )  # fmt: skip
+        blocks = [
+            NewBlock(
+                block_id=services.entropy.uuid("block"),
+                pool=link.pool,
+                natural_key=f"{link.pool.pool_id}/{second}",
+                length_bits=bits,
+                source="device",
+                simulated=False,
+            )
+            for link in services.scenario.links
+        ]
+        tx.expect(blocks)
+        for block in blocks:
+            key = keys.setdefault(block.pool.pool_id, os.urandom(bits // 8))
             tx.deposit(command, block, material_a=key, material_b=key)
         command.finish({})
 
