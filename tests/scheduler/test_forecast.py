@@ -39,7 +39,7 @@ def _forecasts(services: Services, *, sun_elevation_deg_max: float = -6.0) -> li
 
 
 def test_the_published_pass_comes_out_where_it_was(services: Services) -> None:
-    # FACTS: SGP4 on the element set of that day gives 16:52:14 UTC, 645.3 km, 47.8 deg.
+    # Liao et al., Nature 549, 43 (2017) with SGP4 on the element set of that day gives 16:52:14 UTC, 645.3 km, 47.8 deg.
     answer = services.passes(
         satellite="micius", stations=["xinglong"], start=START, end=START + timedelta(days=1)
     )
