@@ -58,6 +58,7 @@ PICTURES = [
     "sky-xinglong-2016-12-19.png",
     "map.png",
     "key-over-time.png",
+    "key-flow.png",
     "published-and-model.png",
 ]
 
