@@ -196,9 +196,12 @@ def click_and_error_probability(
     checks.number("misalignment", misalignment, 0.0, 0.5)
     checks.number("after_pulse", after_pulse, 0.0, 0.5)
     # expm1 keeps its digits at 40 to 60 dB of loss, where 1 - exp(-x) does not.
-    signal = -np.expm1(-np.where(eta > 1.0, 0.0, eta) * mu)
-    gain = signal + y0 * (1.0 - signal)
-    wrong = misalignment * signal * (1.0 - y0) + 0.5 * y0
+    signal = -np.expm1(np.where(eta > 1.0, 0.0, -eta) * mu)
+    # S + y0 (1 - S) and e_d S (1 - y0) + y0/2, with the small arrays multiplied first.
+    gain = np.minimum(signal * (1.0 - y0) + y0, 1.0)
+    wrong = signal * (misalignment * (1.0 - y0)) + 0.5 * y0
+    if after_pulse == 0.0:
+        return gain, np.minimum(wrong, gain)
     # Never more than one click a gate, however many after-pulses.
     clicks = np.minimum((1.0 + after_pulse) * gain, 1.0)
     return clicks, np.minimum(wrong + 0.5 * after_pulse * gain, clicks)

@@ -40,6 +40,7 @@ class Samples:
     """A track's arrays, cut to some of its instants; what the yield model asks of a track."""
 
     offset_s: FloatArray
+    azimuth_deg: FloatArray
     elevation_deg: FloatArray
     range_km: FloatArray
     sun_elevation_deg: FloatArray
@@ -145,8 +146,7 @@ def forecast_pass(
     if window is None:
         dark_row = replace(row, sifted_bits=0.0, secret_bits=0, qber=None)
         return PassForecast(row=dark_row, candidate=None)
-    counts, budget = expected_counts(window, satellite=satellite, station=station)
-    gained = key_of_counts(counts, budget, satellite=satellite, bound=bound)
+    gained = expected_key(window, link_preset(satellite, station, bound), station=station)
     candidate = _candidate(item, elements, satellite, window, gained)
     row = replace(
         row,
@@ -171,30 +171,28 @@ def booked_window(
 
 
 def expected_counts(
-    window: LinkWindow, *, satellite: Satellite, station: Station
+    window: LinkWindow, preset: Preset, *, station: Station
 ) -> tuple[Counts, LinkBudget]:
     """Counts expected of a whole window, one block, and the link budget behind them."""
-    from qkd import pass_counts, satellite_preset
+    from qkd import pass_counts
 
-    preset = satellite_preset(station.preset or satellite.preset)
     counts, budget = pass_counts(window.samples, preset, station.station_id, sample_s=window.step_s)
     return counts.total(axis=-2), budget
 
 
-def key_of_counts(
-    counts: Counts, budget: LinkBudget, *, satellite: Satellite, bound: str
-) -> PassYield:
-    """Sifted and secret bits of a block of counts, expected or drawn."""
+def expected_key(window: LinkWindow, preset: Preset, *, station: Station) -> PassYield:
+    """Sifted and secret bits expected of a whole window."""
     from qkd import yield_of_counts
 
-    return yield_of_counts(counts, link_preset(satellite, bound), budget)
+    counts, budget = expected_counts(window, preset, station=station)
+    return yield_of_counts(counts, preset, budget)
 
 
-def link_preset(satellite: Satellite, bound: str) -> Preset:
-    """The satellite's preset with the tail bound that the settings ask for."""
+def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
+    """The station's preset, or the satellite's, with the tail bound that the settings ask for."""
     from qkd import satellite_preset
 
-    return replace(satellite_preset(satellite.preset), bound=bound)
+    return replace(satellite_preset(station.preset or satellite.preset), bound=bound)
 
 
 @cache
@@ -317,4 +315,9 @@ def _candidate(
         sifted_bits=gained.sifted_bits,
         secret_bits=float(gained.secret_bits),
         qber=gained.qber if isfinite(gained.qber) else 0.5,
+        # Of the first and the last sample, half a step inside the window: slews are degrees.
+        acquires_azimuth_deg=float(window.samples.azimuth_deg[0]),
+        acquires_elevation_deg=float(window.samples.elevation_deg[0]),
+        loses_azimuth_deg=float(window.samples.azimuth_deg[-1]),
+        loses_elevation_deg=float(window.samples.elevation_deg[-1]),
     )

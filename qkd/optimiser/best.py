@@ -98,16 +98,7 @@ def optimise(
     checks.number("passes", passes, 0.0, 1e9)
     checks.number("dead_time_ns", dead_time_ns, 0.0, 1e15, unit="ns")
     checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
-    given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
-    eta, noise, seconds = checks.broadcast(
-        transmittance=np.atleast_1d(checks.array("transmittance", given, 0.0)),
-        background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
-        sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
-    )
-    # Near field, where the far-field formula exceeds one, is no link; means must not mix it in.
-    eta = np.where(eta > 1.0, 0.0, eta)
-    if eta.ndim != 1:
-        raise ParameterRangeError(f"transmittance has shape {eta.shape}, allowed (samples,)")
+    eta, noise, seconds = _checked_samples(transmittance, background_per_gate, sample_s)
     model = as_leak(leak)
     samples = classes(eta, noise, seconds, _CLASSES)
     link = Link(
@@ -125,14 +116,7 @@ def optimise(
         phase=phase,
     )
     best = _search(link, box)
-    basis, mu, p = settings(link, box, best)
-    protocol = replace(
-        template,
-        intensities=tuple(float(x) for x in mu),
-        probabilities=tuple(float(x) for x in p),
-        key_basis_alice=template.key_basis_alice if fixed_bases else float(basis),
-        key_basis_bob=template.key_basis_bob if fixed_bases else float(basis),
-    )
+    protocol = _protocol(link, box, best)
     counts = expected_counts(
         eta,
         protocol,
@@ -146,6 +130,35 @@ def optimise(
     block = counts.total().scaled(passes)
     keys = block_keys(block, protocol, security, bound=bound, leak=leak, phase=phase)
     return Optimum(protocol=protocol, counts=block, keys=keys)
+
+
+def _checked_samples(
+    transmittance: ArrayLike | LinkBudget, background_per_gate: ArrayLike, sample_s: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the three of one shape (samples,), checked; near field counts as no link."""
+    given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
+    eta, noise, seconds = checks.broadcast(
+        transmittance=np.atleast_1d(checks.array("transmittance", given, 0.0)),
+        background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+        sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
+    )
+    if eta.ndim != 1:
+        raise ParameterRangeError(f"transmittance has shape {eta.shape}, allowed (samples,)")
+    # Where the far-field formula exceeds one there is no link; means must not mix it in.
+    return np.where(eta > 1.0, 0.0, eta), noise, seconds
+
+
+def _protocol(link: Link, box: SearchBox, point: FloatArray) -> DecoyProtocol:
+    """Return the protocol of a point of the unit box."""
+    template = link.template
+    basis, mu, p = settings(link, box, point)
+    return replace(
+        template,
+        intensities=tuple(float(x) for x in mu),
+        probabilities=tuple(float(x) for x in p),
+        key_basis_alice=template.key_basis_alice if link.fixed_bases else float(basis),
+        key_basis_bob=template.key_basis_bob if link.fixed_bases else float(basis),
+    )
 
 
 def _search(link: Link, box: SearchBox) -> FloatArray:

@@ -86,6 +86,7 @@ class Station:
     preset: str  #: of its receiver; "" takes the satellite's
     telescope_m: float | None = None
     mount: str = ""  #: receivers that name the same one take turns; "" is a mount of its own
+    slew_rate_deg_s: float | None = None  #: of its slower axis; None: the planning rules' slew_s
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -94,6 +95,10 @@ class Station:
         _check_within(f"station {self.station_id}: lon_deg", self.lon_deg, -180.0, 180.0)
         _check_within(f"station {self.station_id}: height_m", self.height_m, -500.0, 9000.0)
         _check_within(f"station {self.station_id}: mask_deg", self.mask_deg, 0.0, 89.0)
+        if self.slew_rate_deg_s is not None:
+            _check_within(
+                f"station {self.station_id}: slew_rate_deg_s", self.slew_rate_deg_s, 0.01, 90.0
+            )
         if self.telescope_m is not None:
             _check_within(f"station {self.station_id}: telescope_m", self.telescope_m, 0.01, 40.0)
 

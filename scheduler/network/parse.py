@@ -95,6 +95,7 @@ def _station(table: Table) -> Station:
         preset=table.text("preset", ""),
         telescope_m=table.maybe_number("telescope_m"),
         mount=table.text("mount", ""),
+        slew_rate_deg_s=table.maybe_number("slew_rate_deg_s"),
         source=table.text("source", ""),
     )
     table.done()

@@ -164,7 +164,7 @@ def _simulate(context: Context, candidate: Candidate, station: Station) -> Sessi
     window = booked_window(
         candidate, elements, station=station, step_s=context.settings.track_step_s
     )
-    expected, budget = expected_counts(window, satellite=satellite, station=station)
-    preset = link_preset(satellite, context.settings.bound)
+    preset = link_preset(satellite, station, context.settings.bound)
+    expected, budget = expected_counts(window, preset, station=station)
     generator = context.entropy.generator("counts", candidate.candidate_id)
     return simulated_session(expected, budget, preset, generator)

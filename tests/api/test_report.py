@@ -57,6 +57,7 @@ def test_the_table_says_the_same_as_the_document(skytrunk: Command, replayed: Re
 PICTURES = [
     "sky-xinglong-2016-12-19.png",
     "map.png",
+    "key-flow.png",
     "key-over-time.png",
     "key-flow.png",
     "published-and-model.png",

@@ -10,7 +10,7 @@ from scheduler.facts import Provenance
 from scheduler.merge import CompromiseStructure, find_routes, plan_merges
 from scheduler.network import LinkKind, NodeKind, Scenario, parse_scenario
 
-# FACTS "Stations": Liao et al. (2017) for Xinglong, Yin et al. (2020) for the other two.
+# Liao et al. (2017) for Xinglong, Yin et al. (2020) for the other two.
 PUBLISHED_STATIONS = {
     "xinglong": (40.3958667, 117.5774583, 890.0),
     "nanshan": (43.4754611, 87.1766861, 2028.0),

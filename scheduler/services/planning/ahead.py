@@ -13,9 +13,9 @@ from scheduler.facts import Candidate, instant_key
 from scheduler.forecast import (
     PassForecast,
     booked_window,
-    expected_counts,
+    expected_key,
     forecast_window,
-    key_of_counts,
+    link_preset,
 )
 from scheduler.plan import PlanRules, part_of, with_parts
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
@@ -142,8 +142,8 @@ def _part(
         station=station,
         step_s=context.settings.track_step_s,
     )
-    counts, budget = expected_counts(window, satellite=satellite, station=station)
-    gained = key_of_counts(counts, budget, satellite=satellite, bound=context.settings.bound)
+    preset = link_preset(satellite, station, context.settings.bound)
+    gained = expected_key(window, preset, station=station)
     return part_of(
         whole,
         acquires_at,

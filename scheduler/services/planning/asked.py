@@ -26,6 +26,11 @@ def rules_of(context: Context) -> PlanRules:
         setup_s=planning.setup_s,
         slew_s=planning.slew_s,
         mounts={s.station_id: s.mount for s in context.scenario.stations if s.mount},
+        slew_rate_deg_s={
+            s.station_id: s.slew_rate_deg_s
+            for s in context.scenario.stations
+            if s.slew_rate_deg_s is not None
+        },
         min_secret_bits=planning.min_secret_bits,
         min_duration_s=planning.min_duration_s,
         max_sessions_per_day=planning.max_sessions_per_day,

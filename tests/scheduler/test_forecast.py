@@ -1,0 +1,112 @@
+"""A pass and a link become expected key: the published pass, darkness, and what a window holds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from scheduler.forecast import (
+    PassForecast,
+    booked_window,
+    forecast_window,
+    ground_station,
+    span_rate_bps,
+)
+from scheduler.services import Services
+from scheduler.settings import Settings
+
+START = datetime(2016, 12, 19, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def services() -> Services:
+    return Services(Settings())
+
+
+def _forecasts(services: Services, *, sun_elevation_deg_max: float = -6.0) -> list[PassForecast]:
+    satellite = services.satellite("micius")
+    return forecast_window(
+        services.archive.nearest(START, norad_id=satellite.norad_id),
+        satellite=satellite,
+        stations=services.stations(["xinglong"]),
+        start=START,
+        end=START + timedelta(days=1),
+        planning=replace(services.scenario.planning, sun_elevation_deg_max=sun_elevation_deg_max),
+        step_s=1.0,
+        bound="chernoff",
+    )
+
+
+def test_the_published_pass_comes_out_where_it_was(services: Services) -> None:
+    # Liao et al., Nature 549, 43 (2017) with SGP4 on the element set of that day gives 16:52:14 UTC, 645.3 km, 47.8 deg.
+    answer = services.passes(
+        satellite="micius", stations=["xinglong"], start=START, end=START + timedelta(days=1)
+    )
+    (night,) = [row for row in answer.rows if row.dark]
+
+    nearest = datetime(2016, 12, 19, 16, 52, 14, tzinfo=UTC)
+    assert abs(night.nearest_at - nearest) <= timedelta(seconds=2)
+    assert night.range_km_min == pytest.approx(645.3, abs=2.0)
+    assert night.max_elevation_deg == pytest.approx(47.8, abs=0.2)
+    track = services.track(
+        "micius", "xinglong", nearest - timedelta(minutes=5), nearest + timedelta(minutes=5), 0.1
+    )
+    assert 0.1 * np.count_nonzero(track.range_km < 1200.0) == pytest.approx(272.0, abs=3.0)
+
+
+def test_only_dark_passes_can_be_booked(services: Services) -> None:
+    day, night = _forecasts(services)
+
+    assert (day.row.dark, day.candidate, day.row.secret_bits) == (False, None, 0)
+    assert night.row.dark
+    assert night.candidate is not None
+    assert night.candidate.acquires_at == night.row.rises_at
+    assert night.candidate.loses_at == night.row.sets_at
+
+
+def test_a_window_is_cut_to_its_darkness(services: Services) -> None:
+    (_, whole) = _forecasts(services)
+    assert whole.candidate is not None
+    # A limit between the Sun's elevations at rise and at set leaves a part of the pass.
+    middle_deg = whole.row.sun_elevation_deg
+    cut = _forecasts(services, sun_elevation_deg_max=middle_deg)[1]
+
+    assert cut.candidate is not None
+    assert whole.candidate.duration_s > cut.candidate.duration_s > 0.0
+    assert cut.candidate.sifted_bits < whole.candidate.sifted_bits
+
+
+def test_a_candidate_knows_where_the_telescope_points(services: Services) -> None:
+    (_, night) = _forecasts(services)
+    candidate = night.candidate
+    assert candidate is not None
+    assert candidate.acquires_azimuth_deg is not None
+    assert candidate.loses_azimuth_deg is not None
+
+    assert candidate.acquires_elevation_deg == pytest.approx(10.0, abs=0.1)
+    assert candidate.loses_elevation_deg == pytest.approx(10.0, abs=0.1)
+    turn_deg = abs(candidate.acquires_azimuth_deg - night.row.rise_azimuth_deg)
+    assert min(turn_deg, 360.0 - turn_deg) < 0.1
+    assert candidate.loses_azimuth_deg == pytest.approx(night.row.set_azimuth_deg, abs=0.1)
+
+
+def test_a_booked_window_is_sampled_as_it_was_forecast(services: Services) -> None:
+    (_, night) = _forecasts(services)
+    assert night.candidate is not None
+    elements = services.elements_of_epoch(41731, night.candidate.elements_epoch)
+    (station,) = services.stations(["xinglong"])
+
+    window = booked_window(night.candidate, elements, station=station, step_s=1.0)
+
+    seconds = window.step_s * len(window.samples.offset_s)
+    assert seconds == pytest.approx(night.candidate.duration_s, abs=1e-6)
+    assert float(window.samples.range_km.min()) == pytest.approx(645.3, abs=2.0)
+    assert ground_station(station).station_id == "xinglong"
+
+
+def test_a_longer_span_gives_less_key() -> None:
+    rates = [span_rate_bps("trunk-span", length_km) for length_km in (30.0, 65.0, 90.0, 280.0)]
+
+    assert rates[0] > rates[1] > rates[2] > 1000.0
+    assert rates[3] == 0.0
