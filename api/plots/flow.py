@@ -195,10 +195,11 @@ def _nodes(axes: Axes, nodes: Sequence[FlowNode], where: Mapping[str, Place]) ->
             fontsize=10, color=BLACK, zorder=9,
             weight="bold" if node.kind in {"satellite", "station"} else "normal",
         )  # fmt: skip
-    axes.legend(
-        loc="lower left", frameon=True, facecolor="white", framealpha=0.9, edgecolor="none",
-        fontsize=9,
-    )  # fmt: skip
+    if nodes:
+        axes.legend(
+            loc="lower left", frameon=True, facecolor="white", framealpha=0.9, edgecolor="none",
+            fontsize=9,
+        )  # fmt: skip
 
 
 _KINDS = {
@@ -238,8 +239,9 @@ def _bits(bits: int) -> str:
 
 
 def _bars(pairs: Sequence[FlowPair]) -> list[FlowPair]:
-    """Return the pairs by what they gained, the most first."""
-    return sorted(pairs, key=lambda one: -(one.relayed_bits + one.combined_bits))
+    """Return the pairs that gained key, the most first."""
+    gained = [one for one in pairs if one.relayed_bits + one.combined_bits]
+    return sorted(gained, key=lambda one: -(one.relayed_bits + one.combined_bits))
 
 
 def _gains(axes: Axes, ordered: Sequence[FlowPair]) -> None:

@@ -59,6 +59,7 @@ PICTURES = [
     "map.png",
     "key-flow.png",
     "key-over-time.png",
+    "key-flow.png",
     "published-and-model.png",
 ]
 
