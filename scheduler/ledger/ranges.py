@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scheduler.ledger.states import AccountKind
 
@@ -25,8 +25,7 @@ SET_ASIDE = frozenset({AccountKind.EXPIRED, AccountKind.WITHDRAWN})
 """Ends whose bytes stay in the store until the block is destroyed, when they come from REST."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of a block that has had one history."""
 
     start: int
@@ -110,9 +109,16 @@ class RangeMap:
             and right.entry is None
         )
 
-    def covered(self, kind: AccountKind) -> list[tuple[int, int]]:
-        """The stretches in one account, joined where they touch."""
-        return joined((piece.start, piece.end) for piece in self._pieces if piece.kind is kind)
+    def covered(self) -> dict[AccountKind, list[tuple[int, int]]]:
+        """The stretches in each account that has any, joined where they touch."""
+        result: dict[AccountKind, list[tuple[int, int]]] = {}
+        for start, end, kind, _, _ in self._pieces:  # in order, so only the last can touch
+            spans = result.setdefault(kind, [])
+            if spans and spans[-1][1] == start:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        return result
 
     def stored_bytes(self) -> int:
         """Bytes that each end should have in the store."""

@@ -31,7 +31,7 @@ from scheduler.ledger.models import (
     RunFact,
 )
 from scheduler.ledger.opening import signing_context
-from scheduler.ledger.streams import stream
+from scheduler.ledger.streams import batched, stream
 from scheduler.ledger.transitions import epoch_digest
 from scheduler.ledger.verify_notes import Findings, all_rows
 
@@ -44,20 +44,21 @@ class _Logged:
 
     kind: str
     table: type[Base]
+    columns: tuple[str, ...]  #: those that the name is made of
     subject: Callable[[Any], str]
     digest: str = "sha256"
 
 
 LOGGED = (
-    _Logged("command", Command, lambda row: str(row["id"])),
-    _Logged("run_fact", RunFact, lambda row: str(row["name"])),
-    _Logged("element_set", ElementSetRow, lambda row: str(row["sha256"]), "row_sha256"),
-    _Logged("plan", PlanRow, lambda row: str(row["plan_id"])),
+    _Logged("command", Command, ("id",), lambda row: str(row["id"])),
+    _Logged("run_fact", RunFact, ("name",), lambda row: str(row["name"])),
+    _Logged("element_set", ElementSetRow, ("sha256",), lambda row: str(row["sha256"]), "row_sha256"),
+    _Logged("plan", PlanRow, ("plan_id",), lambda row: str(row["plan_id"])),
     _Logged(
-        "job_run", JobRun, lambda row: f"{row['job_key']}@{instant_text(row['scheduled_for'])}"
+        "job_run", JobRun, ("job_key", "scheduled_for"), lambda row: f"{row['job_key']}@{instant_text(row['scheduled_for'])}"
     ),
-    _Logged("booking", BookingRow, lambda row: str(row["booking_id"])),
-    _Logged("booking_event", BookingEventRow, lambda row: f"{row['booking_id']}/{row['position']}"),
+    _Logged("booking", BookingRow, ("booking_id",), lambda row: str(row["booking_id"])),
+    _Logged("booking_event", BookingEventRow, ("booking_id", "position"), lambda row: f"{row['booking_id']}/{row['position']}"),
 )
 
 
@@ -73,7 +74,7 @@ def check_log(connection: Connection, found: Findings) -> tuple[int, str]:
         connection, select(AuditNode.position, AuditNode.hash).order_by(AuditNode.position)
     )
     with leaves, nodes:
-        return _compare_tree(leaves, nodes, found)
+        return _compare_tree(batched(leaves), batched(nodes), found)
 
 
 def _compare_tree(leaves: Iterable[Any], nodes: Iterator[Any], found: Findings) -> tuple[int, str]:
@@ -103,7 +104,7 @@ def check_coverage(connection: Connection, found: Findings) -> None:
     """Every logged row has its leaf with its hash, and every leaf its row."""
     for logged in LOGGED:
         count = 0
-        rows = iter(all_rows(connection, logged.table))
+        rows = all_rows(connection, logged.table, (*logged.columns, logged.digest))
         while batch := list(islice(rows, SUBJECTS_AT_ONCE)):
             count += len(batch)
             digests = {logged.subject(row): row[logged.digest] for row in batch}

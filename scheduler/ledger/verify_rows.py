@@ -47,7 +47,7 @@ def check_commands(connection: Connection, found: Findings) -> int:
 def check_pools(connection: Connection, found: Findings) -> None:
     """A pool is simulated if and only if one of its blocks is."""
     marked = set(connection.execute(select(PoolRow.id).where(PoolRow.simulated)).scalars())
-    fed = set(connection.execute(select(Block.pool_ref).where(Block.simulated)).scalars())
+    fed = set(connection.execute(select(Block.pool_ref).where(Block.simulated).distinct()).scalars())
     for number in sorted(marked ^ fed):
         word = "is marked simulated without" if number in marked else "is not marked simulated with"
         found.add(f"pool {number} {word} a simulated block")
@@ -73,12 +73,15 @@ def check_announcements(connection: Connection, found: Findings) -> None:
         name = f"announcement {row['announcement_id']}"
         if row["sha256"] != announcement_digest(row, mine):
             found.add(f"{name}: its row or its parts were changed")
+        lengths = {0: 0, 1: 0}
+        for _, side, _, _, start, end, relay in mine:
+            lengths[side] = lengths.get(side, 0) + end - start
+            if relay != row["relay"]:
+                found.add(f"{name}: a part names another relay")
         for side in (0, 1):
-            length = sum(part[5] - part[4] for part in mine if part[1] == side)
+            length = lengths[side]
             if length != row["length_bits"]:
                 found.add(f"{name}: side {side} has {length} bits of {row['length_bits']}")
-        if any(part[6] != row["relay"] for part in mine):
-            found.add(f"{name}: a part names another relay")
     for number in parts.finish():
         found.add(f"announcement_part of {number}: its announcement is not there")
 
