@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Result, Select, select
+from sqlalchemy import Connection, Select, select
 
 from scheduler.ledger.canonical import rows_digest
 from scheduler.ledger.commands import WRITTEN_TABLES
@@ -16,7 +16,7 @@ from scheduler.ledger.models import (
     LedgerEntry,
     ReservationRow,
 )
-from scheduler.ledger.streams import batched, stream
+from scheduler.ledger.streams import tuples
 
 _QUERIES: dict[str, Select[Any, str]] = {
     "ledger_entry": select(LedgerEntry.command_id, LedgerEntry.sha256).order_by(
@@ -48,9 +48,8 @@ _QUERIES: dict[str, Select[Any, str]] = {
 class CommandRows:
     """Streams of row hashes side by side; ask for commands in ascending order."""
 
-    def __init__(self, streams: dict[str, Result[*tuple[Any, ...]]]) -> None:
-        self._streams = streams
-        self._rows = {table: batched(streams[table]) for table in WRITTEN_TABLES}
+    def __init__(self, connection: Connection) -> None:
+        self._rows = {table: tuples(connection, _QUERIES[table]) for table in WRITTEN_TABLES}
         self._heads = {table: next(rows, None) for table, rows in self._rows.items()}
 
     def of(self, command_id: int) -> str:
@@ -63,7 +62,7 @@ class CommandRows:
 
     def close(self) -> None:
         """Let go of the streams."""
-        for rows in self._streams.values():
+        for rows in self._rows.values():
             rows.close()
 
     def _take(self, table: str, head: Any, command_id: int, digests: list[str]) -> None:
@@ -77,4 +76,4 @@ class CommandRows:
 
 def rows_by_command(connection: Connection) -> CommandRows:
     """Open one stream a table, each in the order of the commands."""
-    return CommandRows({table: stream(connection, query) for table, query in _QUERIES.items()})
+    return CommandRows(connection)

@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, select
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.canonical import entry_digest, row_digest
+from scheduler.ledger.canonical import entry_digest, row_hasher
 from scheduler.ledger.datakeys import DataKeys
 from scheduler.ledger.keystore import OVERHEAD_BYTES
 from scheduler.ledger.material import BOTH_ENDS, BlockNames, open_piece
 from scheduler.ledger.models import (
     AnnouncementPart,
     AnnouncementRow,
+    Block,
     FreedRange,
     KeyRecipient,
     KeyRow,
@@ -63,6 +64,7 @@ class BlockAudit:
         self._keys = keys
         self._accounts = accounts
         self._found = found
+        self._digest = row_hasher("block", Block.__table__.c.keys())
         self._ciphers: dict[int, AESGCM] = {}
         self.sums = dict.fromkeys(accounts, 0)
         self._entries = Grouped(
@@ -111,7 +113,7 @@ class BlockAudit:
                 AnnouncementRow.announcement_id,
             )
             .join(AnnouncementRow, part.announcement_ref == AnnouncementRow.id)
-            .order_by(part.block_ref, part.relay, part.start_bit),
+            .order_by(part.block_ref, part.start_bit, part.relay),
         )
         waiting = (
             select(KeyRow.block_ref, KeyRow.id, KeyRecipient.side, KeyRow.start_bit, KeyRow.end_bit)
@@ -123,7 +125,7 @@ class BlockAudit:
 
     def check(self, block: Any) -> int:
         """Check one block, the next by number; return how many entries it has."""
-        if block.sha256 != row_digest("block", block._mapping):
+        if block.sha256 != self._digest(block):
             self._note(block, f"({block.natural_key}) its row was changed")
         entries = self._entries.of(block.id)
         ranges = self._replay(block, entries)
@@ -188,16 +190,16 @@ class BlockAudit:
             (line[7], line[8], line[2]) for line in entries if line[9] in CONSUMED_WORDS
         )
         starts = [start for start, _, _ in consumed]
-        before: tuple[str, int] | None = None
+        reached: dict[str, int] = {}
         for _, relay, start, end, command, name in announced:
             if relay not in (block.node_a, block.node_b):
                 self._found.add(f"announcement {name}: relay {relay} is at no end of its chunk")
-            if before is not None and before[0] == relay and start < before[1]:
+            if start < reached.get(relay, 0):
                 self._found.add(
                     f"announcement {name}: relay {relay} announces bits from {start} of block"
                     f" {block.block_id} twice"
                 )
-            before = (relay, end)
+            reached[relay] = end
             at = bisect_right(starts, start) - 1
             if at < 0 or consumed[at][1] < end or consumed[at][2] != command:
                 self._found.add(
@@ -245,9 +247,7 @@ class BlockAudit:
         for _, _, side, start, end in waiting:
             due[side] = due.get(side, 0) + (end - start) // 8
         held = dict.fromkeys(due, 0)
-        names = BlockNames(
-            block.id, block.block_id, block.pool_ref, block.pool_id, block.epoch
-        )
+        names = BlockNames(block.id, block.block_id, block.pool_ref, block.pool_id, block.epoch)
         for _, side, begins, data, number in pieces:
             held[side] = held.get(side, 0) + self._size(names, side, begins, data, number)
         if held != due:

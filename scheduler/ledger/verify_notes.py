@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from scheduler.ledger.models import Base
-from scheduler.ledger.streams import ROWS_AT_ONCE, batched, stream
+from scheduler.ledger.streams import ROWS_AT_ONCE, batched, stream, tuples
 
 PROBLEMS_MAX = 1000
 """Problems that one report lists; a ruined ledger need not fill the memory."""
@@ -33,7 +33,10 @@ class Findings:
 
 
 class Grouped:
-    """A stream ordered by its first column, handed out group by group in that order."""
+    """A stream ordered by its first column, handed out group by group in that order.
+
+    Of integers, words and bytes alone, as `tuples` gives them.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class Grouped:
         query: Select[*tuple[Any, ...]],
         at_once: int = ROWS_AT_ONCE,
     ) -> None:
-        self._rows: Iterator[Any] = batched(stream(connection, query, at_once))
+        self._rows: Iterator[Any] = tuples(connection, query, at_once)
         self._head: Any = next(self._rows, None)
         self.strays: list[int] = []  #: groups nobody asked for
 
