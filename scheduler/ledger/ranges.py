@@ -71,18 +71,19 @@ class RangeMap:
             return f"resolves {resolves}, which reserved nothing"
         tag = entry if target in TAGGED else None
         stored = target in REST or target in TAGGED or (target in SET_ASIDE and source in REST)
+        if at and piece.start == start and end < piece.end and tag is None:
+            left = self._pieces[at - 1]
+            if left.kind is target and left.stored == stored and left.entry is None:
+                # By far the most common step: a cursor moves on, two pieces stay two.
+                self._pieces[at - 1] = Piece(left.start, end, target, None, stored)
+                self._pieces[at] = Piece(end, piece.end, source, piece.entry, piece.stored)
+                self._starts[at] = end
+                return None
         self._replace(at, piece, Piece(start, end, target, tag, stored))
         return None
 
     def _replace(self, at: int, old: Piece, new: Piece) -> None:
         """Put a piece in place of a part of another, joined with its like on either side."""
-        left = self._pieces[at - 1] if at else None
-        if left and old.start == new.start and new.end < old.end and self._joins(left, new):
-            # By far the most common step: a cursor moves on, two pieces stay two.
-            self._pieces[at - 1] = Piece(left.start, new.end, new.kind, None, new.stored)
-            self._pieces[at] = Piece(new.end, old.end, old.kind, old.entry, old.stored)
-            self._starts[at] = new.end
-            return
         parts = [new]
         if old.start < new.start:
             parts.insert(0, Piece(old.start, new.start, old.kind, old.entry, old.stored))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Result, Select
 
-ROWS_AT_ONCE = 5000
+ROWS_AT_ONCE = 1000
 
 
 def stream(

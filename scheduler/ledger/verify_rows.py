@@ -81,12 +81,15 @@ def check_announcements(connection: Connection, found: Findings) -> None:
         name = f"announcement {row['announcement_id']}"
         if row["sha256"] != announcement_digest(row, mine):
             found.add(f"{name}: its row or its parts were changed")
-        lengths, foreign = {0: 0, 1: 0}, False
+        left = right = 0
+        foreign = False
         for _, side, _, _, start, end, relay in mine:
-            lengths[side] = lengths.get(side, 0) + end - start
+            if side == 0:
+                left += end - start
+            elif side == 1:
+                right += end - start
             foreign = foreign or relay != row["relay"]
-        for side in (0, 1):
-            length = lengths[side]
+        for side, length in ((0, left), (1, right)):
             if length != row["length_bits"]:
                 found.add(f"{name}: side {side} has {length} bits of {row['length_bits']}")
         if foreign:
