@@ -60,7 +60,7 @@ def announcement_digest(row: Mapping[str, Any] | RowMapping, parts: Iterable[Par
 
     Only the relay's name can hold anything that needs escaping.
     """
-    spans = ",".join(f"[{part[1]},{part[2]},{part[3]},{part[4]},{part[5]}]" for part in parts)
+    spans = ",".join([f"[{part[1]},{part[2]},{part[3]},{part[4]},{part[5]}]" for part in parts])
     text = (
         f'{{"announcement_id":"{row["announcement_id"]}","command_id":{row["command_id"]},'
         f'"id":{row["id"]},"length_bits":{row["length_bits"]},"parts":"[{spans}]",'

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Result, Select, select
+from sqlalchemy import Connection, Select, select
 
 from scheduler.ledger.canonical import rows_digest
 from scheduler.ledger.commands import WRITTEN_TABLES
@@ -17,7 +16,7 @@ from scheduler.ledger.models import (
     LedgerEntry,
     ReservationRow,
 )
-from scheduler.ledger.streams import stream
+from scheduler.ledger.streams import tuples
 
 _QUERIES: dict[str, Select[Any, str]] = {
     "ledger_entry": select(LedgerEntry.command_id, LedgerEntry.sha256).order_by(
@@ -49,30 +48,32 @@ _QUERIES: dict[str, Select[Any, str]] = {
 class CommandRows:
     """Streams of row hashes side by side; ask for commands in ascending order."""
 
-    def __init__(self, streams: dict[str, Result[*tuple[Any, ...]]]) -> None:
-        self._streams = streams
-        self._heads = {table: next(rows, None) for table, rows in streams.items()}
+    def __init__(self, connection: Connection) -> None:
+        self._rows = {table: tuples(connection, _QUERIES[table]) for table in WRITTEN_TABLES}
+        self._heads = {table: next(rows, None) for table, rows in self._rows.items()}
 
     def of(self, command_id: int) -> str:
         """Hash over the rows of one command."""
-        return rows_digest(
-            digest for table in WRITTEN_TABLES for digest in self._take(table, command_id)
-        )
+        digests: list[str] = []
+        for table, head in self._heads.items():
+            if head is not None and head[0] <= command_id:
+                self._take(table, head, command_id, digests)
+        return rows_digest(digests)
 
     def close(self) -> None:
         """Let go of the streams."""
-        for rows in self._streams.values():
+        for rows in self._rows.values():
             rows.close()
 
-    def _take(self, table: str, command_id: int) -> Iterator[str]:
-        rows, head = self._streams[table], self._heads[table]
+    def _take(self, table: str, head: Any, command_id: int, digests: list[str]) -> None:
+        rows = self._rows[table]
         while head is not None and head[0] <= command_id:
             if head[0] == command_id:
-                yield head[1]
+                digests.append(head[1])
             head = next(rows, None)
         self._heads[table] = head
 
 
 def rows_by_command(connection: Connection) -> CommandRows:
     """Open one stream a table, each in the order of the commands."""
-    return CommandRows({table: stream(connection, query) for table, query in _QUERIES.items()})
+    return CommandRows(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scheduler.ledger.states import AccountKind
 
@@ -25,8 +25,7 @@ SET_ASIDE = frozenset({AccountKind.EXPIRED, AccountKind.WITHDRAWN})
 """Ends whose bytes stay in the store until the block is destroyed, when they come from REST."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of a block that has had one history."""
 
     start: int
@@ -72,18 +71,19 @@ class RangeMap:
             return f"resolves {resolves}, which reserved nothing"
         tag = entry if target in TAGGED else None
         stored = target in REST or target in TAGGED or (target in SET_ASIDE and source in REST)
+        if at and piece.start == start and end < piece.end and tag is None:
+            left = self._pieces[at - 1]
+            if left.kind is target and left.stored == stored and left.entry is None:
+                # By far the most common step: a cursor moves on, two pieces stay two.
+                self._pieces[at - 1] = Piece(left.start, end, target, None, stored)
+                self._pieces[at] = Piece(end, piece.end, source, piece.entry, piece.stored)
+                self._starts[at] = end
+                return None
         self._replace(at, piece, Piece(start, end, target, tag, stored))
         return None
 
     def _replace(self, at: int, old: Piece, new: Piece) -> None:
         """Put a piece in place of a part of another, joined with its like on either side."""
-        left = self._pieces[at - 1] if at else None
-        if left and old.start == new.start and new.end < old.end and self._joins(left, new):
-            # By far the most common step: a cursor moves on, two pieces stay two.
-            self._pieces[at - 1] = Piece(left.start, new.end, new.kind, None, new.stored)
-            self._pieces[at] = Piece(new.end, old.end, old.kind, old.entry, old.stored)
-            self._starts[at] = new.end
-            return
         parts = [new]
         if old.start < new.start:
             parts.insert(0, Piece(old.start, new.start, old.kind, old.entry, old.stored))
@@ -110,9 +110,16 @@ class RangeMap:
             and right.entry is None
         )
 
-    def covered(self, kind: AccountKind) -> list[tuple[int, int]]:
-        """The stretches in one account, joined where they touch."""
-        return joined((piece.start, piece.end) for piece in self._pieces if piece.kind is kind)
+    def covered(self) -> dict[AccountKind, list[tuple[int, int]]]:
+        """The stretches in each account that has any, joined where they touch."""
+        result: dict[AccountKind, list[tuple[int, int]]] = {}
+        for start, end, kind, _, _ in self._pieces:  # in order, so only the last can touch
+            spans = result.setdefault(kind, [])
+            if spans and spans[-1][1] == start:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        return result
 
     def stored_bytes(self) -> int:
         """Bytes that each end should have in the store."""

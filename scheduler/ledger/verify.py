@@ -14,6 +14,7 @@ from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import KeyEncryptionKey, NoKek
 from scheduler.ledger.models import Account, Block, Command, LedgerEntry, PoolRow
 from scheduler.ledger.states import AccountKind
+from scheduler.ledger.streams import batched, stream
 from scheduler.ledger.verify_blocks import Accounts, BlockAudit
 from scheduler.ledger.verify_notes import Findings
 
@@ -84,16 +85,10 @@ def _accounts(connection: Connection, found: Findings) -> Accounts:
 
 
 def _blocks(connection: Connection) -> Iterator[Any]:
-    """Every block, by number, a few hundred at a time."""
-    after = 0
+    """Every block, by number."""
     columns = (*Block.__table__.c, PoolRow.pool_id, PoolRow.node_a, PoolRow.node_b)
     query = select(*columns).join(PoolRow, Block.pool_ref == PoolRow.id).order_by(Block.id)
-    while True:
-        rows = connection.execute(query.where(Block.id > after).limit(BLOCKS_AT_ONCE)).all()
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1].id
+    return batched(stream(connection, query, BLOCKS_AT_ONCE))
 
 
 def _check_balances(

@@ -5,25 +5,30 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, select
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.canonical import entry_digest, row_digest
+from scheduler.ledger.canonical import entry_digest, row_hasher
 from scheduler.ledger.datakeys import DataKeys
 from scheduler.ledger.keystore import OVERHEAD_BYTES
 from scheduler.ledger.material import BOTH_ENDS, BlockNames, open_piece
 from scheduler.ledger.models import (
     AnnouncementPart,
     AnnouncementRow,
+    Block,
     FreedRange,
     KeyRecipient,
     KeyRow,
     LedgerEntry,
     Material,
 )
-from scheduler.ledger.ranges import RangeMap, joined
+from scheduler.ledger.ranges import REST, RangeMap, joined
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 from scheduler.ledger.verify_notes import Findings, Grouped
+
+PIECES_AT_ONCE = 250
+"""Sealed pieces fetched together: 1 MB of them."""
 
 Accounts = dict[int, tuple[int, AccountKind]]
 """Pool and kind of every account, by number."""
@@ -59,6 +64,8 @@ class BlockAudit:
         self._keys = keys
         self._accounts = accounts
         self._found = found
+        self._digest = row_hasher("block", Block.__table__.c.keys())
+        self._ciphers: dict[int, AESGCM] = {}
         self.sums = dict.fromkeys(accounts, 0)
         self._entries = Grouped(
             connection,
@@ -86,6 +93,7 @@ class BlockAudit:
                 Material.data,
                 Material.data_key_id,
             ).order_by(Material.block_ref, Material.side, Material.start_byte),
+            PIECES_AT_ONCE,
         )
         self._freed = Grouped(
             connection,
@@ -105,7 +113,7 @@ class BlockAudit:
                 AnnouncementRow.announcement_id,
             )
             .join(AnnouncementRow, part.announcement_ref == AnnouncementRow.id)
-            .order_by(part.block_ref, part.relay, part.start_bit),
+            .order_by(part.block_ref, part.start_bit, part.relay),
         )
         waiting = (
             select(KeyRow.block_ref, KeyRow.id, KeyRecipient.side, KeyRow.start_bit, KeyRow.end_bit)
@@ -117,7 +125,7 @@ class BlockAudit:
 
     def check(self, block: Any) -> int:
         """Check one block, the next by number; return how many entries it has."""
-        if block.sha256 != row_digest("block", block._mapping):
+        if block.sha256 != self._digest(block):
             self._note(block, f"({block.natural_key}) its row was changed")
         entries = self._entries.of(block.id)
         ranges = self._replay(block, entries)
@@ -182,16 +190,16 @@ class BlockAudit:
             (line[7], line[8], line[2]) for line in entries if line[9] in CONSUMED_WORDS
         )
         starts = [start for start, _, _ in consumed]
-        before: tuple[str, int] | None = None
+        reached: dict[str, int] = {}
         for _, relay, start, end, command, name in announced:
             if relay not in (block.node_a, block.node_b):
                 self._found.add(f"announcement {name}: relay {relay} is at no end of its chunk")
-            if before is not None and before[0] == relay and start < before[1]:
+            if start < reached.get(relay, 0):
                 self._found.add(
                     f"announcement {name}: relay {relay} announces bits from {start} of block"
                     f" {block.block_id} twice"
                 )
-            before = (relay, end)
+            reached[relay] = end
             at = bisect_right(starts, start) - 1
             if at < 0 or consumed[at][1] < end or consumed[at][2] != command:
                 self._found.add(
@@ -205,11 +213,12 @@ class BlockAudit:
         """Cursor, freed ranges and state against the ranges."""
         state = STATE_OF.get(block.state)
         behind = [(block.next_bit, block.length_bits)] * (block.next_bit < block.length_bits)
-        rest = joined(iter([*freed, *behind]))
+        rest = joined(iter([*freed, *behind])) if freed else behind
+        spans = ranges.covered()
         if state in REST_KIND:
-            expected = ranges.covered(REST_KIND[state])
-            others = [kind for kind in REST_KIND.values() if kind is not REST_KIND[state]]
-            if rest != expected or any(ranges.covered(kind) for kind in others):
+            expected = spans.get(REST_KIND[state], [])
+            others = [kind for kind in REST & spans.keys() if kind is not REST_KIND[state]]
+            if rest != expected or others:
                 self._note(
                     block,
                     f"is {state.value} with cursor {block.next_bit} and freed ranges {freed};"
@@ -218,12 +227,12 @@ class BlockAudit:
             elif not rest and not waiting and not ranges.stored_bytes():
                 self._note(block, f"is {state.value}, by its entries it is destroyed")
             return
-        if freed or any(ranges.covered(kind) for kind in REST_KIND.values()):
+        if freed or REST & spans.keys():
             self._note(block, f"is {block.state}, by its entries some of it is still in use")
-        elif state in ENDED and not ranges.covered(ENDED[state]):
+        elif state in ENDED and ENDED[state] not in spans:
             self._note(block, f"is {block.state}, its entries do not say so")
         elif state is KeyState.DESTROYED and block.next_bit < block.length_bits:
-            ended = [span for kind in ENDED.values() for span in ranges.covered(kind)]
+            ended = [span for kind in ENDED.values() for span in spans.get(kind, ())]
             if not any(start <= block.next_bit < end for start, end in ended):
                 self._note(block, f"is destroyed with cursor {block.next_bit} before its end")
         elif state is None or (state not in ENDED and state is not KeyState.DESTROYED):
@@ -233,22 +242,30 @@ class BlockAudit:
         self, block: Any, ranges: RangeMap, waiting: list[Any], pieces: list[Any]
     ) -> None:
         """What should be in the store at each end is there and opens, and nothing else is."""
-        destroyed = block.state == KeyState.DESTROYED
-        for side in BOTH_ENDS:
-            due = 0 if destroyed else ranges.stored_bytes()
-            due += sum((end - start) // 8 for _, _, at, start, end in waiting if at == side)
-            held = sum(self._size(block, piece) for piece in pieces if piece[1] == side)
-            if held != due:
-                self._note(block, f"{held} bytes in the store at end {side}, {due} are due")
+        stored = 0 if block.state == KeyState.DESTROYED else ranges.stored_bytes()
+        due = dict.fromkeys(BOTH_ENDS, stored)
+        for _, _, side, start, end in waiting:
+            due[side] = due.get(side, 0) + (end - start) // 8
+        held = dict.fromkeys(due, 0)
+        names = BlockNames(block.id, block.block_id, block.pool_ref, block.pool_id, block.epoch)
+        for _, side, begins, data, number in pieces:
+            held[side] = held.get(side, 0) + self._size(names, side, begins, data, number)
+        if held != due:
+            for side, size in held.items():
+                if size != due.get(side, 0):
+                    self._note(
+                        block,
+                        f"{size} bytes in the store at end {side}, {due.get(side, 0)} are due",
+                    )
 
-    def _size(self, block: Any, piece: Any) -> int:
+    def _size(self, names: BlockNames, side: int, begins: int, data: bytes, number: int) -> int:
         """Bytes of key in a piece, once it has opened; without the key, by its length."""
-        ref, side, begins, data, number = piece
         if self._keys is None:
             return len(data) - OVERHEAD_BYTES
-        names = BlockNames(ref, block.block_id, block.pool_ref, block.pool_id, block.epoch)
         try:
-            cipher = self._keys.cipher(self._connection, number)
+            cipher = self._ciphers.get(number)
+            if cipher is None:
+                cipher = self._ciphers[number] = self._keys.cipher(self._connection, number)
             return len(open_piece(cipher, data, names, side, begins))
         except LedgerError as error:
             self._found.add(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -31,7 +32,7 @@ from scheduler.ledger.models import (
     RunFact,
 )
 from scheduler.ledger.opening import signing_context
-from scheduler.ledger.streams import stream
+from scheduler.ledger.streams import tuples
 from scheduler.ledger.transitions import epoch_digest
 from scheduler.ledger.verify_notes import Findings, all_rows
 
@@ -44,35 +45,44 @@ class _Logged:
 
     kind: str
     table: type[Base]
+    columns: tuple[str, ...]  #: those that the name is made of
     subject: Callable[[Any], str]
     digest: str = "sha256"
 
 
 LOGGED = (
-    _Logged("command", Command, lambda row: str(row["id"])),
-    _Logged("run_fact", RunFact, lambda row: str(row["name"])),
-    _Logged("element_set", ElementSetRow, lambda row: str(row["sha256"]), "row_sha256"),
-    _Logged("plan", PlanRow, lambda row: str(row["plan_id"])),
+    _Logged("command", Command, ("id",), lambda row: str(row["id"])),
+    _Logged("run_fact", RunFact, ("name",), lambda row: str(row["name"])),
     _Logged(
-        "job_run", JobRun, lambda row: f"{row['job_key']}@{instant_text(row['scheduled_for'])}"
+        "element_set", ElementSetRow, ("sha256",), lambda row: str(row["sha256"]), "row_sha256"
     ),
-    _Logged("booking", BookingRow, lambda row: str(row["booking_id"])),
-    _Logged("booking_event", BookingEventRow, lambda row: f"{row['booking_id']}/{row['position']}"),
+    _Logged("plan", PlanRow, ("plan_id",), lambda row: str(row["plan_id"])),
+    _Logged(
+        "job_run",
+        JobRun,
+        ("job_key", "scheduled_for"),
+        lambda row: f"{row['job_key']}@{instant_text(row['scheduled_for'])}",
+    ),
+    _Logged("booking", BookingRow, ("booking_id",), lambda row: str(row["booking_id"])),
+    _Logged(
+        "booking_event",
+        BookingEventRow,
+        ("booking_id", "position"),
+        lambda row: f"{row['booking_id']}/{row['position']}",
+    ),
 )
 
 
 def check_log(connection: Connection, found: Findings) -> tuple[int, str]:
     """Build the tree anew and compare every node; return the log's size and root (I7)."""
-    leaves = stream(
-        connection,
-        select(AuditLeaf.seq, AuditLeaf.kind, AuditLeaf.subject, AuditLeaf.row_sha256).order_by(
-            AuditLeaf.seq
-        ),
+    leaf = AuditLeaf
+    leaves = tuples(
+        connection, select(leaf.seq, leaf.kind, leaf.subject, leaf.row_sha256).order_by(leaf.seq)
     )
-    nodes = stream(
+    nodes = tuples(
         connection, select(AuditNode.position, AuditNode.hash).order_by(AuditNode.position)
     )
-    with leaves, nodes:
+    with closing(leaves), closing(nodes):
         return _compare_tree(leaves, nodes, found)
 
 
@@ -103,7 +113,7 @@ def check_coverage(connection: Connection, found: Findings) -> None:
     """Every logged row has its leaf with its hash, and every leaf its row."""
     for logged in LOGGED:
         count = 0
-        rows = iter(all_rows(connection, logged.table))
+        rows = all_rows(connection, logged.table, (*logged.columns, logged.digest))
         while batch := list(islice(rows, SUBJECTS_AT_ONCE)):
             count += len(batch)
             digests = {logged.subject(row): row[logged.digest] for row in batch}

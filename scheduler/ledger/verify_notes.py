@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from scheduler.ledger.models import Base
-from scheduler.ledger.streams import stream
+from scheduler.ledger.streams import ROWS_AT_ONCE, batched, stream, tuples
 
 PROBLEMS_MAX = 1000
 """Problems that one report lists; a ruined ledger need not fill the memory."""
@@ -32,10 +33,18 @@ class Findings:
 
 
 class Grouped:
-    """A stream ordered by its first column, handed out group by group in that order."""
+    """A stream ordered by its first column, handed out group by group in that order.
 
-    def __init__(self, connection: Connection, query: Select[*tuple[Any, ...]]) -> None:
-        self._rows: Iterator[Any] = iter(stream(connection, query))
+    Of integers, words and bytes alone, as `tuples` gives them.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        query: Select[*tuple[Any, ...]],
+        at_once: int = ROWS_AT_ONCE,
+    ) -> None:
+        self._rows: Iterator[Any] = tuples(connection, query, at_once)
         self._head: Any = next(self._rows, None)
         self.strays: list[int] = []  #: groups nobody asked for
 
@@ -43,6 +52,8 @@ class Grouped:
         """The rows of one group; ask in ascending order."""
         rows: list[Any] = []
         head, stream = self._head, self._rows
+        if head is None or head[0] > key:
+            return rows
         while head is not None and head[0] <= key:
             if head[0] == key:
                 rows.append(head)
@@ -64,7 +75,11 @@ class Grouped:
             self.strays.append(key)
 
 
-def all_rows(connection: Connection, table: type[Base]) -> Any:
-    """Every row of a table as a mapping, in the order of its key, streamed."""
-    columns, keys = table.__table__.c, table.__table__.primary_key
-    return stream(connection, select(*columns).order_by(*keys)).mappings()
+def all_rows(
+    connection: Connection, table: type[Base], names: tuple[str, ...] | None = None
+) -> Iterator[Any]:
+    """Every row of a table, or some columns of it, as a mapping, in its key's order, streamed."""
+    every, keys = table.__table__.c, table.__table__.primary_key
+    columns = every if names is None else [every[name] for name in names]
+    rows = batched(stream(connection, select(*columns).order_by(*keys)))
+    return map(attrgetter("_mapping"), rows)

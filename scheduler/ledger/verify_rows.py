@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from scheduler.ledger.announcements import announcement_digest
-from scheduler.ledger.canonical import row_digest
+from scheduler.ledger.canonical import row_digest, row_hasher
 from scheduler.ledger.command_rows import rows_by_command
 from scheduler.ledger.models import (
     AnnouncementPart,
@@ -23,6 +23,7 @@ from scheduler.ledger.models import (
     PoolRow,
     RunFact,
 )
+from scheduler.ledger.streams import batched, stream, tuples
 from scheduler.ledger.verify_notes import Findings, Grouped, all_rows
 
 
@@ -30,15 +31,17 @@ def check_commands(connection: Connection, found: Findings) -> int:
     """Hashes of the commands and their numbering; returns how many there are."""
     expected = 0
     written = rows_by_command(connection)
-    for row in all_rows(connection, Command):
+    command = Command.__table__.c
+    digest_of = row_hasher("command", command.keys())
+    for row in batched(stream(connection, select(*command).order_by(command.id))):
         expected += 1
-        if row["id"] != expected:
+        if row.id != expected:
             found.add(f"command {expected} is missing")
-            expected = row["id"]
-        name = f"command {row['id']} ({row['request_id']})"
-        if row["sha256"] != row_digest("command", row):
+            expected = row.id
+        name = f"command {row.id} ({row.request_id})"
+        if row.sha256 != digest_of(row):
             found.add(f"{name}: its row was changed")
-        if row["rows_sha256"] != written.of(row["id"]):
+        if row.rows_sha256 != written.of(row.id):
             found.add(f"{name}: the rows it wrote are not those it has now")
     written.close()
     return expected
@@ -47,7 +50,9 @@ def check_commands(connection: Connection, found: Findings) -> int:
 def check_pools(connection: Connection, found: Findings) -> None:
     """A pool is simulated if and only if one of its blocks is."""
     marked = set(connection.execute(select(PoolRow.id).where(PoolRow.simulated)).scalars())
-    fed = set(connection.execute(select(Block.pool_ref).where(Block.simulated)).scalars())
+    fed = set(
+        connection.execute(select(Block.pool_ref).where(Block.simulated).distinct()).scalars()
+    )
     for number in sorted(marked ^ fed):
         word = "is marked simulated without" if number in marked else "is not marked simulated with"
         found.add(f"pool {number} {word} a simulated block")
@@ -56,6 +61,7 @@ def check_pools(connection: Connection, found: Findings) -> None:
 def check_announcements(connection: Connection, found: Findings) -> None:
     """I5, by announcement: two runs of its length, of its own relay, unchanged."""
     part_of = AnnouncementPart
+    names = AnnouncementRow.__table__.c.keys()
     parts = Grouped(
         connection,
         select(
@@ -68,16 +74,25 @@ def check_announcements(connection: Connection, found: Findings) -> None:
             part_of.relay,
         ).order_by(part_of.announcement_ref, part_of.side, part_of.position),
     )
-    for row in all_rows(connection, AnnouncementRow):
+    columns = AnnouncementRow.__table__.c
+    for line in tuples(connection, select(*columns).order_by(columns.id)):
+        row = dict(zip(names, line, strict=True))
         mine = parts.of(row["id"])
         name = f"announcement {row['announcement_id']}"
         if row["sha256"] != announcement_digest(row, mine):
             found.add(f"{name}: its row or its parts were changed")
-        for side in (0, 1):
-            length = sum(part[5] - part[4] for part in mine if part[1] == side)
+        left = right = 0
+        foreign = False
+        for _, side, _, _, start, end, relay in mine:
+            if side == 0:
+                left += end - start
+            elif side == 1:
+                right += end - start
+            foreign = foreign or relay != row["relay"]
+        for side, length in ((0, left), (1, right)):
             if length != row["length_bits"]:
                 found.add(f"{name}: side {side} has {length} bits of {row['length_bits']}")
-        if any(part[6] != row["relay"] for part in mine):
+        if foreign:
             found.add(f"{name}: a part names another relay")
     for number in parts.finish():
         found.add(f"announcement_part of {number}: its announcement is not there")
