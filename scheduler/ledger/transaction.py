@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from scheduler.ledger.equality import same_bytes
 from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import AnnouncementRow, Block
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
-from scheduler.ledger.spending import claim, take
+from scheduler.ledger.spending import claim_all, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 
 # Two lookups by unique index; one with OR would make SQLite choose neither.
@@ -29,6 +30,14 @@ _KNOWN_BLOCK = union_all(
     select(Block.id).where(Block.natural_key == bindparam("key_")),
     select(Block.id).where(Block.block_id == bindparam("name_")),
 )
+_KNOWN_BLOCKS = union_all(
+    *(
+        select(Block.block_id, Block.natural_key).where(column.in_(bindparam(name, expanding=True)))
+        for column, name in ((Block.natural_key, "keys_"), (Block.block_id, "names_"))
+    )
+)
+LOOKUPS_AT_ONCE = 400
+"""Blocks that one query looks for: SQLite takes 999 parameters on its older builds."""
 
 
 class Transaction(Writer):
@@ -109,10 +118,28 @@ class Transaction(Writer):
         self.post(handle, numbers.accounts, AccountKind.GENERATED, state, span)
         return BlockNames(row["id"], row["block_id"], numbers.ref, pool_id, row["epoch"])
 
+    def expect_new(self, blocks: Sequence[NewBlock]) -> None:
+        """Look up at once that none of the blocks about to be deposited is known.
+
+        Raises DuplicateBlock. Deposits look up their block themselves; this saves the way.
+        """
+        for first in range(0, len(blocks), LOOKUPS_AT_ONCE):
+            some = blocks[first : first + LOOKUPS_AT_ONCE]
+            names, keys = [str(one.block_id) for one in some], [one.natural_key for one in some]
+            found = self.connection.execute(_KNOWN_BLOCKS, {"keys_": keys, "names_": names}).first()
+            if found is not None:
+                raise DuplicateBlock(
+                    f"block {found.block_id} ({found.natural_key}) was deposited before;"
+                    " nothing is added"
+                )
+            self._looked_up.update(names, keys)
+
     def _refuse_duplicate(self, block: NewBlock) -> None:
         name, key = str(block.block_id), block.natural_key
         if key in self._deposited or name in self._deposited:
             known = True
+        elif {key, name} <= self._looked_up:
+            known = False
         else:
             found = self.connection.execute(_KNOWN_BLOCK, {"key_": key, "name_": name})
             known = found.first() is not None
@@ -134,14 +161,31 @@ class Transaction(Writer):
         transaction and exist only in the answer. Raises FactError if `bits` is no positive
         multiple of 8, NotEnoughKey if the pool holds less; then nothing of this was done.
         """
+        return self.spend_all(handle, {pool_id: bits}, use=use)[pool_id]
+
+    def spend_all(
+        self,
+        handle: CommandHandle,
+        needs: Mapping[str, int],
+        *,
+        use: KeyState = KeyState.RELAY_CONSUMED,
+    ) -> dict[str, list[SpentChunk]]:
+        """Spend so many bits of each of several pools, as `spend` does, in few round trips.
+
+        Raises as `spend`; then nothing was taken of any pool.
+        """
         if use not in (KeyState.RELAY_CONSUMED, KeyState.COMBINED):
             raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
-        numbers, ranges = claim(self, pool_id, bits)
-        for part in ranges:
-            self.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
-            handle.spent.setdefault(UUID(part.names.block_id), []).append(part.span)
-            handle.spent_simulated |= part.simulated
-        return take(self, ranges)
+        claimed = claim_all(self, needs)
+        for numbers, ranges in claimed.values():
+            for part in ranges:
+                self.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
+                handle.spent.setdefault(UUID(part.names.block_id), []).append(part.span)
+                handle.spent_simulated |= part.simulated
+        chunks = iter(take(self, [part for _, ranges in claimed.values() for part in ranges]))
+        return {
+            pool_id: list(islice(chunks, len(ranges))) for pool_id, (_, ranges) in claimed.items()
+        }
 
     def announce(self, handle: CommandHandle, announcement: Announcement) -> None:
         """Record what a relay made public about chunks that this command spent.

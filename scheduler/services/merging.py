@@ -60,7 +60,7 @@ def merge_due(
         for link in plan.tagged_links:
             tick.tag_announcements(link)
         answer = {
-            "steps": [tick.deposit(gain) for gain in gains],
+            "steps": tick.deposit(gains),
             "reasons": dict(plan.reasons),
             "tags": len(plan.tagged_links),
         }

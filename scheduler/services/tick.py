@@ -128,7 +128,7 @@ class Tick:
         self._ways: set[tuple[str, ...]] = set()
         self._forgery: dict[str, float] = {}
         # One range a link and tick, not one a merge: the ledger grows with links, not with pairs.
-        self._purses = {link: Purse(tx.spend(command, link, bits)) for link, bits in needs.items()}
+        self._purses = {link: Purse(held) for link, held in tx.spend_all(command, needs).items()}
 
     def carry_out(self, step: MergeStep | CombinedStep, *, natural_key: str) -> Gain:
         """Spend one run a hop, XOR at the relays, and prove both ends equal."""
@@ -229,23 +229,29 @@ class Tick:
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
         self._forgery[link] = forgery_bound(len(message))
 
-    def deposit(self, gain: Gain) -> dict[str, Any]:
-        """Put what a step gained into the pool of its two ends."""
+    def deposit(self, gains: Sequence[Gain]) -> list[dict[str, Any]]:
+        """Put what each step gained into the pool of its two ends."""
+        blocks = [self._block(gain) for gain in gains]
+        self.tx.expect_new(blocks)
+        return [self._deposit(gain, block) for gain, block in zip(gains, blocks, strict=True)]
+
+    def _block(self, gain: Gain) -> NewBlock:
         step, legs = gain.step, legs_of(gain.step)
-        first, last = legs[0].path[0], legs[0].path[-1]
-        pool = Pool.pair(first, last)
         forgery = [self._forgery.get(link, 0.0) for leg in legs for link in leg.links]
-        block = NewBlock(
+        return NewBlock(
             block_id=self.context.entropy.uuid("block", gain.natural_key),
-            pool=pool,
+            pool=Pool.pair(legs[0].path[0], legs[0].path[-1]),
             natural_key=gain.natural_key,
             length_bits=step.bits - PROOF_BITS,
             source="combined" if isinstance(step, CombinedStep) else "relayed",
             simulated=gain.simulated,
             eps_total=fsum([gain.eps_total, *forgery]),
         )
+
+    def _deposit(self, gain: Gain, block: NewBlock) -> dict[str, Any]:
+        legs = legs_of(gain.step)
         at_a, at_b = gain.near_key, gain.far_key
-        if first != pool.node_a:
+        if legs[0].path[0] != block.pool.node_a:
             at_a, at_b = at_b, at_a
         self.tx.deposit(
             self.command,
@@ -255,8 +261,8 @@ class Tick:
             provenance=gain.provenance.as_dict(),
         )
         return {
-            "demand": step.demand_id,
-            "pool": pool.pool_id,
+            "demand": gain.step.demand_id,
+            "pool": block.pool.pool_id,
             "bits": block.length_bits,
             "paths": [list(leg.path) for leg in legs],
             "threshold": gain.provenance.threshold,

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.errors import FactError
@@ -12,6 +12,7 @@ from scheduler.merge import (
     announcement_message,
     collision_bound,
     forgery_bound,
+    integrity,
     prove_equality,
     tag,
     tag_fits,
@@ -81,6 +82,26 @@ def test_the_proof_is_the_polynomial_it_says_it_is(run: bytes) -> None:
 
     assert proof.tag == expected.to_bytes(16, "big")
     assert proof.key == key
+
+
+@given(blocks=st.integers(0, 1100), seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_many_lanes_give_the_value_of_one(blocks: int, seed: int) -> None:
+    """Long messages are hashed in lanes side by side; whatever their number, the sum is one."""
+    rng = np.random.default_rng(seed)
+    message, factor = rng.bytes(16 * blocks), int.from_bytes(rng.bytes(16), "big")
+
+    assert integrity._polynomial_hash(message, factor) == integrity._horner(message, factor)
+
+
+def test_a_long_proof_is_the_polynomial_it_says_it_is() -> None:
+    message, factor = np.random.default_rng(1).bytes(16 * 401), 2**127 + 5
+    expected = 0
+    for start in range(0, len(message), 16):
+        block = int.from_bytes(message[start : start + 16], "big")
+        expected = product(expected ^ block, factor)
+
+    assert integrity._polynomial_hash(message, factor) == expected
 
 
 @given(
