@@ -125,6 +125,7 @@ class Tick:
         self.tx = tx
         self.command = command
         self._said: dict[Meeting, _Said] = {}
+        self._parts: list[bytes] = []  #: what a tag covers of each announcement
         self._ways: set[tuple[str, ...]] = set()
         self._forgery: dict[str, float] = {}
         # One range a link and tick, not one a merge: the ledger grows with links, not with pairs.
@@ -196,6 +197,8 @@ class Tick:
     def announce(self) -> None:
         """Record what each relay made public: one announcement for two links and a tick."""
         for (relay, left, right), said in self._said.items():
+            spoken = (said.announcement_id, relay, bytes(said.payload))
+            self._parts.append(announcement_message([spoken]))
             self.tx.announce(
                 self.command,
                 Announcement(
@@ -218,9 +221,9 @@ class Tick:
         The sending end tags with its copy, the receiving end checks with its own. Corrections
         of a combination need no tag: the proof of equality finds any change of theirs.
         """
-        message = announcement_message(
-            (said.announcement_id, relay, bytes(said.payload))
-            for (relay, _, _), said in self._said.items()
+        message = b"".join(
+            part
+            for part, said in zip(self._parts, self._said.values(), strict=True)
             if link in said.travels
         )
         purse = self._purses[link]
