@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, Insert, Select, bindparam, func, insert, select, text, update
 
 from orbits import as_utc
 from scheduler.errors import LedgerError, RequestConflict, WrongState
@@ -33,6 +34,24 @@ from scheduler.ledger.reader import Reader, check_same_request
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 
 _BALANCE = text("UPDATE account SET balance_bits = balance_bits + :change_ WHERE id = :account_")
+_ANSWERED = ("answer", "rows_sha256", "sha256")
+_FINISH = (
+    update(Command)
+    .where(Command.id == bindparam("command_"))
+    .values({name: bindparam(f"{name}_") for name in _ANSWERED})
+)
+
+
+# A statement costs more to build than to run, so each is built once.
+@cache
+def _last_number(table: Any) -> Select[int]:
+    return select(func.max(table.id))
+
+
+@cache
+def _into(table: Any) -> Insert:
+    return insert(table)
+
 
 _ANY_FREED = text("SELECT 1 FROM freed_range LIMIT 1")
 
@@ -91,11 +110,11 @@ class Writer(Reader):
         self.pending.commands.append(handle)
         return handle
 
-    def number(self, table: type[Any]) -> int:
+    def number(self, table: Any) -> int:
         """The next row number of a table: without gaps, for there is one writer at a time."""
         name = table.__tablename__
         if name not in self._numbers:
-            self._numbers[name] = self.connection.execute(select(func.max(table.id))).scalar() or 0
+            self._numbers[name] = self.connection.execute(_last_number(table)).scalar() or 0
         self._numbers[name] += 1
         return self._numbers[name]
 
@@ -157,6 +176,8 @@ class Writer(Reader):
 
         A command that goes out before it is finished is written again when it is.
         """
+        self.pools.settle(self.connection)
+        self.keys.settle(self.connection)
         pending, self.pending = self.pending, Pending()
         rows = [final[handle.command_id] if final else handle.row() for handle in pending.commands]
         for handle in pending.commands:
@@ -174,7 +195,7 @@ class Writer(Reader):
             (KeyRecipient, pending.recipients),
         ):
             if held:
-                self.connection.execute(insert(table), held)
+                self.connection.execute(_into(table), held)
         moves = [
             {"account_": number, "change_": change}
             for number, change in sorted(pending.balances.items())
@@ -191,14 +212,13 @@ class Writer(Reader):
                 raise LedgerError(f"request {handle.request_id!r} was never finished")
         rows = {handle.command_id: handle.row() for handle in self._handles.values()}
         self._settle(rows)
-        for handle in late:
-            row = rows[handle.command_id]
-            names = ("answer", "rows_sha256", "sha256")
-            self.connection.execute(
-                update(Command)
-                .where(Command.id == handle.command_id)
-                .values({name: row[name] for name in names})
-            )
+        finished = [
+            {"command_": handle.command_id}
+            | {f"{name}_": rows[handle.command_id][name] for name in _ANSWERED}
+            for handle in late
+        ]
+        if finished:
+            self.connection.execute(_FINISH, finished)
         for handle in self._handles.values():
             digest = rows[handle.command_id]["sha256"]
             self.trail.record("command", str(handle.command_id), digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -19,6 +20,8 @@ _WRAPPED = (
     .join(PoolRow, DataKey.pool_ref == PoolRow.id)
     .where(DataKey.id == bindparam("number_"))
 )
+_LAST = select(func.max(DataKey.id))
+_ADD = insert(DataKey)
 
 
 def context_of(pool_id: str, epoch: int) -> bytes:
@@ -47,6 +50,14 @@ class DataKeys:
         self._shared = shared.ciphers
         self._learnt: dict[int, AESGCM] = {}
         self._numbers: dict[tuple[int, int], int] = {}
+        self._last: int | None = None
+        self._made: list[dict[str, Any]] = []
+
+    def settle(self, connection: Connection) -> None:
+        """Write down the keys made since the last time, wrapped."""
+        if self._made:
+            connection.execute(_ADD, self._made)
+            self._made = []
 
     def publish(self) -> None:
         """Share what this transaction made, after its commit."""
@@ -79,7 +90,9 @@ class DataKeys:
         return self._learnt[number]
 
     def _make(self, connection: Connection, pool_ref: int, pool_id: str, epoch: int) -> int:
-        number = (connection.execute(select(func.max(DataKey.id))).scalar() or 0) + 1
+        if self._last is None:
+            self._last = connection.execute(_LAST).scalar() or 0
+        number = self._last = self._last + 1
         key = new_data_key()
         row = {
             "id": number,
@@ -88,12 +101,13 @@ class DataKeys:
             "kek_id": self._kek.kek_id,
             "wrapped": self._kek.wrap(key, context_of(pool_id, epoch)),
         }
-        connection.execute(insert(DataKey), [row])
+        self._made.append(row)
         self._learnt[number] = AESGCM(key)
         return number
 
     def destroy(self, connection: Connection, pool_ref: int, epoch: int) -> None:
         """Erase a data key for ever; what it sealed can never be read again."""
+        self.settle(connection)
         number = connection.execute(
             select(DataKey.id).where(DataKey.pool_ref == pool_ref, DataKey.epoch == epoch)
         ).scalar()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -13,6 +14,10 @@ from scheduler.ledger.states import AccountKind
 
 _LATER_EPOCHS = select(PoolRow.pool_id, PoolRow.epoch).where(PoolRow.epoch > 0)
 _POOL = select(PoolRow.id, PoolRow.simulated).where(PoolRow.pool_id == bindparam("pool_"))
+_LAST_POOL = select(func.max(PoolRow.id))
+_LAST_ACCOUNT = select(func.max(Account.id))
+_SIMULATED = update(PoolRow).where(PoolRow.id == bindparam("ref_")).values(simulated=True)
+_ADD_POOL, _ADD_ACCOUNT = insert(PoolRow), insert(Account)
 _ACCOUNTS = select(Account.kind, Account.id).where(Account.pool_ref == bindparam("pool_"))
 
 
@@ -32,6 +37,16 @@ class PoolBook:
         self._shared = known
         self._learnt: dict[str, PoolNumbers] = {}
         self._epochs: dict[str, int] | None = None
+        self._last: tuple[int, int] | None = None  #: numbers of the last pool and account
+        self._pools: dict[int, dict[str, Any]] = {}  #: rows held back, by number
+        self._accounts: list[dict[str, Any]] = []
+
+    def settle(self, connection: Connection) -> None:
+        """Write down the pools made since the last time; nothing may refer to them before."""
+        if self._pools:
+            connection.execute(_ADD_POOL, list(self._pools.values()))
+            connection.execute(_ADD_ACCOUNT, self._accounts)
+            self._pools, self._accounts = {}, []
 
     def publish(self) -> None:
         """Share what this transaction learnt; call it after the commit, never before."""
@@ -55,8 +70,11 @@ class PoolBook:
         known = self.find(connection, pool.pool_id)
         if known is not None:
             return known
-        ref = (connection.execute(select(func.max(PoolRow.id))).scalar() or 0) + 1
-        first = (connection.execute(select(func.max(Account.id))).scalar() or 0) + 1
+        if self._last is None:
+            last_pool = connection.execute(_LAST_POOL).scalar() or 0
+            self._last = last_pool, connection.execute(_LAST_ACCOUNT).scalar() or 0
+        ref, first = self._last[0] + 1, self._last[1] + 1
+        self._last = ref, self._last[1] + len(AccountKind)
         row = {
             "id": ref,
             "pool_id": pool.pool_id,
@@ -67,13 +85,13 @@ class PoolBook:
             "simulated": False,
             "epoch": 0,
         }
-        connection.execute(insert(PoolRow), [sealed("pool", row)])
+        self._pools[ref] = sealed("pool", row)
         accounts = {kind: first + offset for offset, kind in enumerate(AccountKind)}
         rows = [
             {"id": number, "pool_ref": ref, "kind": kind.value, "balance_bits": 0}
             for kind, number in accounts.items()
         ]
-        connection.execute(insert(Account), [sealed("account", row) for row in rows])
+        self._accounts += [sealed("account", row) for row in rows]
         self._learnt[pool.pool_id] = PoolNumbers(ref, accounts, False)
         return self._learnt[pool.pool_id]
 
@@ -82,9 +100,10 @@ class PoolBook:
         numbers = self.find(connection, pool_id)
         assert numbers is not None
         if not numbers.simulated:
-            connection.execute(
-                update(PoolRow).where(PoolRow.id == numbers.ref).values(simulated=True)
-            )
+            if numbers.ref in self._pools:
+                self._pools[numbers.ref]["simulated"] = True
+            else:
+                connection.execute(_SIMULATED, {"ref_": numbers.ref})
             self._learnt[pool_id] = replace(numbers, simulated=True)
 
     def epoch(self, connection: Connection, pool_id: str) -> int:

@@ -49,6 +49,20 @@ ROWS_MAX = 10_000
 _ANSWER = select(Command.kind, Command.digest, Command.answer).where(
     Command.request_id == bindparam("request_")
 )
+_POOL_IDS = select(PoolRow.pool_id)
+_WHOLE_BITS = (
+    select(PoolRow.pool_id, func.sum((Block.length_bits - Block.next_bit) // 8 * 8))
+    .join(Block, Block.pool_ref == PoolRow.id)
+    .where(text(OPEN_BLOCK))
+    .group_by(PoolRow.pool_id)
+)
+_FREED_BITS = (
+    select(PoolRow.pool_id, func.sum(FreedRange.end_bit - FreedRange.start_bit))
+    .join(Block, Block.pool_ref == PoolRow.id)
+    .join(FreedRange, FreedRange.block_ref == Block.id)
+    .where(Block.state == KeyState.AVAILABLE.value)
+    .group_by(PoolRow.pool_id)
+)
 
 
 class Reader:
@@ -96,23 +110,10 @@ class Reader:
     def stock(self) -> dict[str, int]:
         """Spendable bits of every pool: the whole bytes of its available blocks."""
         self._settle()
-        found = {pool_id: 0 for (pool_id,) in self.connection.execute(select(PoolRow.pool_id))}
-        whole_bits = func.sum((Block.length_bits - Block.next_bit) // 8 * 8)
-        rows = self.connection.execute(
-            select(PoolRow.pool_id, whole_bits)
-            .join(Block, Block.pool_ref == PoolRow.id)
-            .where(text(OPEN_BLOCK))
-            .group_by(PoolRow.pool_id)
-        )
+        found = {pool_id: 0 for (pool_id,) in self.connection.execute(_POOL_IDS)}
+        rows = self.connection.execute(_WHOLE_BITS)
         found.update({pool_id: int(bits) for pool_id, bits in rows})
-        freed = self.connection.execute(
-            select(PoolRow.pool_id, func.sum(FreedRange.end_bit - FreedRange.start_bit))
-            .join(Block, Block.pool_ref == PoolRow.id)
-            .join(FreedRange, FreedRange.block_ref == Block.id)
-            .where(Block.state == KeyState.AVAILABLE.value)
-            .group_by(PoolRow.pool_id)
-        )
-        for pool_id, bits in freed:
+        for pool_id, bits in self.connection.execute(_FREED_BITS):
             found[pool_id] += int(bits)
         return found
 

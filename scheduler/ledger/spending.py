@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -102,6 +102,24 @@ def claim(
     Raises FactError if `bits` is no positive multiple of `piece_bits`, NotEnoughKey if the
     pool holds less; then nothing was changed.
     """
+    numbers, ranges = _choose(writer, pool_id, bits, piece_bits)
+    _move_cursors(writer, ranges)
+    return numbers, ranges
+
+
+def claim_all(
+    writer: Writer, needs: Mapping[str, int]
+) -> dict[str, tuple[PoolNumbers, list[Range]]]:
+    """As `claim`, for the bits wanted of each of several pools, in few round trips."""
+    chosen = {pool_id: _choose(writer, pool_id, bits, 8) for pool_id, bits in needs.items()}
+    _move_cursors(writer, [part for _, ranges in chosen.values() for part in ranges])
+    return chosen
+
+
+def _choose(
+    writer: Writer, pool_id: str, bits: int, piece_bits: int
+) -> tuple[PoolNumbers, list[Range]]:
+    """Choose ranges and leave the cursors where they are."""
     if bits <= 0 or bits % piece_bits or piece_bits % 8:
         raise FactError(f"{bits} bits asked of {pool_id}; allowed: positive multiples of 8")
     if writer.pending.blocks:
@@ -117,24 +135,22 @@ def claim(
         raise NotEnoughKey(
             f"pool {pool_id} holds {bits - wanted} spendable bits{pieces}, {bits} were asked for"
         )
-    _move_cursors(writer, ranges)
     return numbers, ranges
 
 
 def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
     """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones."""
-    chunks: list[SpentChunk] = []
-    for part in ranges:
-        held = writer.vault.take(part.names, part.start // 8, part.end // 8)
-        chunks.append(
-            SpentChunk(
-                chunk=part.chunk,
-                material_a=held[0],
-                material_b=held[1],
-                eps_total=part.eps_total,
-                simulated=part.simulated,
-            )
+    taken = writer.vault.take_all((part.names, part.start // 8, part.end // 8) for part in ranges)
+    chunks = [
+        SpentChunk(
+            chunk=part.chunk,
+            material_a=held[0],
+            material_b=held[1],
+            eps_total=part.eps_total,
+            simulated=part.simulated,
         )
+        for part, held in zip(ranges, taken, strict=True)
+    ]
     # A block can only be empty now if the range reached its end or was freed behind its cursor.
     close_empty(writer, {part.names.ref for part in ranges if part.freed or part.end == part.limit})
     return chunks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from scheduler.ledger.equality import same_bytes
 from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import AnnouncementRow, Block
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
-from scheduler.ledger.spending import claim, take
+from scheduler.ledger.spending import claim_all, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 
 # Two lookups by unique index; one with OR would make SQLite choose neither.
@@ -155,14 +156,31 @@ class Transaction(Writer):
         transaction and exist only in the answer. Raises FactError if `bits` is no positive
         multiple of 8, NotEnoughKey if the pool holds less; then nothing of this was done.
         """
+        return self.spend_all(handle, {pool_id: bits}, use=use)[pool_id]
+
+    def spend_all(
+        self,
+        handle: CommandHandle,
+        needs: Mapping[str, int],
+        *,
+        use: KeyState = KeyState.RELAY_CONSUMED,
+    ) -> dict[str, list[SpentChunk]]:
+        """Spend so many bits of each of several pools, as `spend` does, in few round trips.
+
+        Raises as `spend`; then nothing was taken of any pool.
+        """
         if use not in (KeyState.RELAY_CONSUMED, KeyState.COMBINED):
             raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
-        numbers, ranges = claim(self, pool_id, bits)
-        for part in ranges:
-            self.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
-            handle.spent.setdefault(UUID(part.names.block_id), []).append(part.span)
-            handle.spent_simulated |= part.simulated
-        return take(self, ranges)
+        claimed = claim_all(self, needs)
+        for numbers, ranges in claimed.values():
+            for part in ranges:
+                self.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
+                handle.spent.setdefault(UUID(part.names.block_id), []).append(part.span)
+                handle.spent_simulated |= part.simulated
+        chunks = iter(take(self, [part for _, ranges in claimed.values() for part in ranges]))
+        return {
+            pool_id: list(islice(chunks, len(ranges))) for pool_id, (_, ranges) in claimed.items()
+        }
 
     def announce(self, handle: CommandHandle, announcement: Announcement) -> None:
         """Record what a relay made public about chunks that this command spent.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scheduler.ledger import Reader
 
 DAY = timedelta(days=1)
+COMMANDS_AT_ONCE = 1000
 
 
 class ServedBook:
@@ -30,8 +31,13 @@ class ServedBook:
         if self._now is not None and now < self._now:
             self.__init__()  # type: ignore[misc]  # an earlier day may be wanted again
         self._now = now
-        while page := reader.commands(kind="merge", since=now - DAY, after=self._after):
-            self._after = page[-1].command_id
+        full = True
+        while full:
+            page = reader.commands(
+                kind="merge", since=now - DAY, after=self._after, limit=COMMANDS_AT_ONCE
+            )
+            full = len(page) == COMMANDS_AT_ONCE
+            self._after = page[-1].command_id if page else self._after
             for command in page:
                 gained: Counter[str] = Counter()
                 for step in command.answer["steps"]:

@@ -129,7 +129,7 @@ class Tick:
         self._ways: set[tuple[str, ...]] = set()
         self._forgery: dict[str, float] = {}
         # One range a link and tick, not one a merge: the ledger grows with links, not with pairs.
-        self._purses = {link: Purse(tx.spend(command, link, bits)) for link, bits in needs.items()}
+        self._purses = {link: Purse(held) for link, held in tx.spend_all(command, needs).items()}
 
     def carry_out(self, step: MergeStep | CombinedStep, *, natural_key: str) -> Gain:
         """Spend one run a hop, XOR at the relays, and prove both ends equal."""

@@ -179,17 +179,18 @@ def _kept(
     """Keep what a tick spends and deposits: bytes that otherwise never leave it."""
     spent: dict[str, list[SpentChunk]] = {}
     gained: dict[UUID, tuple[bytes, bytes]] = {}
-    spend, deposit = Transaction.spend, Transaction.deposit
+    spend_all, deposit = Transaction.spend_all, Transaction.deposit
 
-    def keep_spent(tx, handle, pool_id, bits, **more):  # type: ignore[no-untyped-def]
-        spent[pool_id] = spend(tx, handle, pool_id, bits, **more)
-        return spent[pool_id]
+    def keep_spent(tx, handle, needs, **more):  # type: ignore[no-untyped-def]
+        taken = spend_all(tx, handle, needs, **more)
+        spent.update(taken)
+        return taken
 
     def keep_gained(tx, handle, block, **more):  # type: ignore[no-untyped-def]
         gained[block.block_id] = (more["material_a"], more["material_b"])
         return deposit(tx, handle, block, **more)
 
-    monkeypatch.setattr(Transaction, "spend", keep_spent)
+    monkeypatch.setattr(Transaction, "spend_all", keep_spent)
     monkeypatch.setattr(Transaction, "deposit", keep_gained)
     return spent, gained
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from scheduler.errors import (
     RequestConflict,
 )
 from scheduler.facts import Announcement, Chunk, NewBlock, Pool
-from scheduler.ledger import KeyState, Ledger, open_ledger
+from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
 from scheduler.ledger.keystore import OVERHEAD_BYTES, LocalKek
 from tests.scheduler.ledger.builders import (
     NANSHAN_XINGLONG,
@@ -239,6 +239,61 @@ def test_unsound_announcements_are_refused(ledger: Ledger) -> None:
             with pytest.raises(FactError, match=message):
                 tx.announce(handle, bad)
         tx.announce(handle, _announcement(left, right))
+        handle.finish({})
+    assert ledger.verify().ok
+
+
+def test_several_pools_are_spent_at_once_or_not_at_all(ledger: Ledger) -> None:
+    """Ranges that came back lie in one piece with those behind the cursor."""
+    other = Pool.link("a", "b")
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 4096)
+        key_other = deposit(tx, "other", 1024, pool=other)
+        handle = tx.command("reserve", kind="reserve", at=NOON)
+        for name in ("first", "kept", "last"):
+            tx.reserve(
+                handle, POOL_ID, 256, reservation_id=uuid_of(name), purpose="test",
+                expires_at=NOON + timedelta(hours=1),
+            )  # fmt: skip
+        for name in ("first", "last"):
+            tx.resolve(handle, uuid_of(name), ReservationState.RELEASED)
+        handle.finish({})
+    with ledger.begin() as tx:
+        handle = tx.command("spend", kind="spend", at=NOON)
+        with pytest.raises(NotEnoughKey, match="1032 were asked for"):
+            tx.spend_all(handle, {POOL_ID: 64, other.pool_id: 1032})
+        taken = tx.spend_all(handle, {POOL_ID: 768, other.pool_id: 64})
+        handle.finish({})
+    spans = [(part.chunk.start_bit, part.chunk.end_bit) for part in taken[POOL_ID]]
+    assert sorted(spans) == [(0, 256), (512, 1024)]
+    for part in taken[POOL_ID]:
+        expected = key[part.chunk.start_bit // 8 : part.chunk.end_bit // 8]
+        assert part.material_a == part.material_b == expected
+    assert [part.material_a for part in taken[other.pool_id]] == [key_other[:8]]
+    assert ledger.verify().ok
+
+
+def test_known_blocks_are_found_before_their_deposits(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "old", 1024)
+
+    def block(name: str, key: str) -> NewBlock:
+        return NewBlock(
+            block_id=uuid_of(name), pool=NANSHAN_XINGLONG, natural_key=key, length_bits=1024,
+            source="simulator", simulated=True,
+        )  # fmt: skip
+
+    new = [block(f"new-{n}", f"new-{n}") for n in range(500)]
+    with ledger.begin() as tx:
+        for known in (block("old", "another"), block("another", "old")):
+            with pytest.raises(DuplicateBlock, match="deposited before"):
+                tx.expect([*new, known])
+        tx.expect(new)
+        deposit(tx, "new-1", 1024)
+        handle = tx.command("twice", kind="deposit", at=NOON)
+        material = bytes(128)
+        with pytest.raises(DuplicateBlock):
+            tx.deposit(handle, new[1], material_a=material, material_b=material)
         handle.finish({})
     assert ledger.verify().ok
 
