@@ -241,7 +241,7 @@ def _errors(elements: Elements) -> np.ndarray:
 
 
 def test_two_workers() -> None:
-    satellites, stations, days = (8, 4, 1.0) if SMOKE else (1000, 100, 4.0)
+    satellites, stations, days = (8, 4, 1.0) if SMOKE else (1000, 100, 7.0)
     sets, places = constellation(satellites), ground(stations)
     span = window_of(sets, days)
     walls = []
