@@ -8,11 +8,14 @@ from sqlalchemy import Connection, func, insert, select
 
 from scheduler.errors import ProofInvalid
 from scheduler.ledger import merkle
+from scheduler.ledger.bulk import execute_many
 from scheduler.ledger.canonical import leaf_data
 from scheduler.ledger.models import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
 
 LOOKUPS_AT_ONCE = 500
+
+_ADD_LEAF, _ADD_NODE = insert(AuditLeaf), insert(AuditNode)
 
 
 class AuditTrail:
@@ -40,8 +43,8 @@ class AuditTrail:
                 for part, done in merkle.grow(frontier, seq, hashed)
             ]
         self._pending = []
-        connection.execute(insert(AuditLeaf), leaves)
-        connection.execute(insert(AuditNode), nodes)
+        execute_many(connection, _ADD_LEAF, leaves)
+        execute_many(connection, _ADD_NODE, nodes)
 
 
 def tree_size(connection: Connection) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Insert, Select, bindparam, func, insert, sele
 from orbits import as_utc
 from scheduler.errors import LedgerError, RequestConflict, WrongState
 from scheduler.ledger.audit import AuditTrail
+from scheduler.ledger.bulk import execute_many
 from scheduler.ledger.canonical import ENTRY_COLUMNS, entry_digest
 from scheduler.ledger.commands import CommandHandle, Pending
 from scheduler.ledger.datakeys import DataKeys
@@ -167,7 +168,7 @@ class Writer(Reader):
 
     def guarded(self, statement: Any, rows: list[dict[str, Any]], what: Callable[[], str]) -> None:
         """Run a guarded change and see that it met every row. Raises WrongState if not."""
-        changed = self.connection.execute(statement, rows)
+        changed = execute_many(self.connection, statement, rows)
         if changed.rowcount != len(rows):
             raise WrongState(f"{what()}; {len(rows) - changed.rowcount} of {len(rows)} were not")
 
@@ -195,14 +196,14 @@ class Writer(Reader):
             (KeyRecipient, pending.recipients),
         ):
             if held:
-                self.connection.execute(_into(table), held)
+                execute_many(self.connection, _into(table), held)
         moves = [
             {"account_": number, "change_": change}
             for number, change in sorted(pending.balances.items())
             if change
         ]
         if moves:
-            self.connection.execute(_BALANCE, moves)
+            execute_many(self.connection, _BALANCE, moves)
 
     def complete(self) -> None:
         """Write the rest before the commit. Raises LedgerError if a command has no answer."""
@@ -218,7 +219,7 @@ class Writer(Reader):
             for handle in late
         ]
         if finished:
-            self.connection.execute(_FINISH, finished)
+            execute_many(self.connection, _FINISH, finished)
         for handle in self._handles.values():
             digest = rows[handle.command_id]["sha256"]
             self.trail.record("command", str(handle.command_id), digest)

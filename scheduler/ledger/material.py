@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from scheduler.errors import LedgerBroken
+from scheduler.ledger.bulk import execute_many
 from scheduler.ledger.datakeys import DataKeys
 from scheduler.ledger.keystore import seal, unseal
 from scheduler.ledger.models import Block, Material, PoolRow
@@ -131,7 +132,7 @@ class Vault:
             (_ADD, changes.added),
         ):
             if rows:
-                self._connection.execute(statement, rows)
+                execute_many(self._connection, statement, rows)
 
     def _cut_out(
         self,

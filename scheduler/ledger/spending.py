@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, exists, select, text, update
 
 from scheduler.errors import FactError, NotEnoughKey
 from scheduler.facts import Chunk
+from scheduler.ledger.bulk import execute_many
 from scheduler.ledger.core import Writer
 from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import OPEN_BLOCK, Block, FreedRange, Material
@@ -159,7 +160,8 @@ def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
 def close_empty(writer: Writer, block_refs: set[int]) -> None:
     """Mark blocks as destroyed whose cursor is at the end and whose bytes are all gone."""
     if block_refs:
-        writer.connection.execute(_CLOSE, [{"block_": ref} for ref in sorted(block_refs)])
+        rows = [{"block_": ref} for ref in sorted(block_refs)]
+        execute_many(writer.connection, _CLOSE, rows)
 
 
 def _gather_freed(
@@ -233,4 +235,4 @@ def _move_cursors(writer: Writer, ranges: Sequence[Range]) -> None:
         if part.end < part.limit
     ]
     if rest:
-        writer.connection.execute(_KEEP_FREED, rest)
+        execute_many(writer.connection, _KEEP_FREED, rest)

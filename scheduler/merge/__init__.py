@@ -10,6 +10,7 @@ from scheduler.merge.integrity import (
     announcement_message,
     collision_bound,
     forgery_bound,
+    prove_all,
     prove_equality,
     tag,
     tag_fits,
@@ -18,27 +19,35 @@ from scheduler.merge.paths import Route, Routes, find_routes, routes_of, sum_par
 from scheduler.merge.plan import MergePlan, plan_merges
 from scheduler.merge.relay import announcements, far_end_key, xor
 from scheduler.merge.shamir import Combined, combine, rebuild, recombine, split
+from scheduler.merge.together import Arrived, Carried, LinkKey, Said, carry_out_all, legs_of
 
 __all__ = [
     "PROOF_BITS",
     "TAG_KEY_BITS",
+    "Arrived",
+    "Carried",
     "Combined",
     "CompromiseStructure",
     "EqualityProof",
+    "LinkKey",
     "MergePlan",
     "Merged",
     "Route",
     "Routes",
+    "Said",
     "announcement_message",
     "announcements",
     "carry_out",
+    "carry_out_all",
     "collision_bound",
     "combine",
     "far_end_key",
     "find_routes",
     "forgery_bound",
     "jain_index",
+    "legs_of",
     "plan_merges",
+    "prove_all",
     "prove_equality",
     "rebuild",
     "recombine",

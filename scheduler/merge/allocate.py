@@ -66,19 +66,41 @@ def allocate(asks: Sequence[Ask], capacity: Mapping[str, int]) -> Allocation:
 
     Raises PlanError if the solver fails.
     """
-    amounts = _solve(asks, capacity) if any(ask.routes and ask.wanted for ask in asks) else []
+    if (plenty := _when_all_fits(asks, capacity)) is not None:
+        return plenty
+    amounts = _solve(asks, capacity)
     left = dict(capacity)
     grains: list[list[int]] = []
     for ask in asks:
         given: list[int] = []
         for hops in ask.routes:
-            amount = int(amounts.pop(0) + _SLACK) if amounts else 0
+            amount = int(amounts.pop(0) + _SLACK)
             room = min(left[hop] for hop in hops)
             given.append(max(0, min(amount, room, ask.wanted - sum(given))))
             _take(left, hops, given[-1])
         grains.append(given)
     _hand_out_rest(asks, grains, left)
     return Allocation(grains=tuple(map(tuple, grains)), left=left)
+
+
+def _when_all_fits(asks: Sequence[Ask], capacity: Mapping[str, int]) -> Allocation | None:
+    """Return all that everybody wants, on everybody's cheapest route, if the hops hold it.
+
+    No level can then be higher, no total larger, no route cheaper, so there is no program to
+    solve. None if a hop has not enough.
+    """
+    left = dict(capacity)
+    grains: list[tuple[int, ...]] = []
+    for ask in asks:
+        given = [0] * len(ask.routes)
+        if ask.routes and ask.wanted:
+            cheapest = min(range(len(ask.routes)), key=ask.costs.__getitem__)
+            given[cheapest] = ask.wanted
+            _take(left, ask.routes[cheapest], ask.wanted)
+        grains.append(tuple(given))
+    if any(grain < 0 for grain in left.values()):
+        return None
+    return Allocation(grains=tuple(grains), left=left)
 
 
 def _take(left: dict[str, int], hops: Iterable[str], grains: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ SHORT_BYTES = 128
 """Messages up to here take four bits at a time, from a table of 16 products."""
 LONG_BYTES = 8192
 """From here on LANES sums run side by side."""
+MANY = 32
+"""So many short messages of one length are worth being hashed side by side."""
 LANES = 64
 _LANES_LOG2 = 6
 _NIBBLES = range(124, -1, -4)
@@ -35,6 +39,31 @@ def polynomial_hash(message: bytes, factor: int) -> int:
     if len(message) >= LONG_BYTES:
         return _long_hash(message, factor)
     return _hash(message, factor)
+
+
+def polynomial_hashes(messages: Sequence[bytes], factors: Sequence[bytes]) -> list[bytes]:
+    """Return `polynomial_hash` of each message by its own factor, as 16 bytes each.
+
+    Parameters
+    ----------
+    messages : blocks of 16 bytes each, as `polynomial_hash` takes them, all of one length
+    factors : 16 bytes each, big-endian
+
+    600 messages of 48 bytes take 3 ms where one by one they take 25.
+    """
+    if len(messages) < MANY or len(messages[0]) > SHORT_BYTES:
+        return [
+            polynomial_hash(message, int.from_bytes(factor, "big")).to_bytes(BLOCK_BYTES, "big")
+            for message, factor in zip(messages, factors, strict=True)
+        ]
+    blocks = np.frombuffer(b"".join(messages), dtype=">u8").astype(np.uint64)
+    factor = np.frombuffer(b"".join(factors), dtype=">u8").astype(np.uint64)
+    table = _nibble_tables(factor.reshape(-1, 2))
+    total = np.zeros((len(messages), 2), dtype=np.uint64)
+    for block in blocks.reshape(len(messages), -1, 2).swapaxes(0, 1):
+        total = _products(total ^ block, table)
+    octets = total.astype(">u8").tobytes()
+    return [octets[at : at + BLOCK_BYTES] for at in range(0, len(octets), BLOCK_BYTES)]
 
 
 def _double(value: int) -> int:
@@ -90,6 +119,35 @@ def _short_hash(message: bytes, factor: int) -> int:
             product ^= table[total >> shift & 0xF]
         total = product
     return total
+
+
+def _nibble_tables(factors: _Words) -> _Words:
+    """Return each factor (n, 2) times each polynomial of degree below 4: (16, n, 2)."""
+    one, high = np.uint64(1), np.uint64(63)
+    table = np.zeros((16, *factors.shape), dtype=np.uint64)
+    table[1] = factors
+    for index in range(1, 8):
+        even = table[index] << one
+        even[:, 0] |= table[index, :, 1] >> high
+        even[:, 1] ^= (table[index, :, 0] >> high) * np.uint64(_REDUCTION)
+        table[2 * index], table[2 * index + 1] = even, even ^ factors
+    return table
+
+
+def _products(values: _Words, table: _Words) -> _Words:
+    """Return each value (n, 2) times the factor that its column of the tables was made of."""
+    four, above, low = np.uint64(4), np.uint64(60), np.uint64(0xF)
+    rows = np.arange(len(values))
+    product = np.zeros_like(values)
+    for word in (0, 1):
+        for shift in range(60, -1, -4):
+            over = _OVERFLOW_WORDS[product[:, 0] >> above]
+            carried = product[:, 1] >> above
+            product <<= four
+            product[:, 0] |= carried
+            product[:, 1] ^= over
+            product ^= table[(values[:, word] >> np.uint64(shift)) & low, rows]
+    return product
 
 
 def _long_hash(message: bytes, factor: int) -> int:

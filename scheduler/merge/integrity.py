@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from scheduler.errors import FactError
 from scheduler.facts import KEY_GRAIN_BITS
-from scheduler.merge.field import BLOCK_BYTES, polynomial_hash
+from scheduler.merge.field import BLOCK_BYTES, polynomial_hashes
+from scheduler.merge.relay import xor
 
 TAG_KEY_BITS = 256
 """Link key that one tag costs: the r and s of Poly1305, used once."""
 PROOF_BITS = 256
 """End-to-end key that one proof of equality costs: 128 bits of hash key, 128 of pad."""
+_SPENT_BYTES = PROOF_BITS // 8
 
 
 def announcement_message(parts: Iterable[tuple[UUID, str, bytes]]) -> bytes:
@@ -87,15 +89,36 @@ def prove_equality(run: bytes) -> EqualityProof:
 
     Raises FactError unless the run is a multiple of 256 bits, of 512 and up.
     """
+    return prove_all([run])[0]
+
+
+def prove_all(runs: Sequence[bytes]) -> list[EqualityProof]:
+    """Return `prove_equality` of each run; runs of one length are hashed side by side."""
+    alike: dict[int, list[int]] = {}
+    for index, run in enumerate(runs):
+        _check_run(run)
+        alike.setdefault(len(run), []).append(index)
+    proofs: dict[int, EqualityProof] = {}
+    for length, members in alike.items():
+        head = (length - _SPENT_BYTES).to_bytes(BLOCK_BYTES, "big")
+        hashed = polynomial_hashes(
+            [head + runs[index][_SPENT_BYTES:] for index in members],
+            [runs[index][:BLOCK_BYTES] for index in members],
+        )
+        for index, one in zip(members, hashed, strict=True):
+            run = runs[index]
+            padded = xor(one, run[BLOCK_BYTES:_SPENT_BYTES])
+            proofs[index] = EqualityProof(tag=padded, key=run[_SPENT_BYTES:])
+    return [proofs[index] for index in range(len(runs))]
+
+
+def _check_run(run: bytes) -> None:
     bits = len(run) * 8
     if bits % KEY_GRAIN_BITS or bits < PROOF_BITS + KEY_GRAIN_BITS:
         raise FactError(
             f"run of {bits} bits; allowed: multiples of {KEY_GRAIN_BITS},"
             f" from {PROOF_BITS + KEY_GRAIN_BITS} up"
         )
-    hash_key, pad, key = run[:16], run[16:32], run[32:]
-    hashed = polynomial_hash(len(key).to_bytes(16, "big") + key, int.from_bytes(hash_key, "big"))
-    return EqualityProof(tag=(hashed ^ int.from_bytes(pad, "big")).to_bytes(16, "big"), key=key)
 
 
 def collision_bound(key_bytes: int) -> float:

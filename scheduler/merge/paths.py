@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -36,11 +36,11 @@ class Route:
     hops: tuple[tuple[str, ...], ...]  #: for each path its hops
     threshold: int  #: paths that must be corrupt before the key is known
     cost: float  #: trust weights of its inner nodes and hops; less is better
+    #: every hop of every path; disjoint paths share none
+    links: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def links(self) -> tuple[str, ...]:
-        """Every hop of every path; disjoint paths share none."""
-        return tuple(hop for hops in self.hops for hop in hops)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", tuple(hop for hops in self.hops for hop in hops))
 
     def as_path_set(self) -> PathSet:
         """Return it as the planner takes it."""

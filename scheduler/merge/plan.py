@@ -34,14 +34,37 @@ class MergePlan:
     levels: Mapping[str, float] = field(default_factory=dict)  #: demand_id -> part of its day
 
     @property
+    def every_step(self) -> tuple[MergeStep | CombinedStep, ...]:
+        """The relays, then the combinations, in the order in which they are carried out."""
+        return (*self.steps, *self.combined)
+
+    @property
     def bits(self) -> int:
         """End-to-end bits gained by the whole plan."""
-        return sum(s.bits for s in self.steps) + sum(s.bits for s in self.combined)
+        return sum(step.bits for step in self.every_step)
 
     @property
     def fairness(self) -> float:
         """Jain's index of served/demanded bits, this plan and the 24 hours before it."""
         return jain_index(self.levels.values())
+
+
+class _Penalties:
+    """What scarce hops add to the cost of a route; demands of one size have it in common."""
+
+    def __init__(self, capacity: Mapping[str, int]) -> None:
+        self._capacity = capacity
+        self._of_day: dict[float, dict[str, float]] = {}
+
+    def of(self, route: Route, day: float) -> float:
+        """Sum over the hops of a route, for a demand of `day` grains a day."""
+        known = self._of_day.get(day)
+        if known is None:
+            known = self._of_day[day] = {
+                hop: SCARCITY_WEIGHT * scarcity(grains, day)
+                for hop, grains in self._capacity.items()
+            }
+        return sum(map(known.__getitem__, route.links))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +86,7 @@ class _Case:
         """Bits of the day that are not served yet."""
         return max(0, self.demand.bits_per_day - self.served)
 
-    def ask(self, capacity: Mapping[str, int]) -> Ask:
+    def ask(self, penalties: _Penalties) -> Ask:
         """Put it in grains. Hops short of a day's demand make a route cost more."""
         demand = self.demand
         day = demand.bits_per_day / KEY_GRAIN_BITS
@@ -71,11 +94,7 @@ class _Case:
         return Ask(
             demand_id=demand.demand_id,
             routes=tuple(route.links for route in self.routes.routes),
-            costs=tuple(
-                route.cost
-                + sum(SCARCITY_WEIGHT * scarcity(capacity[hop], day) for hop in route.links)
-                for route in self.routes.routes
-            ),
+            costs=tuple(route.cost + penalties.of(route, day) for route in self.routes.routes),
             wanted=min(self.under_mark, self.left_of_day) // KEY_GRAIN_BITS,
             share=demand.weight * day,
             had=self.served // KEY_GRAIN_BITS,
@@ -117,9 +136,11 @@ def plan_merges(
     found = routes_of(scenario, ordered) if routes is None else routes
     cases = [_case(demand, found, stock, served) for demand in ordered]
     pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
-    twins = parallel_pools(scenario)
-    capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in twins.items()}
-    given = allocate([case.ask(capacity) for case in cases], capacity)
+    parallel = parallel_pools(scenario)
+    capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in parallel.items()}
+    penalties = _Penalties(capacity)
+    given = allocate([case.ask(penalties) for case in cases], capacity)
+    twins = _Twins(parallel, pools)
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
@@ -130,7 +151,7 @@ def plan_merges(
         for route, grains in zip(case.routes.routes, grants, strict=True):
             # Another demand of the same pair may have filled their pool meanwhile.
             room = max(0, case.under_mark - gained[pair]) // KEY_GRAIN_BITS
-            for legs in _legs(twins, route, min(grains, room), pools, least):
+            for legs in _legs(twins, route, min(grains, room), least):
                 bits += legs[0].bits
                 gained[pair] += legs[0].bits
                 if len(legs) == 1:
@@ -180,33 +201,54 @@ def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> 
     }
 
 
-def _legs(
-    twins: Mapping[str, tuple[str, ...]],
-    route: Route,
-    grains: int,
-    pools: dict[str, int],
-    least: int,
-) -> Iterator[tuple[MergeStep, ...]]:
-    """Cut a grant into steps that take one pool a hop, and take them from `pools`.
+class _Twins:
+    """Which of a hop's parallel links a step takes, and what each of them has left.
 
-    The fullest of parallel links goes first, so most grants are one step. Ends when what is
-    left is smaller than the least step.
+    The fullest goes first, and is stayed with while it lasts: grants then need few steps, runs
+    lie end to end, and few links spend a tag key.
+    """
+
+    def __init__(self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int]) -> None:
+        self._twins = twins
+        self._left = pools
+        self._chosen: dict[str, str] = {}
+
+    def room(self, hops: Sequence[str], grains: int) -> int:
+        """Choose a link for each hop; return how many of the grains all of them can give."""
+        chosen, left = self._chosen, self._left
+        for hop in hops:
+            link = chosen.get(hop)
+            if link is None or left[link] < grains:
+                link = chosen[hop] = max(self._twins[hop], key=left.__getitem__)
+            grains = min(grains, left[link])
+        return grains
+
+    def take(self, hops: Sequence[str], grains: int) -> tuple[str, ...]:
+        """Take grains of the links chosen for these hops; return the links."""
+        links = tuple([self._chosen[hop] for hop in hops])
+        for link in links:
+            self._left[link] -= grains
+        return links
+
+
+def _legs(twins: _Twins, route: Route, grains: int, least: int) -> Iterator[tuple[MergeStep, ...]]:
+    """Cut a grant into steps that take one pool a hop.
+
+    Ends when what is left is smaller than the least step.
     """
     while grains >= least:
-        chosen = [
-            tuple(max(twins[hop], key=pools.__getitem__) for hop in hops) for hops in route.hops
-        ]
-        piece = min(grains, *(pools[pool_id] for links in chosen for pool_id in links))
+        piece = twins.room(route.links, grains)
         if piece < least:
             return
-        for pool_id in (pool_id for links in chosen for pool_id in links):
-            pools[pool_id] -= piece
         grains -= piece
         yield tuple(
             MergeStep(
-                demand_id=route.demand_id, path=path, links=links, bits=piece * KEY_GRAIN_BITS
+                demand_id=route.demand_id,
+                path=path,
+                links=twins.take(hops, piece),
+                bits=piece * KEY_GRAIN_BITS,
             )
-            for path, links in zip(route.paths, chosen, strict=True)
+            for path, hops in zip(route.paths, route.hops, strict=True)
         )
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import CombinedStep, MergeStep, instant_key
-from scheduler.merge import TAG_KEY_BITS, plan_merges
+from scheduler.facts import instant_key
+from scheduler.merge import TAG_KEY_BITS, legs_of, plan_merges
 from scheduler.services.tick import Tick
 
 if TYPE_CHECKING:
@@ -50,17 +50,10 @@ def merge_due(
             return answered
         plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
-        tick = Tick(context, tx, command, _needs(plan))
-        steps: tuple[MergeStep | CombinedStep, ...] = (*plan.steps, *plan.combined)
-        gains = [
-            tick.carry_out(step, natural_key=f"{request_id}/{index}")
-            for index, step in enumerate(steps)
-        ]
-        tick.announce()
-        for link in plan.tagged_links:
-            tick.tag_announcements(link)
+        tick = Tick(context, tx, command, steps=plan.every_step, needs=_needs(plan))
+        tick.announce(plan.tagged_links)
         answer = {
-            "steps": tick.deposit(gains),
+            "steps": tick.deposit(list(tick.gains())),
             "reasons": dict(plan.reasons),
             "tags": len(plan.tagged_links),
         }
@@ -71,8 +64,7 @@ def merge_due(
 def _needs(plan: MergePlan) -> dict[str, int]:
     """Bits that the plan spends on each link, tags included."""
     needs: Counter[str] = Counter()
-    legs = [*plan.steps, *(leg for step in plan.combined for leg in step.legs)]
-    for leg in legs:
+    for leg in (leg for step in plan.every_step for leg in legs_of(step)):
         for link in leg.links:
             needs[link] += leg.bits
     needs.update(dict.fromkeys(plan.tagged_links, TAG_KEY_BITS))

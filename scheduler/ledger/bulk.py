@@ -1,0 +1,79 @@
+"""Running one statement for many rows, at the driver's price.
+
+SQLAlchemy goes through every value of every row to see whether its type has a say: 25 us for a
+row of 15 columns, six times what SQLite takes to store it. Here only instants are converted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
+
+from scheduler.ledger.columns import UtcDateTime
+
+Row = Mapping[str, Any]
+_Convert = Callable[[Any], Any]
+
+
+@lru_cache(maxsize=2)
+def _dialect(name: str) -> Dialect:
+    """The dialect that takes its parameters by name, as the drivers understand them."""
+    makers: dict[str, Any] = {"postgresql": psycopg.dialect, "sqlite": sqlite.dialect}
+    made: Dialect = makers[name](**({"paramstyle": "named"} if name == "sqlite" else {}))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A statement as the driver takes it."""
+
+    text: str
+    converters: tuple[tuple[str, _Convert], ...]  #: names whose values are instants
+    constants: dict[str, Any]  #: values that the statement itself brings
+
+
+@lru_cache(maxsize=256)
+def _compiled(statement: ClauseElement, names: tuple[str, ...], dialect_name: str) -> _Compiled:
+    dialect = _dialect(dialect_name)
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    assert isinstance(compiled, SQLCompiler)
+    converters = []
+    for name, bind in compiled.binds.items():
+        if isinstance(bind.type, UtcDateTime):
+            # Of this dialect: SQLite keeps an instant as text, with all its microseconds.
+            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if convert is not None:
+                converters.append((name, convert))
+    constants = {k: v for k, v in (compiled.params or {}).items() if k not in names}
+    return _Compiled(str(compiled), tuple(converters), constants)
+
+
+def execute_many(
+    connection: Connection, statement: ClauseElement, rows: Sequence[Row]
+) -> CursorResult[Any]:
+    """Run an insert, update or delete for each row; all rows have the same names.
+
+    Values go to the driver as they are, but for instants: only integers, floats, words, bytes,
+    truth values, instants and nothing may be among them. The statement must outlive the call,
+    for its text is kept.
+    """
+    compiled = _compiled(statement, tuple(rows[0]), connection.dialect.name)
+    made: list[Any] = list(rows)
+    if compiled.converters or compiled.constants:
+        made = [
+            {
+                **row,
+                **compiled.constants,
+                **{name: convert(row[name]) for name, convert in compiled.converters},
+            }
+            for row in rows
+        ]
+    return connection.exec_driver_sql(compiled.text, made)
