@@ -130,10 +130,8 @@ class Reader:
         if pool_id is not None:
             query = query.where(PoolRow.pool_id == pool_id)
         columns = (*Block.__table__.c, PoolRow.pool_id)
-        return [
-            tracing.block_record(row)
-            for row in self.connection.execute(query.with_only_columns(*columns))
-        ]
+        rows = self.connection.execute(query.with_only_columns(*columns)).all()
+        return tracing.block_records(self.connection, rows)
 
     def entries(
         self, *, pool_id: str | None = None, after: int = 0, limit: int = ROWS_MAX

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from scheduler.ledger.models import (
     LedgerEntry,
     PoolRow,
 )
+from scheduler.ledger.provenance import read_provenances
 from scheduler.ledger.records import BlockRecord, CommandRecord, Trace
 from scheduler.ledger.states import KeyState
 
@@ -45,8 +46,13 @@ def trace(connection: Connection, name: UUID) -> Trace:
     return _trace(connection, number, DEPTH_MAX)
 
 
-def block_record(row: Any) -> BlockRecord:
-    """A block as the world sees it, from its columns and its pool's name."""
+def block_records(connection: Connection, rows: Sequence[Any]) -> list[BlockRecord]:
+    """Blocks as the world sees them, from their columns and their pools' names."""
+    told = read_provenances(connection, (row.provenance for row in rows))
+    return [_block_record(row, one) for row, one in zip(rows, told, strict=True)]
+
+
+def _block_record(row: Any, provenance: dict[str, Any]) -> BlockRecord:
     return BlockRecord(
         block_id=UUID(row.block_id),
         pool_id=row.pool_id,
@@ -60,7 +66,7 @@ def block_record(row: Any) -> BlockRecord:
         epoch=row.epoch,
         received_at=row.received_at,
         expires_at=row.expires_at,
-        provenance=json.loads(row.provenance),
+        provenance=provenance,
     )
 
 
@@ -94,7 +100,7 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
         .join(PoolRow, Block.pool_ref == PoolRow.id)
         .where(Block.id == number)
     ).one()
-    block = block_record(row)
+    (block,) = block_records(connection, [row])
     command = connection.execute(
         select(*Command.__table__.c).where(Command.id == row.command_id)
     ).one()

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select, union_all
 
 from orbits import as_utc
 from scheduler.errors import DuplicateBlock, FactError
-from scheduler.facts import Announcement, Booking, BookingState, NewBlock
+from scheduler.facts import Announcement, Booking, BookingState, NewBlock, Provenance
 from scheduler.ledger import bookings, delivery, registers, reservations, transitions
 from scheduler.ledger.announcements import announcement_rows
 from scheduler.ledger.canonical import canonical_json, sealed
@@ -21,6 +21,7 @@ from scheduler.ledger.core import Writer
 from scheduler.ledger.equality import same_bytes
 from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import AnnouncementRow, Block
+from scheduler.ledger.provenance import provenance_text
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
 from scheduler.ledger.spending import claim_all, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
@@ -46,7 +47,7 @@ class Transaction(Writer):
         *,
         material_a: bytes,
         material_b: bytes,
-        provenance: Mapping[str, Any] | None = None,
+        provenance: Provenance | None = None,
         expires_at: datetime | None = None,
         received_only: bool = False,
     ) -> KeyState:
@@ -71,7 +72,8 @@ class Transaction(Writer):
         state = KeyState.RECEIVED if received_only else KeyState.AVAILABLE
         if not same_bytes(material_a, material_b):
             state = KeyState.QUARANTINED
-        names = self._add_block(handle, block, state, canonical_json(provenance or {}), expires_at)
+        told = provenance_text(provenance, self._link_number, handle.announcement_number)
+        names = self._add_block(handle, block, state, told, expires_at)
         for side, held in enumerate((material_a, material_b)):
             self.pending.pieces.extend(self.vault.cut(names, side, held))
         return state
@@ -128,6 +130,13 @@ class Transaction(Writer):
         span = (row["id"], 0, block.length_bits)
         self.post(handle, numbers.accounts, AccountKind.GENERATED, state, span)
         return BlockNames(row["id"], row["block_id"], numbers.ref, pool_id, row["epoch"])
+
+    def _link_number(self, pool_id: str) -> int:
+        """The number of a pool that a provenance names. Raises FactError if there is none."""
+        numbers = self.pools.find(self.connection, pool_id)
+        if numbers is None:
+            raise FactError(f"provenance names {pool_id}, a pool that never held key")
+        return numbers.ref
 
     def _refuse_duplicate(self, block: NewBlock) -> None:
         name, key = str(block.block_id), block.natural_key
@@ -189,6 +198,7 @@ class Transaction(Writer):
         relay, that this command spent and the relay did not announce before.
         """
         number = self.number(AnnouncementRow)
+        handle.announcements[announcement.announcement_id] = number
         row, parts = announcement_rows(number, handle, announcement)
         handle.wrote("announcement", row["sha256"])
         self.pending.announcements.append(row)

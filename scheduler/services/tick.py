@@ -219,7 +219,7 @@ class Tick:
             block,
             material_a=at_a,
             material_b=at_b,
-            provenance=gain.provenance.as_dict(),
+            provenance=gain.provenance,
         )
         return {
             "demand": gain.step.demand_id,
