@@ -53,6 +53,8 @@ class Pool:
     node_a: str
     node_b: str
     parallel: int = 1
+    #: the name under which the ledger keeps this pool
+    pool_id: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.node_a < self.node_b:
@@ -61,12 +63,9 @@ class Pool:
             )
         if self.parallel < 1:
             raise FactError(f"parallel link {self.parallel}; allowed: 1 and up")
-
-    @property
-    def pool_id(self) -> str:
-        """The name under which the ledger keeps this pool."""
         suffix = f"#{self.parallel}" if self.parallel > 1 else ""
-        return f"{self.kind.value}:{self.node_a}--{self.node_b}{suffix}"
+        pool_id = f"{self.kind.value}:{self.node_a}--{self.node_b}{suffix}"
+        object.__setattr__(self, "pool_id", pool_id)
 
     @classmethod
     def link(cls, one: str, other: str, parallel: int = 1) -> Pool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from scheduler.errors import FactError, LedgerError
+from scheduler.errors import LedgerError
 from scheduler.ledger.canonical import canonical_json, rows_digest, sealed
 
 WRITTEN_TABLES = (
@@ -42,7 +42,7 @@ class CommandHandle:
     #: ranges (block row, start, end) that this command spent, by block
     spent: dict[UUID, list[tuple[int, int, int]]] = field(default_factory=dict)
     #: numbers of what relays announced under this command
-    announcements: dict[UUID, int] = field(default_factory=dict)
+    announced_here: set[int] = field(default_factory=set)
     #: ranges (start, end) that a relay announced under this command, by block row and relay
     announced: dict[tuple[int, str], list[tuple[int, int]]] = field(default_factory=dict)
 
@@ -51,15 +51,6 @@ class CommandHandle:
         if self.answer is not None:
             raise LedgerError(f"request {self.request_id!r} was finished before")
         self.answer = canonical_json(answer)
-
-    def announcement_number(self, name: UUID) -> int:
-        """The row of an announcement. Raises FactError if this command made none of that id."""
-        try:
-            return self.announcements[name]
-        except KeyError:
-            raise FactError(
-                f"provenance names {name}, which its command did not announce"
-            ) from None
 
     def wrote(self, table: str, digest: str) -> None:
         """Take a row's hash under the command's own."""

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    TextClause,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from scheduler.errors import LedgerBroken
-from scheduler.ledger.bulk import execute_many
+from scheduler.ledger.bulk import execute_many, rows_json, wanted
 from scheduler.ledger.datakeys import DataKeys
 from scheduler.ledger.keystore import seal, unseal
 from scheduler.ledger.models import Block, Material, PoolRow
@@ -24,11 +35,6 @@ BOTH_ENDS = (0, 1)
 _OF_BLOCK = Material.block_ref == bindparam("block_")
 _FROM: BindParameter[int] = bindparam("from_")
 _TO: BindParameter[int] = bindparam("to_")
-_PIECES = (
-    select(Material.side, Material.start_byte, Material.data, Material.data_key_id)
-    .where(_OF_BLOCK, Material.start_byte > _FROM, Material.start_byte < _TO)
-    .order_by(Material.side, Material.start_byte)
-)
 _ERASE = delete(Material).where(_OF_BLOCK, Material.start_byte >= _FROM, Material.start_byte < _TO)
 _ERASE_END = _ERASE.where(Material.side == bindparam("side_"))
 _SHORTEN = (
@@ -104,24 +110,21 @@ class Vault:
         Raises LedgerBroken if any of them is not there or was changed.
         """
         changes = _Changes()
-        taken = self._cut_out(block, start_byte, end_byte, sides, changes)
+        span = (block, start_byte, end_byte)
+        (pieces,) = self._pieces([span], sides)
+        taken = self._cut_out(span, pieces, sides, changes)
         if not keep:
             self._write(changes)
         return taken
 
-    def take_all(self, spans: Iterable[tuple[BlockNames, int, int]]) -> list[dict[int, bytes]]:
+    def take_all(self, spans: Sequence[tuple[BlockNames, int, int]]) -> list[dict[int, bytes]]:
         """As `take` at both ends, for many ranges [start, end) of bytes, in few round trips."""
         taken = []
-        changes = _Changes()
-        seen: set[int] = set()
-        for block, start_byte, end_byte in spans:
-            if block.ref in seen:
-                # What the range before left over may be a piece of this one.
-                self._write(changes)
-                changes, seen = _Changes(), set()
-            seen.add(block.ref)
-            taken.append(self._cut_out(block, start_byte, end_byte, BOTH_ENDS, changes))
-        self._write(changes)
+        for some in _apart(spans):
+            changes = _Changes()
+            for span, pieces in zip(some, self._pieces(some, BOTH_ENDS), strict=True):
+                taken.append(self._cut_out(span, pieces, BOTH_ENDS, changes))
+            self._write(changes)
         return taken
 
     def _write(self, changes: _Changes) -> None:
@@ -136,17 +139,19 @@ class Vault:
 
     def _cut_out(
         self,
-        block: BlockNames,
-        start_byte: int,
-        end_byte: int,
+        span: tuple[BlockNames, int, int],
+        pieces: Iterable[Any],
         sides: Sequence[int],
         changes: _Changes,
     ) -> dict[int, bytes]:
-        """Read the bytes [start_byte, end_byte) and note what erasing them changes."""
+        """Open what may touch the bytes [start, end) and note what erasing them changes."""
+        block, start_byte, end_byte = span
         found: dict[int, list[bytes]] = {side: [] for side in sides}
         heads: list[tuple[int, int, bytes]] = []
         tails: list[tuple[int, bytes]] = []
-        for side, begins, plain in self._pieces(block, start_byte, end_byte, sides):
+        for _, side, begins, data, number in pieces:
+            cipher = self._keys.cipher(self._connection, number)
+            plain = open_piece(cipher, data, block, side, begins)
             ends = begins + len(plain)
             if ends <= start_byte:
                 continue
@@ -162,11 +167,11 @@ class Vault:
                     f"block {block.block_id}: {len(held)} of the bytes {start_byte} to {end_byte}"
                     f" are in the store at end {side}"
                 )
-        span = {"block_": block.ref, "from_": start_byte, "to_": end_byte}
+        row = {"block_": block.ref, "from_": start_byte, "to_": end_byte}
         if tuple(sides) == BOTH_ENDS:
-            changes.erased.append(span)
+            changes.erased.append(row)
         else:
-            changes.erased_at_end += [span | {"side_": side} for side in sides]
+            changes.erased_at_end += [row | {"side_": side} for side in sides]
         changes.shortened += [self._resealed(block, side, at, plain) for side, at, plain in heads]
         for side, rest in tails:
             changes.added += self.cut(block, side, rest, end_byte)
@@ -181,20 +186,19 @@ class Vault:
             )
 
     def _pieces(
-        self, block: BlockNames, start_byte: int, end_byte: int, sides: Sequence[int]
-    ) -> Iterator[tuple[int, int, bytes]]:
-        """Opened pieces that may touch a range, by end and place."""
-        span = {"block_": block.ref, "from_": start_byte - PIECE_BYTES, "to_": end_byte}
-        rows = self._connection.execute(_PIECES, span).all()
-        for side, begins, data, number in rows:
-            if side in sides and number is not None:
-                yield (
-                    side,
-                    begins,
-                    open_piece(
-                        self._keys.cipher(self._connection, number), data, block, side, begins
-                    ),
-                )
+        self, spans: Sequence[tuple[BlockNames, int, int]], sides: Sequence[int]
+    ) -> list[list[Any]]:
+        """For each range the sealed pieces that may touch it, by end and place, in one query."""
+        rows = [
+            (block.ref, side, start_byte - PIECE_BYTES, end_byte)
+            for block, start_byte, end_byte in spans
+            for side in sides
+        ]
+        query = _pieces_query(self._connection.dialect.name)
+        found: list[list[Any]] = [[] for _ in spans]
+        for row in self._connection.execute(query, {"rows_": rows_json(rows)}).all():
+            found[row[0] // len(sides)].append(row)
+        return found
 
     def rewrite(self, block: BlockNames, side: int, begins: int, plain: bytes) -> None:
         """Seal a piece anew in its place."""
@@ -210,6 +214,38 @@ class Vault:
             "data_": row["data"],
             "key_": row["data_key_id"],
         }
+
+
+@lru_cache(maxsize=2)
+def _pieces_query(dialect_name: str) -> TextClause:
+    """The sealed pieces that touch the wanted ranges; `place` says which."""
+    rows = wanted(dialect_name, ("block_ref", "side", "low", "high"))
+    return text(
+        "SELECT w.place, m.side, m.start_byte, m.data, m.data_key_id"
+        f" FROM {rows} AS w CROSS JOIN material AS m"
+        " WHERE m.block_ref = w.block_ref AND m.side = w.side AND m.start_byte > w.low"
+        " AND m.start_byte < w.high AND m.data_key_id IS NOT NULL"
+        " ORDER BY w.place, m.start_byte"
+    )
+
+
+def _apart(
+    spans: Sequence[tuple[BlockNames, int, int]],
+) -> Iterator[list[tuple[BlockNames, int, int]]]:
+    """Cut a list of ranges so that no part has two of one block.
+
+    What one range leaves over may be a piece of the next, so the first must be written before.
+    """
+    some: list[tuple[BlockNames, int, int]] = []
+    seen: set[int] = set()
+    for span in spans:
+        if span[0].ref in seen:
+            yield some
+            some, seen = [], set()
+        some.append(span)
+        seen.add(span[0].ref)
+    if some:
+        yield some
 
 
 def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins: int) -> bytes:

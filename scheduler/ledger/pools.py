@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from scheduler.errors import FactError
 from scheduler.facts import Pool
 from scheduler.ledger.canonical import sealed
 from scheduler.ledger.models import Account, PoolRow
@@ -51,6 +53,16 @@ class PoolBook:
     def publish(self) -> None:
         """Share what this transaction learnt; call it after the commit, never before."""
         self._shared.update(self._learnt)
+
+    def numbers(self, connection: Connection, pool_ids: Iterable[str]) -> list[int]:
+        """The numbers of pools. Raises FactError for one that is not there."""
+        found = []
+        for pool_id in pool_ids:
+            numbers = self.find(connection, pool_id)
+            if numbers is None:
+                raise FactError(f"a path over {pool_id}, a pool that never held key")
+            found.append(numbers.ref)
+        return found
 
     def find(self, connection: Connection, pool_id: str) -> PoolNumbers | None:
         """The pool of that name, or None if no key was ever put there."""

@@ -141,7 +141,7 @@ def _choose(
 
 def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
     """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones."""
-    taken = writer.vault.take_all((part.names, part.start // 8, part.end // 8) for part in ranges)
+    taken = writer.vault.take_all([(part.names, part.start // 8, part.end // 8) for part in ranges])
     chunks = [
         SpentChunk(
             chunk=part.chunk,

@@ -21,7 +21,7 @@ from scheduler.ledger.core import Writer
 from scheduler.ledger.equality import same_bytes
 from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import AnnouncementRow, Block
-from scheduler.ledger.provenance import provenance_text
+from scheduler.ledger.provenance import NOTHING, provenance_text
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
 from scheduler.ledger.spending import claim_all, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
@@ -48,6 +48,7 @@ class Transaction(Writer):
         material_a: bytes,
         material_b: bytes,
         provenance: Provenance | None = None,
+        announced: Sequence[int] = (),
         expires_at: datetime | None = None,
         received_only: bool = False,
     ) -> KeyState:
@@ -72,7 +73,12 @@ class Transaction(Writer):
         state = KeyState.RECEIVED if received_only else KeyState.AVAILABLE
         if not same_bytes(material_a, material_b):
             state = KeyState.QUARANTINED
-        told = provenance_text(provenance, self._link_number, handle.announcement_number)
+        if not handle.announced_here.issuperset(announced):
+            raise FactError(f"block {block.natural_key}: names what its command did not announce")
+        told = NOTHING
+        if provenance is not None:
+            links = [self.pools.numbers(self.connection, path) for path in provenance.links]
+            told = provenance_text(provenance, announced, links)
         names = self._add_block(handle, block, state, told, expires_at)
         for side, held in enumerate((material_a, material_b)):
             self.pending.pieces.extend(self.vault.cut(names, side, held))
@@ -131,13 +137,6 @@ class Transaction(Writer):
         self.post(handle, numbers.accounts, AccountKind.GENERATED, state, span)
         return BlockNames(row["id"], row["block_id"], numbers.ref, pool_id, row["epoch"])
 
-    def _link_number(self, pool_id: str) -> int:
-        """The number of a pool that a provenance names. Raises FactError if there is none."""
-        numbers = self.pools.find(self.connection, pool_id)
-        if numbers is None:
-            raise FactError(f"provenance names {pool_id}, a pool that never held key")
-        return numbers.ref
-
     def _refuse_duplicate(self, block: NewBlock) -> None:
         name, key = str(block.block_id), block.natural_key
         if key in self._deposited or name in self._deposited:
@@ -191,18 +190,19 @@ class Transaction(Writer):
             pool_id: list(islice(chunks, len(ranges))) for pool_id, (_, ranges) in claimed.items()
         }
 
-    def announce(self, handle: CommandHandle, announcement: Announcement) -> None:
-        """Record what a relay made public about chunks that this command spent.
+    def announce(self, handle: CommandHandle, announcement: Announcement) -> int:
+        """Record what a relay made public about chunks that this command spent; return its number.
 
         Raises FactError unless it names two chunk runs of its length, on two links of that
         relay, that this command spent and the relay did not announce before.
         """
         number = self.number(AnnouncementRow)
-        handle.announcements[announcement.announcement_id] = number
         row, parts = announcement_rows(number, handle, announcement)
         handle.wrote("announcement", row["sha256"])
         self.pending.announcements.append(row)
         self.pending.parts.extend(parts)
+        handle.announced_here.add(number)
+        return number
 
     # -- two phases -----------------------------------------------------------------------
 

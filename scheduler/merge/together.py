@@ -1,23 +1,27 @@
 """Carrying out all merges of a tick at once: column by column instead of path by path.
 
-Three hundred paths of 33 hops that share a trunk are ten thousand XORs of 64 bytes each, path
-by path. Laid end to end, the runs that a relay joins are one XOR for each two of its links.
+Three hundred paths of 33 hops that share a trunk are ten thousand XORs of 64 bytes, path by
+path. Here every hop of every path is a row of one table. Key is counted in grains of 256 bits,
+the rows of one array; what relays say is one XOR of two selections of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.errors import FactError
-from scheduler.facts import CombinedStep, MergeStep, Pool
-from scheduler.merge.carry import join_paths, xor_all
-from scheduler.merge.relay import xor
+from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, MergeStep, Pool
+from scheduler.merge.carry import join_paths
 
-Meeting = tuple[str, str, str]
-"""A relay and the two links that it joins, in the direction of the path."""
+GRAIN_BYTES = KEY_GRAIN_BITS // 8
+
+_Ints = NDArray[np.int64]
+_Flags = NDArray[np.bool_]
+_Grains = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,46 +33,27 @@ class LinkKey:
     at_b: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.at_a) != len(self.at_b):
+        if len(self.at_a) != len(self.at_b) or len(self.at_a) % GRAIN_BYTES:
             raise FactError(
                 f"copies of {len(self.at_a)} and {len(self.at_b)} bytes of {self.pool.pool_id};"
-                " allowed: equal lengths"
+                f" allowed: equal multiples of {GRAIN_BYTES}"
             )
 
-    def held_by(self, node: str) -> bytes:
-        """The copy of one of the link's two nodes."""
-        return self.at_a if node == self.pool.node_a else self.at_b
 
-
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Said:
     """What one relay makes public in a tick about two of its links: runs laid end to end.
 
-    Public: the XOR of two keys says nothing about either.
+    Public: the XOR of two keys says nothing about either. A run is (first bit, bits), counted
+    over what the tick spends of the link; those that touch are one.
     """
 
     relay: str
     left: str  #: pool_id of the link towards the near ends
     right: str
-    payload: bytes = b""
-    left_starts: list[int] = field(default_factory=list)  #: first bit of each run
-    right_starts: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)  #: bits of each run
-    length_bits: int = 0
-    travels: int = 0  #: links on the way to the far ends, a bit each
-
-    def left_runs(self) -> list[tuple[int, int]]:
-        """(first bit, bits) of the runs on the left link, those that touch made one."""
-        return _joined(self.left_starts, self.sizes)
-
-    def right_runs(self) -> list[tuple[int, int]]:
-        """(first bit, bits) of the runs on the right link, those that touch made one."""
-        return _joined(self.right_starts, self.sizes)
-
-    def speak(self, keys: Mapping[str, LinkKey]) -> None:
-        """XOR the relay's own copies of the two links."""
-        left, right = keys[self.left].held_by(self.relay), keys[self.right].held_by(self.relay)
-        self.payload = xor(_laid_out(left, self.left_runs()), _laid_out(right, self.right_runs()))
+    left_runs: tuple[tuple[int, int], ...]
+    right_runs: tuple[tuple[int, int], ...]
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +62,7 @@ class Arrived:
 
     step: MergeStep | CombinedStep
     runs: tuple[tuple[int, ...], ...]  #: first bit on every hop of every path
-    said: tuple[Said, ...]  #: of every relay, path after path
+    said: tuple[int, ...]  #: of every relay, path after path: its place in `Carried.said`
     near_run: bytes = field(repr=False)
     far_run: bytes = field(repr=False)
     corrections: tuple[bytes, ...] = ()  #: public; when fewer paths than all suffice
@@ -85,26 +70,12 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """What all steps of a tick leave; `drawn` is the bits taken of each link, from its front."""
+    """What all steps of a tick leave."""
 
     arrived: tuple[Arrived, ...]
     said: tuple[Said, ...]
-    drawn: Mapping[str, int]
-    places: Mapping[str, int]  #: each link's bit in `Said.travels`
-
-    def travelling(self, link: str) -> Iterator[Said]:
-        """The announcements that travel over a link on their way to a far end."""
-        place = self.places[link]
-        return (said for said in self.said if said.travels >> place & 1)
-
-
-@dataclass(slots=True)
-class _Leg:
-    """One path of a step: where its runs start, and where it finds what relays said of them."""
-
-    starts: list[int] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)  #: first bit in what was said
+    drawn: Mapping[str, int]  #: bits taken of each link, from its front
+    travels: Mapping[str, tuple[int, ...]]  #: link -> places in `said` of what travels over it
 
 
 def legs_of(step: MergeStep | CombinedStep) -> tuple[MergeStep, ...]:
@@ -121,99 +92,209 @@ def carry_out_all(
     ----------
     keys : pool_id -> what is spent of it; each step takes the next bits of each of its hops
 
-    A relay announces once for any two of its links. Raises FactError if a link has less than
-    the steps take.
+    A relay announces once for any two of its links. Every relay XORs the copies that it holds
+    itself, and each end works from its own copies and from what is public. Raises FactError if
+    a link has less than the steps take.
     """
-    drawn = dict.fromkeys(keys, 0)
-    said: dict[Meeting, Said] = {}
-    ways: set[tuple[str, ...]] = set()
-    places = {link: place for place, link in enumerate(keys)}
-    laid = [[_lay_out(leg, drawn, said, ways, places) for leg in legs_of(step)] for step in steps]
+    if not steps:
+        nothing: dict[str, tuple[int, ...]] = dict.fromkeys(keys, ())
+        return Carried(arrived=(), said=(), drawn=dict.fromkeys(keys, 0), travels=nothing)
+    table = _Table([leg for step in steps for leg in legs_of(step)], keys)
+    drawn = dict(zip(keys, (table.drawn * KEY_GRAIN_BITS).tolist(), strict=True))
     for link, bits in drawn.items():
         if bits > 8 * len(keys[link].at_a):
             raise FactError(f"{bits} bits of {link} to spend; allowed: {8 * len(keys[link].at_a)}")
-    for one in said.values():
-        one.speak(keys)
+    copies = _Copies(keys)
+    spoken = table.speak(copies)
+    near, far = table.ends(copies, spoken)
     return Carried(
-        arrived=tuple(_arrive(step, legs, keys) for step, legs in zip(steps, laid, strict=True)),
-        said=tuple(said.values()),
+        arrived=tuple(_arrived(steps, table, near, far)),
+        said=tuple(table.said(spoken, list(keys))),
         drawn=drawn,
-        places=places,
+        travels=table.travels(list(keys)),
     )
 
 
-def _lay_out(
-    leg: MergeStep,
-    drawn: dict[str, int],
-    said: dict[Meeting, Said],
-    ways: set[tuple[str, ...]],
-    places: Mapping[str, int],
-) -> _Leg:
-    """Take the next run of every hop, and put it behind what each relay says already."""
-    bits, links = leg.bits, leg.links
-    laid = _Leg()
-    for link in links:
-        start = drawn[link]
-        drawn[link] = start + bits
-        laid.starts.append(start)
-    for hop, relay in enumerate(leg.path[1:-1]):
-        meeting = relay, links[hop], links[hop + 1]
-        one = said.get(meeting)
-        if one is None:
-            one = said[meeting] = Said(*meeting)
-        laid.said.append(one)
-        laid.offsets.append(one.length_bits)
-        one.left_starts.append(laid.starts[hop])
-        one.right_starts.append(laid.starts[hop + 1])
-        one.sizes.append(bits)
-        one.length_bits += bits
-    if links not in ways:
-        ways.add(links)
-        _let_travel(laid.said, links, places)
-    return laid
+def _arrived(
+    steps: Sequence[MergeStep | CombinedStep],
+    table: _Table,
+    near: Sequence[bytes],
+    far: Sequence[bytes],
+) -> Iterator[Arrived]:
+    starts, meetings = (table.start * KEY_GRAIN_BITS).tolist(), table.meeting.tolist()
+    first = 0
+    for step in steps:
+        legs = range(first, first + len(legs_of(step)))
+        first = legs.stop
+        near_run, far_run, corrections = join_paths(
+            step, near[legs.start : legs.stop], far[legs.start : legs.stop]
+        )
+        yield Arrived(
+            step=step,
+            runs=tuple([tuple(starts[table.hops_of(leg)]) for leg in legs]),
+            said=tuple([m for leg in legs for m in meetings[table.relays_of(leg)]]),
+            near_run=near_run,
+            far_run=far_run,
+            corrections=corrections,
+        )
 
 
-def _let_travel(said: Sequence[Said], links: Sequence[str], places: Mapping[str, int]) -> None:
-    """Note that what each relay said travels over every later hop of this path."""
-    ahead = 0
-    for one, link in zip(reversed(said), reversed(links), strict=False):
-        ahead |= 1 << places[link]
-        one.travels |= ahead
+class _Copies:
+    """Both nodes' copies of every link in one array of grains."""
+
+    def __init__(self, keys: Mapping[str, LinkKey]) -> None:
+        every = [copy for key in keys.values() for copy in (key.at_a, key.at_b)]
+        self.grains: _Grains = np.frombuffer(b"".join(every), np.uint64).reshape(-1, 4)
+        lengths = np.array([len(copy) // GRAIN_BYTES for copy in every], dtype=np.int64)
+        self._first = _before(lengths).reshape(-1, 2)
+
+    def first(self, link: _Ints, at_a: _Flags) -> _Ints:
+        """Where one node's copy of each link begins: node_a's where the flag is set."""
+        return self._first[link, np.where(at_a, 0, 1)]
 
 
-def _arrive(
-    step: MergeStep | CombinedStep, laid: Sequence[_Leg], keys: Mapping[str, LinkKey]
-) -> Arrived:
-    """Each end works from its own copies and from what is public."""
-    size, near, far = step.bits // 8, [], []
-    for leg, mine in zip(legs_of(step), laid, strict=True):
-        first, last = mine.starts[0] // 8, mine.starts[-1] // 8
-        near.append(keys[leg.links[0]].held_by(leg.path[0])[first : first + size])
-        own = keys[leg.links[-1]].held_by(leg.path[-1])[last : last + size]
-        heard = [
-            one.payload[offset // 8 : offset // 8 + size]
-            for one, offset in zip(mine.said, mine.offsets, strict=True)
-        ]
-        far.append(xor_all([own, *heard]))
-    near_run, far_run, corrections = join_paths(step, near, far)
-    return Arrived(
-        step=step,
-        runs=tuple(tuple(mine.starts) for mine in laid),
-        said=tuple(one for mine in laid for one in mine.said),
-        near_run=near_run,
-        far_run=far_run,
-        corrections=corrections,
-    )
+class _Table:
+    """Every hop of every path as a row, and every relay of every path.
+
+    A relay's row joins a hop's row with the next. `at_a` says whether the node before the hop
+    is the link's node_a. Grains throughout.
+    """
+
+    def __init__(self, legs: Sequence[MergeStep], keys: Mapping[str, LinkKey]) -> None:
+        place = {link: number for number, link in enumerate(keys)}
+        node_a = {link: key.pool.node_a for link, key in keys.items()}
+        hops = np.array([len(leg.links) for leg in legs], dtype=np.int64)
+        self._ends = np.cumsum(hops)
+        self._begins = self._ends - hops
+        self.grains: _Ints = np.array([leg.bits // KEY_GRAIN_BITS for leg in legs], dtype=np.int64)
+        self.link: _Ints = np.array([place[link] for leg in legs for link in leg.links], np.int64)
+        self.at_a: _Flags = np.array(
+            [
+                node_a[link] == node
+                for leg in legs
+                for link, node in zip(leg.links, leg.path, strict=False)
+            ],
+            dtype=np.bool_,
+        )
+        self._relay_names = [node for leg in legs for node in leg.path[1:-1]]
+        size = np.repeat(self.grains, hops)
+        self.start = _laid_end_to_end(self.link, size)
+        self.drawn: _Ints = np.bincount(self.link, size, minlength=len(keys)).astype(np.int64)
+        # A relay stands behind every hop but the last of a path.
+        inner = np.ones(len(self.link), dtype=np.bool_)
+        inner[self._ends - 1] = False
+        self._left = np.flatnonzero(inner)
+        self._size = size[self._left]
+        pair = self.link[self._left] * len(keys) + self.link[self._left + 1]
+        _, self._example, self.meeting = np.unique(pair, return_index=True, return_inverse=True)
+        self._offset = _laid_end_to_end(self.meeting, self._size)
+        count = len(self._example)
+        self._length = np.bincount(self.meeting, self._size, minlength=count).astype(np.int64)
+
+    def hops_of(self, leg: int) -> slice:
+        """The rows of a path's hops."""
+        return slice(self._begins[leg], self._ends[leg])
+
+    def relays_of(self, leg: int) -> slice:
+        """The rows of a path's relays: each path has one fewer than hops."""
+        return slice(self._begins[leg] - leg, self._ends[leg] - leg - 1)
+
+    def speak(self, copies: _Copies) -> _Grains:
+        """What all relays say, meeting after meeting: the XOR of their own two copies."""
+        left, right = self._left, self._left + 1
+        # Behind the left hop, so the other end's copy; before the right hop.
+        one = copies.first(self.link[left], ~self.at_a[left]) + self.start[left]
+        two = copies.first(self.link[right], self.at_a[right]) + self.start[right]
+        said = np.empty((int(self._length.sum()), 4), dtype=np.uint64)
+        to = _spread(_before(self._length)[self.meeting] + self._offset, self._size)
+        said[to] = copies.grains[_spread(one, self._size)] ^ copies.grains[_spread(two, self._size)]
+        return said
+
+    def ends(self, copies: _Copies, spoken: _Grains) -> tuple[list[bytes], list[bytes]]:
+        """Each path's key as its near end holds it, and as its far end rebuilds it."""
+        first, last = self._begins, self._ends - 1
+        near = copies.first(self.link[first], self.at_a[first]) + self.start[first]
+        far = copies.first(self.link[last], ~self.at_a[last]) + self.start[last]
+        far_keys = copies.grains[_spread(far, self.grains)]
+        heard = _before(self._length)[self.meeting] + self._offset
+        relays, rows = self._ends - self._begins - 1, _before(self.grains)
+        for hop in range(int(relays.max(initial=0))):
+            legs = np.flatnonzero(relays > hop)
+            size = self.grains[legs]
+            from_ = heard[first[legs] - legs + hop]
+            far_keys[_spread(rows[legs], size)] ^= spoken[_spread(from_, size)]
+        near_keys = copies.grains[_spread(near, self.grains)]
+        return self._cut(near_keys), self._cut(far_keys)
+
+    def _cut(self, keys: _Grains) -> list[bytes]:
+        """Grains laid end to end, path by path."""
+        whole, ends = keys.tobytes(), np.cumsum(self.grains) * GRAIN_BYTES
+        begins = ends - self.grains * GRAIN_BYTES
+        return [whole[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+
+    def said(self, spoken: _Grains, links: Sequence[str]) -> Iterator[Said]:
+        """What was said at each meeting, with the runs it is about."""
+        left_runs = self._runs(self.start[self._left])
+        right_runs = self._runs(self.start[self._left + 1])
+        ends = np.cumsum(self._length)
+        for number, row in enumerate(self._example.tolist()):
+            hop = self._left[row]
+            yield Said(
+                relay=self._relay_names[row],
+                left=links[self.link[hop]],
+                right=links[self.link[hop + 1]],
+                left_runs=left_runs[number],
+                right_runs=right_runs[number],
+                payload=spoken[ends[number] - self._length[number] : ends[number]].tobytes(),
+            )
+
+    def _runs(self, start: _Ints) -> list[tuple[tuple[int, int], ...]]:
+        """For each meeting its runs (first bit, bits) on one side, those that touch made one."""
+        order = np.argsort(self.meeting, kind="stable")
+        meeting, begin, size = self.meeting[order], start[order], self._size[order]
+        apart = (meeting[1:] != meeting[:-1]) | (begin[1:] != begin[:-1] + size[:-1])
+        heads = np.concatenate([[0], np.flatnonzero(apart) + 1])[: len(order)]
+        sums = np.add.reduceat(size, heads) if len(heads) else size
+        found: list[list[tuple[int, int]]] = [[] for _ in self._example]
+        for one, first, bits in zip(
+            meeting[heads].tolist(),
+            (begin[heads] * KEY_GRAIN_BITS).tolist(),
+            (sums * KEY_GRAIN_BITS).tolist(),
+            strict=True,
+        ):
+            found[one].append((first, bits))
+        return [tuple(runs) for runs in found]
+
+    def travels(self, links: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """What travels over each link: all that relays before it on any path say."""
+        passes = np.zeros((len(links), len(self._example)), dtype=np.bool_)
+        last = np.repeat(self._ends - 1, self._ends - self._begins)[self._left]
+        for ahead in range(1, 1 + int((last - self._left).max(initial=0))):
+            rows = np.flatnonzero(self._left + ahead <= last)
+            passes[self.link[self._left[rows] + ahead], self.meeting[rows]] = True
+        return {
+            link: tuple(np.flatnonzero(row).tolist())
+            for link, row in zip(links, passes, strict=True)
+        }
 
 
-def _joined(starts: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Runs (first bit, bits), those made one that follow each other."""
-    first, size = np.array(starts), np.array(sizes)
-    breaks = np.flatnonzero(first[1:] != first[:-1] + size[:-1]) + 1
-    begins = np.concatenate([[0], breaks])
-    return list(zip(first[begins].tolist(), np.add.reduceat(size, begins).tolist(), strict=True))
+def _before(sizes: _Ints) -> _Ints:
+    """The sum of all sizes before each."""
+    total: _Ints = np.cumsum(sizes) - sizes
+    return total
 
 
-def _laid_out(key: bytes, runs: Iterable[tuple[int, int]]) -> bytes:
-    """Runs of a key, given in bits, laid end to end."""
-    return b"".join([key[start // 8 : (start + bits) // 8] for start, bits in runs])
+def _laid_end_to_end(group: _Ints, size: _Ints) -> _Ints:
+    """Where each row begins if those of one group are laid end to end in their order."""
+    order = np.argsort(group, kind="stable")
+    before = _before(size[order])
+    heads = np.flatnonzero(np.diff(group[order], prepend=-1))
+    counts = np.diff(heads, append=len(order))
+    start = np.empty_like(size)
+    start[order] = before - np.repeat(before[heads], counts)
+    return start
+
+
+def _spread(first: _Ints, size: _Ints) -> _Ints:
+    """The whole ranges [first, first + size), one after another."""
+    return np.repeat(first - _before(size), size) + np.arange(int(size.sum()))

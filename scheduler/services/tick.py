@@ -50,7 +50,7 @@ class Purse:
             at_a=b"".join(one.material_a for one in claimed),
             at_b=b"".join(one.material_b for one in claimed),
         )
-        self._doubts: dict[tuple[int, int], tuple[float, bool]] = {}
+        self._doubt: tuple[int, int, tuple[float, bool]] = (0, 0, (0.0, False))
 
     def copies(self, start: int, bits: int) -> tuple[bytes, bytes]:
         """A run as node_a and as node_b of the link hold it."""
@@ -59,15 +59,14 @@ class Purse:
 
     def doubt(self, start: int, bits: int) -> tuple[float, bool]:
         """Failure probability of the blocks behind a run, and whether any is simulated."""
-        first = bisect_right(self._starts, start) - 1
-        place = first, bisect_right(self._starts, start + bits - 1, first)
-        known = self._doubts.get(place)
-        if known is None:
-            behind = {one.chunk.block_id: one for one in self._claimed[slice(*place)]}.values()
-            known = self._doubts[place] = (
-                fsum(one.eps_total for one in behind),
-                any(one.simulated for one in behind),
-            )
+        low, high, known = self._doubt
+        if not low <= start < start + bits <= high:
+            first = bisect_right(self._starts, start) - 1
+            last = bisect_right(self._starts, start + bits - 1, first)
+            behind = {one.chunk.block_id: one for one in self._claimed[first:last]}.values()
+            known = fsum(one.eps_total for one in behind), any(one.simulated for one in behind)
+            if last == first + 1:  # runs come in order: the next mostly lies in the same block
+                self._doubt = self._starts[first], self._starts[last], known
         return known
 
     def chunks(self, start: int, bits: int) -> Iterator[Chunk]:
@@ -88,6 +87,7 @@ class Gain:
     natural_key: str
     step: MergeStep | CombinedStep
     provenance: Provenance
+    announced: tuple[int, ...]  #: the ledger's numbers of what relays announced for it
     near_key: bytes = field(repr=False)
     far_key: bytes = field(repr=False)
     simulated: bool
@@ -114,7 +114,7 @@ class Tick:
         self._purses = {link: Purse(link, held) for link, held in spent.items()}
         keys = {link: purse.key for link, purse in self._purses.items()}
         self._carried: Carried = carry_out_all(steps, keys)
-        self._ids: dict[Said, UUID] = {one: self._name(one) for one in self._carried.said}
+        self._numbers: list[int] = []  #: of what relays announced, in the order of `said`
         self._forgery: dict[str, float] = {}
 
     def _name(self, said: Said) -> UUID:
@@ -123,22 +123,21 @@ class Tick:
 
     def announce(self, tagged_links: Iterable[str]) -> None:
         """Record what each relay made public, and spend a key of each link on its tag."""
-        told: dict[Said, bytes] = {}
-        for said, name in self._ids.items():
-            told[said] = announcement_message([(name, said.relay, said.payload)])
-            self._tx.announce(
-                self._command,
-                Announcement(
-                    announcement_id=name,
-                    relay=said.relay,
-                    left=self._ranges(said.left, said.left_runs()),
-                    right=self._ranges(said.right, said.right_runs()),
-                    length_bits=said.length_bits,
-                    sha256=hashlib.sha256(said.payload).hexdigest(),
-                ),
+        told: list[bytes] = []
+        for said in self._carried.said:
+            name = self._name(said)
+            told.append(announcement_message([(name, said.relay, said.payload)]))
+            announcement = Announcement(
+                announcement_id=name,
+                relay=said.relay,
+                left=self._ranges(said.left, said.left_runs),
+                right=self._ranges(said.right, said.right_runs),
+                length_bits=8 * len(said.payload),
+                sha256=hashlib.sha256(said.payload).hexdigest(),
             )
+            self._numbers.append(self._tx.announce(self._command, announcement))
         for link in tagged_links:
-            message = b"".join([told[said] for said in self._carried.travelling(link)])
+            message = b"".join([told[place] for place in self._carried.travels[link]])
             self._forgery[link] = self._tag(link, message)
 
     def _ranges(self, link: str, runs: Iterable[tuple[int, int]]) -> tuple[Chunk, ...]:
@@ -170,24 +169,23 @@ class Tick:
     ) -> Gain:
         if not hmac.compare_digest(near.tag, far.tag):
             raise LedgerBroken(f"merge {natural_key}: the two ends hold unequal keys")
-        legs = legs_of(one.step)
-        sources = [
-            self._purses[link].doubt(start, one.step.bits)
-            for leg, starts in zip(legs, one.runs, strict=True)
-            for link, start in zip(leg.links, starts, strict=True)
-        ]
-        forgery = [self._forgery.get(link, 0.0) for leg in legs for link in leg.links]
-        # Failure probabilities add up: of every source block, of the tags, of the proof.
-        doubts = [*(eps for eps, _ in sources), *forgery, collision_bound(len(near.key))]
+        bits = one.step.bits
+        doubts, simulated = [collision_bound(len(near.key))], False
+        for leg, starts in zip(legs_of(one.step), one.runs, strict=True):
+            doubts += [self._forgery.get(link, 0.0) for link in leg.links]
+            for link, start in zip(leg.links, starts, strict=True):
+                eps, made_up = self._purses[link].doubt(start, bits)
+                doubts.append(eps)
+                simulated = simulated or made_up
         return Gain(
             natural_key=natural_key,
             step=one.step,
-            provenance=Provenance.of(
-                one.step, tuple([self._ids[said] for said in one.said]), one.runs
-            ),
+            provenance=Provenance.of(one.step, runs=one.runs),
+            announced=tuple([self._numbers[place] for place in one.said]),
             near_key=near.key,
             far_key=far.key,
-            simulated=any(simulated for _, simulated in sources),
+            simulated=simulated,
+            # Failure probabilities add up: of every source block, of the tags, of the proof.
             eps_total=fsum(doubts),
         )
 
@@ -220,6 +218,7 @@ class Tick:
             material_a=at_a,
             material_b=at_b,
             provenance=gain.provenance,
+            announced=gain.announced,
         )
         return {
             "demand": gain.step.demand_id,
@@ -228,5 +227,5 @@ class Tick:
             "paths": [list(leg.path) for leg in legs],
             "threshold": gain.provenance.threshold,
             "block": str(block.block_id),
-            "announcements": len(gain.provenance.announcements),
+            "announcements": len(gain.announced),
         }

@@ -62,13 +62,19 @@ def keys_for(steps: list[Step], spare_bits: int = 0) -> dict[str, LinkKey]:
     return {link: LinkKey(pool=Pool.parse(link), at_a=k, at_b=k) for link, k in keys.items()}
 
 
-def copies_of(step: Step, carried: Carried, index: int, keys: dict[str, LinkKey]) -> list:
+def held_by(key: LinkKey, node: str) -> bytes:
+    return key.at_a if node == key.pool.node_a else key.at_b
+
+
+def copies_of(
+    step: Step, carried: Carried, index: int, keys: dict[str, LinkKey]
+) -> list[list[tuple[bytes, ...]]]:
     """The runs that a step took, as `carry_out` wants them."""
     size = step.bits // 8
     return [
         [
             tuple(
-                keys[link].held_by(node)[start // 8 : start // 8 + size]
+                held_by(keys[link], node)[start // 8 : start // 8 + size]
                 for node in leg.path[hop : hop + 2]
             )
             for hop, (link, start) in enumerate(zip(leg.links, starts, strict=True))
@@ -98,12 +104,12 @@ def test_a_tick_gives_what_its_steps_give_one_by_one(steps: list[Step], flip: in
         assert (arrived.near_run, arrived.far_run) == (alone.near_run, alone.far_run)
         assert arrived.corrections == alone.corrections
         relays = [relay for leg in legs_of(step) for relay in leg.path[1:-1]]
-        assert [said.relay for said in arrived.said] == relays
+        assert [carried.said[place].relay for place in arrived.said] == relays
 
 
 @given(steps=ticks())
 def test_every_bit_is_drawn_once_and_said_once_at_each_relay(steps: list[Step]) -> None:
-    keys = keys_for(steps, spare_bits=64)
+    keys = keys_for(steps, spare_bits=256)
 
     carried = carry_out_all(steps, keys)
 
@@ -117,11 +123,11 @@ def test_every_bit_is_drawn_once_and_said_once_at_each_relay(steps: list[Step]) 
         )
         ends = [0, *(end for _, end in runs)]
         assert [start for start, _ in runs] == ends[:-1]
-        assert carried.drawn[link] == ends[-1] == 8 * len(key.at_a) - 64
+        assert carried.drawn[link] == ends[-1] == 8 * len(key.at_a) - 256
     for said in carried.said:
-        assert sum(bits for _, bits in said.left_runs()) == said.length_bits
-        assert sum(bits for _, bits in said.right_runs()) == said.length_bits
-        assert len(said.payload) * 8 == said.length_bits
+        for runs in (said.left_runs, said.right_runs):
+            assert sum(bits for _, bits in runs) == 8 * len(said.payload)
+            assert all(a + b != c for (a, b), (c, _) in pairwise(runs))  # joined where they touch
 
 
 @given(steps=ticks())
@@ -134,8 +140,19 @@ def test_an_announcement_travels_over_every_later_hop_and_no_other(steps: list[S
             for link in leg.links[hop + 1 :]:
                 expected[link].add((relay, leg.links[hop], leg.links[hop + 1]))
     for link, meetings in expected.items():
-        found = [(said.relay, said.left, said.right) for said in carried.travelling(link)]
+        over = [carried.said[place] for place in carried.travels[link]]
+        found = [(said.relay, said.left, said.right) for said in over]
         assert (set(found), len(found)) == (meetings, len(meetings))
+
+
+def test_a_tick_without_steps_leaves_everything_where_it_is() -> None:
+    step = leg(("a", "b"), 512)
+
+    carried = carry_out_all([], keys_for([step]))
+
+    assert (carried.arrived, carried.said) == ((), ())
+    assert (carried.drawn, carried.travels) == ({"link:a--b": 0}, {"link:a--b": ()})
+    assert carry_out_all([], {}).drawn == {}
 
 
 def test_a_link_with_too_little_key_is_named_with_lengths_only() -> None:
@@ -147,10 +164,12 @@ def test_a_link_with_too_little_key_is_named_with_lengths_only() -> None:
 
 
 def test_copies_of_unequal_length_are_refused_without_showing_them() -> None:
-    with pytest.raises(FactError, match="copies of 2 and 3 bytes of link:a--b") as caught:
-        LinkKey(pool=Pool.link("a", "b"), at_a=b"zz", at_b=b"zzz")
-    assert "zz" not in str(caught.value)
-    assert "zz" not in repr(LinkKey(pool=Pool.link("a", "b"), at_a=b"zz", at_b=b"zz"))
+    pool, key = Pool.link("a", "b"), b"z" * 32
+    for one, other in ((key, 2 * key), (key[:31], key[:31])):
+        with pytest.raises(FactError, match="bytes of link:a--b; allowed") as caught:
+            LinkKey(pool=pool, at_a=one, at_b=other)
+        assert "zz" not in str(caught.value)
+    assert "zz" not in repr(LinkKey(pool=pool, at_a=key, at_b=key))
 
 
 @given(
