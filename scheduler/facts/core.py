@@ -67,22 +67,26 @@ class Pool:
         pool_id = f"{self.kind.value}:{self.node_a}--{self.node_b}{suffix}"
         object.__setattr__(self, "pool_id", pool_id)
 
-    @classmethod
-    def link(cls, one: str, other: str, parallel: int = 1) -> Pool:
+    @staticmethod
+    def link(one: str, other: str, parallel: int = 1) -> Pool:
         """The pool of a quantum link between two nodes, in either order."""
-        node_a, node_b = sorted((one, other))
-        return cls(kind=PoolKind.LINK, node_a=node_a, node_b=node_b, parallel=parallel)
+        return _pool_between(PoolKind.LINK, *sorted((one, other)), parallel)
 
-    @classmethod
-    def pair(cls, one: str, other: str) -> Pool:
+    @staticmethod
+    def pair(one: str, other: str) -> Pool:
         """The pool of end-to-end key between two nodes, in either order."""
-        node_a, node_b = sorted((one, other))
-        return cls(kind=PoolKind.PAIR, node_a=node_a, node_b=node_b)
+        return _pool_between(PoolKind.PAIR, *sorted((one, other)))
 
     @classmethod
     def parse(cls, pool_id: str) -> Pool:
         """Read a `pool_id` back. Raises FactError if it has not that form."""
         return _parse_pool(pool_id)
+
+
+@lru_cache(maxsize=4096)
+def _pool_between(kind: PoolKind, node_a: str, node_b: str, parallel: int = 1) -> Pool:
+    """Return the one object for each pool of a network; every tick asks for all of them."""
+    return Pool(kind=kind, node_a=node_a, node_b=node_b, parallel=parallel)
 
 
 @lru_cache(maxsize=4096)

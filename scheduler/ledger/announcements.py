@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
@@ -95,13 +96,30 @@ def _check_shape(announcement: Announcement) -> None:
 
 def _spent_block(announcement: Announcement, chunk: Chunk, handle: CommandHandle) -> int:
     """The block row of a chunk that this command spent and this relay did not yet announce."""
-    name = f"announcement {announcement.announcement_id}"
-    bits = f"bits {chunk.start_bit} to {chunk.end_bit} of block {chunk.block_id}"
     for block_ref, start, end in handle.spent.get(chunk.block_id, ()):
         if start <= chunk.start_bit and chunk.end_bit <= end:
             before = handle.announced.setdefault((block_ref, announcement.relay), [])
-            if any(chunk.start_bit < e and s < chunk.end_bit for s, e in before):
-                raise FactError(f"{name}: relay {announcement.relay} announced {bits} before")
-            before.append((chunk.start_bit, chunk.end_bit))
+            if not _fits_in(before, (chunk.start_bit, chunk.end_bit)):
+                raise FactError(
+                    f"announcement {announcement.announcement_id}: relay {announcement.relay}"
+                    f" announced {_bits(chunk)} before"
+                )
             return block_ref
-    raise FactError(f"{name} names {bits}, which its command did not spend")
+    raise FactError(
+        f"announcement {announcement.announcement_id} names {_bits(chunk)},"
+        " which its command did not spend"
+    )
+
+
+def _bits(chunk: Chunk) -> str:
+    return f"bits {chunk.start_bit} to {chunk.end_bit} of block {chunk.block_id}"
+
+
+def _fits_in(ranges: list[tuple[int, int]], new: tuple[int, int]) -> bool:
+    """Put a range among sorted ones; False, and nothing done, if it shares a bit with one."""
+    at = bisect_left(ranges, new)
+    before_ends_late = at > 0 and ranges[at - 1][1] > new[0]
+    if before_ends_late or (at < len(ranges) and ranges[at][0] < new[1]):
+        return False
+    ranges.insert(at, new)
+    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +38,7 @@ class PoolBook:
     def __init__(self, known: dict[str, PoolNumbers]) -> None:
         self._shared = known
         self._learnt: dict[str, PoolNumbers] = {}
+        self._refs: dict[str, int] = {}  #: numbers asked for in this transaction
         self._epochs: dict[str, int] | None = None
         self._last: tuple[int, int] | None = None  #: numbers of the last pool and account
         self._pools: dict[int, dict[str, Any]] = {}  #: rows held back, by number
@@ -54,8 +55,15 @@ class PoolBook:
         """Share what this transaction learnt; call it after the commit, never before."""
         self._shared.update(self._learnt)
 
-    def numbers(self, connection: Connection, pool_ids: Iterable[str]) -> list[int]:
+    def numbers(self, connection: Connection, pool_ids: Sequence[str]) -> list[int]:
         """The numbers of pools. Raises FactError for one that is not there."""
+        try:
+            return list(map(self._refs.__getitem__, pool_ids))
+        except KeyError:
+            self._refs.update(zip(pool_ids, self._find_numbers(connection, pool_ids), strict=True))
+        return list(map(self._refs.__getitem__, pool_ids))
+
+    def _find_numbers(self, connection: Connection, pool_ids: Sequence[str]) -> list[int]:
         found = []
         for pool_id in pool_ids:
             numbers = self.find(connection, pool_id)

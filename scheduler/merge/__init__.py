@@ -19,7 +19,7 @@ from scheduler.merge.paths import Route, Routes, find_routes, routes_of, sum_par
 from scheduler.merge.plan import MergePlan, plan_merges
 from scheduler.merge.relay import announcements, far_end_key, xor
 from scheduler.merge.shamir import Combined, combine, rebuild, recombine, split
-from scheduler.merge.together import Arrived, Carried, LinkKey, Said, carry_out_all, legs_of
+from scheduler.merge.together import Arrived, Carried, LinkKey, Said, Taken, carry_out_all, legs_of
 
 __all__ = [
     "PROOF_BITS",
@@ -35,6 +35,7 @@ __all__ = [
     "Route",
     "Routes",
     "Said",
+    "Taken",
     "announcement_message",
     "announcements",
     "carry_out",

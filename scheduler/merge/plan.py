@@ -31,6 +31,7 @@ class MergePlan:
     reasons: Mapping[str, str]  #: demand_id -> one sentence
     combined: tuple[CombinedStep, ...] = ()  #: relays along several paths, then combined
     tagged_links: tuple[str, ...] = ()  #: pools that spend a tag key on the announcements
+    needs: Mapping[str, int] = field(default_factory=dict)  #: pool_id -> bits spent, tags included
     levels: Mapping[str, float] = field(default_factory=dict)  #: demand_id -> part of its day
 
     @property
@@ -162,12 +163,17 @@ def plan_merges(
                     )
         reasons[name] = _reason(case, grants, bits, given.left)
         levels[name] = (case.served + bits) / case.demand.bits_per_day
+    tagged_links = _tagged_links(steps, combined) if tagged else ()
+    needs = twins.spent_bits()
+    for link in tagged_links:
+        needs[link] += TAG_KEY_BITS
     return MergePlan(
         at=as_utc(now),
         steps=tuple(steps),
         combined=tuple(combined),
         reasons=reasons,
-        tagged_links=_tagged_links(steps, combined) if tagged else (),
+        tagged_links=tagged_links,
+        needs=needs,
         levels=levels,
     )
 
@@ -210,6 +216,7 @@ class _Twins:
 
     def __init__(self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int]) -> None:
         self._twins = twins
+        self._had = dict(pools)
         self._left = pools
         self._chosen: dict[str, str] = {}
 
@@ -229,6 +236,11 @@ class _Twins:
         for link in links:
             self._left[link] -= grains
         return links
+
+    def spent_bits(self) -> dict[str, int]:
+        """Bits taken of each link so far, of those that gave any."""
+        taken = ((link, had - self._left[link]) for link, had in self._had.items())
+        return {link: grains * KEY_GRAIN_BITS for link, grains in taken if grains}
 
 
 def _legs(twins: _Twins, route: Route, grains: int, least: int) -> Iterator[tuple[MergeStep, ...]]:

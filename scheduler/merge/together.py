@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,12 +70,22 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The runs that were taken of one link, in their order on it."""
+
+    step: _Ints  #: which step took it
+    start: _Ints  #: first bit
+    bits: _Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """What all steps of a tick leave."""
 
     arrived: tuple[Arrived, ...]
     said: tuple[Said, ...]
     drawn: Mapping[str, int]  #: bits taken of each link, from its front
+    taken: Mapping[str, Taken]
     travels: Mapping[str, tuple[int, ...]]  #: link -> places in `said` of what travels over it
 
 
@@ -98,8 +109,9 @@ def carry_out_all(
     """
     if not steps:
         nothing: dict[str, tuple[int, ...]] = dict.fromkeys(keys, ())
-        return Carried(arrived=(), said=(), drawn=dict.fromkeys(keys, 0), travels=nothing)
-    table = _Table([leg for step in steps for leg in legs_of(step)], keys)
+        drawn = dict.fromkeys(keys, 0)
+        return Carried(arrived=(), said=(), drawn=drawn, taken={}, travels=nothing)
+    table = _Table(steps, keys)
     drawn = dict(zip(keys, (table.drawn * KEY_GRAIN_BITS).tolist(), strict=True))
     for link, bits in drawn.items():
         if bits > 8 * len(keys[link].at_a):
@@ -111,6 +123,7 @@ def carry_out_all(
         arrived=tuple(_arrived(steps, table, near, far)),
         said=tuple(table.said(spoken, list(keys))),
         drawn=drawn,
+        taken=table.taken(list(keys)),
         travels=table.travels(list(keys)),
     )
 
@@ -160,7 +173,10 @@ class _Table:
     is the link's node_a. Grains throughout.
     """
 
-    def __init__(self, legs: Sequence[MergeStep], keys: Mapping[str, LinkKey]) -> None:
+    def __init__(
+        self, steps: Sequence[MergeStep | CombinedStep], keys: Mapping[str, LinkKey]
+    ) -> None:
+        legs = [leg for step in steps for leg in legs_of(step)]
         place = {link: number for number, link in enumerate(keys)}
         node_a = {link: key.pool.node_a for link, key in keys.items()}
         hops = np.array([len(leg.links) for leg in legs], dtype=np.int64)
@@ -177,7 +193,9 @@ class _Table:
             dtype=np.bool_,
         )
         self._relay_names = [node for leg in legs for node in leg.path[1:-1]]
-        size = np.repeat(self.grains, hops)
+        size = self._hop_size = np.repeat(self.grains, hops)
+        owner = np.repeat(np.arange(len(steps)), [len(legs_of(step)) for step in steps])
+        self._step = np.repeat(owner, hops)
         self.start = _laid_end_to_end(self.link, size)
         self.drawn: _Ints = np.bincount(self.link, size, minlength=len(keys)).astype(np.int64)
         # A relay stands behind every hop but the last of a path.
@@ -198,6 +216,20 @@ class _Table:
     def relays_of(self, leg: int) -> slice:
         """The rows of a path's relays: each path has one fewer than hops."""
         return slice(self._begins[leg] - leg, self._ends[leg] - leg - 1)
+
+    def taken(self, links: Sequence[str]) -> dict[str, Taken]:
+        """What was taken of each link, in order."""
+        order = np.argsort(self.link, kind="stable")
+        cuts = np.searchsorted(self.link[order], np.arange(len(links) + 1))
+        rows = (order[low:high] for low, high in pairwise(cuts.tolist()))
+        return {
+            link: Taken(
+                step=self._step[mine],
+                start=self.start[mine] * KEY_GRAIN_BITS,
+                bits=self._hop_size[mine] * KEY_GRAIN_BITS,
+            )
+            for link, mine in zip(links, rows, strict=True)
+        }
 
     def speak(self, copies: _Copies) -> _Grains:
         """What all relays say, meeting after meeting: the XOR of their own two copies."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import instant_key
-from scheduler.merge import TAG_KEY_BITS, legs_of, plan_merges
+from scheduler.merge import plan_merges
 from scheduler.services.tick import Tick
 
 if TYPE_CHECKING:
@@ -50,22 +49,12 @@ def merge_due(
             return answered
         plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
-        tick = Tick(context, tx, command, steps=plan.every_step, needs=_needs(plan))
+        tick = Tick(context, tx, command, steps=plan.every_step, needs=plan.needs)
         tick.announce(plan.tagged_links)
         answer = {
-            "steps": tick.deposit(list(tick.gains())),
+            "steps": tick.deposit(tick.gains()),
             "reasons": dict(plan.reasons),
             "tags": len(plan.tagged_links),
         }
         command.finish(answer)
     return answer
-
-
-def _needs(plan: MergePlan) -> dict[str, int]:
-    """Bits that the plan spends on each link, tags included."""
-    needs: Counter[str] = Counter()
-    for leg in (leg for step in plan.every_step for leg in legs_of(step)):
-        for link in leg.links:
-            needs[link] += leg.bits
-    needs.update(dict.fromkeys(plan.tagged_links, TAG_KEY_BITS))
-    return dict(needs)

@@ -11,6 +11,8 @@ from itertools import accumulate
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scheduler.errors import LedgerBroken
 from scheduler.facts import Announcement, Chunk, CombinedStep, MergeStep, NewBlock, Pool, Provenance
 from scheduler.merge import (
@@ -31,8 +33,10 @@ from scheduler.merge import (
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from numpy.typing import NDArray
+
     from scheduler.ledger import CommandHandle, SpentChunk, Transaction
-    from scheduler.merge import Arrived, Carried, Said
+    from scheduler.merge import Arrived, Carried, Said, Taken
     from scheduler.services.context import Context
 
 
@@ -50,24 +54,24 @@ class Purse:
             at_a=b"".join(one.material_a for one in claimed),
             at_b=b"".join(one.material_b for one in claimed),
         )
-        self._doubt: tuple[int, int, tuple[float, bool]] = (0, 0, (0.0, False))
 
     def copies(self, start: int, bits: int) -> tuple[bytes, bytes]:
         """A run as node_a and as node_b of the link hold it."""
         first, last = start // 8, (start + bits) // 8
         return self.key.at_a[first:last], self.key.at_b[first:last]
 
-    def doubt(self, start: int, bits: int) -> tuple[float, bool]:
-        """Failure probability of the blocks behind a run, and whether any is simulated."""
-        low, high, known = self._doubt
-        if not low <= start < start + bits <= high:
-            first = bisect_right(self._starts, start) - 1
-            last = bisect_right(self._starts, start + bits - 1, first)
-            behind = {one.chunk.block_id: one for one in self._claimed[first:last]}.values()
-            known = fsum(one.eps_total for one in behind), any(one.simulated for one in behind)
-            if last == first + 1:  # runs come in order: the next mostly lies in the same block
-                self._doubt = self._starts[first], self._starts[last], known
-        return known
+    def doubts(self, taken: Taken) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """For each run the failure probability of the blocks behind it, and if any is simulated."""
+        first = np.searchsorted(self._starts, taken.start, side="right") - 1
+        last = np.searchsorted(self._starts, taken.start + taken.bits - 1, side="right")
+        eps = np.array([one.eps_total for one in self._claimed])[first]
+        simulated = np.array([one.simulated for one in self._claimed])[first]
+        for row in np.flatnonzero(last > first + 1).tolist():  # those over several blocks
+            behind = self._claimed[first[row] : last[row]]
+            every = {one.chunk.block_id: one.eps_total for one in behind}
+            eps[row] = fsum(every.values())
+            simulated[row] = any(one.simulated for one in behind)
+        return eps, simulated
 
     def chunks(self, start: int, bits: int) -> Iterator[Chunk]:
         """A run as ranges of blocks."""
@@ -155,28 +159,37 @@ class Tick:
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
         return forgery_bound(len(message))
 
-    def gains(self) -> Iterator[Gain]:
+    def gains(self) -> list[Gain]:
         """Prove both ends of every step equal. Raises LedgerBroken if they are not."""
         arrived = self._carried.arrived
         near = prove_all([one.near_run for one in arrived])
         far = prove_all([one.far_run for one in arrived])
+        eps, simulated = self._doubts()
         request = self._command.request_id
-        for index, (one, *ends) in enumerate(zip(arrived, near, far, strict=True)):
-            yield self._gain(one, *ends, natural_key=f"{request}/{index}")
+        ends = zip(arrived, near, far, eps, simulated, strict=True)
+        return [self._gain(f"{request}/{index}", *one) for index, one in enumerate(ends)]
+
+    def _doubts(self) -> tuple[list[float], list[bool]]:
+        """Of each step: failure probability of its source blocks and tags; simulated or not."""
+        count = len(self._carried.arrived)
+        eps, simulated = np.zeros(count), np.zeros(count, dtype=np.bool_)
+        for link, taken in self._carried.taken.items():
+            mine, made_up = self._purses[link].doubts(taken)
+            np.add.at(eps, taken.step, mine + self._forgery.get(link, 0.0))
+            np.logical_or.at(simulated, taken.step, made_up)
+        return eps.tolist(), simulated.tolist()
 
     def _gain(
-        self, one: Arrived, near: EqualityProof, far: EqualityProof, *, natural_key: str
+        self,
+        natural_key: str,
+        one: Arrived,
+        near: EqualityProof,
+        far: EqualityProof,
+        eps: float,
+        simulated: bool,
     ) -> Gain:
         if not hmac.compare_digest(near.tag, far.tag):
             raise LedgerBroken(f"merge {natural_key}: the two ends hold unequal keys")
-        bits = one.step.bits
-        doubts, simulated = [collision_bound(len(near.key))], False
-        for leg, starts in zip(legs_of(one.step), one.runs, strict=True):
-            doubts += [self._forgery.get(link, 0.0) for link in leg.links]
-            for link, start in zip(leg.links, starts, strict=True):
-                eps, made_up = self._purses[link].doubt(start, bits)
-                doubts.append(eps)
-                simulated = simulated or made_up
         return Gain(
             natural_key=natural_key,
             step=one.step,
@@ -185,8 +198,8 @@ class Tick:
             near_key=near.key,
             far_key=far.key,
             simulated=simulated,
-            # Failure probabilities add up: of every source block, of the tags, of the proof.
-            eps_total=fsum(doubts),
+            # Failure probabilities add up: of the source blocks, of the tags, of the proof.
+            eps_total=eps + collision_bound(len(near.key)),
         )
 
     def deposit(self, gains: Sequence[Gain]) -> list[dict[str, Any]]:
