@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, select, text, update
+from sqlalchemy import TextClause, bindparam, exists, select, text, update
 
 from scheduler.errors import FactError, NotEnoughKey
 from scheduler.facts import Chunk
-from scheduler.ledger.bulk import execute_many
+from scheduler.ledger.bulk import execute_many, rows_json, wanted
 from scheduler.ledger.core import Writer
 from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import OPEN_BLOCK, Block, FreedRange, Material
@@ -85,14 +86,28 @@ _FREED = (
     .order_by(Block.id, FreedRange.start_bit)
     .with_for_update(skip_locked=True)
 )
-_OPEN = (
-    select(*_COLUMNS, Block.length_bits, Block.next_bit)
-    .where(Block.pool_ref == bindparam("pool_"), text(OPEN_BLOCK), Block.id > bindparam("after_"))
-    .order_by(Block.id)
-    .with_for_update(skip_locked=True)
-)
-_OPEN_FEW = _OPEN.limit(4)
-_OPEN_MANY = _OPEN.limit(256)
+OPEN_FEW, OPEN_MANY = 4, 256
+"""Open blocks looked up for each pool: most spends end in the first or second of them."""
+
+
+@lru_cache(maxsize=2)
+def _open_query(dialect_name: str) -> TextClause:
+    """The first open blocks of each wanted pool behind a block number, oldest first."""
+    rows = wanted(dialect_name, ("pool_ref", "after"))
+    first = (
+        f"FROM block AS o WHERE o.pool_ref = w.pool_ref AND o.id > w.after AND {OPEN_BLOCK}"
+        " ORDER BY o.id LIMIT :most_"
+    )
+    blocks = f"block AS b WHERE b.id IN (SELECT o.id {first})"
+    if dialect_name == "postgresql":
+        blocks = f"LATERAL (SELECT o.* {first} FOR UPDATE SKIP LOCKED) AS b"
+    return text(
+        "SELECT w.place, b.id, b.block_id, b.pool_ref, b.epoch, b.eps_total, b.simulated,"
+        f" b.length_bits, b.next_bit FROM {rows} AS w CROSS JOIN {blocks} ORDER BY w.place, b.id"
+    )
+
+
+Claimed = dict[str, tuple[PoolNumbers, list[Range]]]
 
 
 def claim(
@@ -103,40 +118,33 @@ def claim(
     Raises FactError if `bits` is no positive multiple of `piece_bits`, NotEnoughKey if the
     pool holds less; then nothing was changed.
     """
-    numbers, ranges = _choose(writer, pool_id, bits, piece_bits)
-    _move_cursors(writer, ranges)
-    return numbers, ranges
+    return claim_all(writer, {pool_id: bits}, piece_bits=piece_bits)[pool_id]
 
 
-def claim_all(
-    writer: Writer, needs: Mapping[str, int]
-) -> dict[str, tuple[PoolNumbers, list[Range]]]:
+def claim_all(writer: Writer, needs: Mapping[str, int], *, piece_bits: int = 8) -> Claimed:
     """As `claim`, for the bits wanted of each of several pools, in few round trips."""
-    chosen = {pool_id: _choose(writer, pool_id, bits, 8) for pool_id, bits in needs.items()}
-    _move_cursors(writer, [part for _, ranges in chosen.values() for part in ranges])
-    return chosen
-
-
-def _choose(
-    writer: Writer, pool_id: str, bits: int, piece_bits: int
-) -> tuple[PoolNumbers, list[Range]]:
-    """Choose ranges and leave the cursors where they are."""
-    if bits <= 0 or bits % piece_bits or piece_bits % 8:
-        raise FactError(f"{bits} bits asked of {pool_id}; allowed: positive multiples of 8")
+    for pool_id, bits in needs.items():
+        if bits <= 0 or bits % piece_bits or piece_bits % 8:
+            raise FactError(f"{bits} bits asked of {pool_id}; allowed: positive multiples of 8")
     if writer.pending.blocks:
         writer._settle()
-    numbers = writer.pools.find(writer.connection, pool_id)
-    if numbers is None:
-        raise NotEnoughKey(f"pool {pool_id} holds no key, {bits} bits were asked for")
-    ranges: list[Range] = []
-    wanted = _gather_freed(writer, numbers.ref, pool_id, bits, piece_bits, ranges)
-    wanted = _gather_open(writer, numbers.ref, pool_id, wanted, piece_bits, ranges)
-    if wanted:
+    chosen: Claimed = {}
+    for pool_id, bits in needs.items():
+        numbers = writer.pools.find(writer.connection, pool_id)
+        if numbers is None:
+            raise NotEnoughKey(f"pool {pool_id} holds no key, {bits} bits were asked for")
+        chosen[pool_id] = (numbers, [])
+    lacking = _gather_open(
+        writer, chosen, _gather_freed(writer, chosen, needs, piece_bits), piece_bits
+    )
+    for pool_id, missing in lacking.items():
         pieces = f" in whole pieces of {piece_bits}" if piece_bits > 8 else ""
         raise NotEnoughKey(
-            f"pool {pool_id} holds {bits - wanted} spendable bits{pieces}, {bits} were asked for"
+            f"pool {pool_id} holds {needs[pool_id] - missing} spendable bits{pieces},"
+            f" {needs[pool_id]} were asked for"
         )
-    return numbers, ranges
+    _move_cursors(writer, [part for _, ranges in chosen.values() for part in ranges])
+    return chosen
 
 
 def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
@@ -165,41 +173,46 @@ def close_empty(writer: Writer, block_refs: set[int]) -> None:
 
 
 def _gather_freed(
-    writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
-) -> int:
-    """Choose among ranges that came back; return how many bits are still wanted."""
+    writer: Writer, chosen: Claimed, needs: Mapping[str, int], piece_bits: int
+) -> dict[str, int]:
+    """Choose among ranges that came back; return how many bits each pool still lacks."""
+    lacking = dict(needs)
     if not writer.has_freed():
-        return bits
-    rows = writer.connection.execute(_FREED, {"pool_": pool_ref}).all()
-    for row in rows:
-        part = min(bits, (row.end_bit - row.start_bit) // piece_bits * piece_bits)
-        if part:
-            ranges.append(_range(row, pool_id, row.start_bit, part, row.end_bit, True))
-            bits -= part
-    return bits
+        return lacking
+    for pool_id, (numbers, ranges) in chosen.items():
+        for row in writer.connection.execute(_FREED, {"pool_": numbers.ref}).all():
+            part = min(lacking[pool_id], (row.end_bit - row.start_bit) // piece_bits * piece_bits)
+            if part:
+                ranges.append(_range(row, pool_id, row.start_bit, part, row.end_bit, True))
+                lacking[pool_id] -= part
+    return lacking
 
 
 def _gather_open(
-    writer: Writer, pool_ref: int, pool_id: str, bits: int, piece_bits: int, ranges: list[Range]
-) -> int:
-    """Choose behind the cursors of open blocks; return how many bits are still wanted."""
-    after, few = 0, True
-    while bits:
-        # Most spends end in the first block or two; a long walk goes in longer strides.
-        query = _OPEN_FEW if few else _OPEN_MANY
-        rows = writer.connection.execute(query, {"pool_": pool_ref, "after_": after}).all()
-        few = False
-        if not rows:
-            break
-        for row in rows:
-            part = min(bits, (row.length_bits - row.next_bit) // piece_bits * piece_bits)
+    writer: Writer, chosen: Claimed, needs: Mapping[str, int], piece_bits: int
+) -> dict[str, int]:
+    """Choose behind the cursors of open blocks; return the pools that lack bits at the end."""
+    lacking = {pool_id: bits for pool_id, bits in needs.items() if bits}
+    after, ended, most = dict.fromkeys(lacking, 0), set[str](), OPEN_FEW
+    while asked := [pool_id for pool_id in lacking if pool_id not in ended]:
+        seen = dict.fromkeys(asked, 0)
+        rows = rows_json((chosen[pool_id][0].ref, after[pool_id]) for pool_id in asked)
+        query = _open_query(writer.connection.dialect.name)
+        for row in writer.connection.execute(query, {"rows_": rows, "most_": most}).all():
+            pool_id = asked[row.place]
+            after[pool_id] = row.id
+            seen[pool_id] += 1
+            wanted_bits = lacking.get(pool_id, 0)
+            part = min(wanted_bits, (row.length_bits - row.next_bit) // piece_bits * piece_bits)
             if part:
-                ranges.append(_range(row, pool_id, row.next_bit, part, row.length_bits, False))
-                bits -= part
-            if not bits:
-                break
-        after = rows[-1].id
-    return bits
+                end = row.length_bits
+                chosen[pool_id][1].append(_range(row, pool_id, row.next_bit, part, end, False))
+                lacking[pool_id] -= part
+                if part == wanted_bits:
+                    del lacking[pool_id]
+        ended = {pool_id for pool_id, count in seen.items() if count < most} | ended
+        most = OPEN_MANY
+    return lacking
 
 
 def _range(row: Any, pool_id: str, start: int, bits: int, limit: int, freed: bool) -> Range:
@@ -210,7 +223,7 @@ def _range(row: Any, pool_id: str, start: int, bits: int, limit: int, freed: boo
         limit=limit,
         freed=freed,
         eps_total=row.eps_total,
-        simulated=row.simulated,
+        simulated=bool(row.simulated),
     )
 
 
