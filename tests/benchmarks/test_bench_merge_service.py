@@ -18,47 +18,51 @@ from scheduler.merge import PROOF_BITS, jain_index
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
 from scheduler.services import Services
 from scheduler.settings import Settings
+from scheduler.sources.scenarios import load_scenario
 
 pytestmark = pytest.mark.bench
 SMOKE = os.environ.get("SKYTRUNK_BENCH_SMOKE") == "1"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOPS, LINKS, LINK_BITS = 33, 135, 100_000
+"""Hops from user to user, parallel links of the trunk, bits that each makes in a second."""
+ACCESS_BITS = 2_000_000
+"""What an access link has in stock at the start; it is no link of the trunk."""
 WEST, EAST = 20, 15
 """Users at the two ends of the trunk: 300 pairs."""
 KEY_BITS = 256
 
 
 def _trunk(west: int, east: int) -> Scenario:
-    """A trunk of 31 spans with access links at both ends, 33 hops, LINKS links in all."""
-    spans = HOPS - 2
-    cities = [f"relay-{number:02d}" for number in range(spans + 1)]
-    users = [f"west-{n:02d}" for n in range(west)], [f"east-{n:02d}" for n in range(east)]
-    nodes = [_node(name, NodeKind.RELAY) for name in cities]
-    nodes += [_node(name, NodeKind.USER) for side in users for name in side]
-    ends = [(user, cities[0]) for user in users[0]] + [(user, cities[-1]) for user in users[1]]
-    links = [_link(one, other, 1, LinkKind.ACCESS) for one, other in ends]
-    for number in range(LINKS - len(links)):
-        one, other = cities[number % spans], cities[number % spans + 1]
-        links.append(_link(one, other, 1 + number // spans, LinkKind.FIBRE))
+    """The trunk of `beijing-shanghai`, 135 links, with users of our own at its two ends."""
+    scenario = load_scenario("beijing-shanghai")
+    links = [link for link in scenario.links if link.kind is LinkKind.FIBRE]
+    assert len(links) == LINKS
+    users = {
+        "beijing": [f"beijing-{number:02d}" for number in range(west)],
+        "shanghai": [f"shanghai-{number:02d}" for number in range(east)],
+    }
+    nodes = [node for node in scenario.nodes if node.kind is not NodeKind.USER]
+    for city, names in users.items():
+        links += [_access(name, city) for name in names]
+        nodes += [_user(name) for name in names]
     demands = [
         Demand(demand_id=f"{one}--{other}", node_a=one, node_b=other,
                bits_per_day=KEY_BITS * 86_400 * 2)
-        for one in users[0] for other in users[1]
+        for one in users["beijing"] for other in users["shanghai"]
     ]  # fmt: skip
-    return Scenario(
-        name="bench", title="bench", nodes=tuple(nodes), links=tuple(links),
-        demands=tuple(demands),
-    )  # fmt: skip
+    return replace(scenario, nodes=tuple(nodes), links=tuple(links), demands=tuple(demands))
 
 
-def _node(name: str, kind: NodeKind) -> Node:
-    return Node(node_id=name, kind=kind, name=name, lat_deg=0.0, lon_deg=0.0, synthetic=True)
+def _user(name: str) -> Node:
+    return Node(
+        node_id=name, kind=NodeKind.USER, name=name, lat_deg=0.0, lon_deg=0.0, synthetic=True
+    )
 
 
-def _link(one: str, other: str, parallel: int, kind: LinkKind) -> Link:
+def _access(name: str, city: str) -> Link:
     return Link(
-        pool=Pool.link(one, other, parallel), kind=kind, length_km=40.0, preset="trunk-span",
-        synthetic=True, parallel=parallel,
+        pool=Pool.link(name, city), kind=LinkKind.ACCESS, length_km=5.0, preset="trunk-span",
+        synthetic=True,
     )  # fmt: skip
 
 
@@ -83,20 +87,32 @@ def services_of(tmp_path: Path) -> Iterator[Callable[[Scenario | str], Services]
         services.close()
 
 
-def _deposit(services: Services, second: int, bits: int, keys: dict[str, bytes]) -> None:
-    """Every link brings what it made in a second, one transaction for all."""
+def _deposit(services: Services, second: int, keys: dict[str, bytes]) -> None:
+    """Every link of the trunk brings what it made in a second, one transaction for all."""
+    trunk = [link for link in services.scenario.links if link.kind is LinkKind.FIBRE]
+    _bring(services, f"second/{second}", trunk, LINK_BITS, keys)
+
+
+def _stock_access(services: Services) -> None:
+    access = [link for link in services.scenario.links if link.kind is LinkKind.ACCESS]
+    _bring(services, "stock", access, ACCESS_BITS, {})
+
+
+def _bring(
+    services: Services, name: str, links: list[Link], bits: int, keys: dict[str, bytes]
+) -> None:
     with services.ledger.begin() as tx:
-        command = tx.command(f"second/{second}", kind="trunk", at=NOON)
+        command = tx.command(name, kind="trunk", at=NOON)
         blocks = [
             NewBlock(
                 block_id=services.entropy.uuid("block"),
                 pool=link.pool,
-                natural_key=f"{link.pool.pool_id}/{second}",
+                natural_key=f"{link.pool.pool_id}/{name}",
                 length_bits=bits,
                 source="device",
                 simulated=False,
             )
-            for link in services.scenario.links
+            for link in links
         ]
         tx.expect(blocks)
         for block in blocks:
@@ -121,7 +137,9 @@ def _tell(what: str, seconds: list[float]) -> None:
 
 def test_one_key_over_33_hops(services_of: Callable[[Scenario | str], Services]) -> None:
     services = services_of(_trunk(1, 1))
-    _deposit(services, 0, 400_000, {})
+    _stock_access(services)
+    for second in range(2):
+        _deposit(services, second, {})
     seconds = []
     for tick in range(5 if SMOKE else 200):
         _refresh(services, tick)
@@ -141,9 +159,10 @@ def test_300_pairs_a_second_over_33_hops(
     count = 3 if SMOKE else 60
     deposits, merges = [], []
     services.routes  # noqa: B018 - found once, whatever the stock
+    _stock_access(services)
     for tick in range(count):
         start = time.perf_counter()
-        _deposit(services, tick, LINK_BITS, keys)
+        _deposit(services, tick, keys)
         middle = time.perf_counter()
         _refresh(services, tick)
         begun = time.perf_counter()
