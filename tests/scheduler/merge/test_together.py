@@ -175,7 +175,7 @@ def test_copies_of_unequal_length_are_refused_without_showing_them() -> None:
 @given(
     seeds=st.lists(st.binary(max_size=4), min_size=1, max_size=3),
     count=st.sampled_from([1, MANY - 1, MANY, MANY + 9]),
-    grains=st.sampled_from([1, 2, 3, 4, 40]),
+    grains=st.sampled_from([1, 2, 3, 4, 40, 700]),
 )
 def test_many_proofs_are_what_each_would_be_alone(
     seeds: list[bytes], count: int, grains: int
