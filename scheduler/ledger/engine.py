@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from scheduler.errors import SettingsError
+from scheduler.ledger.walkeeper import BACKSTOP_PAGES
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another process before it gives up."""
@@ -27,6 +28,7 @@ PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA secure_delete=ON",
     "PRAGMA cache_size=-32768",
+    f"PRAGMA wal_autocheckpoint={BACKSTOP_PAGES}",
 )
 
 

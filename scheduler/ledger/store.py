@@ -16,7 +16,7 @@ from scheduler.facts import VerifyReport
 from scheduler.ledger import audit, checkpoints, export, opening, verify
 from scheduler.ledger.core import Books
 from scheduler.ledger.datakeys import DataKeys, SharedKeys, rewrap
-from scheduler.ledger.engine import make_engine
+from scheduler.ledger.engine import make_engine, sqlite_file
 from scheduler.ledger.failures import is_conflict, refused
 from scheduler.ledger.groups import WriterQueue
 from scheduler.ledger.keystore import KeyEncryptionKey, forbid_core_dumps
@@ -26,6 +26,7 @@ from scheduler.ledger.pools import PoolBook, PoolNumbers
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.transaction import Transaction
+from scheduler.ledger.walkeeper import WalKeeper
 
 ATTEMPTS_MAX = 10
 """Times that `run` begins anew after a serialization failure before it gives up."""
@@ -42,6 +43,8 @@ class Ledger:
         self._pools: dict[str, PoolNumbers] = {}
         self._shared_keys = SharedKeys()
         self._queue = WriterQueue(self._writing, self._books)
+        file = sqlite_file(engine)
+        self._wal = None if file is None else WalKeeper(file)
 
     def _books(self) -> Books:
         return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys))
@@ -56,6 +59,8 @@ class Ledger:
                     yield connection
         except DBAPIError as error:
             raise refused(error) from error
+        if self._wal is not None:
+            self._wal.nudge()
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -153,6 +158,8 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database."""
+        if self._wal is not None:
+            self._wal.close()
         self._engine.dispose()
 
     def __enter__(self) -> Ledger:
