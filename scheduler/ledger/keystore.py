@@ -12,7 +12,7 @@ import hashlib
 import os
 import resource
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -98,9 +98,18 @@ class NoKek:
         )
 
 
-def seal(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
-    """Nonce, ciphertext and tag of `plain`, bound to its context."""
-    nonce = os.urandom(NONCE_BYTES)
+def new_nonces(count: int) -> Iterator[bytes]:
+    """Fresh random nonces; one call to the operating system for all of them."""
+    drawn = os.urandom(NONCE_BYTES * count)
+    return (drawn[at : at + NONCE_BYTES] for at in range(0, len(drawn), NONCE_BYTES))
+
+
+def seal(cipher: AESGCM, plain: bytes, context: bytes, nonce: bytes | None = None) -> bytes:
+    """Nonce, ciphertext and tag of `plain`, bound to its context.
+
+    A nonce that is given comes from `new_nonces` and is never used again.
+    """
+    nonce = nonce or os.urandom(NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, plain, context)
 
 

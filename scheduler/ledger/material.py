@@ -24,7 +24,7 @@ from sqlalchemy import (
 from scheduler.errors import LedgerBroken
 from scheduler.ledger.bulk import execute_many, rows_json, wanted
 from scheduler.ledger.datakeys import DataKeys
-from scheduler.ledger.keystore import seal, unseal
+from scheduler.ledger.keystore import new_nonces, seal, unseal
 from scheduler.ledger.models import Block, Material, PoolRow
 
 PIECE_BYTES = 3840
@@ -83,14 +83,15 @@ class Vault:
         number, cipher = self._keys.current(
             self._connection, block.pool_ref, block.pool_id, block.epoch
         )
-        for offset in range(0, len(material), PIECE_BYTES):
+        offsets = range(0, len(material), PIECE_BYTES)
+        for offset, nonce in zip(offsets, new_nonces(len(offsets)), strict=True):
             place = start_byte + offset
             plain = material[offset : offset + PIECE_BYTES]
             yield {
                 "block_ref": block.ref,
                 "side": side,
                 "start_byte": place,
-                "data": seal(cipher, plain, block.context(side, place)),
+                "data": seal(cipher, plain, block.context(side, place), nonce),
                 "data_key_id": number,
             }
 
