@@ -14,8 +14,10 @@ from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from scheduler.ledger.verify_export import ExportReport
+    from scheduler.services import Services
 
 CheckpointOption = Annotated[
     Path | None,
@@ -43,6 +45,12 @@ def verify(
         typer.Option(metavar="FILE", help="The older checkpoint of a consistency proof."),
     ] = None,
     public_key: PublicKeyOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Processes at work [default: by the ledger's size and the cores]."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -56,6 +64,8 @@ def verify(
         raise InputError("--proof takes --checkpoint and no --export")
     if public_key is not None and checkpoint is None:
         raise InputError("--public-key without --checkpoint; allowed: both")
+    if workers is not None and (proof is not None or export is not None):
+        raise InputError("--workers is for a database; allowed: without --proof and --export")
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
     trusted = None if public_key is None else read_text(public_key, "public key").strip()
     if proof is not None and signed is not None:
@@ -63,7 +73,8 @@ def verify(
     elif export is not None:
         _verify_export(export, signed, trusted, as_json=as_json)
     else:
-        _verify_ledger(context, database, config, signed, trusted, as_json=as_json)
+        services = services_of(context, database, config)
+        _verify_ledger(services, signed, trusted, workers=workers, as_json=as_json)
 
 
 def _verify_proof(
@@ -110,19 +121,18 @@ def _say_export(report: ExportReport, signed: bool) -> None:
 
 
 def _verify_ledger(
-    context: typer.Context,
-    database: str | None,
-    config: Path | None,
+    opening: AbstractContextManager[Services],
     signed: str | None,
     trusted: str | None,
     *,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     from api.export import to_json
     from api.shape import verify_document
 
-    with services_of(context, database, config) as services:
-        report = services.verify_ledger()
+    with opening as services:
+        report = services.verify_ledger(workers=workers)
         problems = list(report.problems)
         if signed is not None:
             from scheduler.services.auditing import check_against

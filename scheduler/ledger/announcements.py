@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduler.errors import FactError
 from scheduler.facts import Announcement, Chunk, Pool
+from scheduler.ledger.canonical import PART_COLUMNS, announcement_digest
 from scheduler.ledger.commands import CommandHandle
-
-if TYPE_CHECKING:
-    from sqlalchemy import RowMapping
 
 
 def announcement_rows(
@@ -48,27 +43,6 @@ def announcement_rows(
     }
     lines = [[part[name] for name in PART_COLUMNS] for part in parts]
     return row | {"sha256": announcement_digest(row, lines)}, parts
-
-
-PART_COLUMNS = ("announcement_ref", "side", "position", "block_ref", "start_bit", "end_bit")
-
-Part = Sequence[Any]
-"""(announcement row, side, position, block row, start bit, end bit, ...)."""
-
-
-def announcement_digest(row: Mapping[str, Any] | RowMapping, parts: Iterable[Part]) -> str:
-    """Hash one announcement and its parts, in the form of `row_digest` but written out for speed.
-
-    Only the relay's name can hold anything that needs escaping.
-    """
-    spans = ",".join([f"[{part[1]},{part[2]},{part[3]},{part[4]},{part[5]}]" for part in parts])
-    text = (
-        f'{{"announcement_id":"{row["announcement_id"]}","command_id":{row["command_id"]},'
-        f'"id":{row["id"]},"length_bits":{row["length_bits"]},"parts":"[{spans}]",'
-        f'"public_sha256":"{row["public_sha256"]}",'
-        f'"relay":{encode_basestring_ascii(row["relay"])},"row":"announcement"}}'
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_shape(announcement: Announcement) -> None:

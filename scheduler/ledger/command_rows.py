@@ -2,78 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Connection, Select, select
-
 from scheduler.ledger.canonical import rows_digest
 from scheduler.ledger.commands import WRITTEN_TABLES
-from scheduler.ledger.models import (
-    AnnouncementRow,
-    Block,
-    KeyRecipient,
-    KeyRow,
-    LedgerEntry,
-    ReservationRow,
-)
-from scheduler.ledger.streams import tuples
+from scheduler.ledger.snapshot import HIGHEST, LOWEST, Snapshot
+from scheduler.ledger.verify_notes import END, Grouped
 
-_QUERIES: dict[str, Select[Any, str]] = {
-    "ledger_entry": select(LedgerEntry.command_id, LedgerEntry.sha256).order_by(
-        LedgerEntry.command_id, LedgerEntry.line
-    ),
-    "block": select(Block.command_id, Block.sha256).order_by(Block.command_id, Block.id),
-    "announcement": select(AnnouncementRow.command_id, AnnouncementRow.sha256).order_by(
-        AnnouncementRow.command_id, AnnouncementRow.id
-    ),
-    "reservation": select(ReservationRow.command_id, ReservationRow.sha256).order_by(
-        ReservationRow.command_id, ReservationRow.id
-    ),
-    "key": select(KeyRow.command_id, KeyRow.sha256).order_by(KeyRow.command_id, KeyRow.id),
-    "key_recipient": select(KeyRow.command_id, KeyRecipient.sha256)
-    .join(KeyRow, KeyRecipient.key_ref == KeyRow.id)
-    .order_by(KeyRow.command_id, KeyRow.id, KeyRecipient.recipient),
-    "collected": select(KeyRecipient.delivered_by, KeyRecipient.sha256)
-    .where(KeyRecipient.delivered_by.is_not(None))
-    .order_by(KeyRecipient.delivered_by, KeyRecipient.key_ref, KeyRecipient.recipient),
-    "closed": select(KeyRow.closed_by, KeyRow.sha256)
-    .where(KeyRow.closed_by.is_not(None))
-    .order_by(KeyRow.closed_by, KeyRow.id),
-    "intended": select(ReservationRow.intended_by, ReservationRow.sha256)
-    .where(ReservationRow.intended_by.is_not(None))
-    .order_by(ReservationRow.intended_by, ReservationRow.id),
+_QUERIES = {
+    "ledger_entry": """
+        SELECT command_id, sha256 FROM ledger_entry
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, line
+    """,
+    "block": """
+        SELECT command_id, sha256 FROM block
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
+    """,
+    "announcement": """
+        SELECT command_id, sha256 FROM announcement
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
+    """,
+    "reservation": """
+        SELECT command_id, sha256 FROM reservation
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
+    """,
+    "key": """
+        SELECT command_id, sha256 FROM "key"
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
+    """,
+    "key_recipient": """
+        SELECT drawn.command_id, owner.sha256
+        FROM "key" AS drawn JOIN key_recipient AS owner ON owner.key_ref = drawn.id
+        WHERE drawn.command_id BETWEEN :first AND :last
+        ORDER BY drawn.command_id, drawn.id, owner.recipient COLLATE BINARY
+    """,
+    "collected": """
+        SELECT delivered_by, sha256 FROM key_recipient
+        WHERE delivered_by BETWEEN :first AND :last
+        ORDER BY delivered_by, key_ref, recipient COLLATE BINARY
+    """,
+    "closed": """
+        SELECT closed_by, sha256 FROM "key"
+        WHERE closed_by BETWEEN :first AND :last ORDER BY closed_by, id
+    """,
+    "intended": """
+        SELECT intended_by, sha256 FROM reservation
+        WHERE intended_by BETWEEN :first AND :last ORDER BY intended_by, id
+    """,
 }
 
 
 class CommandRows:
     """Streams of row hashes side by side; ask for commands in ascending order."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._rows = {table: tuples(connection, _QUERIES[table]) for table in WRITTEN_TABLES}
-        self._heads = {table: next(rows, None) for table, rows in self._rows.items()}
+    def __init__(self, snapshot: Snapshot, first: int = LOWEST, last: int = HIGHEST) -> None:
+        streams = [
+            Grouped(snapshot.rows(_QUERIES[table], first=first, last=last))
+            for table in WRITTEN_TABLES
+        ]
+        # A table without rows of these commands need not be asked again.
+        self._streams = [stream for stream in streams if stream.key != END]
 
     def of(self, command_id: int) -> str:
         """Hash over the rows of one command."""
         digests: list[str] = []
-        for table, head in self._heads.items():
-            if head is not None and head[0] <= command_id:
-                self._take(table, head, command_id, digests)
+        for stream in self._streams:
+            if stream.key <= command_id:
+                digests += [digest for _, digest in stream.of(command_id)]
         return rows_digest(digests)
-
-    def close(self) -> None:
-        """Let go of the streams."""
-        for rows in self._rows.values():
-            rows.close()
-
-    def _take(self, table: str, head: Any, command_id: int, digests: list[str]) -> None:
-        rows = self._rows[table]
-        while head is not None and head[0] <= command_id:
-            if head[0] == command_id:
-                digests.append(head[1])
-            head = next(rows, None)
-        self._heads[table] = head
-
-
-def rows_by_command(connection: Connection) -> CommandRows:
-    """Open one stream a table, each in the order of the commands."""
-    return CommandRows(connection)

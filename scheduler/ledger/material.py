@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
     BindParameter,
     Connection,
@@ -24,13 +22,14 @@ from sqlalchemy import (
 from scheduler.errors import LedgerBroken
 from scheduler.ledger.bulk import execute_many, rows_json, wanted
 from scheduler.ledger.datakeys import DataKeys
-from scheduler.ledger.keystore import new_nonces, seal, unseal
+from scheduler.ledger.keystore import new_nonces, seal
 from scheduler.ledger.models import Block, Material, PoolRow
+from scheduler.ledger.pieces import BOTH_ENDS, BlockNames, open_piece
+
+__all__ = ["BOTH_ENDS", "PIECE_BYTES", "BlockNames", "Vault", "seal_first_release"]
 
 PIECE_BYTES = 3840
 """Bytes of key in one row: sealed, it fits into one 4096-byte page of SQLite."""
-
-BOTH_ENDS = (0, 1)
 
 _OF_BLOCK = Material.block_ref == bindparam("block_")
 _FROM: BindParameter[int] = bindparam("from_")
@@ -43,20 +42,6 @@ _SHORTEN = (
     .values(data=bindparam("data_"), data_key_id=bindparam("key_"))
 )
 _ADD = insert(Material)
-
-
-class BlockNames(NamedTuple):
-    """What a piece is bound to, besides its end and its place."""
-
-    ref: int
-    block_id: str
-    pool_ref: int
-    pool_id: str
-    epoch: int
-
-    def context(self, side: int, start_byte: int) -> bytes:
-        """Associated data of a piece: it opens nowhere else."""
-        return f"{self.block_id}|{self.pool_id}|{side}|{start_byte}|{self.epoch}".encode()
 
 
 @dataclass(slots=True)
@@ -247,17 +232,6 @@ def _apart(
         seen.add(span[0].ref)
     if some:
         yield some
-
-
-def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins: int) -> bytes:
-    """Open one sealed piece. Raises LedgerBroken if it was changed or belongs elsewhere."""
-    try:
-        return unseal(cipher, bytes(data), block.context(side, begins))
-    except InvalidTag:
-        raise LedgerBroken(
-            f"material of block {block.block_id}, end {side}, byte {begins}: does not open;"
-            " it was changed or belongs elsewhere"
-        ) from None
 
 
 def seal_first_release(connection: Connection, keys: DataKeys) -> int:

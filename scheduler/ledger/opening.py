@@ -13,7 +13,7 @@ from scheduler.errors import KeystoreError
 from scheduler.ledger.audit import AuditTrail
 from scheduler.ledger.canonical import instant_text, row_digest
 from scheduler.ledger.checkpoints import key_id_of
-from scheduler.ledger.command_rows import rows_by_command
+from scheduler.ledger.command_rows import CommandRows
 from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.engine import sqlite_file
 from scheduler.ledger.keystore import (
@@ -37,6 +37,7 @@ from scheduler.ledger.models import (
     PlanRow,
     RunFact,
 )
+from scheduler.ledger.snapshot import snapshot_of
 
 KEK_SUFFIX = ".kek"
 """A ledger in an SQLite file that is given no key makes one, mode 0600, beside itself."""
@@ -124,7 +125,7 @@ def adopt(connection: Connection, kek: KeyEncryptionKey) -> None:
 
 def _hash_command_rows(connection: Connection) -> None:
     """Take the rows that each old command wrote under its hash."""
-    digests = rows_by_command(connection)
+    digests = CommandRows(snapshot_of(connection))
     commands = connection.execute(select(*Command.__table__.c).order_by(Command.id)).mappings()
     for command in commands.all():
         row = dict(command) | {"rows_sha256": digests.of(command["id"])}
@@ -133,7 +134,6 @@ def _hash_command_rows(connection: Connection) -> None:
             .where(Command.id == row["id"])
             .values(rows_sha256=row["rows_sha256"], sha256=row_digest("command", row))
         )
-    digests.close()
 
 
 def _rows_to_log(connection: Connection) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from orbits import as_utc
 from scheduler.errors import LedgerError
 from scheduler.facts import VerifyReport
-from scheduler.ledger import audit, checkpoints, export, opening, verify
+from scheduler.ledger import (
+    audit,
+    checkpoints,
+    export,
+    opening,
+    verify,
+    verify_parts,
+    verify_together,
+)
 from scheduler.ledger.core import Books
 from scheduler.ledger.datakeys import DataKeys, SharedKeys, rewrap
 from scheduler.ledger.engine import make_engine, sqlite_file
@@ -25,6 +33,7 @@ from scheduler.ledger.models import AuditCheckpoint, AuditKey
 from scheduler.ledger.pools import PoolBook, PoolNumbers
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.records import Checkpoint
+from scheduler.ledger.snapshot import snapshot_of
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.walkeeper import WalKeeper
 
@@ -105,10 +114,27 @@ class Ledger:
         except DBAPIError as error:
             raise refused(error) from error
 
-    def verify(self, progress: Callable[[int], None] | None = None) -> VerifyReport:
-        """Recompute every hash, range and balance; `progress` hears of entries looked at."""
+    def verify(
+        self, progress: Callable[[int], None] | None = None, *, workers: int | None = None
+    ) -> VerifyReport:
+        """Recompute every hash, range and balance; `progress` hears of entries looked at.
+
+        So many processes work at it, by default as many as the ledger's size is worth and the
+        machine has cores; the report does not depend on it. Raises InputError for a number
+        that is not allowed, LedgerError if one of them ends before its time.
+        """
         with self.read() as reader:
-            return verify.verify(reader.connection, self._kek, progress)
+            workers = verify_together.workers_for(
+                workers, verify_parts.count_rows(snapshot_of(reader.connection))
+            )
+            if workers == 1:
+                return verify.verify(reader.connection, self._kek, progress)
+        try:
+            return verify_together.verify_together(
+                self._engine, self._kek, self._queue.alone, workers, progress
+            )
+        except DBAPIError as error:
+            raise refused(error) from error
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""

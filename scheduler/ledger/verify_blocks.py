@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any
-
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, select
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.canonical import entry_digest, row_hasher
-from scheduler.ledger.datakeys import DataKeys
+from scheduler.ledger.canonical import entry_digest
 from scheduler.ledger.keystore import OVERHEAD_BYTES
-from scheduler.ledger.material import BOTH_ENDS, BlockNames, open_piece
-from scheduler.ledger.models import (
-    AnnouncementPart,
-    AnnouncementRow,
-    Block,
-    FreedRange,
-    KeyRecipient,
-    KeyRow,
-    LedgerEntry,
-    Material,
-)
+from scheduler.ledger.pieces import BOTH_ENDS, BlockNames, open_piece, opened_sizes
 from scheduler.ledger.ranges import REST, RangeMap, joined
+from scheduler.ledger.snapshot import Row, Snapshot
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
-from scheduler.ledger.verify_notes import Findings, Grouped
-
-PIECES_AT_ONCE = 250
-"""Sealed pieces fetched together: 1 MB of them."""
-
-Accounts = dict[int, tuple[int, AccountKind]]
-"""Pool and kind of every account, by number."""
+from scheduler.ledger.stored import BLOCK_COLUMNS, block_digest
+from scheduler.ledger.verify_notes import NO_ROWS, Bearings, Findings, Grouped, Outcome, Part
 
 REST_KIND = {
     KeyState.AVAILABLE: AccountKind.POOL,
@@ -48,122 +32,213 @@ ENDED = {
 }
 """Account of the rest of a block that came to its end and is not destroyed yet."""
 
+NO_POOL = ("", "", "")
+GENERATED = AccountKind.GENERATED
 CONSUMED_WORDS = frozenset({KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value})
+REST_KIND_OF_WORD = {state.value: kind for state, kind in REST_KIND.items()}
 STATE_OF = {state.value: state for state in KeyState}
 ACCOUNT_OF_WORD = {state.value: kind for state, kind in ACCOUNT_OF.items()}
+
+BLOCKS = f"""
+    SELECT {", ".join(BLOCK_COLUMNS)} FROM block WHERE id BETWEEN :first AND :last ORDER BY id
+"""
+ENTRIES = """
+    SELECT block_ref, id, command_id, line, source_id, target_id, amount_bits, start_bit, end_bit,
+        enters, resolves_id, sha256
+    FROM ledger_entry WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, id
+"""
+PIECES = """
+    SELECT block_ref, side, start_byte, data, data_key_id FROM material
+    WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, side, start_byte
+"""
+FREED = """
+    SELECT block_ref, start_bit, end_bit FROM freed_range
+    WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, start_bit
+"""
+ANNOUNCED = """
+    SELECT part.block_ref, part.relay, part.start_bit, part.end_bit, said.command_id,
+        said.announcement_id
+    FROM announcement_part AS part JOIN announcement AS said ON part.announcement_ref = said.id
+    WHERE part.block_ref BETWEEN :first AND :last
+    ORDER BY part.block_ref, part.start_bit, part.relay
+"""
+WAITING = """
+    SELECT DISTINCT drawn.block_ref, drawn.id, owner.side, drawn.start_bit, drawn.end_bit
+    FROM "key" AS drawn JOIN key_recipient AS owner ON owner.key_ref = drawn.id
+    WHERE drawn.closed_by IS NULL AND owner.delivered_by IS NULL
+        AND drawn.block_ref BETWEEN :first AND :last
+    ORDER BY drawn.block_ref, drawn.id
+"""
+
+
+class BlockRow(NamedTuple):
+    """A row of the table `block`, in the order of BLOCK_COLUMNS."""
+
+    id: int
+    block_id: str
+    pool_ref: int
+    natural_key: str
+    length_bits: int
+    next_bit: int
+    state: str
+    source: str
+    simulated: int
+    eps_total: float
+    epoch: int
+    received_at: Any
+    expires_at: Any
+    command_id: int
+    provenance: str
+    sha256: str
+
+
+class BlockFacts(NamedTuple):
+    """What the audit of some blocks counted."""
+
+    blocks: int
+    entries: int
+    sums: dict[int, int]  #: of the accounts that its entries name
+
+
+def check_blocks(snapshot: Snapshot, bearings: Bearings, part: Part) -> Outcome:
+    """Audit a range of blocks and everything that belongs to them."""
+    audit = BlockAudit(snapshot, bearings, part)
+    blocks = 0
+    for row in snapshot.rows(BLOCKS, first=part.first, last=part.last):
+        blocks += 1
+        audit.check(row)
+    facts = BlockFacts(blocks, audit.entries, audit.sums)
+    return Outcome(audit.found.problems, facts, audit.strays())
 
 
 class BlockAudit:
     """Streams of everything that belongs to blocks, read side by side with them."""
 
-    def __init__(
-        self, connection: Connection, keys: DataKeys | None, accounts: Accounts, found: Findings
-    ) -> None:
-        entry = LedgerEntry
-        self._connection = connection
-        self._keys = keys
-        self._accounts = accounts
-        self._found = found
-        self._digest = row_hasher("block", Block.__table__.c.keys())
-        self._ciphers: dict[int, AESGCM] = {}
-        self.sums = dict.fromkeys(accounts, 0)
-        self._entries = Grouped(
-            connection,
-            select(
-                entry.block_ref,
-                entry.id,
-                entry.command_id,
-                entry.line,
-                entry.source_id,
-                entry.target_id,
-                entry.amount_bits,
-                entry.start_bit,
-                entry.end_bit,
-                entry.enters,
-                entry.resolves_id,
-                entry.sha256,
-            ).order_by(entry.block_ref, entry.id),
-        )
-        self._pieces = Grouped(
-            connection,
-            select(
-                Material.block_ref,
-                Material.side,
-                Material.start_byte,
-                Material.data,
-                Material.data_key_id,
-            ).order_by(Material.block_ref, Material.side, Material.start_byte),
-            PIECES_AT_ONCE,
-        )
-        self._freed = Grouped(
-            connection,
-            select(FreedRange.block_ref, FreedRange.start_bit, FreedRange.end_bit).order_by(
-                FreedRange.block_ref, FreedRange.start_bit
-            ),
-        )
-        part = AnnouncementPart
-        self._announced = Grouped(
-            connection,
-            select(
-                part.block_ref,
-                part.relay,
-                part.start_bit,
-                part.end_bit,
-                AnnouncementRow.command_id,
-                AnnouncementRow.announcement_id,
+    def __init__(self, snapshot: Snapshot, bearings: Bearings, part: Part) -> None:
+        def grouped(query: str) -> Grouped:
+            return Grouped(snapshot.rows(query, first=part.first, last=part.last))
+
+        self._accounts = bearings.accounts
+        self._pools = bearings.pools
+        self._ciphers = bearings.ciphers
+        self._entries = grouped(ENTRIES)
+        self._pieces = grouped(PIECES)
+        self._freed = grouped(FREED)
+        self._announced = grouped(ANNOUNCED)
+        self._waiting = grouped(WAITING)
+        self.found = Findings()
+        self.entries = 0
+        self.sums: defaultdict[int, int] = defaultdict(int)
+
+    def check(self, row: Row) -> None:
+        """Check one block, the next by number."""
+        number = row[0]
+        entries = self._entries.of(number)
+        pieces = self._pieces.of(number)
+        self.entries += len(entries)
+        # Most blocks have nothing of these three.
+        freed = self._freed.of(number) if self._freed.key <= number else NO_ROWS
+        waiting = self._waiting.of(number) if self._waiting.key <= number else NO_ROWS
+        announced = self._announced.of(number) if self._announced.key <= number else NO_ROWS
+        plain = len(entries) == 1 and not (freed or waiting or announced)
+        if not (plain and self._is_untouched(row, entries[0], pieces)):
+            self._check_each(BlockRow._make(row), entries, pieces, freed, waiting, announced)
+
+    def _is_untouched(self, row: Row, entry: Row, pieces: Sequence[Row]) -> bool:
+        """True if a block is sound and nothing was taken of it, as most are; it adds up as well.
+
+        What is not is looked at again, and named, by the checks of any block.
+        """
+        number, block_id, pool, _, length, cursor, state, _, _, _, epoch, _, _, _, _, digest = row
+        _, entry_id, command, line, source, target, bits, start, end, enters, resolves, sha = entry
+        kind = REST_KIND_OF_WORD.get(state)
+        if (
+            kind is None
+            or cursor != 0
+            or start != 0
+            or end != length
+            or resolves is not None
+            or ACCOUNT_OF_WORD.get(enters) is not kind
+            or self._accounts.get(source) != (pool, GENERATED)
+            or self._accounts.get(target) != (pool, kind)
+            or pool not in self._pools
+            or digest != block_digest(row)
+            or sha
+            != entry_digest(
+                entry_id, command, line, source, target, bits, number, start, end, enters, None
             )
-            .join(AnnouncementRow, part.announcement_ref == AnnouncementRow.id)
-            .order_by(part.block_ref, part.start_bit, part.relay),
-        )
-        waiting = (
-            select(KeyRow.block_ref, KeyRow.id, KeyRecipient.side, KeyRow.start_bit, KeyRow.end_bit)
-            .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
-            .where(KeyRow.closed_by.is_(None), KeyRecipient.delivered_by.is_(None))
-            .distinct()
-        )
-        self._waiting = Grouped(connection, waiting.order_by(KeyRow.block_ref, KeyRow.id))
+        ):
+            return False
+        sizes = self._sizes(block_id, self._pools[pool][0], epoch, pieces)
+        due = -(-length // 8)
+        if sizes != {0: due, 1: due}:
+            return False
+        self.sums[source] -= bits
+        self.sums[target] += bits
+        return True
 
-    def check(self, block: Any) -> int:
-        """Check one block, the next by number; return how many entries it has."""
-        if block.sha256 != self._digest(block):
+    def _sizes(
+        self, block_id: str, pool_id: str, epoch: int, pieces: Sequence[Row]
+    ) -> dict[int, int] | None:
+        """Bytes of key at each end, once they have opened; without the key, by their length."""
+        if self._ciphers is not None:
+            return opened_sizes(self._ciphers, block_id, pool_id, epoch, pieces)
+        sizes = dict.fromkeys(BOTH_ENDS, 0)
+        for _, side, _, data, _ in pieces:
+            sizes[side] = sizes.get(side, 0) + len(data) - OVERHEAD_BYTES
+        return sizes
+
+    def _check_each(
+        self,
+        block: BlockRow,
+        entries: Sequence[Row],
+        pieces: Sequence[Row],
+        freed: Sequence[Row],
+        waiting: Sequence[Row],
+        announced: Sequence[Row],
+    ) -> None:
+        """Every check of a block; each problem is named."""
+        if block.sha256 != block_digest(block):
             self._note(block, f"({block.natural_key}) its row was changed")
-        entries = self._entries.of(block.id)
-        ranges = self._replay(block, entries)
-        freed = [(start, end) for _, start, end in self._freed.of(block.id)]
-        waiting = self._waiting.of(block.id)
-        pieces = self._pieces.of(block.id)
-        if announced := self._announced.of(block.id):
-            self._check_announced(block, entries, announced)
-        if ranges is None:
-            self._note(block, f"({block.natural_key}) has no sound deposit")
-        else:
-            self._check_rest(block, ranges, freed, bool(waiting))
-            self._check_bytes(block, ranges, waiting, pieces)
-        return len(entries)
+        if block.pool_ref not in self._pools:
+            self._note(block, f"({block.natural_key}) is of pool {block.pool_ref}, not there")
+        try:
+            ranges = self._replay(block, entries)
+            if announced:
+                self._check_announced(block, entries, announced)
+            if ranges is None:
+                self._note(block, f"({block.natural_key}) has no sound deposit")
+            else:
+                self._check_rest(block, ranges, freed, bool(waiting))
+                self._check_bytes(block, ranges, waiting, pieces)
+        except TypeError:  # SQLite keeps a word in a column of numbers
+            self._note(block, "or a row of it holds what is no number in place of a number")
 
-    def check_strays(self) -> None:
-        """Rows that name blocks that are not there."""
-        for table, stream in (
+    def strays(self) -> dict[str, list[int]]:
+        """Blocks that are not there, though rows name them."""
+        streams = (
             ("material", self._pieces),
             ("freed_range", self._freed),
             ("announcement_part", self._announced),
             ("key", self._waiting),
-        ):
-            for number in stream.finish():
-                self._found.add(f"{table}: names block row {number}, which is not there")
+        )
+        return {
+            f"{table}: names block row {{}}, which is not there": stream.finish()
+            for table, stream in streams
+        }
 
-    def _note(self, block: Any, problem: str) -> None:
-        self._found.add(f"block {block.block_id}: {problem}")
+    def _note(self, block: BlockRow, problem: str) -> None:
+        self.found.add(f"block {block.block_id}: {problem}")
 
-    def _replay(self, block: Any, entries: list[Any]) -> RangeMap | None:
+    def _replay(self, block: BlockRow, entries: Sequence[Row]) -> RangeMap | None:
         """Apply a block's entries in order; None if not even the deposit is sound (I1, I2)."""
-        accounts, sums, found = self._accounts, self.sums, self._found
+        accounts, sums, found = self._accounts, self.sums, self.found
         ranges: RangeMap | None = None
         for line in entries:
-            ref, number, command, at, source_id, target_id, bits, start, end = line[:9]
-            enters, resolves, sha256 = line[9:]
-            ids = (number, command, at, source_id, target_id, bits, ref, start, end)
-            if sha256 != entry_digest(*ids, enters, resolves):
+            ref, number, command, at, source_id, target_id, bits, start, end, enters = line[:10]
+            resolves, sha256 = line[10:]
+            ids = (number, command, at, source_id, target_id, bits, ref, start, end, enters)
+            if sha256 != entry_digest(*ids, resolves):
                 found.add(f"ledger_entry {number}: its row was changed")
             source, target = accounts.get(source_id), accounts.get(target_id)
             if source is None or target is None:
@@ -176,7 +251,7 @@ class BlockAudit:
             if target[1] is not ACCOUNT_OF_WORD.get(enters):
                 found.add(f"ledger_entry {number}: enters {enters} in account {target[1].value}")
             if ranges is None:
-                if (source[1], start, end) != (AccountKind.GENERATED, 0, block.length_bits):
+                if (source[1], start, end) != (GENERATED, 0, block.length_bits):
                     found.add(f"ledger_entry {number}: is no deposit of block {block.block_id}")
                     continue
                 ranges = RangeMap(block.length_bits, target[1])
@@ -184,36 +259,40 @@ class BlockAudit:
                 found.add(f"ledger_entry {number}: block {block.block_id}: {wrong}")
         return ranges
 
-    def _check_announced(self, block: Any, entries: list[Any], announced: list[Any]) -> None:
+    def _check_announced(
+        self, block: BlockRow, entries: Sequence[Row], announced: Sequence[Row]
+    ) -> None:
         """I5, by block: each bit once at each end, at a node of its link, spent by that command."""
         consumed = sorted(
-            (line[7], line[8], line[2]) for line in entries if line[9] in CONSUMED_WORDS
+            [(line[7], line[8], line[2]) for line in entries if line[9] in CONSUMED_WORDS]
         )
         starts = [start for start, _, _ in consumed]
+        ends = self._pools.get(block.pool_ref, NO_POOL)[1:]
         reached: dict[str, int] = {}
         for _, relay, start, end, command, name in announced:
-            if relay not in (block.node_a, block.node_b):
-                self._found.add(f"announcement {name}: relay {relay} is at no end of its chunk")
+            if relay not in ends:
+                self.found.add(f"announcement {name}: relay {relay} is at no end of its chunk")
             if start < reached.get(relay, 0):
-                self._found.add(
+                self.found.add(
                     f"announcement {name}: relay {relay} announces bits from {start} of block"
                     f" {block.block_id} twice"
                 )
             reached[relay] = end
             at = bisect_right(starts, start) - 1
             if at < 0 or consumed[at][1] < end or consumed[at][2] != command:
-                self._found.add(
+                self.found.add(
                     f"announcement {name}: bits from {start} of block {block.block_id} were not"
                     " spent by its command"
                 )
 
     def _check_rest(
-        self, block: Any, ranges: RangeMap, freed: list[tuple[int, int]], waiting: bool
+        self, block: BlockRow, ranges: RangeMap, freed: Sequence[Row], waiting: bool
     ) -> None:
         """Cursor, freed ranges and state against the ranges."""
         state = STATE_OF.get(block.state)
         behind = [(block.next_bit, block.length_bits)] * (block.next_bit < block.length_bits)
-        rest = joined(iter([*freed, *behind])) if freed else behind
+        back = [(start, end) for _, start, end in freed]
+        rest = joined(iter([*back, *behind])) if back else behind
         spans = ranges.covered()
         if state in REST_KIND:
             expected = spans.get(REST_KIND[state], [])
@@ -221,13 +300,13 @@ class BlockAudit:
             if rest != expected or others:
                 self._note(
                     block,
-                    f"is {state.value} with cursor {block.next_bit} and freed ranges {freed};"
+                    f"is {state.value} with cursor {block.next_bit} and freed ranges {back};"
                     f" by its entries, {expected} is left",
                 )
             elif not rest and not waiting and not ranges.stored_bytes():
                 self._note(block, f"is {state.value}, by its entries it is destroyed")
             return
-        if freed or REST & spans.keys():
+        if back or REST & spans.keys():
             self._note(block, f"is {block.state}, by its entries some of it is still in use")
         elif state in ENDED and ENDED[state] not in spans:
             self._note(block, f"is {block.state}, its entries do not say so")
@@ -239,34 +318,32 @@ class BlockAudit:
             self._note(block, f"is {block.state}, which no block can be")
 
     def _check_bytes(
-        self, block: Any, ranges: RangeMap, waiting: list[Any], pieces: list[Any]
+        self, block: BlockRow, ranges: RangeMap, waiting: Sequence[Row], pieces: Sequence[Row]
     ) -> None:
         """What should be in the store at each end is there and opens, and nothing else is."""
         stored = 0 if block.state == KeyState.DESTROYED else ranges.stored_bytes()
         due = dict.fromkeys(BOTH_ENDS, stored)
         for _, _, side, start, end in waiting:
             due[side] = due.get(side, 0) + (end - start) // 8
-        held = dict.fromkeys(due, 0)
-        names = BlockNames(block.id, block.block_id, block.pool_ref, block.pool_id, block.epoch)
-        for _, side, begins, data, number in pieces:
-            held[side] = held.get(side, 0) + self._size(names, side, begins, data, number)
-        if held != due:
-            for side, size in held.items():
-                if size != due.get(side, 0):
-                    self._note(
-                        block,
-                        f"{size} bytes in the store at end {side}, {due.get(side, 0)} are due",
-                    )
+        pool_id = self._pools.get(block.pool_ref, NO_POOL)[0]
+        held = self._sizes(block.block_id, pool_id, block.epoch, pieces)
+        if held is None:
+            names = BlockNames(block.id, block.block_id, block.pool_ref, pool_id, block.epoch)
+            held = self._sizes_one_by_one(names, pieces)
+        for side in due.keys() | held.keys():
+            size, wanted = held.get(side, 0), due.get(side, 0)
+            if size != wanted:
+                self._note(block, f"{size} bytes in the store at end {side}, {wanted} are due")
 
-    def _size(self, names: BlockNames, side: int, begins: int, data: bytes, number: int) -> int:
-        """Bytes of key in a piece, once it has opened; without the key, by its length."""
-        if self._keys is None:
-            return len(data) - OVERHEAD_BYTES
-        try:
-            cipher = self._ciphers.get(number)
-            if cipher is None:
-                cipher = self._ciphers[number] = self._keys.cipher(self._connection, number)
-            return len(open_piece(cipher, data, names, side, begins))
-        except LedgerError as error:
-            self._found.add(str(error))
-            return 0
+    def _sizes_one_by_one(self, names: BlockNames, pieces: Sequence[Row]) -> dict[int, int]:
+        """The same where some piece does not open; each of these is named."""
+        sizes: dict[int, int] = {}
+        for _, side, begins, data, number in pieces:
+            try:
+                assert self._ciphers is not None  # without ciphers everything has a size
+                plain = open_piece(self._ciphers[number], data, names, side, begins)
+            except LedgerError as error:
+                self.found.add(str(error))
+            else:
+                sizes[side] = sizes.get(side, 0) + len(plain)
+        return sizes

@@ -10,9 +10,10 @@ from typing import Any
 
 from scheduler.errors import LedgerError
 from scheduler.ledger import merkle
-from scheduler.ledger.announcements import PART_COLUMNS, announcement_digest
 from scheduler.ledger.canonical import (
     ENTRY_COLUMNS,
+    PART_COLUMNS,
+    announcement_digest,
     entry_digest,
     leaf_data,
     row_digest,

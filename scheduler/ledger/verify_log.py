@@ -1,193 +1,214 @@
-"""Auditing the audit log: its tree, what it stands for, its checkpoints, the wrapped keys."""
+"""Auditing the audit log: its tree, built anew in parts, and what it stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, func, select
+from scheduler.ledger import merkle
+from scheduler.ledger.canonical import leaf_data
+from scheduler.ledger.snapshot import HIGHEST, LOWEST, Row, Snapshot
+from scheduler.ledger.verify_notes import Bearings, Findings, Outcome, Part
 
-from scheduler.errors import LedgerError
-from scheduler.ledger import audit, checkpoints, merkle
-from scheduler.ledger.canonical import instant_text, leaf_data
-from scheduler.ledger.datakeys import context_of
-from scheduler.ledger.keystore import KeyEncryptionKey
-from scheduler.ledger.models import (
-    AuditKey,
-    AuditLeaf,
-    AuditNode,
-    Base,
-    BookingEventRow,
-    BookingRow,
-    Command,
-    DataKey,
-    ElementSetRow,
-    JobRun,
-    PlanRow,
-    PoolRow,
-    RunFact,
-)
-from scheduler.ledger.opening import signing_context
-from scheduler.ledger.streams import tuples
-from scheduler.ledger.transitions import epoch_digest
-from scheduler.ledger.verify_notes import Findings, all_rows
+LEVEL = 13
+"""Subtrees of this level are built apart, 8,192 leaves each."""
 
-SUBJECTS_AT_ONCE = 500
+STRETCHES_MAX = 1 << 14
+"""More parts than this have larger subtrees; a forged number must not make a part for each."""
+
+NODES_ABOVE_MAX = 64
+"""Nodes that one leaf can complete at most, in a log of 2^63."""
+
+LEAVES = """
+    SELECT seq, kind, subject, row_sha256 FROM audit_leaf
+    WHERE seq BETWEEN :first AND :last ORDER BY seq
+"""
+NODES = """
+    SELECT "position", hash FROM audit_node
+    WHERE "position" BETWEEN :first AND :last ORDER BY "position"
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Logged:
-    """A table whose rows have a leaf each, and the name a leaf knows them by."""
+class Stretch(NamedTuple):
+    """What a part of the log holds: its leaves, and the subtrees that cover them."""
 
-    kind: str
-    table: type[Base]
-    columns: tuple[str, ...]  #: those that the name is made of
-    subject: Callable[[Any], str]
+    leaves: int
+    frontier: list[bytes]
+    last: str  #: kind and subject of the last leaf
+    above: list[Row]  #: stored nodes behind those that the stretch completes by itself
+    broken: bool  #: something is missing, so nothing behind it can be told
+
+
+def level_of(size: int) -> int:
+    """Level of the subtrees in which a log of this size is built anew."""
+    return max(LEVEL, (size // STRETCHES_MAX).bit_length())
+
+
+def log_parts(size: int) -> list[Part]:
+    """A log in parts, each but the last a complete subtree."""
+    starts = [*range(0, max(size, 1), 1 << level_of(size))]
+    ends = [*(start - 1 for start in starts[1:]), HIGHEST]
+    return [Part("log", start or LOWEST, last) for start, last in zip(starts, ends, strict=True)]
+
+
+def check_log(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """Build a part of the tree anew and compare its every node (I7)."""
+    found = Findings()
+    start = max(part.first, 0)
+    leaves = snapshot.rows(LEAVES, first=part.first, last=part.last)
+    place = merkle.position((0, start))
+    behind = HIGHEST if part.last == HIGHEST else merkle.position((0, part.last + 1)) - 1
+    nodes = snapshot.rows(
+        NODES, first=min(place, HIGHEST) if start else LOWEST, last=min(behind, HIGHEST)
+    )
+    return Outcome(found.problems, _build(leaves, nodes, start, place, found))
+
+
+def _build(
+    leaves: Iterable[Row], nodes: Iterator[Row], start: int, place: int, found: Findings
+) -> Stretch:
+    frontier: list[bytes] = []
+    size = 0
+    last = ""
+    for seq, kind, subject, row_sha256 in leaves:
+        if seq != start + size:
+            found.add(f"audit_leaf {start + size} is missing")
+            return Stretch(size, frontier, last, [], True)
+        last = f"{kind} {subject}"
+        try:
+            data = leaf_data(seq, kind, subject, row_sha256)
+        except TypeError:  # bytes in place of a text, which is no leaf's data
+            data = b""
+        hashed = merkle.leaf_hash(data)
+        for _, done in merkle.grow(frontier, size, hashed):
+            node = next(nodes, None)
+            if node is None or node[0] != place:
+                found.add(f"audit_node {place} is missing")
+                return Stretch(size + 1, frontier, last, [], True)
+            if node[1] != done:
+                found.add(f"audit_leaf {seq} ({last}) or audit_node {place} was changed")
+            place += 1  # post-order: the nodes of a log are numbered as they are completed
+        size += 1
+    return Stretch(size, frontier, last, list(islice(nodes, NODES_ABOVE_MAX)), False)
+
+
+def join_log(
+    parts: Sequence[Part], stretches: Iterable[Stretch], problems: Mapping[int, list[str]]
+) -> tuple[int, str, list[str]]:
+    """Put the parts of the tree together: the log's size, its root, and what is wrong with it.
+
+    `problems` are those that the parts found, by their place in the order of the log.
+    """
+    found = Findings()
+    frontier: list[bytes] = []
+    size = 0
+    level = parts[1].first.bit_length() - 1 if len(parts) > 1 else LEVEL
+    for place, (part, stretch) in enumerate(zip(parts, stretches, strict=True)):
+        if stretch.leaves and size != max(part.first, 0):
+            found.add(f"audit_leaf {size} is missing")
+            break
+        found.extend(problems.get(place, ()))
+        size += stretch.leaves
+        above = iter(stretch.above)
+        if stretch.leaves == 1 << level and not stretch.broken:
+            grown = merkle.grow(frontier, place, stretch.frontier[0])
+            whole = _compare_above(grown[1:], above, level, size - 1, stretch.last, found)
+        else:
+            frontier += stretch.frontier
+            whole = not stretch.broken
+        if not whole:
+            break
+        if part.last == HIGHEST and next(above, None) is not None:
+            found.add(f"audit_node: more nodes than {size} leaves make")
+    return size, merkle.fold(frontier).hex(), found.problems
+
+
+def _compare_above(
+    grown: list[tuple[merkle.Subtree, bytes]],
+    stored: Iterator[Row],
+    level: int,
+    seq: int,
+    leaf: str,
+    found: Findings,
+) -> bool:
+    """The nodes over a complete part, which its last leaf completed; False if one is missing."""
+    for (higher, index), done in grown:
+        place = merkle.position((level + higher, index))
+        node = next(stored, None)
+        if node is None or node[0] != place:
+            found.add(f"audit_node {place} is missing")
+            return False
+        if node[1] != done:
+            found.add(f"audit_leaf {seq} ({leaf}) or audit_node {place} was changed")
+    return True
+
+
+class Logged(NamedTuple):
+    """A table whose rows have a leaf each, the name a leaf knows them by, and their order."""
+
+    table: str
+    subject: str  #: SQL; {instant} stands for the canonical text of `scheduled_for`
+    order: str
     digest: str = "sha256"
 
 
 LOGGED = (
-    _Logged("command", Command, ("id",), lambda row: str(row["id"])),
-    _Logged("run_fact", RunFact, ("name",), lambda row: str(row["name"])),
-    _Logged(
-        "element_set", ElementSetRow, ("sha256",), lambda row: str(row["sha256"]), "row_sha256"
-    ),
-    _Logged("plan", PlanRow, ("plan_id",), lambda row: str(row["plan_id"])),
-    _Logged(
-        "job_run",
-        JobRun,
-        ("job_key", "scheduled_for"),
-        lambda row: f"{row['job_key']}@{instant_text(row['scheduled_for'])}",
-    ),
-    _Logged("booking", BookingRow, ("booking_id",), lambda row: str(row["booking_id"])),
-    _Logged(
+    Logged("run_fact", "mine.name", "mine.name"),
+    Logged("element_set", "mine.sha256", "mine.sha256", "row_sha256"),
+    Logged("plan", "mine.plan_id", "mine.plan_id"),
+    Logged("job_run", "mine.job_key || '@' || {instant}", "mine.job_key, mine.scheduled_for"),
+    Logged("booking", "mine.booking_id", "mine.booking_id"),
+    Logged(
         "booking_event",
-        BookingEventRow,
-        ("booking_id", "position"),
-        lambda row: f"{row['booking_id']}/{row['position']}",
+        "mine.booking_id || '/' || mine.\"position\"",
+        'mine.booking_id, mine."position"',
     ),
 )
+COMMANDS = Logged("command", "CAST(mine.id AS TEXT)", "mine.id")
+
+UNCOVERED = """
+    SELECT {subject}, leaf.row_sha256 FROM "{table}" AS mine
+    LEFT JOIN audit_leaf AS leaf ON leaf.kind = :kind AND leaf.subject = {subject}
+    WHERE (leaf.row_sha256 IS NULL OR leaf.row_sha256 <> mine.{digest}) {among}
+    ORDER BY {order}
+"""
+COUNTS = """
+    SELECT (SELECT count(*) FROM audit_leaf WHERE kind = :kind), (SELECT count(*) FROM "{table}")
+"""
 
 
-def check_log(connection: Connection, found: Findings) -> tuple[int, str]:
-    """Build the tree anew and compare every node; return the log's size and root (I7)."""
-    leaf = AuditLeaf
-    leaves = tuples(
-        connection, select(leaf.seq, leaf.kind, leaf.subject, leaf.row_sha256).order_by(leaf.seq)
-    )
-    nodes = tuples(
-        connection, select(AuditNode.position, AuditNode.hash).order_by(AuditNode.position)
-    )
-    with closing(leaves), closing(nodes):
-        return _compare_tree(leaves, nodes, found)
+def check_commands_logged(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """Every command of a range has its leaf with its hash."""
+    found = Findings()
+    among = "AND mine.id BETWEEN :first AND :last"
+    _check_covered(snapshot, COMMANDS, found, among, first=part.first, last=part.last)
+    return Outcome(found.problems)
 
 
-def _compare_tree(leaves: Iterable[Any], nodes: Iterator[Any], found: Findings) -> tuple[int, str]:
-    frontier: list[bytes] = []
-    size = 0
-    for seq, kind, subject, row_sha256 in leaves:
-        if seq != size:
-            found.add(f"audit_leaf {size} is missing")
-            return size, merkle.fold(frontier).hex()
-        hashed = merkle.leaf_hash(leaf_data(seq, kind, subject, row_sha256))
-        for part, done in merkle.grow(frontier, seq, hashed):
-            node = next(nodes, None)
-            if node is None or node[0] != merkle.position(part):
-                found.add(f"audit_node {merkle.position(part)} is missing")
-                return size, merkle.fold(frontier).hex()
-            if bytes(node[1]) != done:
-                found.add(
-                    f"audit_leaf {seq} ({kind} {subject}) or audit_node {node[0]} was changed"
-                )
-        size += 1
-    if next(nodes, None) is not None:
-        found.add(f"audit_node: more nodes than {size} leaves make")
-    return size, merkle.fold(frontier).hex()
-
-
-def check_coverage(connection: Connection, found: Findings) -> None:
-    """Every logged row has its leaf with its hash, and every leaf its row."""
+def check_logged(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+    """Every other logged row has its leaf with its hash, and every leaf of any kind its row."""
+    found = Findings()
     for logged in LOGGED:
-        count = 0
-        rows = all_rows(connection, logged.table, (*logged.columns, logged.digest))
-        while batch := list(islice(rows, SUBJECTS_AT_ONCE)):
-            count += len(batch)
-            digests = {logged.subject(row): row[logged.digest] for row in batch}
-            known = dict(
-                connection.execute(
-                    select(AuditLeaf.subject, AuditLeaf.row_sha256).where(
-                        AuditLeaf.kind == logged.kind, AuditLeaf.subject.in_(list(digests))
-                    )
-                ).all()
-            )
-            for subject, digest in digests.items():
-                if subject not in known:
-                    found.add(f"{logged.kind} {subject}: is not in the audit log")
-                elif known[subject] != digest:
-                    found.add(f"{logged.kind} {subject}: is not as the audit log has it")
-        leaves = connection.execute(
-            select(func.count()).select_from(AuditLeaf).where(AuditLeaf.kind == logged.kind)
-        ).scalar_one()
-        if leaves != count:
-            found.add(f"{logged.kind}: {leaves} leaves in the audit log, {count} rows")
-    _check_epochs(connection, found)
+        _check_covered(snapshot, logged, found)
+    for logged in (COMMANDS, *LOGGED):
+        kind = logged.table
+        leaves, rows = snapshot.one(COUNTS.format(table=kind), kind=kind)
+        if leaves != rows:
+            found.add(f"{kind}: {leaves} leaves in the audit log, {rows} rows")
+    return Outcome(found.problems)
 
 
-def _check_epochs(connection: Connection, found: Findings) -> None:
-    """A pool's epoch is the number of times that the log says a new one began."""
-    logged: dict[str, list[str]] = {}
-    leaves = select(AuditLeaf.subject, AuditLeaf.row_sha256).where(AuditLeaf.kind == "epoch")
-    for pool_id, digest in connection.execute(leaves.order_by(AuditLeaf.seq)):
-        logged.setdefault(pool_id, []).append(digest)
-    for pool_id, epoch in connection.execute(select(PoolRow.pool_id, PoolRow.epoch)):
-        expected = [epoch_digest(pool_id, number + 1) for number in range(epoch)]
-        if logged.get(pool_id, []) != expected:
-            found.add(f"pool {pool_id}: is in epoch {epoch}, the audit log says otherwise")
-
-
-def check_checkpoints(connection: Connection, found: Findings) -> None:
-    """Every stored checkpoint is signed and lies on the log as it is now."""
-    for checkpoint in audit.checkpoints(connection):
-        try:
-            checkpoints.check_signature(checkpoint)
-            root = audit.root(connection, checkpoint.size).hex()
-        except LedgerError as error:
-            found.add(f"audit_checkpoint: {error}")
-            continue
-        if root != checkpoint.root:
-            found.add(
-                f"audit_checkpoint of size {checkpoint.size}: signed root {checkpoint.root},"
-                f" the log has {root}"
-            )
-
-
-def check_wrapping(connection: Connection, kek: KeyEncryptionKey, found: Findings) -> None:
-    """Every data key opens, and the signing key's two halves belong together."""
-    for number, wrapped, context in _wrapped_keys(connection):
-        try:
-            kek.unwrap(wrapped, context)
-        except LedgerError as error:
-            found.add(f"data_key {number}: {error}")
-    for row in connection.execute(select(*AuditKey.__table__.c)):
-        try:
-            private = kek.unwrap(row.wrapped, signing_context(row.key_id))
-        except LedgerError as error:
-            found.add(f"audit_key {row.key_id}: {error}")
-            continue
-        public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
-        if public.hex() != row.public_key or checkpoints.key_id_of(public) != row.key_id:
-            found.add(f"audit_key {row.key_id}: its public half is another's")
-
-
-def _wrapped_keys(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
-    rows = connection.execute(
-        select(DataKey.id, DataKey.wrapped, DataKey.epoch, PoolRow.pool_id)
-        .join(PoolRow, DataKey.pool_ref == PoolRow.id)
-        .where(DataKey.wrapped.is_not(None))
+def _check_covered(
+    snapshot: Snapshot, logged: Logged, found: Findings, among: str = "", **values: int
+) -> None:
+    query = UNCOVERED.format(
+        subject=logged.subject.format(instant=snapshot.instant("mine.scheduled_for")),
+        table=logged.table,
+        digest=logged.digest,
+        order=logged.order,
+        among=among,
     )
-    for number, wrapped, epoch, pool_id in rows:
-        yield number, bytes(wrapped or b""), context_of(pool_id, epoch)
+    for subject, digest in snapshot.rows(query, kind=logged.table, **values):
+        missing = "is not in the audit log" if digest is None else "is not as the audit log has it"
+        found.add(f"{logged.table} {subject}: {missing}")

@@ -1,18 +1,23 @@
-"""What an audit found, and streams to read side by side."""
+"""What an audit knows, what it finds, and streams to read side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
-
-from scheduler.ledger.models import Base
-from scheduler.ledger.streams import ROWS_AT_ONCE, batched, stream, tuples
+from scheduler.ledger.pieces import Ciphers
+from scheduler.ledger.snapshot import HIGHEST, LOWEST, Row, Snapshot
+from scheduler.ledger.states import AccountKind
+from scheduler.ledger.stored import stored_hasher
 
 PROBLEMS_MAX = 1000
 """Problems that one report lists; a ruined ledger need not fill the memory."""
+
+NO_ROWS: Sequence[Row] = ()
+END = float("inf")
+"""Behind the number of every row."""
+END_ROW: Row = (END,)
 
 
 class Findings:
@@ -26,60 +31,100 @@ class Findings:
         if len(self.problems) < PROBLEMS_MAX:
             self.problems.append(problem)
 
+    def extend(self, problems: Iterable[str]) -> None:
+        """Note several problems."""
+        for problem in problems:
+            self.add(problem)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearings:
+    """What every part of an audit needs of the ledger; little, and the same for all parts."""
+
+    accounts: dict[int, tuple[int, AccountKind]]  #: pool and kind, by number
+    pools: dict[int, tuple[str, str, str]]  #: name and two ends, by number
+    ciphers: Ciphers | None = field(repr=False)  #: None if no key-encryption key is at hand
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an audit: a check, and the numbers of the rows it looks at, both included."""
+
+    check: str
+    first: int = LOWEST
+    last: int = HIGHEST
+
     @property
-    def room(self) -> int:
-        """How many more problems fit; at least one, so that a query asks for something."""
-        return max(1, PROBLEMS_MAX - len(self.problems))
+    def is_whole(self) -> bool:
+        """True if it looks at every row there is."""
+        return (self.first, self.last) == (LOWEST, HIGHEST)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one part of an audit found, and what it counted for the report."""
+
+    problems: list[str]
+    facts: Any = None
+    #: rows that others name and that are not there, by the words to report them in
+    strays: dict[str, list[int]] = field(default_factory=dict)
+
+
+Check = Callable[[Snapshot, Bearings, Part], Outcome]
 
 
 class Grouped:
-    """A stream ordered by its first column, handed out group by group in that order.
+    """Rows ordered by their first column, handed out group by group in that order."""
 
-    Of integers, words and bytes alone, as `tuples` gives them.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        query: Select[*tuple[Any, ...]],
-        at_once: int = ROWS_AT_ONCE,
-    ) -> None:
-        self._rows: Iterator[Any] = tuples(connection, query, at_once)
-        self._head: Any = next(self._rows, None)
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._head = next(rows, END_ROW)
+        self.key: float = self._head[0]  #: of the group that comes next
         self.strays: list[int] = []  #: groups nobody asked for
 
-    def of(self, key: int) -> list[Any]:
+    def of(self, key: int) -> Sequence[Row]:
         """The rows of one group; ask in ascending order."""
-        rows: list[Any] = []
-        head, stream = self._head, self._rows
-        if head is None or head[0] > key:
-            return rows
-        while head is not None and head[0] <= key:
-            if head[0] == key:
-                rows.append(head)
-            else:
-                self._stray(head[0])
-            head = next(stream, None)
-        self._head = head
+        while self.key < key:
+            self._skip()
+        if self.key != key:
+            return NO_ROWS
+        rows = [self._head]
+        for head in self._rows:
+            if head[0] != key:
+                self._head, self.key = head, head[0]
+                return rows
+            rows.append(head)
+        self._head, self.key = END_ROW, END
         return rows
 
     def finish(self) -> list[int]:
         """Groups that nobody asked for, to the end of the stream."""
-        while self._head is not None:
-            self._stray(self._head[0])
-            self._head = next(self._rows, None)
+        while self.key != END:
+            self._skip()
         return self.strays
 
-    def _stray(self, key: int) -> None:
-        if key not in self.strays[-1:] and len(self.strays) < PROBLEMS_MAX:
-            self.strays.append(key)
+    def _skip(self) -> None:
+        if len(self.strays) < PROBLEMS_MAX:
+            self.strays.append(self._head[0])
+        stray = self.key
+        while self.key == stray:
+            self._head = next(self._rows, END_ROW)
+            self.key = self._head[0]
 
 
-def all_rows(
-    connection: Connection, table: type[Base], names: tuple[str, ...] | None = None
-) -> Iterator[Any]:
-    """Every row of a table, or some columns of it, as a mapping, in its key's order, streamed."""
-    every, keys = table.__table__.c, table.__table__.primary_key
-    columns = every if names is None else [every[name] for name in names]
-    rows = batched(stream(connection, select(*columns).order_by(*keys)))
-    return map(attrgetter("_mapping"), rows)
+def check_hashes(
+    snapshot: Snapshot,
+    found: Findings,
+    table: str,
+    columns: Sequence[str],
+    query: str,
+    named_by: Sequence[str],
+    part: Part,
+) -> None:
+    """Compare every row's hash, its last column, with what its others give."""
+    digest = stored_hasher(table, columns)
+    places = [columns.index(name) for name in named_by]
+    for row in snapshot.rows(query, first=part.first, last=part.last):
+        if row[-1] != digest(row):
+            name = "/".join(str(row[place]) for place in places)
+            found.add(f"{table} {name}: its row was changed")

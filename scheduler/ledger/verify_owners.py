@@ -2,62 +2,118 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
-from sqlalchemy.orm import aliased
+from collections.abc import Sequence
 
-from scheduler.ledger.canonical import row_digest
-from scheduler.ledger.models import (
-    Block,
-    KeyRecipient,
-    KeyRow,
-    LedgerEntry,
-    ReservationPart,
-    ReservationRow,
-)
+from scheduler.ledger.snapshot import Row, Snapshot
 from scheduler.ledger.states import KeyState, ReservationState
-from scheduler.ledger.streams import stream
-from scheduler.ledger.verify_notes import Findings, Grouped, all_rows
+from scheduler.ledger.stored import stored_hasher
+from scheduler.ledger.verify_notes import (
+    PROBLEMS_MAX,
+    Bearings,
+    Findings,
+    Grouped,
+    Outcome,
+    Part,
+    check_hashes,
+)
 
 PENDING = frozenset({ReservationState.OPEN.value, ReservationState.INTENDED.value})
 
+RESERVATION_COLUMNS = (
+    "id",
+    "reservation_id",
+    "command_id",
+    "pool_ref",
+    "purpose",
+    "expires_at",
+    "state",
+    "intended_by",
+    "sha256",
+)
+RESERVATIONS = f"""
+    SELECT {", ".join(RESERVATION_COLUMNS)} FROM reservation
+    WHERE id BETWEEN :first AND :last ORDER BY id
+"""
+RESERVED_PARTS = """
+    SELECT part.reservation_ref, one.id, one.enters, two.enters, three.enters
+    FROM reservation_part AS part
+    JOIN ledger_entry AS one ON one.id = part.entry_id
+    LEFT JOIN ledger_entry AS two ON two.resolves_id = one.id
+    LEFT JOIN ledger_entry AS three ON three.resolves_id = two.id
+    WHERE part.reservation_ref BETWEEN :first AND :last
+    ORDER BY part.reservation_ref, one.id
+"""
+RESERVED = "SELECT count(*) FROM ledger_entry WHERE enters = :word"
+HUNG = "SELECT count(*) FROM reservation_part"
 
-def check_reservations(connection: Connection, found: Findings) -> None:
-    """Every reservation's state against the entries that resolved its parts."""
-    first, second, third = (aliased(LedgerEntry) for _ in range(3))
-    parts = Grouped(
-        connection,
-        select(ReservationPart.reservation_ref, first.id, first.enters, second.enters, third.enters)
-        .join(first, first.id == ReservationPart.entry_id)
-        .join(second, second.resolves_id == first.id, isouter=True)
-        .join(third, third.resolves_id == second.id, isouter=True)
-        .order_by(ReservationPart.reservation_ref, first.id),
-    )
-    for row in all_rows(connection, ReservationRow):
-        name = f"reservation {row['reservation_id']}"
-        if row["sha256"] != row_digest("reservation", row):
+KEY_COLUMNS = (
+    "id",
+    "key_id",
+    "command_id",
+    "block_ref",
+    "start_bit",
+    "end_bit",
+    "expires_at",
+    "sha256",
+)
+KEYS = f"""
+    SELECT {", ".join(KEY_COLUMNS)} FROM "key" WHERE id BETWEEN :first AND :last ORDER BY id
+"""
+RECIPIENT_COLUMNS = ("key_ref", "recipient", "side", "sha256")
+RECIPIENTS = """
+    SELECT key_ref, recipient, side, sha256 FROM key_recipient
+    WHERE key_ref BETWEEN :first AND :last ORDER BY key_ref, recipient COLLATE BINARY
+"""
+DRAWN = """
+    SELECT block_ref, start_bit, end_bit, key_id FROM "key"
+    WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, start_bit, id
+"""
+# A plus sign keeps SQLite from the index of blocks: a block has many more entries than a command.
+UNDELIVERED = """
+    SELECT drawn.key_id FROM "key" AS drawn
+    LEFT JOIN ledger_entry AS entry ON entry.command_id = drawn.command_id
+        AND +entry.block_ref = drawn.block_ref AND entry.start_bit <= drawn.start_bit
+        AND entry.end_bit >= drawn.end_bit AND entry.enters = :word
+    WHERE drawn.id BETWEEN :first AND :last AND entry.id IS NULL
+    ORDER BY drawn.id LIMIT :most
+"""
+OWNERLESS = """
+    SELECT owner.key_ref FROM key_recipient AS owner
+    LEFT JOIN "key" AS drawn ON owner.key_ref = drawn.id
+    WHERE owner.key_ref BETWEEN :first AND :last AND drawn.id IS NULL
+    ORDER BY owner.key_ref LIMIT :most
+"""
+
+
+def check_reservations(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """State of a range of reservations against the entries that resolved their parts."""
+    found = Findings()
+    digest = stored_hasher("reservation", RESERVATION_COLUMNS)
+    parts = Grouped(snapshot.rows(RESERVED_PARTS, first=part.first, last=part.last))
+    for row in snapshot.rows(RESERVATIONS, first=part.first, last=part.last):
+        name = f"reservation {row[1]}"
+        if row[-1] != digest(row):
             found.add(f"{name}: its row was changed")
-        mine = parts.of(row["id"])
-        if not mine:
-            found.add(f"{name}: has no part")
-        for _, entry_id, reserved, resolved, settled in mine:
-            if reserved != KeyState.RESERVED:
-                found.add(f"{name}: entry {entry_id} reserved nothing")
-            if (state := _state(resolved, settled)) != row["state"] and not (
-                state == ReservationState.OPEN and row["state"] in PENDING
-            ):
-                found.add(f"{name}: is {row['state']}, by entry {entry_id} it is {state}")
-        if row["state"] == ReservationState.OPEN and row["intended_by"] is not None:
-            found.add(f"{name}: is open, command {row['intended_by']} says it was intended")
-        if row["state"] == ReservationState.INTENDED and row["intended_by"] is None:
-            found.add(f"{name}: is intended by no command")
-    for number in parts.finish():
-        found.add(f"reservation_part: names reservation {number}, which is not there")
-    reserved = connection.execute(
-        select(func.count()).where(LedgerEntry.enters == KeyState.RESERVED.value)
-    ).scalar_one()
-    hung = connection.execute(select(func.count()).select_from(ReservationPart)).scalar_one()
-    if reserved != hung:
-        found.add(f"reservation_part: {hung} rows for {reserved} entries that reserve")
+        _check_reservation(name, row, parts.of(row[0]), found)
+    strays = {"reservation_part: names reservation {}, which is not there": parts.finish()}
+    return Outcome(found.problems, strays=strays)
+
+
+def _check_reservation(name: str, row: Row, parts: Sequence[Row], found: Findings) -> None:
+    state, intended_by = row[6], row[7]
+    if not parts:
+        found.add(f"{name}: has no part")
+    for _, entry_id, reserved, resolved, settled in parts:
+        if reserved != KeyState.RESERVED:
+            found.add(f"{name}: entry {entry_id} reserved nothing")
+        if (reached := _state(resolved, settled)) != state and not (
+            reached == ReservationState.OPEN and state in PENDING
+        ):
+            found.add(f"{name}: is {state}, by entry {entry_id} it is {reached}")
+    if state == ReservationState.OPEN and intended_by is not None:
+        found.add(f"{name}: is open, command {intended_by} says it was intended")
+    if state == ReservationState.INTENDED and intended_by is None:
+        found.add(f"{name}: is intended by no command")
 
 
 def _state(resolved: str | None, settled: str | None) -> str:
@@ -69,48 +125,48 @@ def _state(resolved: str | None, settled: str | None) -> str:
     return resolved if settled is None else settled
 
 
-def check_keys(connection: Connection, found: Findings) -> None:
-    """Keys lie inside what their command delivered, and no two share a bit."""
-    for row in all_rows(connection, KeyRow):
-        if row["sha256"] != row_digest("key", row):
-            found.add(f"key {row['key_id']}: its row was changed")
-    for row in all_rows(connection, KeyRecipient):
-        if row["sha256"] != row_digest("key_recipient", row):
-            found.add(f"key_recipient {row['key_ref']}/{row['recipient']}: its row was changed")
-    ordered = stream(
-        connection,
-        select(KeyRow.block_ref, KeyRow.start_bit, KeyRow.end_bit, KeyRow.key_id).order_by(
-            KeyRow.block_ref, KeyRow.start_bit
-        ),
-    )
+def check_reserved(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+    """As many parts of reservations as entries that reserve."""
+    found = Findings()
+    (reserved,) = snapshot.one(RESERVED, word=KeyState.RESERVED.value)
+    (hung,) = snapshot.one(HUNG)
+    if reserved != hung:
+        found.add(f"reservation_part: {hung} rows for {reserved} entries that reserve")
+    return Outcome(found.problems)
+
+
+def check_keys(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """Hashes of a range of keys."""
+    found = Findings()
+    check_hashes(snapshot, found, "key", KEY_COLUMNS, KEYS, ("key_id",), part)
+    return Outcome(found.problems)
+
+
+def check_recipients(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """Hashes of the recipients of a range of keys."""
+    found = Findings()
+    name = ("key_ref", "recipient")
+    check_hashes(snapshot, found, "key_recipient", RECIPIENT_COLUMNS, RECIPIENTS, name, part)
+    return Outcome(found.problems)
+
+
+def check_drawn(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """No two keys share a bit, in a range of blocks."""
+    found = Findings()
     reached = (0, 0)
-    for block_ref, start, end, key_id in ordered:
+    for block_ref, start, end, key_id in snapshot.rows(DRAWN, first=part.first, last=part.last):
         if (block_ref, start) < reached and block_ref == reached[0]:
             found.add(f"key {key_id}: shares bits of block row {block_ref} with another key")
         reached = (block_ref, end)
-    entry = LedgerEntry
-    stray = connection.execute(
-        select(KeyRow.key_id)
-        .join(Block, KeyRow.block_ref == Block.id, isouter=True)
-        .join(
-            entry,
-            (entry.block_ref == KeyRow.block_ref)
-            & (entry.command_id == KeyRow.command_id)
-            & (entry.start_bit <= KeyRow.start_bit)
-            & (entry.end_bit >= KeyRow.end_bit)
-            & (entry.enters == KeyState.DELIVERED.value),
-            isouter=True,
-        )
-        .where(entry.id.is_(None))
-        .limit(found.room)
-    )
-    for (key_id,) in stray:
+    return Outcome(found.problems)
+
+
+def check_delivered(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """Each of a range of keys lies inside what its command delivered, and has its recipients."""
+    found = Findings()
+    span = {"first": part.first, "last": part.last, "most": PROBLEMS_MAX}
+    for (key_id,) in snapshot.rows(UNDELIVERED, word=KeyState.DELIVERED.value, **span):
         found.add(f"key {key_id}: its bits were not delivered by its command")
-    orphans = connection.execute(
-        select(KeyRecipient.key_ref)
-        .join(KeyRow, KeyRecipient.key_ref == KeyRow.id, isouter=True)
-        .where(KeyRow.id.is_(None))
-        .limit(found.room)
-    )
-    for (number,) in orphans:
+    for (number,) in snapshot.rows(OWNERLESS, **span):
         found.add(f"key_recipient of {number}: its key is not there")
+    return Outcome(found.problems)

@@ -2,139 +2,192 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
-
-from scheduler.ledger.announcements import announcement_digest
-from scheduler.ledger.canonical import row_digest, row_hasher
-from scheduler.ledger.command_rows import rows_by_command
-from scheduler.ledger.models import (
-    AnnouncementPart,
-    AnnouncementRow,
-    Base,
-    Block,
-    BookingEventRow,
-    BookingRow,
-    Command,
-    ElementSetRow,
-    JobRun,
-    PlanRow,
-    PoolRow,
-    RunFact,
+from scheduler.ledger.canonical import DIGESTED
+from scheduler.ledger.command_rows import CommandRows
+from scheduler.ledger.snapshot import Row, Snapshot
+from scheduler.ledger.stored import (
+    COMMAND_COLUMNS,
+    announcement_digest,
+    command_digest,
+    stored_hasher,
 )
-from scheduler.ledger.streams import batched, stream, tuples
-from scheduler.ledger.verify_notes import Findings, Grouped, all_rows
+from scheduler.ledger.verify_notes import (
+    PROBLEMS_MAX,
+    Bearings,
+    Findings,
+    Grouped,
+    Outcome,
+    Part,
+    check_hashes,
+)
+
+COMMANDS = f"""
+    SELECT {", ".join(COMMAND_COLUMNS)} FROM command
+    WHERE id BETWEEN :first AND :last ORDER BY id
+"""
+ANNOUNCEMENT_COLUMNS = (*DIGESTED["announcement"], "sha256")
+ANNOUNCEMENTS = f"""
+    SELECT {", ".join(ANNOUNCEMENT_COLUMNS)} FROM announcement
+    WHERE id BETWEEN :first AND :last ORDER BY id
+"""
+PARTS = """
+    SELECT announcement_ref, side, "position", block_ref, start_bit, end_bit, relay
+    FROM announcement_part WHERE announcement_ref BETWEEN :first AND :last
+    ORDER BY announcement_ref, side, "position"
+"""
+EVENT_COLUMNS = ("booking_id", "position", "at", "from_state", "to_state", "reason", "sha256")
+EVENTS = """
+    SELECT booking_id, "position", at, from_state, to_state, reason, sha256
+    FROM booking_event ORDER BY booking_id, "position"
+"""
+BOOKING_COLUMNS = (*DIGESTED["booking"], "state", "reason", "changed_at", "sha256")
+BOOKINGS = f"SELECT {', '.join(BOOKING_COLUMNS)} FROM booking ORDER BY booking_id"
+REGISTERS = (
+    ("plan", "plan_id", "plan_id", "sha256"),
+    ("job_run", "job_key", "job_key, scheduled_for", "sha256"),
+    ("run_fact", "name", "name", "sha256"),
+    ("element_set", "sha256", "sha256", "row_sha256"),
+)
+"""Tables, the column that names a row in a report, those that order them, the one of the hash."""
+
+MARKED = "SELECT id FROM pool WHERE simulated"
+FED = "SELECT DISTINCT pool_ref FROM block WHERE simulated"
 
 
-def check_commands(connection: Connection, found: Findings) -> int:
-    """Hashes of the commands and their numbering; returns how many there are."""
-    expected = 0
-    written = rows_by_command(connection)
-    command = Command.__table__.c
-    digest_of = row_hasher("command", command.keys())
-    for row in batched(stream(connection, select(*command).order_by(command.id))):
-        expected += 1
-        if row.id != expected:
-            found.add(f"command {expected} is missing")
-            expected = row.id
-        name = f"command {row.id} ({row.request_id})"
-        if row.sha256 != digest_of(row):
-            found.add(f"{name}: its row was changed")
-        if row.rows_sha256 != written.of(row.id):
-            found.add(f"{name}: the rows it wrote are not those it has now")
-    written.close()
-    return expected
+TALLY = "SELECT coalesce(max(id), 0), count(*) FROM ledger_entry"
+GAPS = """
+    SELECT command_id, count(*), max(line) FROM ledger_entry
+    GROUP BY command_id HAVING count(*) <> max(line) ORDER BY command_id LIMIT :most
+"""
+ORPHANS = """
+    SELECT entry.id FROM ledger_entry AS entry
+    LEFT JOIN command ON entry.command_id = command.id
+    WHERE command.id IS NULL ORDER BY entry.id LIMIT :most
+"""
 
 
-def check_pools(connection: Connection, found: Findings) -> None:
+class EntryFacts(NamedTuple):
+    """How many entries there are, and the number of the last one."""
+
+    entries: int
+    last: int
+
+
+class CommandFacts(NamedTuple):
+    """The first and the last of some commands by number; both None if there are none."""
+
+    first: int | None
+    last: int | None
+
+
+def check_numbering(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+    """Lines of each command are numbered without gaps, and each has its command."""
+    found = Findings()
+    last, count = snapshot.one(TALLY)
+    for command_id, lines, top in snapshot.rows(GAPS, most=PROBLEMS_MAX):
+        found.add(f"command {command_id}: {lines} entries, the last is line {top}")
+    for (number,) in snapshot.rows(ORPHANS, most=PROBLEMS_MAX):
+        found.add(f"ledger_entry {number}: its command is not there")
+    return Outcome(found.problems, EntryFacts(count, last))
+
+
+def check_commands(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+    """Hashes of a range of commands, and their numbering inside it."""
+    found = Findings()
+    rows_of = CommandRows(snapshot, part.first, part.last).of
+    first = last = None
+    for row in snapshot.rows(COMMANDS, first=part.first, last=part.last):
+        number = row[0]
+        if last is None:
+            first = number
+        elif number != last + 1:
+            found.add(f"command {last + 1} is missing")
+        last = number
+        if row[-1] != command_digest(row):
+            found.add(f"command {number} ({row[1]}): its row was changed")
+        if row[-2] != rows_of(number):
+            found.add(f"command {number} ({row[1]}): the rows it wrote are not those it has now")
+    return Outcome(found.problems, CommandFacts(first, last))
+
+
+def check_pools(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
     """A pool is simulated if and only if one of its blocks is."""
-    marked = set(connection.execute(select(PoolRow.id).where(PoolRow.simulated)).scalars())
-    fed = set(
-        connection.execute(select(Block.pool_ref).where(Block.simulated).distinct()).scalars()
-    )
+    found = Findings()
+    marked = {number for (number,) in snapshot.rows(MARKED)}
+    fed = {number for (number,) in snapshot.rows(FED)}
     for number in sorted(marked ^ fed):
         word = "is marked simulated without" if number in marked else "is not marked simulated with"
         found.add(f"pool {number} {word} a simulated block")
+    return Outcome(found.problems)
 
 
-def check_announcements(connection: Connection, found: Findings) -> None:
+def check_announcements(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """I5, by announcement: two runs of its length, of its own relay, unchanged."""
-    part_of = AnnouncementPart
-    names = AnnouncementRow.__table__.c.keys()
-    parts = Grouped(
-        connection,
-        select(
-            part_of.announcement_ref,
-            part_of.side,
-            part_of.position,
-            part_of.block_ref,
-            part_of.start_bit,
-            part_of.end_bit,
-            part_of.relay,
-        ).order_by(part_of.announcement_ref, part_of.side, part_of.position),
-    )
-    columns = AnnouncementRow.__table__.c
-    for line in tuples(connection, select(*columns).order_by(columns.id)):
-        row = dict(zip(names, line, strict=True))
-        mine = parts.of(row["id"])
-        name = f"announcement {row['announcement_id']}"
-        if row["sha256"] != announcement_digest(row, mine):
-            found.add(f"{name}: its row or its parts were changed")
-        left = right = 0
+    found = Findings()
+    parts = Grouped(snapshot.rows(PARTS, first=part.first, last=part.last))
+    for row in snapshot.rows(ANNOUNCEMENTS, first=part.first, last=part.last):
+        number, name, _, relay, length_bits, _, sha256 = row
+        mine = parts.of(number)
+        if sha256 != announcement_digest(row, mine):
+            found.add(f"announcement {name}: its row or its parts were changed")
+        lengths = [0, 0]
         foreign = False
-        for _, side, _, _, start, end, relay in mine:
-            if side == 0:
-                left += end - start
-            elif side == 1:
-                right += end - start
-            foreign = foreign or relay != row["relay"]
-        for side, length in ((0, left), (1, right)):
-            if length != row["length_bits"]:
-                found.add(f"{name}: side {side} has {length} bits of {row['length_bits']}")
+        for _, side, _, _, start, end, told in mine:
+            if side in (0, 1):
+                lengths[side] += end - start
+            foreign = foreign or told != relay
+        for side, length in enumerate(lengths):
+            if length != length_bits:
+                found.add(f"announcement {name}: side {side} has {length} bits of {length_bits}")
         if foreign:
-            found.add(f"{name}: a part names another relay")
-    for number in parts.finish():
-        found.add(f"announcement_part of {number}: its announcement is not there")
+            found.add(f"announcement {name}: a part names another relay")
+    strays = {"announcement_part of {}: its announcement is not there": parts.finish()}
+    return Outcome(found.problems, strays=strays)
 
 
-def check_bookings(connection: Connection, found: Findings) -> None:
+def check_bookings(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
     """Hashes of bookings and events, and every state against the events that led there."""
-    lives: dict[str, list[Any]] = {}
-    for event in all_rows(connection, BookingEventRow):
-        name = f"booking_event {event['booking_id']}/{event['position']}"
-        if event["sha256"] != row_digest("booking_event", event):
-            found.add(f"{name}: its row was changed")
-        lives.setdefault(event["booking_id"], []).append(event)
-    for row in all_rows(connection, BookingRow):
-        name = f"booking {row['booking_id']}"
-        if row["sha256"] != row_digest("booking", row):
-            found.add(f"{name}: its row was changed")
-        life = lives.pop(row["booking_id"], [])
-        state = None
-        for position, event in enumerate(life, start=1):
-            if event["position"] != position or event["from_state"] != state:
-                found.add(f"{name}: event {event['position']} does not follow the one before")
-            state = event["to_state"]
-        last = life[-1] if life else None
-        if last is None or (row["state"], row["reason"]) != (last["to_state"], last["reason"]):
-            found.add(f"{name}: is {row['state']}, its events end in {state}")
-        elif row["changed_at"] != last["at"]:
-            found.add(f"{name}: changed at {row['changed_at']}, its last event at {last['at']}")
+    found = Findings()
+    lives: dict[str, list[Row]] = {}
+    digest = stored_hasher("booking_event", EVENT_COLUMNS)
+    for event in snapshot.rows(EVENTS):
+        if event[-1] != digest(event):
+            found.add(f"booking_event {event[0]}/{event[1]}: its row was changed")
+        lives.setdefault(event[0], []).append(event)
+    digest = stored_hasher("booking", BOOKING_COLUMNS)
+    for row in snapshot.rows(BOOKINGS):
+        booking_id = row[0]
+        if row[-1] != digest(row):
+            found.add(f"booking {booking_id}: its row was changed")
+        _check_life(booking_id, row[-4:-1], lives.pop(booking_id, []), found)
     for booking_id in lives:
         found.add(f"booking {booking_id} is missing, its events are there")
+    return Outcome(found.problems)
 
 
-def check_registers(connection: Connection, found: Findings) -> None:
+def _check_life(booking_id: str, ends: Row, life: list[Row], found: Findings) -> None:
+    """A booking's state, reason and time of change, against its events."""
+    name = f"booking {booking_id}"
+    state, reason, changed_at = ends
+    reached = None
+    for expected, (_, position, _, from_state, to_state, *_) in enumerate(life, start=1):
+        if position != expected or from_state != reached:
+            found.add(f"{name}: event {position} does not follow the one before")
+        reached = to_state
+    last = life[-1] if life else None
+    if last is None or (state, reason) != (last[4], last[5]):
+        found.add(f"{name}: is {state}, its events end in {reached}")
+    elif changed_at != last[2]:
+        found.add(f"{name}: changed at {changed_at}, its last event at {last[2]}")
+
+
+def check_registers(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """Hashes of plans, jobs, element sets and run facts."""
-    keys: tuple[tuple[type[Base], str], ...] = (
-        (PlanRow, "plan_id"),
-        (JobRun, "job_key"),
-        (RunFact, "name"),
-        (ElementSetRow, "sha256"),
-    )
-    for table, key in keys:
-        column = "row_sha256" if table is ElementSetRow else "sha256"
-        for row in all_rows(connection, table):
-            if row[column] != row_digest(table.__tablename__, row):
-                found.add(f"{table.__tablename__} {row[key]}: its row was changed")
+    found = Findings()
+    for table, key, order, hashed in REGISTERS:
+        columns = (*DIGESTED[table], hashed)
+        query = f'SELECT {", ".join(columns)} FROM "{table}" ORDER BY {order}'
+        check_hashes(snapshot, found, table, columns, query, (key,), part)
+    return Outcome(found.problems)

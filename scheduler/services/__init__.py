@@ -206,9 +206,13 @@ class Services(ElementServices, PlanServices):
         with self.ledger.read() as reader:
             return reader.balances()
 
-    def verify_ledger(self) -> VerifyReport:
-        """Recompute the whole ledger and say what does not hold."""
-        return self.existing_ledger().verify()
+    def verify_ledger(self, *, workers: int | None = None) -> VerifyReport:
+        """Recompute the whole ledger and say what does not hold.
+
+        `workers` processes do it, by default as many as the ledger is worth and the machine has
+        cores.
+        """
+        return self.existing_ledger().verify(workers=workers)
 
     def export_ledger(self) -> Iterator[str]:
         """The ledger as lines of canonical JSON: no key, no wall time."""

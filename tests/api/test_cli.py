@@ -213,6 +213,7 @@ def test_the_ledger_is_shown_verified_and_exported(
     shown = skytrunk("ledger", "show", "--json", *database)
     table = skytrunk("ledger", *database, "show")
     verified = skytrunk(*database, "ledger", "verify")
+    together = skytrunk(*database, "ledger", "verify", "--workers", "2")
     exported = skytrunk("ledger", "export", SKYTRUNK_DATABASE_URL=replayed.database)
     filed = skytrunk("ledger", "export", "--out", "ledger.jsonl", *database)
 
@@ -220,6 +221,7 @@ def test_the_ledger_is_shown_verified_and_exported(
     assert "link:micius--xinglong" in table.stdout
     assert verified.returncode == 0
     assert verified.stdout.startswith("ledger sound: ")
+    assert (together.returncode, together.stdout) == (0, verified.stdout)
     lines = exported.stdout.splitlines()
     assert all(isinstance(json.loads(line), dict) for line in lines)
     assert filed.returncode == 0
@@ -246,6 +248,9 @@ def test_a_changed_row_is_named_and_verify_fails(
 
     done = skytrunk("ledger", "verify", "--database", f"sqlite:///{copy}")
     told = skytrunk("ledger", "verify", "--json", "--database", f"sqlite:///{copy}")
+    together = skytrunk(
+        "ledger", "verify", "--json", "--workers", "3", "--database", f"sqlite:///{copy}"
+    )
 
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -253,6 +258,7 @@ def test_a_changed_row_is_named_and_verify_fails(
     problems = json.loads(told.stdout)["problems"]
     assert told.returncode == 1
     assert any("ledger_entry" in problem for problem in problems)
+    assert (together.returncode, together.stdout) == (1, told.stdout)
 
 
 def test_another_seed_on_the_same_database_is_refused(

@@ -133,6 +133,8 @@ def test_a_trace_is_the_same_by_every_door(
         (("ledger", "verify", "--public-key", "k"), "--public-key without", 2),
         (("ledger", "verify", "--export", "no.jsonl"), "No such file", 2),
         (("ledger", "verify", "--checkpoint", "no.json"), "No such file", 2),
+        (("ledger", "verify", "--workers", "0"), "0 workers; allowed: 1 to 64", 2),
+        (("ledger", "verify", "--export", "e", "--workers", "2"), "is for a database", 2),
         (("keys", "import", "no-folder"), "holds 0 manifests", 2),
     ],
 )

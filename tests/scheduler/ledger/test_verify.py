@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from scheduler.ledger import Ledger, ReservationState, verify
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
@@ -80,7 +83,7 @@ def fill(ledger: Ledger) -> None:
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
 
 
-def _fill_more(ledger: Ledger) -> None:
+def fill_more(ledger: Ledger) -> None:
     """On top of that: a reservation, a freed range, a key half collected, a checkpoint."""
     pool_id = chain(NODES)[1].pool_id
     with ledger.begin() as tx:
@@ -123,12 +126,14 @@ def change(ledger: Ledger, statement: str) -> None:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
         else:
             connection.exec_driver_sql("SET session_replication_role = replica")
+            statement = statement.replace("zeroblob(32)", "'\\x00'")
         assert connection.exec_driver_sql(statement).rowcount >= 1
         connection.commit()
 
 
-def _problems_after(ledger: Ledger, statement: str) -> tuple[str, ...]:
-    """What an audit says after a change, which is then undone."""
+@contextmanager
+def tampered(ledger: Ledger, statement: str) -> Iterator[Connection]:
+    """A transaction that sees a change behind the ledger's back, which is then undone."""
     with ledger._engine.connect() as plain:
         sqlite = plain.dialect.name == "sqlite"
         if sqlite:  # before the transaction; inside one the pragma does nothing
@@ -139,17 +144,22 @@ def _problems_after(ledger: Ledger, statement: str) -> tuple[str, ...]:
                 connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
                 statement = statement.replace("zeroblob(32)", "'\\x00'")
             assert connection.exec_driver_sql(statement).rowcount >= 1, statement
-            report = verify.verify(connection, ledger._kek, None)
+            yield connection
             transaction.rollback()
-    return report.problems
+
+
+def problems_after(ledger: Ledger, statement: str) -> tuple[str, ...]:
+    """What an audit says after a change, which is then undone."""
+    with tampered(ledger, statement) as connection:
+        return verify.verify(connection, ledger._kek).problems
 
 
 def test_a_change_of_any_row_is_named(ledger: Ledger) -> None:
     fill(ledger)
-    _fill_more(ledger)
+    fill_more(ledger)
     assert ledger.verify().problems == ()
     for statement, named in CHANGES:
-        problems = _problems_after(ledger, statement)
+        problems = problems_after(ledger, statement)
         assert any(named in problem for problem in problems), (statement, problems)
     assert ledger.verify().problems == ()
 

@@ -1,0 +1,162 @@
+"""Auditing what needs the key, or a signature: data keys, checkpoints; and pools and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, select
+
+from scheduler.errors import LedgerError
+from scheduler.ledger import audit, checkpoints
+from scheduler.ledger.canonical import DIGESTED
+from scheduler.ledger.datakeys import context_of
+from scheduler.ledger.keystore import KeyEncryptionKey, NoKek
+from scheduler.ledger.models import AuditKey, AuditLeaf, DataKey, PoolRow
+from scheduler.ledger.opening import signing_context
+from scheduler.ledger.pieces import Ciphers
+from scheduler.ledger.snapshot import Snapshot, snapshot_of
+from scheduler.ledger.states import AccountKind
+from scheduler.ledger.stored import stored_hasher
+from scheduler.ledger.transitions import epoch_digest
+from scheduler.ledger.verify_notes import Bearings, Findings
+
+KIND_OF_WORD = {kind.value: kind for kind in AccountKind}
+
+POOL_COLUMNS = (*DIGESTED["pool"], "sha256")
+POOLS = f"SELECT {', '.join(POOL_COLUMNS)} FROM pool ORDER BY id"
+ACCOUNT_COLUMNS = (*DIGESTED["account"], "sha256")
+ACCOUNTS = f"SELECT {', '.join(ACCOUNT_COLUMNS)} FROM account ORDER BY id"
+BALANCES = "SELECT id, balance_bits FROM account ORDER BY id"
+
+
+def take_bearings(connection: Connection, kek: KeyEncryptionKey, found: Findings) -> Bearings:
+    """Pools, accounts and opened data keys; the rows of the first two checked.
+
+    Data keys are opened afresh: what this process remembers proves nothing.
+    """
+    snapshot = snapshot_of(connection)
+    with snapshot.failures():
+        pools = _pools(snapshot, found)
+        accounts = _accounts(snapshot, found)
+    ciphers = None if isinstance(kek, NoKek) else Ciphers(_data_keys(connection, kek))
+    return Bearings(accounts=accounts, pools=pools, ciphers=ciphers)
+
+
+def _pools(snapshot: Snapshot, found: Findings) -> dict[int, tuple[str, str, str]]:
+    """Name and ends of every pool, by number."""
+    pools: dict[int, tuple[str, str, str]] = {}
+    digest = stored_hasher("pool", POOL_COLUMNS)
+    for row in snapshot.rows(POOLS):
+        number, pool_id, _, node_a, node_b, _, sha256 = row
+        if sha256 != digest(row):
+            found.add(f"pool {number} ({pool_id}): its row was changed")
+        pools[number] = (pool_id, node_a, node_b)
+    return pools
+
+
+def _accounts(snapshot: Snapshot, found: Findings) -> dict[int, tuple[int, AccountKind]]:
+    """Pool and kind of every account, by number."""
+    accounts: dict[int, tuple[int, AccountKind]] = {}
+    digest = stored_hasher("account", ACCOUNT_COLUMNS)
+    for row in snapshot.rows(ACCOUNTS):
+        number, pool, kind, sha256 = row
+        if sha256 != digest(row):
+            found.add(f"account {number} ({kind}): its row was changed")
+        if kind in KIND_OF_WORD:
+            accounts[number] = (pool, KIND_OF_WORD[kind])
+    return accounts
+
+
+def _data_keys(connection: Connection, kek: KeyEncryptionKey) -> dict[int, bytes | str]:
+    """Every data key that was not destroyed, or why it does not open."""
+    keys: dict[int, bytes | str] = {}
+    for number, wrapped, context in _wrapped_keys(connection):
+        try:
+            keys[number] = kek.unwrap(wrapped, context)
+        except LedgerError as error:
+            keys[number] = str(error)
+    return keys
+
+
+def _wrapped_keys(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
+    rows = connection.execute(
+        select(DataKey.id, DataKey.wrapped, DataKey.epoch, PoolRow.pool_id)
+        .join(PoolRow, DataKey.pool_ref == PoolRow.id)
+        .where(DataKey.wrapped.is_not(None))
+        .order_by(DataKey.id)
+    )
+    for number, wrapped, epoch, pool_id in rows:
+        yield number, bytes(wrapped or b""), context_of(pool_id, epoch)
+
+
+def check_balances(
+    connection: Connection, bearings: Bearings, sums: dict[int, int], found: Findings
+) -> None:
+    """Running balances against their sums, and nothing but `generated` below zero (I2)."""
+    snapshot = snapshot_of(connection)
+    totals: dict[int, int] = {}
+    with snapshot.failures():
+        balances = list(snapshot.rows(BALANCES))
+    for number, running in balances:
+        if number not in bearings.accounts:
+            continue
+        pool, kind = bearings.accounts[number]
+        summed = sums.get(number, 0)
+        totals[pool] = totals.get(pool, 0) + running
+        if running != summed:
+            found.add(
+                f"account {number} ({kind.value} of pool {pool}): balance {running},"
+                f" its entries sum to {summed}"
+            )
+        if summed < 0 and kind is not AccountKind.GENERATED:
+            found.add(f"account {number} ({kind.value} of pool {pool}): {summed} below zero")
+    for pool, total in totals.items():
+        if total:
+            found.add(f"pool {pool}: its accounts sum to {total}, not to zero")
+
+
+def check_epochs(connection: Connection, found: Findings) -> None:
+    """A pool's epoch is the number of times that the log says a new one began."""
+    logged: dict[str, list[str]] = {}
+    leaves = select(AuditLeaf.subject, AuditLeaf.row_sha256).where(AuditLeaf.kind == "epoch")
+    for pool_id, digest in connection.execute(leaves.order_by(AuditLeaf.seq)):
+        logged.setdefault(pool_id, []).append(digest)
+    pools = connection.execute(select(PoolRow.pool_id, PoolRow.epoch).order_by(PoolRow.id))
+    for pool_id, epoch in pools:
+        expected = [epoch_digest(pool_id, number + 1) for number in range(epoch)]
+        if logged.get(pool_id, []) != expected:
+            found.add(f"pool {pool_id}: is in epoch {epoch}, the audit log says otherwise")
+
+
+def check_checkpoints(connection: Connection, found: Findings) -> None:
+    """Every stored checkpoint is signed and lies on the log as it is now."""
+    for checkpoint in audit.checkpoints(connection):
+        try:
+            checkpoints.check_signature(checkpoint)
+            root = audit.root(connection, checkpoint.size).hex()
+        except LedgerError as error:
+            found.add(f"audit_checkpoint: {error}")
+            continue
+        if root != checkpoint.root:
+            found.add(
+                f"audit_checkpoint of size {checkpoint.size}: signed root {checkpoint.root},"
+                f" the log has {root}"
+            )
+
+
+def check_wrapping(
+    connection: Connection, kek: KeyEncryptionKey, ciphers: Ciphers, found: Findings
+) -> None:
+    """Every data key opened, and the signing key's two halves belong together."""
+    for number, why in ciphers.unopened().items():
+        found.add(f"data_key {number}: {why}")
+    for row in connection.execute(select(*AuditKey.__table__.c)):
+        try:
+            private = kek.unwrap(row.wrapped, signing_context(row.key_id))
+        except LedgerError as error:
+            found.add(f"audit_key {row.key_id}: {error}")
+            continue
+        public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+        if public.hex() != row.public_key or checkpoints.key_id_of(public) != row.key_id:
+            found.add(f"audit_key {row.key_id}: its public half is another's")
