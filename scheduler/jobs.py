@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from traceback import format_exception
 from typing import Any
 from uuid import UUID
 
@@ -191,8 +192,9 @@ class JobRunner:
         try:
             work()
             self.fired[name] = self.fired.get(name, 0) + 1
-        except Exception as error:
-            log.exception("job failed", job=name)
+        except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
+            # As text of our own: structlog's rendering shows local variables, key among them.
+            log.error("job failed", job=name, traceback="".join(format_exception(error)))
             self.services.record_failure(name, at=self.clock.now(), reason=type(error).__name__)
 
 

@@ -95,7 +95,11 @@ def _parse_pool(pool_id: str) -> Pool:
     kind, _, rest = pool_id.partition(":")
     nodes, _, parallel = rest.partition("#")
     node_a, found, node_b = nodes.partition("--")
-    if kind not in {"link", "pair"} or not found or (parallel and not parallel.isdigit()):
+    if (
+        kind not in {"link", "pair"}
+        or not found
+        or (parallel and not (parallel.isascii() and parallel.isdigit() and len(parallel) <= 9))
+    ):
         raise FactError(f"pool id {pool_id!r}; allowed: link:a--b, link:a--b#2, pair:a--b")
     return Pool(kind=PoolKind(kind), node_a=node_a, node_b=node_b, parallel=int(parallel or 1))
 

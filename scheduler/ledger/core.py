@@ -33,6 +33,7 @@ from scheduler.ledger.models import (
 from scheduler.ledger.pools import PoolBook
 from scheduler.ledger.reader import Reader, check_same_request
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
+from scheduler.ledger.walkeeper import WalKeeper
 
 _BALANCE = text("UPDATE account SET balance_bits = balance_bits + :change_ WHERE id = :account_")
 _ANSWERED = ("answer", "rows_sha256", "sha256")
@@ -61,17 +62,21 @@ Span = tuple[int, int, int]
 """(block row, start bit, end bit)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Books:
     """What a transaction works with besides its connection."""
 
     pools: PoolBook
     keys: DataKeys
+    wal: WalKeeper | None = None
+    erased: bool = False  #: key was destroyed, or what opens it
 
     def publish(self) -> None:
-        """Share what was learnt; after the commit only."""
+        """Share what was learnt, and leave nothing of what was erased; after the commit only."""
         self.pools.publish()
         self.keys.publish()
+        if self.erased and self.wal is not None:
+            self.wal.empty()
 
 
 class Writer(Reader):
@@ -79,6 +84,7 @@ class Writer(Reader):
 
     def __init__(self, connection: Connection, books: Books) -> None:
         super().__init__(connection)
+        self.books = books
         self.pools = books.pools
         self.keys = books.keys
         self.vault = Vault(connection, books.keys)

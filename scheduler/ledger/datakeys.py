@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scheduler.errors import KeystoreError
 from scheduler.ledger.keystore import KeyEncryptionKey, new_data_key
-from scheduler.ledger.models import DataKey, PoolRow
+from scheduler.ledger.models import AuditKey, DataKey, PoolRow
 
 _NUMBER = select(DataKey.id).where(
     DataKey.pool_ref == bindparam("pool_"), DataKey.epoch == bindparam("epoch_")
@@ -21,6 +21,8 @@ _WRAPPED = (
     .where(DataKey.id == bindparam("number_"))
 )
 _LAST = select(func.max(DataKey.id))
+# The signing key is rewrapped in the transaction that rotates, so it tells the key of the day.
+_SIGNING_KEKS = select(AuditKey.kek_id)
 _ADD = insert(DataKey)
 
 
@@ -92,6 +94,12 @@ class DataKeys:
     def _make(self, connection: Connection, pool_ref: int, pool_id: str, epoch: int) -> int:
         if self._last is None:
             self._last = connection.execute(_LAST).scalar() or 0
+        current = set(connection.execute(_SIGNING_KEKS).scalars())
+        if current - {self._kek.kek_id}:
+            raise KeystoreError(
+                f"the ledger is kept under key-encryption key {', '.join(sorted(current))} now,"
+                f" this process holds {self._kek.kek_id}; start it again with the new one"
+            )
         number = self._last = self._last + 1
         key = new_data_key()
         row = {

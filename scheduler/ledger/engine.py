@@ -41,7 +41,8 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise SettingsError(f"database {url!r}; allowed: {ALLOWED}") from None
+        # Not repeated: it may hold a password.
+        raise SettingsError(f"the database's URL does not parse; allowed: {ALLOWED}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if parsed.database in (None, "", ":memory:"):

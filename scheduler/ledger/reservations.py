@@ -269,6 +269,7 @@ def _hand_out(
     for part in parts:
         spent = handle.spent.setdefault(part.range.chunk.block_id, [])
         spent.append(part.range.span)
+        handle.spent_simulated |= part.range.simulated
     return chunks
 
 

@@ -56,7 +56,7 @@ class Ledger:
         self._wal = None if file is None else WalKeeper(file)
 
     def _books(self) -> Books:
-        return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys))
+        return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys), self._wal)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -99,6 +99,7 @@ def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
         lambda: f"block {block_id} was to be {block.state}",
     )
     writer.vault.erase_all([block.id])
+    writer.books.erased = True
 
 
 def new_epoch(writer: Writer, pool_id: str) -> int:
@@ -140,6 +141,7 @@ def shred_epoch(writer: Writer, pool_id: str, epoch: int) -> int:
                 " or waits to be resolved; expire, void or spend it first"
             )
     writer.keys.destroy(writer.connection, pool.id, epoch)
+    writer.books.erased = True
     rest = [block for block in blocks if block.state != KeyState.DESTROYED]
     writer.vault.erase_all([block.id for block in rest])
     if rest:

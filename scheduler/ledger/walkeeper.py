@@ -18,6 +18,8 @@ LOG_BYTES = 4_000_000
 BACKSTOP_PAGES = 16_000
 """Length (64 MB) at which a commit copies the log back after all: the thread is behind."""
 
+EMPTY_TIMEOUT_MS = 2_000
+
 
 class WalKeeper:
     """One thread for one database file; it sleeps until it is nudged."""
@@ -45,6 +47,19 @@ class WalKeeper:
                     )
                     self._thread.start()
             self._due.set()
+
+    def empty(self) -> None:
+        """Copy the whole log back and cut it to nothing: erased key must not live on in it.
+
+        Waits for readers and other writers as long as any writer does; what they still hold
+        stays, until the next commit that erases something.
+        """
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection,
+        ):
+            connection.execute(f"PRAGMA busy_timeout={EMPTY_TIMEOUT_MS}")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let the thread end; SQLite copies the rest when its last connection is closed."""

@@ -55,18 +55,19 @@ def jain_index(values: Iterable[float]) -> float:
     return float(np.sum(x)) ** 2 / (len(x) * squares) if squares > 0.0 else 1.0
 
 
-def allocate(asks: Sequence[Ask], capacity: Mapping[str, int]) -> Allocation:
-    """Share out the grains that the hops hold.
+def allocate(asks: Sequence[Ask], capacity: Mapping[str, int], *, least: int = 1) -> Allocation:
+    """Share out the grains that the hops hold; no route gets more than none and less than `least`.
 
     Asks of higher priority go first; within one priority those below their low-water mark,
     then all. Each time the lowest level is lifted as far as it goes, then the next lowest of
     those that can still rise, and so on (weighted max-min, complete); last, the total is made
-    as large as these levels allow, on the cheapest routes. Rounded down to whole grains, and
-    the grains that are left over go one by one to the lowest level.
+    as large as these levels allow, on the cheapest routes. Rounded down to whole grains, or to
+    nothing where that is less than `least`; what is left over goes to the lowest level that
+    can take it.
 
     Raises PlanError if the solver fails.
     """
-    if (plenty := _when_all_fits(asks, capacity)) is not None:
+    if (plenty := _when_all_fits(asks, capacity, least)) is not None:
         return plenty
     amounts = _solve(asks, capacity)
     left = dict(capacity)
@@ -76,14 +77,17 @@ def allocate(asks: Sequence[Ask], capacity: Mapping[str, int]) -> Allocation:
         for hops in ask.routes:
             amount = int(amounts.pop(0) + _SLACK)
             room = min(left[hop] for hop in hops)
-            given.append(max(0, min(amount, room, ask.wanted - sum(given))))
+            amount = max(0, min(amount, room, ask.wanted - sum(given)))
+            given.append(amount if amount >= least else 0)
             _take(left, hops, given[-1])
         grains.append(given)
-    _hand_out_rest(asks, grains, left)
+    _hand_out_rest(asks, grains, left, least)
     return Allocation(grains=tuple(map(tuple, grains)), left=left)
 
 
-def _when_all_fits(asks: Sequence[Ask], capacity: Mapping[str, int]) -> Allocation | None:
+def _when_all_fits(
+    asks: Sequence[Ask], capacity: Mapping[str, int], least: int
+) -> Allocation | None:
     """Return all that everybody wants, on everybody's cheapest route, if the hops hold it.
 
     No level can then be higher, no total larger, no route cheaper, so there is no program to
@@ -93,7 +97,7 @@ def _when_all_fits(asks: Sequence[Ask], capacity: Mapping[str, int]) -> Allocati
     grains: list[tuple[int, ...]] = []
     for ask in asks:
         given = [0] * len(ask.routes)
-        if ask.routes and ask.wanted:
+        if ask.routes and ask.wanted >= least:
             cheapest = min(range(len(ask.routes)), key=ask.costs.__getitem__)
             given[cheapest] = ask.wanted
             _take(left, ask.routes[cheapest], ask.wanted)
@@ -108,8 +112,13 @@ def _take(left: dict[str, int], hops: Iterable[str], grains: int) -> None:
         left[hop] -= grains
 
 
-def _hand_out_rest(asks: Sequence[Ask], grains: list[list[int]], left: dict[str, int]) -> None:
-    """Give what rounding left, a grain at a time, to the lowest level that can take one."""
+def _hand_out_rest(
+    asks: Sequence[Ask], grains: list[list[int]], left: dict[str, int], least: int
+) -> None:
+    """Give what rounding left to the lowest level that can take it.
+
+    A grain at a time, or `least` grains to a route that has none.
+    """
 
     def place(index: int) -> tuple[int, float, str, int]:
         ask = asks[index]
@@ -121,13 +130,14 @@ def _hand_out_rest(asks: Sequence[Ask], grains: list[list[int]], left: dict[str,
     while queue:
         index = heappop(queue)[-1]
         ask = asks[index]
-        route = next(
-            (r for r, hops in enumerate(ask.routes) if all(left[hop] > 0 for hop in hops)), None
-        )
-        if route is not None and sum(grains[index]) < ask.wanted:
-            grains[index][route] += 1
-            _take(left, ask.routes[route], 1)
-            heappush(queue, place(index))
+        room = ask.wanted - sum(grains[index])
+        for route, hops in enumerate(ask.routes):
+            piece = 1 if grains[index][route] else least
+            if piece <= room and all(left[hop] >= piece for hop in hops):
+                grains[index][route] += piece
+                _take(left, hops, piece)
+                heappush(queue, place(index))
+                break
 
 
 def _solve(asks: Sequence[Ask], capacity: Mapping[str, int]) -> list[float]:

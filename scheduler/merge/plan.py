@@ -30,7 +30,8 @@ class MergePlan:
     steps: tuple[MergeStep, ...]  #: relays along one path
     reasons: Mapping[str, str]  #: demand_id -> one sentence
     combined: tuple[CombinedStep, ...] = ()  #: relays along several paths, then combined
-    tagged_links: tuple[str, ...] = ()  #: pools that spend a tag key on the announcements
+    #: (pool_id, node that sends): each spends a tag key on the announcements it sends there
+    tags: tuple[tuple[str, str], ...] = ()
     needs: Mapping[str, int] = field(default_factory=dict)  #: pool_id -> bits spent, tags included
     levels: Mapping[str, float] = field(default_factory=dict)  #: demand_id -> part of its day
 
@@ -126,7 +127,7 @@ def plan_merges(
     served : demand_id -> bits merged for it in the 24 hours before `now`
     now : aware datetime
     routes : demand_id -> what `find_routes` found; by default found here, whatever the stock
-    tagged : keep back a tag key on each link, and name the links that announcements travel
+    tagged : keep back a tag key for each direction of a link, and say who tags where
     proved : make no step too small to leave key after `prove_equality`
 
     A demand for combined key is served over node-disjoint paths or not at all. Grants are
@@ -136,13 +137,13 @@ def plan_merges(
     ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
     found = routes_of(scenario, ordered) if routes is None else routes
     cases = [_case(demand, found, stock, served) for demand in ordered]
-    pools = _spendable(scenario, stock, TAG_KEY_BITS if tagged else 0)
+    pools = _spendable(scenario, stock, 2 * TAG_KEY_BITS if tagged else 0)
     parallel = parallel_pools(scenario)
     capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in parallel.items()}
     penalties = _Penalties(capacity)
-    given = allocate([case.ask(penalties) for case in cases], capacity)
-    twins = _Twins(parallel, pools)
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
+    given = allocate([case.ask(penalties) for case in cases], capacity, least=least)
+    twins = _Twins(parallel, pools)
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     reasons, levels = {}, {}
@@ -161,18 +162,18 @@ def plan_merges(
                     combined.append(
                         CombinedStep(demand_id=name, legs=legs, threshold=route.threshold)
                     )
-        reasons[name] = _reason(case, grants, bits, given.left)
+        reasons[name] = _reason(case, grants, bits, given.left, least)
         levels[name] = (case.served + bits) / case.demand.bits_per_day
-    tagged_links = _tagged_links(steps, combined) if tagged else ()
+    tags = _tags(steps, combined) if tagged else ()
     needs = twins.spent_bits()
-    for link in tagged_links:
+    for link, _ in tags:
         needs[link] += TAG_KEY_BITS
     return MergePlan(
         at=as_utc(now),
         steps=tuple(steps),
         combined=tuple(combined),
         reasons=reasons,
-        tagged_links=tagged_links,
+        tags=tags,
         needs=needs,
         levels=levels,
     )
@@ -192,10 +193,21 @@ def _case(
     )
 
 
-def _tagged_links(steps: Sequence[MergeStep], combined: Sequence[CombinedStep]) -> tuple[str, ...]:
-    """Announcements travel towards the far end: every hop after the first carries some."""
+def _tags(
+    steps: Sequence[MergeStep], combined: Sequence[CombinedStep]
+) -> tuple[tuple[str, str], ...]:
+    """Announcements travel towards the far end: every hop after the first carries some.
+
+    Paths may cross a link in either direction. Its two nodes then send different messages, and
+    a one-time key must not tag two: each direction has a key of its own.
+    """
     legs = [*steps, *(leg for step in combined for leg in step.legs)]
-    return tuple(sorted({pool_id for leg in legs for pool_id in leg.links[1:]}))
+    sent = {
+        (pool_id, node)
+        for leg in legs
+        for pool_id, node in zip(leg.links[1:], leg.path[1:], strict=False)
+    }
+    return tuple(sorted(sent))
 
 
 def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> dict[str, int]:
@@ -264,7 +276,9 @@ def _legs(twins: _Twins, route: Route, grains: int, least: int) -> Iterator[tupl
         )
 
 
-def _reason(case: _Case, granted: Sequence[int], bits: int, left: Mapping[str, int]) -> str:
+def _reason(
+    case: _Case, granted: Sequence[int], bits: int, left: Mapping[str, int], least: int
+) -> str:
     """Say in a sentence what a demand gets, and why not more."""
     demand, routes = case.demand, case.routes
     if routes.refusal:
@@ -274,19 +288,32 @@ def _reason(case: _Case, granted: Sequence[int], bits: int, left: Mapping[str, i
     if case.left_of_day < KEY_GRAIN_BITS:
         return f"not served: has had its {demand.bits_per_day} bits of 24 hours"
     wanted = min(case.under_mark, case.left_of_day) // KEY_GRAIN_BITS
-    if sum(granted) >= wanted:
+    lacking = _lacking(case, granted, left, least) if sum(granted) < wanted else {}
+    if lacking:
+        limit = f"no key to spare on {', '.join(sorted(lacking))}"
+    else:
         limit = "all that its day leaves"
         if case.under_mark < case.left_of_day or 0 < bits < wanted * KEY_GRAIN_BITS:
             limit = f"up to its high-water mark of {demand.high_water_bits} bits"
-    else:
-        empty = {next(h for h in route.links if left[h] == 0) for route in routes.routes}
-        limit = f"no key to spare on {', '.join(sorted(empty))}"
     if bits:
-        of = "" if sum(granted) >= wanted else f" of {wanted * KEY_GRAIN_BITS}"
+        of = f" of {wanted * KEY_GRAIN_BITS}" if lacking else ""
         return f"{bits}{of} bits {_ways(routes, granted)}: {limit}"
-    if sum(granted):
+    if any(lacking.values()) or not lacking:
         return f"not served: too little for a proof of equality, {PROOF_BITS} bits; {limit}"
     return f"not served: {limit}"
+
+
+def _lacking(
+    case: _Case, granted: Sequence[int], left: Mapping[str, int], least: int
+) -> dict[str, int]:
+    """The first hop of each route that could give no more, and the grains it has left."""
+    found: dict[str, int] = {}
+    for route, grains in zip(case.routes.routes, granted, strict=True):
+        piece = 1 if grains else least
+        hop = next((hop for hop in route.links if left[hop] < piece), None)
+        if hop is not None:
+            found[hop] = left[hop]
+    return found
 
 
 def _ways(routes: Routes, granted: Sequence[int]) -> str:

@@ -86,7 +86,8 @@ class Carried:
     said: tuple[Said, ...]
     drawn: Mapping[str, int]  #: bits taken of each link, from its front
     taken: Mapping[str, Taken]
-    travels: Mapping[str, tuple[int, ...]]  #: link -> places in `said` of what travels over it
+    #: (link, node that sends) -> places in `said` of what travels over the link from there
+    travels: Mapping[tuple[str, str], tuple[int, ...]]
 
 
 def legs_of(step: MergeStep | CombinedStep) -> tuple[MergeStep, ...]:
@@ -108,9 +109,8 @@ def carry_out_all(
     a link has less than the steps take.
     """
     if not steps:
-        nothing: dict[str, tuple[int, ...]] = dict.fromkeys(keys, ())
         drawn = dict.fromkeys(keys, 0)
-        return Carried(arrived=(), said=(), drawn=drawn, taken={}, travels=nothing)
+        return Carried(arrived=(), said=(), drawn=drawn, taken={}, travels={})
     table = _Table(steps, keys)
     drawn = dict(zip(keys, (table.drawn * KEY_GRAIN_BITS).tolist(), strict=True))
     for link, bits in drawn.items():
@@ -124,7 +124,7 @@ def carry_out_all(
         said=tuple(table.said(spoken, list(keys))),
         drawn=drawn,
         taken=table.taken(list(keys)),
-        travels=table.travels(list(keys)),
+        travels=table.travels(keys),
     )
 
 
@@ -297,16 +297,19 @@ class _Table:
             found[one].append((first, bits))
         return [tuple(runs) for runs in found]
 
-    def travels(self, links: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """What travels over each link: all that relays before it on any path say."""
-        passes = np.zeros((len(links), len(self._example)), dtype=np.bool_)
+    def travels(self, keys: Mapping[str, LinkKey]) -> dict[tuple[str, str], tuple[int, ...]]:
+        """What travels over each link and in which direction: all said before it on a path."""
+        passes = np.zeros((len(keys), 2, len(self._example)), dtype=np.bool_)
         last = np.repeat(self._ends - 1, self._ends - self._begins)[self._left]
         for ahead in range(1, 1 + int((last - self._left).max(initial=0))):
             rows = np.flatnonzero(self._left + ahead <= last)
-            passes[self.link[self._left[rows] + ahead], self.meeting[rows]] = True
+            hop = self._left[rows] + ahead
+            passes[self.link[hop], np.where(self.at_a[hop], 0, 1), self.meeting[rows]] = True
         return {
-            link: tuple(np.flatnonzero(row).tolist())
-            for link, row in zip(links, passes, strict=True)
+            (link, node): tuple(np.flatnonzero(row).tolist())
+            for (link, key), both in zip(keys.items(), passes, strict=True)
+            for node, row in zip((key.pool.node_a, key.pool.node_b), both, strict=True)
+            if row.any()
         }
 
 

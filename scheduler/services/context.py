@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orbits import Archive, Elements
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
-from scheduler.errors import InputError, UnknownName
+from scheduler.errors import InputError, LedgerMismatch, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.services.archives import Archives
 from scheduler.sources.scenarios import load_scenario
@@ -19,7 +19,7 @@ from scheduler.sources.scenarios import load_scenario
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scheduler.ledger import ElementRow, Ledger
+    from scheduler.ledger import ElementRow, Ledger, Reader
     from scheduler.merge import Routes
     from scheduler.services.served import ServedBook
     from scheduler.settings import Settings
@@ -184,6 +184,15 @@ class Context:
                 return station
         known = ", ".join(item.station_id for item in self.scenario.stations)
         raise UnknownName(f"station {name!r} is not known; known: {known}")
+
+    def check_scenario(self, reader: Reader) -> None:
+        """Raise LedgerMismatch if the ledger belongs to a run of another scenario."""
+        bound = reader.run_facts().get("scenario", self.scenario.name)
+        if bound != self.scenario.name:
+            raise LedgerMismatch(
+                f"this ledger belongs to scenario {bound!r}, asked for was"
+                f" {self.scenario.name!r}; give --scenario {bound}, or another database"
+            )
 
     def close(self) -> None:
         """Close the ledger if it was opened."""

@@ -6,12 +6,15 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scheduler.errors import DuplicateBlock
+from scheduler.errors import DuplicateBlock, InputError
 from scheduler.facts import NewBlock
 from scheduler.sources.filedrop import read_drop
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
+
+OWN_PREFIXES = ("merge/", "session/", "span/")
+"""How the natural keys of our own blocks begin; a drop that took one would block its maker."""
 
 
 def import_keys(context: Context, folder: Path) -> dict[str, Any]:
@@ -22,8 +25,13 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
     bytes are now.
     """
     dropped = read_drop(folder)
-    for block in dropped:
+    for number, block in enumerate(dropped, start=1):
         context.scenario.link(block.pool.pool_id)
+        if block.natural_key.startswith(OWN_PREFIXES):
+            raise InputError(
+                f"block {number} of {folder.name}: natural_key {block.natural_key!r}; allowed:"
+                f" none that starts with {', '.join(OWN_PREFIXES)}, for those name key made here"
+            )
     names = "\n".join(sorted(block.natural_key for block in dropped))
     # Of the names alone: a digest of key has no place in the ledger.
     request_id = f"import/{hashlib.sha256(names.encode()).hexdigest()}"
@@ -31,6 +39,7 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
     with context.ledger.begin() as tx:
         if tx.answer(request_id) is not None:
             raise DuplicateBlock(f"{folder.name} was imported before; nothing is added")
+        context.check_scenario(tx)
         command = tx.command(request_id, kind="import", at=context.clock.now())
         for block in dropped:
             made = NewBlock(

@@ -51,7 +51,7 @@ def plan_merges_now(context: Context, *, at: datetime) -> MergeDecision:
             for demand in context.scenario.demands
         ),
         merges=tuple(map(_planned, steps)),
-        tagged_links=plan.tagged_links,
+        tagged_links=tuple(dict.fromkeys(link for link, _ in plan.tags)),
         jain_index=plan.fairness,
     )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def decide_merges(context: Context, reader: Reader, *, now: datetime) -> MergePlan:
     """What a tick at `now` would merge, and why each demand gets what it gets."""
+    context.check_scenario(reader)
     scenario = context.scenario
     return plan_merges(
         scenario=scenario,
@@ -39,8 +40,8 @@ def merge_due(
 
     Every step spends one run of chunks on each hop, has the relays announce, proves both ends
     equal by a universal hash (256 bits of the run), and deposits what is left with its
-    provenance. A relay announces once for any two of its links, and one tag a link covers all
-    the tick's announcements that travel on it.
+    provenance. A relay announces once for any two of its links, and one tag for each direction
+    of a link covers all the tick's announcements that travel there.
     """
     request_id = f"merge/{request or instant_key(scheduled_for)}"
     with context.ledger.begin() as tx:
@@ -50,11 +51,11 @@ def merge_due(
         plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
         tick = Tick(context, tx, command, steps=plan.every_step, needs=plan.needs)
-        tick.announce(plan.tagged_links)
+        tick.announce(plan.tags)
         answer = {
             "steps": tick.deposit(tick.gains()),
             "reasons": dict(plan.reasons),
-            "tags": len(plan.tagged_links),
+            "tags": len(plan.tags),
         }
         command.finish(answer)
     return answer

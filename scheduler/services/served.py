@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import threading
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,23 +19,42 @@ class ServedBook:
     """A running sum over the merge commands of a ledger; it remembers how far it has read."""
 
     def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
         self._after = 0
         self._now: datetime | None = None
         self._sums: Counter[str] = Counter()
-        self._ticks: list[tuple[datetime, int, dict[str, int]]] = []
+        #: ticks within the day, and those that lie ahead of the instant last asked about
+        self._ticks: list[tuple[datetime, int, Counter[str]]] = []
+        self._ahead: list[tuple[datetime, int, Counter[str]]] = []
 
     def lately(self, reader: Reader, now: datetime) -> dict[str, int]:
-        """Bits merged for each demand in the 24 hours before `now`; those without are left out.
+        """Bits merged for each demand in the 24 hours up to `now`; those without are left out.
 
         `reader` must see nothing that may yet be undone.
         """
-        if self._now is not None and now < self._now:
-            self.__init__()  # type: ignore[misc]  # an earlier day may be wanted again
-        self._now = now
+        with self._turn:
+            if self._now is not None and now < self._now:
+                self._forget()  # an earlier day may be wanted again
+            self._now = now
+            self._read(reader, now - DAY)
+            while self._ahead and self._ahead[0][0] <= now:
+                tick = heapq.heappop(self._ahead)
+                heapq.heappush(self._ticks, tick)
+                self._sums.update(tick[2])
+            # A tick exactly a day ago belongs to the day before.
+            while self._ticks and self._ticks[0][0] <= now - DAY:
+                self._sums.subtract(heapq.heappop(self._ticks)[2])
+            return {demand: bits for demand, bits in self._sums.items() if bits}
+
+    def _read(self, reader: Reader, since: datetime) -> None:
+        """Take in the merges that were added since the last time."""
         full = True
         while full:
             page = reader.commands(
-                kind="merge", since=now - DAY, after=self._after, limit=COMMANDS_AT_ONCE
+                kind="merge", since=since, after=self._after, limit=COMMANDS_AT_ONCE
             )
             full = len(page) == COMMANDS_AT_ONCE
             self._after = page[-1].command_id if page else self._after
@@ -43,9 +63,4 @@ class ServedBook:
                 for step in command.answer["steps"]:
                     gained[step["demand"]] += step["bits"]
                 if gained:
-                    heapq.heappush(self._ticks, (command.at, command.command_id, dict(gained)))
-                    self._sums.update(gained)
-        # A tick exactly a day ago belongs to the day before.
-        while self._ticks and self._ticks[0][0] <= now - DAY:
-            self._sums.subtract(heapq.heappop(self._ticks)[2])
-        return {demand: bits for demand, bits in self._sums.items() if bits}
+                    heapq.heappush(self._ahead, (command.at, command.command_id, gained))

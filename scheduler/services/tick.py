@@ -125,8 +125,11 @@ class Tick:
         key = (self._command.request_id, said.relay, said.left, said.right)
         return self._context.entropy.uuid("announcement", *key)
 
-    def announce(self, tagged_links: Iterable[str]) -> None:
-        """Record what each relay made public, and spend a key of each link on its tag."""
+    def announce(self, tags: Iterable[tuple[str, str]]) -> None:
+        """Record what each relay made public, and spend a key of its links on each tag.
+
+        `tags` are the links, and the node that sends over each: two keys where both do.
+        """
         told: list[bytes] = []
         for said in self._carried.said:
             name = self._name(said)
@@ -140,21 +143,24 @@ class Tick:
                 sha256=hashlib.sha256(said.payload).hexdigest(),
             )
             self._numbers.append(self._tx.announce(self._command, announcement))
-        for link in tagged_links:
-            message = b"".join([told[place] for place in self._carried.travels[link]])
-            self._forgery[link] = self._tag(link, message)
+        used = dict(self._carried.drawn)
+        for link, sender in tags:
+            message = b"".join([told[place] for place in self._carried.travels[link, sender]])
+            bound = self._tag(link, used[link], message)
+            self._forgery[link] = self._forgery.get(link, 0.0) + bound
+            used[link] += TAG_KEY_BITS
 
     def _ranges(self, link: str, runs: Iterable[tuple[int, int]]) -> tuple[Chunk, ...]:
         purse = self._purses[link]
         return tuple(chunk for start, bits in runs for chunk in purse.chunks(start, bits))
 
-    def _tag(self, link: str, message: bytes) -> float:
-        """Tag all announcements that travel on a link; return how likely a forgery passes.
+    def _tag(self, link: str, start: int, message: bytes) -> float:
+        """Tag what travels on a link one way; return how likely a forgery passes.
 
         The sending end tags with its copy, the receiving end checks with its own. Corrections
         of a combination need no tag: the proof of equality finds any change of theirs.
         """
-        at_a, at_b = self._purses[link].copies(self._carried.drawn[link], TAG_KEY_BITS)
+        at_a, at_b = self._purses[link].copies(start, TAG_KEY_BITS)
         if not tag_fits(message, key=at_b, tagged=tag(message, key=at_a)):
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
         return forgery_bound(len(message))

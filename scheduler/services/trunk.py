@@ -27,6 +27,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         answered = tx.answer(request_id)
         if answered is not None:
             return answered
+        context.check_scenario(tx)
         stock = tx.stock()
         command = tx.command(request_id, kind="trunk", at=end)
         blocks: list[NewBlock] = []

@@ -19,8 +19,11 @@ MANIFESTS = ("manifest.toml", "manifest.json")
 BLOCKS_MAX = 10_000
 FILE_BYTES_MAX = 64 * 2**20
 """Of one key file; a good pass gives 0.2 MB."""
+LENGTH_BITS_MAX = 8 * FILE_BYTES_MAX
 TEXT_MAX = 200
 """Letters of a natural key or a source's name."""
+
+SHOWN_DIGITS = 30
 
 TWIN_BITS_MIN = 64
 """Shorter blocks may be equal by chance."""
@@ -87,7 +90,7 @@ def _manifest(folder: Path) -> list[Mapping[str, Any]]:
         body = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except ValueError as error:  # TOML, JSON and UTF-8 errors alike
+    except (ValueError, RecursionError) as error:  # TOML, JSON, UTF-8; lists within lists
         raise InputError(f"{path}: {error}") from None
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise InputError(f"{path}: format is missing or another; allowed: {FORMAT!r}")
@@ -105,11 +108,11 @@ def _manifest(folder: Path) -> list[Mapping[str, Any]]:
 def _block(folder: Path, number: int, entry: Mapping[str, Any]) -> DroppedBlock:
     where = f"block {number} of {folder.name}"
     _check_keys(where, entry)
-    length, eps = entry["length_bits"], float(entry.get("eps_total", 0.0))
-    if length < 1:
-        raise InputError(f"{where}: length_bits {length}; allowed: 1 and up")
+    length, eps = entry["length_bits"], entry.get("eps_total", 0.0)
+    if not 1 <= length <= LENGTH_BITS_MAX:
+        raise InputError(f"{where}: length_bits {_shown(length)}; allowed: 1 to {LENGTH_BITS_MAX}")
     if not 0.0 <= eps < 1.0:
-        raise InputError(f"{where}: eps_total {eps}; allowed: 0 up to, not including, 1")
+        raise InputError(f"{where}: eps_total {_shown(eps)}; allowed: 0 up to, not including, 1")
     try:
         pool = Pool.parse(entry["pool"])
     except FactError as error:
@@ -128,7 +131,7 @@ def _block(folder: Path, number: int, entry: Mapping[str, Any]) -> DroppedBlock:
         length_bits=length,
         source=entry["source"],
         simulated=entry["simulated"],
-        eps_total=eps,
+        eps_total=float(eps),
         material_a=at_a,
         material_b=at_b,
     )
@@ -153,7 +156,8 @@ def _check_keys(where: str, entry: Mapping[str, Any]) -> None:
                 f"{where}: {name} is {type(value).__name__};"
                 f" allowed: {' or '.join(kind.__name__ for kind in kinds)}"
             )
-    for name in ("natural_key", "source"):
+    digests = [end.replace("file", "sha256") for end in ends]
+    for name in ("natural_key", "source", "pool", *ends, *digests):
         text = entry[name]
         if not 0 < len(text) <= TEXT_MAX or not text.isprintable():
             raise InputError(
@@ -180,12 +184,17 @@ def _material(where: str, folder: Path, entry: Mapping[str, Any], end: str) -> b
         material = path.read_bytes()
     except OSError as error:
         raise InputError(f"{where}: {name}: {error.strerror}") from None
-    if not hmac.compare_digest(hashlib.sha256(material).hexdigest(), expected):
+    if not hmac.compare_digest(hashlib.sha256(material).hexdigest().encode(), expected.encode()):
         raise InputError(f"{where}: sha256{end} is not that of {name}; the file or it was changed")
     spare = 8 * size - bits
     if spare and material[-1] & ((1 << spare) - 1):
         raise InputError(f"{where}: {name} has bits past length_bits; allowed: zeros there")
     return material
+
+
+def _shown(number: float) -> str:
+    """A number that a message can hold: Python refuses to write very long integers."""
+    return f"beyond 1e{SHOWN_DIGITS}" if abs(number) > 10**SHOWN_DIGITS else str(number)
 
 
 def _refuse_twins(blocks: list[DroppedBlock]) -> None:

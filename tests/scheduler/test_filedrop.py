@@ -120,7 +120,7 @@ def test_bits_that_fill_no_byte_are_kept(tmp_path: Path) -> None:
         ({"natural_key": "a\nb"}, "printable"),
         ({"length_bits": "1024"}, "length_bits is str; allowed: int"),
         ({"length_bits": True}, "length_bits is bool; allowed: int"),
-        ({"length_bits": 0}, "length_bits 0; allowed: 1 and up"),
+        ({"length_bits": 0}, "length_bits 0; allowed: 1 to 536870912"),
         ({"length_bits": 1032}, "has 128 bytes; allowed: 129 for 1032 bits"),
         ({"length_bits": 1021}, "bits past length_bits"),
         ({"simulated": "no"}, "simulated is str; allowed: bool"),
@@ -135,6 +135,16 @@ def test_bits_that_fill_no_byte_are_kept(tmp_path: Path) -> None:
         ({"file": None, "sha256": None}, "names no file"),
         ({"file_a": "a.key", "sha256_a": sha256(KEY)}, "allowed: file, or file_a and file_b"),
         ({"colour": "red"}, "'colour' is not known; allowed: pool"),
+        ({"file": "a\0.key"}, "file of 6 letters; allowed: 1 to 200 printable ones"),
+        ({"file": "\ud800"}, "file of 1 letters; allowed: 1 to 200 printable ones"),
+        ({"sha256": "é" * 64}, "sha256 is not that of a.key"),
+        ({"sha256": "\ud800"}, "sha256 of 1 letters; allowed: 1 to 200 printable ones"),
+        ({"eps_total": 10**400}, "eps_total beyond 1e30; allowed: 0 up to, not including, 1"),
+        ({"length_bits": 10**400}, "length_bits beyond 1e30; allowed: 1 to 536870912"),
+        ({"pool": "link:micius--nanshan#²"}, "allowed: link:a--b"),
+        ({"pool": "link:micius--nanshan#" + "9" * 100}, "allowed: link:a--b"),
+        ({"pool": "x" * 5000}, "pool of 5000 letters; allowed: 1 to 200 printable ones"),
+        ({"natural_key": "merge/2016-12-19T12:00:00.000Z/0"}, "allowed: none that starts with"),
     ],
 )
 def test_a_block_that_does_not_fit_is_refused(
@@ -264,3 +274,10 @@ def test_a_link_to_a_file_elsewhere_is_refused(drop: Callable[..., Path]) -> Non
 
     with pytest.raises(InputError, match="allowed: the name of a file"):
         read_drop(folder)
+
+
+def test_a_manifest_of_lists_within_lists_is_refused(tmp_path: Path, services: Services) -> None:
+    (tmp_path / "manifest.json").write_text("[" * 100_000 + "]" * 100_000)
+
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        services.import_keys(tmp_path)

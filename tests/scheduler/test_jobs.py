@@ -121,3 +121,21 @@ def test_a_decayed_satellite_is_not_planned(settings_of: SettingsOf) -> None:
     assert answer["bookings"] == []
     (part,) = answer["unplanned"]
     assert "older than 14 days" in part["reason"]
+
+
+def test_a_failed_job_is_logged_without_the_key_its_frames_hold(
+    settings_of: SettingsOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        material = b"\xabkey-bytes-of-a-link\xcd" * 4
+        assert material
+        raise OSError("disk full")
+
+    with Services(settings_of(), clock=AcceleratedClock(START, rate=1.0)) as services:
+        JobRunner(services, clock=services.clock)._guard("trunk", fails)
+
+    told = "".join(capsys.readouterr())
+    assert "job failed" in told
+    assert "disk full" in told
+    assert "fails" in told  # the traceback says where
+    assert "key-bytes-of-a-link" not in told

@@ -10,13 +10,14 @@ import pytest
 
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
-from scheduler.errors import FactError, InputError, RequestConflict, UnknownName
+from scheduler.errors import FactError, InputError, LedgerMismatch, RequestConflict, UnknownName
 from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
 from scheduler.merge import CompromiseStructure, far_end_key, jain_index, recombine, xor
 from scheduler.replay import run_replay
 from scheduler.services import Services
+from scheduler.services.served import ServedBook
 from scheduler.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -359,3 +360,29 @@ def test_twice_the_demand_is_shared_fairly_on_the_beijing_shanghai_trunk(
     assert jain_index(levels) >= 0.9
     # Three hours of twenty-four, of a day at twice what the trunk can serve.
     assert max(levels) < 3 / 24
+
+
+def test_a_ledger_of_another_scenario_is_merged_by_nobody(settings_of: SettingsOf) -> None:
+    with Services(settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START)) as bound:
+        bound.bind_run({"scenario": "micius-2016-fibre"})
+    with Services(settings_of(scenario="micius-2016"), clock=SimulatedClock(START)) as services:
+        for work in (
+            lambda: services.merge_due(scheduled_for=START),
+            lambda: services.merge_plan(at=START),
+            lambda: services.deposit_trunk(start=START, end=START + timedelta(hours=1)),
+        ):
+            with pytest.raises(LedgerMismatch, match="give --scenario micius-2016-fibre"):
+                work()
+        assert services.balances() == {}
+
+
+def test_merges_that_lie_ahead_are_not_counted_as_served(fibre: Services) -> None:
+    last = fibre.merge_history(limit=1)[-1]
+    with fibre.ledger.read() as reader:
+        book = ServedBook()
+        late = book.lately(reader, last["at"])
+        early = book.lately(reader, START)
+        again = book.lately(reader, last["at"])
+
+    assert early == {}
+    assert late == again

@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.errors import KeystoreError, LedgerBroken, WrongState
 from scheduler.facts import Pool
-from scheduler.ledger import KeyState, Ledger, open_ledger
+from scheduler.ledger import BlockRecord, KeyState, Ledger, open_ledger
 from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import (
     LocalKek,
@@ -253,3 +253,57 @@ def test_postgresql_needs_a_key_of_its_own(
     url = request.getfixturevalue("postgres").url(postgres_template)
     with pytest.raises(KeystoreError, match="SKYTRUNK_KEK_FILE or SKYTRUNK_KEK"):
         open_ledger(url)
+
+
+def test_a_process_that_missed_a_rotation_makes_no_key_under_the_old_one(
+    store_url: str, kek: LocalKek
+) -> None:
+    other = LocalKek(os.urandom(32))
+    with open_ledger(store_url, kek=kek) as late, open_ledger(store_url, kek=kek) as ours:
+        with ours.begin() as tx:
+            deposit(tx, "before", 256)
+        ours.rotate_kek(other)
+
+        with (
+            pytest.raises(KeystoreError, match="start it again with the new one"),
+            late.begin() as tx,
+        ):
+            deposit(tx, "late", 256, pool=Pool.link("a", "b"))
+        with ours.begin() as tx:
+            deposit(tx, "after", 256, pool=Pool.link("a", "b"))
+
+    with open_ledger(store_url, kek=other) as opened:
+        assert opened.verify().problems == ()
+        assert {block.natural_key for block in _blocks(opened)} == {"before", "after"}
+
+
+def _blocks(ledger: Ledger) -> list[BlockRecord]:
+    with ledger.read() as reader:
+        return reader.blocks()
+
+
+def test_shredded_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: LocalKek) -> None:
+    file = tmp_path / "ledger.db"
+    with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
+        with ledger.begin() as tx:
+            deposit(tx, "one", 8 * 64)
+        sealed = [data for *_, data in _material(ledger)]
+        (wrapped,) = _wrapped(ledger)
+        with ledger.begin() as tx:
+            handle = tx.command("shred", kind="test", at=NOON)
+            tx.new_epoch(handle, POOL_ID)
+            tx.spend(handle, POOL_ID, 8 * 64)
+            tx.shred_epoch(handle, POOL_ID, 0)
+            handle.finish({})
+        log = file.with_name("ledger.db-wal").read_bytes()
+        kept = file.read_bytes()
+
+    for secret in (*sealed, wrapped):
+        assert secret not in log
+        assert secret not in kept
+
+
+def _wrapped(ledger: Ledger) -> list[bytes]:
+    with ledger._engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT wrapped FROM data_key")
+        return [bytes(wrapped) for (wrapped,) in rows]

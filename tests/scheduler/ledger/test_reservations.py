@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.errors import FactError, LedgerError, NotEnoughKey, UnknownName, WrongState
-from scheduler.facts import NewBlock
+from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction
 from scheduler.ledger.records import Expiry, SpentChunk
 from tests.scheduler.ledger.builders import (
@@ -453,3 +453,23 @@ def test_unsound_draws_are_refused(
     with pytest.raises(error):
         attempt()
     assert ledger.verify().problems == ()
+
+
+def test_simulated_key_that_was_reserved_first_is_simulated_for_ever(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "made-up", 256, simulated=True)
+    with ledger.begin() as tx:
+        handle = tx.command("reserve", kind="test", at=NOON)
+        tx.reserve(handle, NANSHAN_XINGLONG.pool_id, 256, reservation_id=uuid_of("r"),
+                   purpose="relay", expires_at=NOON + timedelta(hours=1))  # fmt: skip
+        handle.finish({})
+    block = NewBlock(
+        block_id=uuid_of("real"), pool=Pool.pair("a", "b"), natural_key="real",
+        length_bits=256, source="relayed", simulated=False,
+    )  # fmt: skip
+    with ledger.begin() as tx:
+        handle = tx.command("consume", kind="test", at=NOON)
+        (chunk,) = tx.resolve(handle, uuid_of("r"), ReservationState.RELAY_CONSUMED)
+        with pytest.raises(FactError, match="must say so"):
+            tx.deposit(handle, block, material_a=chunk.material_a, material_b=chunk.material_b)
+        handle.finish({})

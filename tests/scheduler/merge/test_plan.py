@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, Provenance
+from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, Pool, Provenance
 from scheduler.merge import (
     TAG_KEY_BITS,
     CompromiseStructure,
@@ -249,9 +249,10 @@ def test_the_reserve_and_the_tag_key_of_a_link_are_left_alone() -> None:
     )
 
     assert bare.bits == 4000 // 256 * 256
-    assert bare.tagged_links == ()
-    assert tagged.bits == (4000 - TAG_KEY_BITS) // 256 * 256
-    assert tagged.tagged_links == ("link:b--c",)
+    assert bare.tags == ()
+    # One key for each direction in which announcements may travel.
+    assert tagged.bits == (4000 - 2 * TAG_KEY_BITS) // 256 * 256
+    assert tagged.tags == (("link:b--c", "b"),)
 
 
 def test_a_plan_says_how_fair_it_is() -> None:
@@ -280,6 +281,45 @@ def test_a_step_too_small_for_its_proof_is_not_made() -> None:
     assert "too little for a proof of equality" in proved(511).reasons["a--d"]
     assert proved(511).levels == {"a--d": 0.0}
     assert proved(512).bits == 512
+
+
+def test_a_shortfall_is_not_cut_into_steps_too_small_to_be_made() -> None:
+    # Eight grains for eight demands: one each would leave nobody anything to prove and keep.
+    users = [f"u{number}" for number in range(8)]
+    scenario = network(("a", "b"), *((user, "a") for user in users))
+    stock = {link.pool.pool_id: 10**5 for link in scenario.links} | {"link:a--b": 8 * 256}
+    demands = [want(user, "b") for user in users]
+
+    def decided(served: dict[str, int]) -> MergePlan:
+        return plan_merges(
+            scenario=scenario, demands=demands, stock=stock, served=served, now=NOW, proved=True
+        )
+
+    first = decided({})
+    served = {step.demand_id: step.bits for step in first.steps}
+    assert sorted(served.values()) == [512] * 4
+    again = {step.demand_id for step in decided(served).steps}
+    assert again == {one.demand_id for one in demands} - served.keys()
+    assert all("no key to spare on link:a--b" in first.reasons[name] for name in again)
+
+
+def test_a_link_that_is_crossed_both_ways_keeps_a_tag_key_for_each() -> None:
+    links = (("a", "b"), ("b", "c"), ("c", "d"), ("b", "e"), ("c", "f"))
+    stock = dict.fromkeys((Pool.link(*ends).pool_id for ends in links), 5000)
+    demands = [want("a", "d", high_water_bits=512), want("f", "e", high_water_bits=512)]
+    backwards = replace(demands[1], node_a="f", node_b="e")
+
+    decided = plan_merges(
+        scenario=network(*links), demands=[demands[0], backwards], stock=stock, served={},
+        now=NOW, tagged=True,
+    )  # fmt: skip
+
+    over = {node for pool_id, node in decided.tags if pool_id == "link:b--c"}
+    ways = {step.path for step in decided.steps}
+    assert len(over) == len({path[path.index("b") < path.index("c")] for path in ways})
+    for pool_id, bits in decided.needs.items():
+        steps = sum(step.bits for step in decided.steps if pool_id in step.links)
+        assert bits == steps + TAG_KEY_BITS * sum(link == pool_id for link, _ in decided.tags)
 
 
 def test_a_spare_path_is_taken_where_there_is_one() -> None:
