@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from orbits import as_utc
 from scheduler.errors import RequestConflict, UnknownName
 from scheduler.facts import Booking, BookingEvent, BookingState
-from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing
+from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing, waiting
 from scheduler.ledger.models import (
     OPEN_BLOCK,
     Account,
@@ -132,6 +132,19 @@ class Reader:
         columns = (*Block.__table__.c, PoolRow.pool_id)
         rows = self.connection.execute(query.with_only_columns(*columns)).all()
         return tracing.block_records(self.connection, rows)
+
+    def waiting(self, node: str | None = None) -> list[BlockRecord]:
+        """Blocks received that wait for an announcement, oldest first; those of one node's links.
+
+        Nothing of them can be spent: the satellite that relays them has not spoken yet.
+        """
+        self._settle()
+        return waiting.waiting(self.connection, node)
+
+    def anything_due(self, at: datetime) -> bool:
+        """Whether `expire_due` at an instant would end anything."""
+        self._settle()
+        return waiting.anything_due(self.connection, as_utc(at))
 
     def entries(
         self, *, pool_id: str | None = None, after: int = 0, limit: int = ROWS_MAX

@@ -149,6 +149,7 @@ class Expiry:
     reservations_released: int
     reservations_uncertain: int
     blocks_expired: int
+    bits_expired: int  #: what was left of those blocks
     keys_closed: int
 
 

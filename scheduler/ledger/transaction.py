@@ -297,10 +297,12 @@ class Transaction(Writer):
     def expire_due(self, handle: CommandHandle) -> Expiry:
         """Let time pass up to the command's instant: reservations, blocks, uncollected keys."""
         released, uncertain = reservations.expire(self, handle)
+        expired = transitions.expire_blocks(self, handle)
         return Expiry(
             reservations_released=released,
             reservations_uncertain=uncertain,
-            blocks_expired=transitions.expire_blocks(self, handle),
+            blocks_expired=len(expired),
+            bits_expired=sum(expired),
             keys_closed=delivery.close_expired(self, handle),
         )
 

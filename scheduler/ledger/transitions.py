@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
@@ -28,6 +28,7 @@ from scheduler.ledger.states import (
     TERMINAL_KEY_STATES,
     KeyState,
 )
+from scheduler.ledger.waiting import DUE_BLOCKS
 
 _MOVE = (
     update(Block)
@@ -60,25 +61,14 @@ def move_block(
     return bits
 
 
-def expire_blocks(writer: Writer, handle: CommandHandle) -> int:
-    """Expire the available blocks whose time is over; return how many."""
+def expire_blocks(writer: Writer, handle: CommandHandle) -> list[int]:
+    """Expire the available blocks whose time is over; return the bits that were left of each."""
     writer._settle()
-    due = writer.connection.execute(
-        select(Block.block_id)
-        .where(
-            Block.expires_at <= handle.at,
-            Block.state == KeyState.AVAILABLE.value,
-            or_(
-                Block.next_bit < Block.length_bits,
-                exists().where(FreedRange.block_ref == Block.id),
-            ),
-        )
-        .order_by(Block.id)
-    ).scalars()
-    blocks = [UUID(name) for name in due]
-    for block_id in blocks:
-        move_block(writer, handle, block_id, expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
-    return len(blocks)
+    due = writer.connection.execute(DUE_BLOCKS, {"at_": handle.at}).scalars().all()
+    return [
+        move_block(writer, handle, UUID(name), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
+        for name in due
+    ]
 
 
 def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:

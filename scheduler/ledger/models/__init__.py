@@ -19,8 +19,10 @@ from scheduler.ledger.models.books import (
     PlanRow,
 )
 from scheduler.ledger.models.key import (
+    EXPIRING_BLOCK,
     OPEN_BLOCK,
     OPEN_RESERVATION,
+    RECEIVED_BLOCK,
     Block,
     DataKey,
     FreedRange,
@@ -32,8 +34,10 @@ from scheduler.ledger.models.key import (
 )
 
 __all__ = [
+    "EXPIRING_BLOCK",
     "OPEN_BLOCK",
     "OPEN_RESERVATION",
+    "RECEIVED_BLOCK",
     "Account",
     "AnnouncementPart",
     "AnnouncementRow",
