@@ -49,6 +49,17 @@ class MergeDecision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingKey:
+    """A block of link key that its satellite has had no contact to announce; not yet usable."""
+
+    block_id: UUID
+    pool_id: str
+    natural_key: str  #: e.g. session/micius/xinglong/2016-12-19T16:48:03.120Z
+    bits: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceBlock:
     """A block of key as a trace shows it: what it is, and which command made it."""
 

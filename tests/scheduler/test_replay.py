@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from orbits import Elements, read_elements
 from scheduler.errors import InputError, LedgerMismatch
 from scheduler.facts import ReplaySummary
+from scheduler.ledger import KeyState
 from scheduler.replay import run_replay
 from scheduler.services import Services
 from scheduler.settings import Settings
@@ -130,6 +133,65 @@ def test_a_ledger_of_another_run_is_refused_and_left_alone(
         run_replay(settings, start=start, end=END, seed=seed)
 
     assert _export(settings) == before
+
+
+def test_a_replay_with_another_way_to_announce_is_refused(
+    reference: tuple[Settings, ReplaySummary], tmp_path: Path
+) -> None:
+    settings, _ = reference
+    before = _export(settings)
+    text = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
+    usual = 'announces = "next-contact"'
+    assert usual in text
+    file = tmp_path / "other.toml"
+    file.write_text(text.replace(usual, 'announces = "at-once"'), encoding="utf-8")
+
+    with pytest.raises(LedgerMismatch, match=r"announces \{'micius': 'next-contact'\}.*at-once"):
+        _replay(settings.model_copy(update={"scenario": str(file)}))
+
+    assert _export(settings) == before
+
+
+def test_the_last_session_is_left_waiting_and_the_others_were_announced(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    settings, summary = reference
+    last = summary.settled[-1]
+    with Services(settings) as services, services.ledger.read() as reader:
+        announced = [command.answer for command in reader.commands(kind="announced")]
+        settled = reader.commands(kind="settle")
+
+    (waiting,) = summary.waiting
+    assert waiting.bits == last.secret_bits
+    assert waiting.natural_key.startswith(f"session/micius/{last.station}/")
+    received = sum(accounts["received"] for accounts in summary.balances.values())
+    assert received == waiting.bits
+    # Every session but the last was announced once, when the next one began.
+    blocks = [block for answer in announced for block in answer["blocks"]]
+    assert [block["block"] for block in blocks] == [c.answer["block"] for c in settled[:-1]]
+    begun = [done.acquires_at for done in summary.settled[1:]]
+    assert [datetime.fromisoformat(answer["at"]) for answer in announced] == begun
+
+
+def test_no_merge_uses_key_before_its_satellite_announced_it(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    settings, _ = reference
+    with Services(settings) as services, services.ledger.read() as reader:
+        usable = {
+            block["block"]: datetime.fromisoformat(command.answer["at"])
+            for command in reader.commands(kind="announced")
+            for block in command.answer["blocks"]
+        }
+        spent = [
+            (str(entry.block_id), entry.command_id)
+            for entry in reader.entries()
+            if entry.enters is KeyState.RELAY_CONSUMED and "micius" in entry.pool_id
+        ]
+        at = {command.command_id: command.at for command in reader.commands(kind="merge")}
+
+    assert spent
+    assert all(usable[block] <= at[command] for block, command in spent)
 
 
 def test_reversed_times_are_refused(settings_of: SettingsOf) -> None:

@@ -20,7 +20,7 @@ from scheduler.facts import (
 )
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.planning.ahead import Ahead, look_ahead, options_of, under_sky
-from scheduler.services.planning.asked import demand_facts, rules_of
+from scheduler.services.planning.asked import coming_key, demand_facts, rules_of
 from scheduler.services.planning.orders import (
     Wish,
     add_wish,
@@ -34,7 +34,7 @@ from scheduler.services.planning.orders import (
 from scheduler.services.planning.record import plan_details
 
 if TYPE_CHECKING:
-    from scheduler.ledger import Reader, Transaction
+    from scheduler.ledger import BlockRecord, Reader, Transaction
     from scheduler.services.context import Context
 
 REACH = timedelta(hours=3)
@@ -80,6 +80,7 @@ class _Standing:
     outages: list[Outage]
     wishes: list[Wish]
     stock: dict[str, int]
+    waiting: list[BlockRecord]  #: received, not announced
     taken: set[UUID]  #: every booking id near the window, whatever its state
 
 
@@ -145,6 +146,7 @@ def _standing(reader: Reader, request: PlanRequest) -> _Standing:
         ],
         wishes=wishes_of(reader),
         stock=reader.stock(),
+        waiting=reader.waiting(),
         taken={booking.booking_id for booking in near},
     )
 
@@ -160,6 +162,8 @@ def _problem(
     open_ = [item for item in options if item.acquires_at >= present]
     wishes = [*standing.wishes, *_new_wishes(context, request, open_)]
     pins, vetoes = wished(wishes, open_)
+    sessions = [*open_, *(b.candidate for b in standing.bookings if b.state is BookingState.BOOKED)]
+    coming = coming_key(context, standing.waiting, sessions, present=present)
     problem = PlanProblem(
         candidates=tuple(open_),
         rules=rules,
@@ -170,7 +174,7 @@ def _problem(
         now=present,
         starts_at=max(request.start, present),
         ends_at=request.end,
-        **demand_facts(context, standing.stock),
+        **demand_facts(context, standing.stock, coming),
     )
     return problem, [item for item in options if item.acquires_at < present]
 
