@@ -71,7 +71,7 @@ def reserve(
     until = as_utc(expires_at)
     if until <= handle.at:
         raise FactError(f"reservation until {until}, which is not after {handle.at}")
-    numbers, ranges = claim(writer, pool_id, bits)
+    numbers, ranges = claim(writer, pool_id, bits, at=handle.at)
     row: dict[str, Any] = {
         "id": writer.number(ReservationRow),
         "reservation_id": str(reservation_id),

@@ -6,12 +6,13 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
 from scheduler.ledger.models import (
+    EXPIRED_BLOCK,
     Block,
     FreedRange,
     KeyRecipient,
@@ -89,6 +90,23 @@ def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
         lambda: f"block {block_id} was to be {block.state}",
     )
     writer.vault.erase_all([block.id])
+
+
+def erase_expired(writer: Writer) -> int:
+    """Erase the bytes of expired blocks of which nobody waits for any more; return how many."""
+    writer._settle()
+    expired = select(Block.id).where(text(EXPIRED_BLOCK)).order_by(Block.id)
+    refs = [
+        ref
+        for ref in writer.connection.execute(expired).scalars().all()
+        if not _outstanding(writer, ref)
+    ]
+    if refs:
+        ends = {"from_": KeyState.EXPIRED.value, "to_": KeyState.DESTROYED.value}
+        moves = [{"block_": ref, **ends} for ref in refs]
+        writer.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
+        writer.vault.erase_all(refs)
+    return len(refs)
 
 
 def new_epoch(writer: Writer, pool_id: str) -> int:

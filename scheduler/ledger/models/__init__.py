@@ -19,6 +19,7 @@ from scheduler.ledger.models.books import (
     PlanRow,
 )
 from scheduler.ledger.models.key import (
+    EXPIRED_BLOCK,
     EXPIRING_BLOCK,
     OPEN_BLOCK,
     OPEN_RESERVATION,
@@ -34,6 +35,7 @@ from scheduler.ledger.models.key import (
 )
 
 __all__ = [
+    "EXPIRED_BLOCK",
     "EXPIRING_BLOCK",
     "OPEN_BLOCK",
     "OPEN_RESERVATION",

@@ -29,6 +29,9 @@ RECEIVED_BLOCK = "state = 'received'"
 EXPIRING_BLOCK = "state = 'available' AND expires_at IS NOT NULL"
 """A block whose rest time may end; the predicate of a partial index by that instant."""
 
+EXPIRED_BLOCK = "state = 'expired'"
+"""A block past its time whose bytes are still to be erased; mostly none is."""
+
 OPEN_RESERVATION = "state IN ('open', 'intended')"
 """A reservation that somebody must still resolve, or that times out."""
 
@@ -58,6 +61,12 @@ class Block(Base):
             "expires_at",
             sqlite_where=text(EXPIRING_BLOCK),
             postgresql_where=text(EXPIRING_BLOCK),
+        ),
+        Index(
+            "ix_block_expired",
+            "id",
+            sqlite_where=text(EXPIRED_BLOCK),
+            postgresql_where=text(EXPIRED_BLOCK),
         ),
     )
 
