@@ -134,7 +134,7 @@ def expire(
         f"{answer['blocks_expired']:,} blocks expired with {answer['bits_expired']:,} bits,"
         f" {answer['reservations_released']:,} reservations released and"
         f" {answer['reservations_uncertain']:,} uncertain,"
-        f" {answer['keys_closed']:,} keys closed\n"
+        f" {answer['keys_closed']:,} keys closed, {answer['blocks_erased']:,} blocks erased\n"
     )
     if not any(value for name, value in answer.items() if name != "at"):
         note(f"nothing was over by {answer['at']}, nothing is written down")

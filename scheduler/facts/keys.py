@@ -73,6 +73,7 @@ class SourceBlock:
     simulated: bool
     eps_total: float
     made_at: datetime
+    expires_at: datetime | None  #: it leaves its pool then, and is never delivered after
     made_by: str  #: request id of the command
     command_id: int
 

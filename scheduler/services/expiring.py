@@ -18,6 +18,7 @@ FIGURES = (
     "blocks_expired",
     "bits_expired",
     "keys_closed",
+    "blocks_erased",
 )
 """What an answer counts."""
 
@@ -27,8 +28,9 @@ def expire_due(context: Context, *, at: datetime, request: str | None = None) ->
 
     One transaction. A reservation in time for nobody gives its key back, unless bytes may have
     left: then it is uncertain. Of a block past its time what is free expires, and what is
-    reserved of it when it comes back. The same instant, or `request`, again returns the first
-    answer; where nothing was due nothing is written down, and the answer holds zeros.
+    reserved of it when it comes back; its bytes are erased once nobody waits for any. The same
+    instant, or `request`, again returns the first answer; where nothing was due nothing is
+    written down, and the answer holds zeros.
     """
     request_id = f"{KIND}/{request or instant_key(at)}"
     with context.ledger.begin() as tx:
@@ -38,6 +40,7 @@ def expire_due(context: Context, *, at: datetime, request: str | None = None) ->
         if not tx.anything_due(at):
             return {"at": instant_key(at), **dict.fromkeys(FIGURES, 0)}
         command = tx.command(request_id, kind=KIND, at=at)
-        answer = {"at": instant_key(at), **asdict(tx.expire_due(command))}
+        ended = asdict(tx.expire_due(command))
+        answer = {"at": instant_key(at), **ended, "blocks_erased": tx.erase_expired(command)}
         command.finish(answer)
     return answer

@@ -16,6 +16,7 @@ from scheduler.facts import (
 )
 from scheduler.forecast import booked_window, expected_counts, link_preset
 from scheduler.services.announcing import KIND, announce_at_contact, must_wait
+from scheduler.services.lifetimes import use_until
 from scheduler.services.planning.orders import out_of_service, outage_at
 from scheduler.sources.keys import simulated_material, simulated_session
 
@@ -124,7 +125,12 @@ def _deposit(
     material = simulated_material(context.entropy, block)
     waits = must_wait(context.satellite(candidate.satellite_id))
     state = tx.deposit(
-        command, block, material_a=material, material_b=material, received_only=waits
+        command,
+        block,
+        material_a=material,
+        material_b=material,
+        received_only=waits,
+        expires_at=use_until(context, block.pool.pool_id, command.at),
     )
     return {"block": str(block.block_id), "state": state.value}
 

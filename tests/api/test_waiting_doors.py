@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import Command, Replayed
+from tests.api.conftest import NIGHT, Command, Replayed
 
 
 @pytest.fixture
@@ -119,10 +120,44 @@ def test_what_is_over_is_expired_by_hand_once(skytrunk: Command, copied: str) ->
     assert told == {
         "at": "2016-12-21T00:00:00.000Z", "reservations_released": 0,
         "reservations_uncertain": 0, "blocks_expired": 0, "bits_expired": 0, "keys_closed": 0,
+        "blocks_erased": 0,
     }  # fmt: skip
     assert skytrunk("--database", copied, "ledger", "export").stdout == before
     wrong = skytrunk("--database", copied, "ledger", "expire", "--at", "noon")
     assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_a_key_with_an_end_says_so(skytrunk: Command, tmp_path: Path) -> None:
+    text = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
+    asked = 'to = "shanghai"\nbits_per_day = 200000\n'
+    assert asked in text
+    file = tmp_path / "limited.toml"
+    file.write_text(text.replace(asked, asked + "max_age_s = 90000\n"), encoding="utf-8")
+    database = f"sqlite:///{tmp_path / 'limited.db'}"
+    scenario = ("--scenario", str(file))
+    done = skytrunk("replay", *NIGHT, *scenario, "--database", database)
+    assert done.returncode == 0, done.stderr
+
+    listed = skytrunk(
+        "--database", database, "keys", "list", "--pair", "nanshan--shanghai", *scenario, "--json"
+    )
+    block = json.loads(listed.stdout)["blocks"][-1]
+    told = skytrunk("--database", database, "keys", "trace", block["block_id"])
+    history = skytrunk("--database", database, "merge", "history", "--json")
+    steps = [step for tick in json.loads(history.stdout)["merges"] for step in tick["steps"]]
+
+    assert f"of no use from {block['expires_at']} on" in told.stdout
+    assert {step["block"]: step["expires_at"] for step in steps}[block["block_id"]] == (
+        block["expires_at"]
+    )
+    assert all((step["expires_at"] is None) == (step["demand"] != "nanshan--shanghai")
+               for step in steps)  # fmt: skip
+    plan = skytrunk(
+        "--database", database, "merge", "plan", "--at", "2017-01-01", *scenario, "--json"
+    )
+    demands = {one["demand"]: one for one in json.loads(plan.stdout)["demands"]}
+    assert demands["nanshan--shanghai"]["max_age_s"] == 90000.0
+    assert "younger than 90000 s" in demands["nanshan--shanghai"]["reason"]
 
 
 @pytest.mark.parametrize("words", [("waiting",), ("accept", UNKNOWN, "--reason", "x"), ("expire",)])

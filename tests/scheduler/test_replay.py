@@ -140,14 +140,10 @@ def test_a_replay_with_another_way_to_announce_is_refused(
 ) -> None:
     settings, _ = reference
     before = _export(settings)
-    text = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
-    usual = 'announces = "next-contact"'
-    assert usual in text
-    file = tmp_path / "other.toml"
-    file.write_text(text.replace(usual, 'announces = "at-once"'), encoding="utf-8")
+    other = _changed(tmp_path, 'announces = "next-contact"', 'announces = "at-once"')
 
     with pytest.raises(LedgerMismatch, match=r"announces \{'micius': 'next-contact'\}.*at-once"):
-        _replay(settings.model_copy(update={"scenario": str(file)}))
+        _replay(settings.model_copy(update={"scenario": other}))
 
     assert _export(settings) == before
 
@@ -192,6 +188,48 @@ def test_no_merge_uses_key_before_its_satellite_announced_it(
 
     assert spent
     assert all(usable[block] <= at[command] for block, command in spent)
+
+
+def _changed(tmp_path: Path, before: str, after: str) -> str:
+    """The campaign's scenario with one text changed, as a file."""
+    text = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
+    assert before in text
+    file = tmp_path / "changed.toml"
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    return str(file)
+
+
+def test_a_limit_of_age_is_kept_through_a_replay_and_its_parts(
+    settings_of: SettingsOf, tmp_path: Path
+) -> None:
+    asked = 'to = "shanghai"\nbits_per_day = 200000\n'
+    scenario = _changed(tmp_path, asked, asked + "max_age_s = 50000\n")
+    whole, parts = (settings_of(name, scenario=scenario) for name in ("whole", "parts"))
+    end, limit = START + timedelta(days=3), timedelta(seconds=50_000)
+    summary = _replay(whole, end=end)
+    _replay(parts, end=START + timedelta(days=2))
+    _replay(parts, end=end)
+
+    assert _export(parts) == _export(whole)
+    assert summary.ledger_problems == ()
+    pair = "pair:nanshan--shanghai"
+    with Services(whole) as services:
+        made = [block for block, _ in services.pair_blocks("nanshan--shanghai")]
+        assert made
+        for block in made:
+            sources = services.trace_key(str(block.block_id)).sources
+            oldest = min(source.made_at for source in sources)
+            assert block.expires_at == oldest + limit > block.made_at
+        over = {str(block.block_id) for block in made if (block.expires_at or end) <= end}
+        states = {str(block.block_id): block.state for block in made}
+        assert over
+        assert {name for name, state in states.items() if state == "destroyed"} == over
+        expired = sum(block.left_bits for block in made if str(block.block_id) in over)
+        assert summary.balances[pair]["expired"] == expired
+        # Others share the links, and their key has no end.
+        others = [block for block, _ in services.pair_blocks("beijing--nanshan")]
+        assert others
+        assert all(block.expires_at is None for block in others)
 
 
 def test_reversed_times_are_refused(settings_of: SettingsOf) -> None:

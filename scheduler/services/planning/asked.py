@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import LinkSupply, Pool
 from scheduler.forecast import span_rate_bps
-from scheduler.merge import routes_of, sum_parallel
+from scheduler.merge import parallel_pools, routes_of, sum_parallel
 from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
 from scheduler.plan import PlanRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from scheduler.facts import Candidate
     from scheduler.ledger import BlockRecord
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
 
 DAY_S = 86_400.0
+Dated = tuple[datetime, int]
+"""(when, bits)."""
 
 
 def rules_of(context: Context) -> PlanRules:
@@ -46,18 +47,21 @@ def rules_of(context: Context) -> PlanRules:
 def demand_facts(
     context: Context,
     stock: Mapping[str, int],
-    coming: Mapping[str, Sequence[tuple[datetime, int]]],
+    lapsing: Mapping[str, Sequence[Dated]],
+    coming: Mapping[str, Sequence[Dated]],
 ) -> dict[str, Any]:
     """The part of a problem that is about demands: they, their paths, and every link's key.
 
-    A hop of parallel links counts as one, under its first pool. Nothing that is deposited today
-    expires, so no supply lapses; `coming` is what waits for an announcement.
+    A hop of parallel links counts as one, under its first pool. `lapsing` is what of the stock
+    ends when, `coming` what waits for an announcement. A supply lasts as long as some demand may
+    use it; that others may ask for younger key is left to the merges.
     """
     scenario = context.scenario
     routes = routes_of(scenario, scenario.demands)
     path_sets = [found for d in scenario.demands for found in routes[d.demand_id].path_sets]
     used = {pool_id for found in path_sets for pool_id, _ in found.uses}
     links = scenario.links
+    twins = parallel_pools(scenario)
     there = sum_parallel(scenario, {link.pool.pool_id: _stock(link, stock) for link in links})
     refill = sum_parallel(scenario, {link.pool.pool_id: _refill(context, link) for link in links})
     reserve = sum_parallel(scenario, {link.pool.pool_id: link.reserve_bits for link in links})
@@ -72,7 +76,9 @@ def demand_facts(
                 refill_bits_per_day=refill[pool_id],
                 reserve_bits=int(reserve[pool_id]),
                 buffer_bits=None if buffers[pool_id] >= NO_LIMIT_BITS else int(buffers[pool_id]),
-                coming=tuple(coming.get(pool_id, ())),
+                lifetime_s=context.lifetimes_s.get(pool_id),
+                expiring=_of_all(twins[pool_id], lapsing),
+                coming=_of_all(twins[pool_id], coming),
             )
             for pool_id in sorted(used)
         ],
@@ -81,13 +87,17 @@ def demand_facts(
     }
 
 
+def _of_all(pools: Iterable[str], dated: Mapping[str, Sequence[Dated]]) -> tuple[Dated, ...]:
+    return tuple(sorted(one for pool_id in pools for one in dated.get(pool_id, ())))
+
+
 def coming_key(
     context: Context,
     waiting: Iterable[BlockRecord],
     sessions: Iterable[Candidate],
     *,
     present: datetime,
-) -> dict[str, list[tuple[datetime, int]]]:
+) -> dict[str, list[Dated]]:
     """When the key that waits for an announcement can be used, by link.
 
     Assumed: a satellite's first session that stands or could be booked is its next contact. Key
@@ -99,7 +109,7 @@ def coming_key(
             before = contacts.get(session.satellite_id, session.acquires_at)
             contacts[session.satellite_id] = min(before, session.acquires_at)
     satellites = {one.satellite_id: one for one in context.scenario.satellites}
-    found: dict[str, list[tuple[datetime, int]]] = {}
+    found: dict[str, list[Dated]] = {}
     for block in waiting:
         pool = Pool.parse(block.pool_id)
         satellite = satellites.get(pool.node_a) or satellites.get(pool.node_b)

@@ -80,6 +80,7 @@ class _Standing:
     outages: list[Outage]
     wishes: list[Wish]
     stock: dict[str, int]
+    lapsing: dict[str, list[tuple[datetime, int]]]  #: of the stock, what ends when
     waiting: list[BlockRecord]  #: received, not announced
     taken: set[UUID]  #: every booking id near the window, whatever its state
 
@@ -102,7 +103,7 @@ def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
     digest = request.digest() if request.request_id else ""
     with context.ledger.read() as reader:
         answered = reader.answer(request_id, kind="plan", digest=digest)
-        standing = _standing(reader, request)
+        standing = _standing(reader, request, at)
     if answered is not None:
         return answered
     ahead = look_ahead(context, request.start, request.end, at=at)
@@ -134,7 +135,7 @@ def _key(when: datetime) -> str:
     return instant_key(when)
 
 
-def _standing(reader: Reader, request: PlanRequest) -> _Standing:
+def _standing(reader: Reader, request: PlanRequest, at: datetime) -> _Standing:
     near = reader.bookings(since=request.start - REACH, until=request.end + REACH)
     live = [booking for booking in near if booking.state not in TERMINAL_STATES]
     return _Standing(
@@ -145,7 +146,8 @@ def _standing(reader: Reader, request: PlanRequest) -> _Standing:
             if outage.starts_at < request.end + REACH and request.start - REACH < outage.ends_at
         ],
         wishes=wishes_of(reader),
-        stock=reader.stock(),
+        stock=reader.stock(at=at),
+        lapsing=reader.lapsing(at=at),
         waiting=reader.waiting(),
         taken={booking.booking_id for booking in near},
     )
@@ -174,7 +176,7 @@ def _problem(
         now=present,
         starts_at=max(request.start, present),
         ends_at=request.end,
-        **demand_facts(context, standing.stock, coming),
+        **demand_facts(context, standing.stock, standing.lapsing, coming),
     )
     return problem, [item for item in options if item.acquires_at < present]
 

@@ -41,15 +41,14 @@ def kek() -> LocalKek:
 def open_services(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Open]:
-    """Open services on the store, each time on the same ledger; the campaign, changed if asked.
+    """Open services on the store, each time on the same ledger; the campaign if nothing is said.
 
     Every `changes` pair replaces a text of the scenario.
     """
     monkeypatch.setenv(KEK_VARIABLE, KEY.hex())
     with ExitStack() as stack:
 
-        def build(*changes: tuple[str, str]) -> Services:
-            text = CAMPAIGN
+        def build(*changes: tuple[str, str], text: str = CAMPAIGN) -> Services:
             for before, after in changes:
                 assert before in text
                 text = text.replace(before, after)

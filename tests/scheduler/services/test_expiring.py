@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.errors import NotEnoughKey, WrongState
 from scheduler.facts import NewBlock, Pool
-from scheduler.ledger import ReservationState
+from scheduler.ledger import KeyState, ReservationState
 from scheduler.services import Services
 from tests.scheduler.services.nights import NIGHT, export
 
@@ -20,7 +20,7 @@ PAIR = Pool.pair("beijing", "nanshan")
 HOUR = timedelta(hours=1)
 ZEROS = {
     "reservations_released": 0, "reservations_uncertain": 0, "blocks_expired": 0,
-    "bits_expired": 0, "keys_closed": 0,
+    "bits_expired": 0, "keys_closed": 0, "blocks_erased": 0,
 }  # fmt: skip
 
 
@@ -112,12 +112,15 @@ def test_of_a_block_whose_time_is_over_the_reserved_part_follows_when_it_comes_b
     assert (early["reservations_released"], early["blocks_expired"]) == (1, 0)
     over = services.expire_due(at=NIGHT + HOUR)
     assert (over["blocks_expired"], over["bits_expired"]) == (1, 1024 - 128)
+    # Whoever holds the reservation may still be given its bytes, so none is erased yet.
+    assert over["blocks_erased"] == 0
     assert _accounts(services, "pool", "reserved", "expired") == (0, 128, 896)
     assert services.verify_ledger().problems == ()
 
     late = services.expire_due(at=NIGHT + 3 * HOUR)
     # The block has expired before: what comes back of it goes the same way.
     assert (late["reservations_released"], late["blocks_expired"]) == (1, 0)
+    assert late["blocks_erased"] == 1
     assert _accounts(services, "pool", "reserved", "expired") == (0, 0, 1024)
     assert services.verify_ledger().problems == ()
 
@@ -130,8 +133,40 @@ def test_what_comes_back_in_the_same_moment_expires_with_its_block(open_services
     answer = services.expire_due(at=NIGHT + HOUR)
 
     assert (answer["reservations_released"], answer["blocks_expired"]) == (1, 1)
+    assert answer["blocks_erased"] == 1
     assert answer["bits_expired"] == 1024
     assert _accounts(services, "pool", "reserved", "expired") == (0, 0, 1024)
+    assert services.verify_ledger().problems == ()
+
+
+def test_bytes_that_somebody_is_to_collect_outlive_their_block(open_services: Open) -> None:
+    services = open_services()
+    block_id = _deposit(services, "one", 1024, hours=1)
+    key_id = services.entropy.uuid("drawn")
+    with services.ledger.begin() as tx:
+        command = tx.command("draw", kind="draw", at=NIGHT)
+        tx.draw(
+            command, PAIR.pool_id, key_ids=[key_id], size_bits=256, recipients={"m": 0, "s": 1},
+            expires_at=NIGHT + 9 * HOUR,
+        )  # fmt: skip
+        (mine,) = tx.collect(command, [key_id], "m")
+        command.finish({})
+
+    over = services.expire_due(at=NIGHT + HOUR)
+    assert (over["blocks_expired"], over["bits_expired"], over["blocks_erased"]) == (1, 768, 0)
+    assert services.verify_ledger().problems == ()
+    with services.ledger.begin() as tx:
+        command = tx.command("collect", kind="collect", at=NIGHT + 2 * HOUR)
+        (theirs,) = tx.collect(command, [key_id], "s")
+        command.finish({})
+    assert theirs.material == mine.material
+
+    _deposit(services, "two", 512, hours=3)
+    later = services.expire_due(at=NIGHT + 3 * HOUR)
+    assert (later["blocks_expired"], later["blocks_erased"]) == (1, 2)
+    with services.ledger.read() as reader:
+        assert {block.state for block in reader.blocks()} == {KeyState.DESTROYED}
+        assert block_id in {block.block_id for block in reader.blocks()}
     assert services.verify_ledger().problems == ()
 
 

@@ -43,7 +43,7 @@ def test_it_comes_with_the_first_session_that_may_be(open_services: Open) -> Non
     assert found == {XINGLONG: [(nanshan.candidate.acquires_at, key.bits)]}
     assert _coming(services, [xinglong.candidate], over) == {}
     with services.ledger.read() as reader:
-        facts = demand_facts(services, reader.stock(), found)
+        facts = demand_facts(services, reader.stock(), {}, found)
     (supply,) = [one for one in facts["supplies"] if one.pool_id == XINGLONG]
     assert supply == LinkSupply(
         pool_id=XINGLONG, stock_bits=0, coming=((nanshan.candidate.acquires_at, key.bits),)
