@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from api.shape import Document, iso_z, rounded
+from api.shape import Document, iso_z, iso_z_or_none, rounded
 from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def merge_plan_document(decision: MergeDecision) -> Document:
                 "node_b": one.demand.node_b,
                 "bits_per_day": one.demand.bits_per_day,
                 "min_disjoint_paths": one.demand.min_disjoint_paths,
+                "max_age_s": one.demand.max_age_s,
                 "served_bits": one.served_bits,
                 "bits": one.bits,
                 "level": rounded(one.level, 6),
@@ -59,7 +60,8 @@ def merges_document(history: Sequence[Mapping[str, Any]]) -> Document:
                 "request": tick["request"],
                 "at": iso_z(tick["at"]),
                 "bits": sum(step["bits"] for step in tick["steps"]),
-                "steps": tick["steps"],
+                # Ticks that nobody's age limited do not speak of an end.
+                "steps": [{**step, "expires_at": step.get("expires_at")} for step in tick["steps"]],
                 "reasons": tick["reasons"],
                 "tags": tick["tags"],
             }
@@ -70,8 +72,12 @@ def merges_document(history: Sequence[Mapping[str, Any]]) -> Document:
 
 def source_fields(block: SourceBlock) -> Document:
     """Return one block of key: what it is and which command made it, never a bit of it."""
-    fields = asdict(block)
-    return {**fields, "block_id": str(block.block_id), "made_at": instant_key(block.made_at)}
+    return {
+        **asdict(block),
+        "block_id": str(block.block_id),
+        "made_at": instant_key(block.made_at),
+        "expires_at": iso_z_or_none(block.expires_at),
+    }
 
 
 def pair_blocks_document(pair: str, blocks: Sequence[tuple[SourceBlock, str]]) -> Document:

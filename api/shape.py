@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ReplaySummary,
         Validation,
         VerifyReport,
+        WaitingKey,
     )
     from scheduler.network import Satellite, Station
 
@@ -197,13 +198,27 @@ def check_document(checked: ElementsCheck) -> Document:
 
 
 def balances_document(balances: Mapping[str, Mapping[str, int]]) -> Document:
-    """Return the bits of every pool by kind of account, and the sums over the pools."""
+    """Return the bits of every pool by kind of account, and the sums over the pools.
+
+    `waiting_bits` are received, and cannot be merged before their satellite announces them.
+    """
     totals: dict[str, int] = {}
     for accounts in balances.values():
         for kind, bits in accounts.items():
             totals[kind] = totals.get(kind, 0) + bits
     pools = {pool: dict(accounts) for pool, accounts in sorted(balances.items())}
-    return {"pools": pools, "totals": totals}
+    return {"pools": pools, "totals": totals, "waiting_bits": totals.get("received", 0)}
+
+
+def waiting_fields(key: WaitingKey) -> Document:
+    """Return one block that waits for an announcement."""
+    return {
+        "block": str(key.block_id),
+        "pool": key.pool_id,
+        "natural_key": key.natural_key,
+        "bits": key.bits,
+        "received_at": iso_z(key.received_at),
+    }
 
 
 def verify_document(report: VerifyReport) -> Document:
@@ -305,5 +320,7 @@ def summary_document(summary: ReplaySummary) -> Document:
         ],
         "elements_used": [iso_z(epoch) for epoch in summary.elements_used],
         "balances": balances_document(summary.balances),
+        "waiting": [waiting_fields(key) for key in summary.waiting],
+        "waiting_bits": sum(key.bits for key in summary.waiting),
         "ledger_problems": list(summary.ledger_problems),
     }

@@ -27,11 +27,11 @@ log = structlog.get_logger("skytrunk.jobs")
 _GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 _GRACE_S_MAX = 3600.0
 _WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
-_ORDER = ("trunk", "merge", "plan")
+_ORDER = ("trunk", "announce", "expire", "merge", "plan")
 
 
 class JobRunner:
-    """Fires plan, trunk, merge and session jobs on a live clock until it is stopped."""
+    """Fires plan, trunk, time, merge and session jobs on a live clock until it is stopped."""
 
     def __init__(self, services: Services, *, clock: Clock, rate: float = 1.0) -> None:
         self.services = services
@@ -58,6 +58,8 @@ class JobRunner:
         for name, step_s, work in (
             ("plan", schedule.plan_interval_s, self._plan),
             ("trunk", schedule.trunk_interval_s, self._trunk),
+            ("announce", schedule.merge_interval_s, self._announce),
+            ("expire", schedule.merge_interval_s, self._expire),
             ("merge", schedule.merge_interval_s, self._merge),
         ):
             self._every(name, step_s, work, now)
@@ -119,6 +121,20 @@ class JobRunner:
             self.services.deposit_trunk(start=self._trunk_done, end=end)
             self._trunk_done = end
 
+    def _announce(self, when: datetime) -> None:
+        for answer in self.services.announce_due(at=when):
+            self._log_announced(answer)
+
+    def _expire(self, when: datetime) -> None:
+        answer = self.services.expire_due(at=when)
+        log.info("expire", **answer)
+
+    def _log_announced(self, answer: dict[str, Any]) -> None:
+        log.info(
+            "announced", satellite=answer["satellite"], bits=answer["bits"],
+            blocks=len(answer["blocks"]), why=answer["why"],
+        )  # fmt: skip
+
     def _merge(self, when: datetime) -> None:
         answer = self.services.merge_due(scheduled_for=when)
         log.info("merge", at=when.isoformat(), steps=len(answer["steps"]))
@@ -159,7 +175,8 @@ class JobRunner:
         (booking,) = self.services.bookings_of({"bookings": [str(booking_id)]})
         now = self.clock.now()
         if now < booking.candidate.loses_at:
-            self.services.begin_session(booking_id, at=when)
+            if answer := self.services.begin_session(booking_id, at=when):
+                self._log_announced(answer)
         else:
             self.services.miss_session(booking_id, at=now, reason="the clockwork came too late")
 

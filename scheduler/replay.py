@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 DAYS_MAX = 3660
 Progress = Callable[[float, str], None]
 
-# At one instant: what ends is settled, then the trunk deposits, then merges spend it, then the
-# next window is planned, and last a session may begin.
-_SETTLE, _TRUNK, _MERGE, _PLAN, _BEGIN = range(5)
+# At one instant: what ends is settled, then the trunk deposits, what time brings is announced or
+# expires, then merges spend what is left, the next window is planned, and last a session may begin.
+_SETTLE, _TRUNK, _TIME, _MERGE, _PLAN, _BEGIN = range(6)
 
 
 @dataclass
@@ -84,6 +84,7 @@ def run_replay(
                 "weather": services.weather_identity(),
                 "bound": settings.bound,
                 "max_element_age_s": int(services.max_element_age.total_seconds()),
+                "announces": {s.satellite_id: s.announcing for s in services.satellites()},
             }
         )
         _drive(services, clock, start, end, progress or (lambda _fraction, _text: None))
@@ -96,7 +97,11 @@ def _drive(
     """Take event after event off the agenda until the end."""
     agenda = _Agenda()
     schedule = services.scenario.schedule
-    for rank, step_s in ((_TRUNK, schedule.trunk_interval_s), (_MERGE, schedule.merge_interval_s)):
+    for rank, step_s in (
+        (_TRUNK, schedule.trunk_interval_s),
+        (_TIME, schedule.merge_interval_s),
+        (_MERGE, schedule.merge_interval_s),
+    ):
         for when in _ticks(start, end, step_s):
             agenda.add(when, rank, step_s)
     agenda.add(start, _PLAN, schedule.plan_interval_s)
@@ -110,6 +115,9 @@ def _drive(
             progress((when - start) / (end - start), f"{when:%Y-%m-%d}")
         elif rank == _TRUNK:
             services.deposit_trunk(start=when - timedelta(seconds=what), end=when)
+        elif rank == _TIME:
+            services.announce_due(at=when)
+            services.expire_due(at=when)
         elif rank == _MERGE:
             services.merge_due(scheduled_for=when)
         elif rank == _BEGIN:

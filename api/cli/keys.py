@@ -101,6 +101,8 @@ def _trace_lines(document: Document) -> Iterator[str]:
     yield f"block {block['block_id']} of {block['pool_id']}: {block['length_bits']:,} bits,"
     yield f"  {block['source']}{simulated}, {block['state']}, {block['left_bits']:,} bits left,"
     yield f"  made {block['made_at']} by {block['made_by']}; fails with {block['eps_total']:.2g}"
+    if block["expires_at"]:
+        yield f"  of no use from {block['expires_at']} on, when its oldest source is too old"
     if document["drawn"]:
         drawn = document["drawn"]
         yield f"  the key is bits {drawn['start_bit']:,} to {drawn['end_bit']:,} of it"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli import audit
+from api.cli import audit, waiting
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
 from api.cli.output import emit, emit_lines, show, table_of
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from api.shape import Document
 
-app = typer.Typer(help="Show, verify, sign, prove or export the ledger.", callback=keep_common)
+app = typer.Typer(
+    help="Show, verify, sign, prove or export the ledger; key that waits or is over.",
+    callback=keep_common,
+)
 
 
 @app.command("show")
@@ -48,9 +51,16 @@ def balances_table(document: Document) -> RenderableType:
         for pool, accounts in document["pools"].items()
     ]
     rows.append(["all pools", *(f"{document['totals'][kind]:,}" for kind in kinds)])
-    return table_of("Ledger balances, bits", ["pool", *(f"{kind}|" for kind in kinds)], rows)
+    waiting_bits = document["waiting_bits"]
+    caption = f"{waiting_bits:,} bits wait for an announcement" if waiting_bits else ""
+    columns = ["pool", *(f"{kind}|" for kind in kinds)]
+    return table_of("Ledger balances, bits", columns, rows, caption=caption)
 
 
+app.command("waiting")(waiting.waiting)
+app.command("accept")(waiting.accept)
+app.command("void")(waiting.void)
+app.command("expire")(waiting.expire)
 app.command("verify")(audit.verify)
 app.command("checkpoint")(audit.checkpoint)
 app.command("prove")(audit.prove)

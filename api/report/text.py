@@ -108,12 +108,24 @@ def _ledger(document: Document) -> str:
     ]
     rows.append(["**all**", *(balances["totals"][kind] for kind in kinds)])
     found = document["ledger_problems"]
+    waits = _waiting(document)
     verdict = (
         "Every balance and every hash was recomputed: sound.\n"
         if not found
         else "**Broken:**\n\n" + bullets(found)
     )
-    return table(["bits of", *(f"{kind}|" for kind in kinds)], rows) + "\n" + verdict
+    return table(["bits of", *(f"{kind}|" for kind in kinds)], rows) + "\n" + waits + verdict
+
+
+def _waiting(document: Document) -> str:
+    """Name the key that was left at the end with its announcement still to come."""
+    if not document["waiting"]:
+        return ""
+    names = [f"{key['natural_key']}: {key['bits']:,} bits" for key in document["waiting"]]
+    return (
+        f"{document['waiting_bits']:,} bits still waited for their satellite's announcement at"
+        " the end, so they could not be merged; they are of\n\n" + bullets(names) + "\n"
+    )
 
 
 def _unplanned(spans: Sequence[UnplannedSpan]) -> str:

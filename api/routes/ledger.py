@@ -16,10 +16,14 @@ router = APIRouter(prefix="/ledger", tags=["ledger"])
 
 
 class BalancesOut(BaseModel):
-    """Bits by pool and kind of account, and their sums over the pools."""
+    """Bits by pool and kind of account, and their sums over the pools.
+
+    Of these, `waiting_bits` wait for a satellite's announcement.
+    """
 
     pools: dict[str, dict[str, int]]
     totals: dict[str, int]
+    waiting_bits: int
 
 
 @router.get("/balances", response_model=BalancesOut)

@@ -33,6 +33,7 @@ class StepOut(BaseModel):
     threshold: int
     block: str
     announcements: int
+    expires_at: str | None  #: where the demand limits the age of its key
 
 
 class TickOut(BaseModel):
@@ -74,6 +75,7 @@ class BlockOut(BaseModel):
     simulated: bool
     eps_total: float
     made_at: str
+    expires_at: str | None
     made_by: str
     command_id: int
 

@@ -39,6 +39,7 @@ from scheduler.facts.keys import (
     SourceBlock,
     TracedHop,
     TracedPath,
+    WaitingKey,
 )
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
@@ -95,5 +96,6 @@ __all__ = [
     "Validation",
     "Verdict",
     "VerifyReport",
+    "WaitingKey",
     "instant_key",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orbits import Elements, Finding
+    from scheduler.facts.keys import WaitingKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,7 @@ class ReplaySummary:
     settled: tuple[SettledPass, ...]
     unplanned: tuple[UnplannedSpan, ...]
     balances: dict[str, dict[str, int]]  #: pool id -> account kind -> bits
+    waiting: tuple[WaitingKey, ...]  #: link key that no contact was left to announce
     elements_used: tuple[datetime, ...]  #: epochs of the sets used, in order
     ledger_problems: tuple[str, ...]
     continued: bool  #: some of the work was found done already

@@ -12,6 +12,9 @@ from uuid import UUID
 from orbits import as_utc
 from scheduler.errors import FactError
 
+MAX_AGE_S_MAX = 3660 * 86_400.0
+"""Longest limit of age that a demand may set: what a replay can span."""
+
 KEY_GRAIN_BITS = 256
 """Merges move whole multiples of this; one AES-256 key is the least that anyone draws."""
 
@@ -241,10 +244,17 @@ class Demand:
     low_water_bits: int = 0
     high_water_bits: int = 2**62
     max_age_s: float | None = None
+    """Its key is of no use when older: counted from when the oldest link key behind it was
+    received. Merges for it spend younger key only, and what they gain expires in time."""
 
     def __post_init__(self) -> None:
         if self.node_a == self.node_b:
             raise FactError(f"demand {self.demand_id}: both ends are {self.node_a}")
+        if self.max_age_s is not None and not 0.0 < self.max_age_s <= MAX_AGE_S_MAX:
+            raise FactError(
+                f"demand {self.demand_id}: max_age_s {self.max_age_s:g}; allowed: above 0, up to"
+                f" {MAX_AGE_S_MAX:g}"
+            )
         if self.bits_per_day <= 0 or self.weight <= 0.0 or self.min_disjoint_paths < 1:
             raise FactError(
                 f"demand {self.demand_id}: bits_per_day {self.bits_per_day}, weight {self.weight},"

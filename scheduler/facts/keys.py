@@ -49,6 +49,17 @@ class MergeDecision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingKey:
+    """A block of link key that its satellite has had no contact to announce; not yet usable."""
+
+    block_id: UUID
+    pool_id: str
+    natural_key: str  #: e.g. session/micius/xinglong/2016-12-19T16:48:03.120Z
+    bits: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceBlock:
     """A block of key as a trace shows it: what it is, and which command made it."""
 
@@ -62,6 +73,7 @@ class SourceBlock:
     simulated: bool
     eps_total: float
     made_at: datetime
+    expires_at: datetime | None  #: it leaves its pool then, and is never delivered after
     made_by: str  #: request id of the command
     command_id: int
 

@@ -75,10 +75,14 @@ class LinkSupply:
     buffer_bits: int | None = None  #: what the link's buffers hold at most; None for no limit
     lifetime_s: float | None = None  #: key older than this is of no use; None for no limit
     expiring: tuple[tuple[datetime, int], ...] = ()  #: (when, bits of the stock) that lapse
+    coming: tuple[tuple[datetime, int], ...] = ()
+    """(from when, bits): received already, usable once a satellite has announced it; no stock."""
 
     def __post_init__(self) -> None:
         Pool.parse(self.pool_id)
-        object.__setattr__(self, "expiring", tuple((as_utc(t), bits) for t, bits in self.expiring))
+        for name in ("expiring", "coming"):
+            dated = tuple((as_utc(when), bits) for when, bits in getattr(self, name))
+            object.__setattr__(self, name, dated)
         refill = self.refill_bits_per_day
         if self.stock_bits < 0 or self.reserve_bits < 0 or not 0.0 <= refill < math.inf:
             raise FactError(
@@ -89,6 +93,8 @@ class LinkSupply:
             raise FactError(f"{self.pool_id}: buffer_bits {self.buffer_bits}; allowed: 0 and up")
         if self.lifetime_s is not None and not self.lifetime_s > 0.0:
             raise FactError(f"{self.pool_id}: lifetime_s {self.lifetime_s}; allowed: above 0")
+        if any(bits < 0 for _, bits in self.coming):
+            raise FactError(f"{self.pool_id}: coming {self.coming}; allowed: 0 bits and up")
         lapsing = sum(bits for _, bits in self.expiring)
         if any(bits < 0 for _, bits in self.expiring) or lapsing > self.stock_bits:
             raise FactError(f"{self.pool_id}: {lapsing} bits lapse of a stock of {self.stock_bits}")

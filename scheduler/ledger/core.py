@@ -55,8 +55,6 @@ def _into(table: Any) -> Insert:
     return insert(table)
 
 
-_ANY_FREED = text("SELECT 1 FROM freed_range LIMIT 1")
-
 Accounts = dict[AccountKind, int]
 Span = tuple[int, int, int]
 """(block row, start bit, end bit)."""
@@ -94,7 +92,6 @@ class Writer(Reader):
         self._numbers: dict[str, int] = {}
         self._deposited: set[str] = set()  #: ids and natural keys seen in this transaction
         self._unknown: set[str] = set()  #: ids and natural keys looked up, and not there
-        self._freed: bool | None = None  #: whether any range ever came back; None: not yet asked
 
     def command(
         self, request_id: str, *, kind: str, at: datetime, digest: str = ""
@@ -162,15 +159,13 @@ class Writer(Reader):
         balances[target_id] = balances.get(target_id, 0) + amount
         return number
 
-    def has_freed(self) -> bool:
-        """Whether any released range waits for its next use; mostly none does, asked once."""
-        if self._freed is None:
-            self._freed = self.connection.execute(_ANY_FREED).first() is not None
-        return self._freed
-
     def freed(self) -> None:
         """Note that this transaction released a range."""
         self._freed = True
+
+    def expiring(self) -> None:
+        """Note that this transaction deposits a block whose time is limited."""
+        self._expiring = True
 
     def guarded(self, statement: Any, rows: list[dict[str, Any]], what: Callable[[], str]) -> None:
         """Run a guarded change and see that it met every row. Raises WrongState if not."""

@@ -62,7 +62,8 @@ def draw(
     if size_bits <= 0 or size_bits % 8:
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
     _refuse_known(writer, key_ids)
-    numbers, ranges = claim(writer, pool_id, size_bits * len(key_ids), piece_bits=size_bits)
+    bits = size_bits * len(key_ids)
+    numbers, ranges = claim(writer, pool_id, bits, at=handle.at, piece_bits=size_bits)
     fresh = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
     for part in ranges:

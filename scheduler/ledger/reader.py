@@ -14,8 +14,9 @@ from sqlalchemy.orm import aliased
 from orbits import as_utc
 from scheduler.errors import RequestConflict, UnknownName
 from scheduler.facts import Booking, BookingEvent, BookingState
-from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing
+from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing, waiting
 from scheduler.ledger.models import (
+    EXPIRING_BLOCK,
     OPEN_BLOCK,
     Account,
     Block,
@@ -50,6 +51,10 @@ _ANSWER = select(Command.kind, Command.digest, Command.answer).where(
     Command.request_id == bindparam("request_")
 )
 _POOL_IDS = select(PoolRow.pool_id)
+_OUT_OF_THE_ORDINARY = text(
+    "SELECT EXISTS (SELECT 1 FROM freed_range),"
+    f" EXISTS (SELECT 1 FROM block WHERE {EXPIRING_BLOCK})"
+)
 _WHOLE_BITS = (
     select(PoolRow.pool_id, func.sum((Block.length_bits - Block.next_bit) // 8 * 8))
     .join(Block, Block.pool_ref == PoolRow.id)
@@ -70,9 +75,29 @@ class Reader:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._freed: bool | None = None  #: whether any range ever came back; None: not yet asked
+        self._expiring: bool | None = None  #: whether any available block's time is limited
 
     def _settle(self) -> None:
         """Do nothing: a mere reader holds no write back. A transaction overrides this."""
+
+    def has_freed(self) -> bool:
+        """Whether any released range waits for its next use; mostly none does, asked once."""
+        if self._freed is None:
+            self._look()
+        return bool(self._freed)
+
+    def has_expiring(self) -> bool:
+        """Whether the time of any available block is limited; mostly none is, asked once."""
+        if self._expiring is None:
+            self._look()
+        return bool(self._expiring)
+
+    def _look(self) -> None:
+        freed, expiring = self.connection.execute(_OUT_OF_THE_ORDINARY).one()
+        # What this transaction did itself may not be written down yet.
+        self._freed = self._freed or bool(freed)
+        self._expiring = self._expiring or bool(expiring)
 
     def answer(
         self, request_id: str, *, kind: str | None = None, digest: str | None = None
@@ -107,15 +132,33 @@ class Reader:
             found.setdefault(pool_id, {})[kind] = balance
         return found
 
-    def stock(self) -> dict[str, int]:
-        """Spendable bits of every pool: the whole bytes of its available blocks."""
+    def stock(self, *, at: datetime | None = None) -> dict[str, int]:
+        """Spendable bits of every pool: the whole bytes of its available blocks.
+
+        With `at` key whose time is over by then is left out, though it is in the pool until
+        somebody lets it expire.
+        """
         self._settle()
         found = {pool_id: 0 for (pool_id,) in self.connection.execute(_POOL_IDS)}
         rows = self.connection.execute(_WHOLE_BITS)
         found.update({pool_id: int(bits) for pool_id, bits in rows})
-        for pool_id, bits in self.connection.execute(_FREED_BITS):
-            found[pool_id] += int(bits)
+        if self.has_freed():
+            for pool_id, bits in self.connection.execute(_FREED_BITS):
+                found[pool_id] += int(bits)
+        if at is not None and self.has_expiring():
+            for pool_id, bits in waiting.bits_over(self.connection, as_utc(at)):
+                found[pool_id] -= bits
         return found
+
+    def lapsing(self, *, at: datetime) -> dict[str, list[tuple[datetime, int]]]:
+        """Of `stock`, what ends later on: (when, bits) by pool; those without a limit left out."""
+        self._settle()
+        return waiting.lapsing(self.connection, as_utc(at))
+
+    def young_stock(self, *, received_after: datetime, at: datetime) -> dict[str, int]:
+        """As `stock`, of the blocks alone that were received later than that."""
+        self._settle()
+        return waiting.young_bits(self.connection, as_utc(received_after), as_utc(at))
 
     def simulated_pools(self) -> frozenset[str]:
         """Pools that ever took key from a simulated source."""
@@ -132,6 +175,19 @@ class Reader:
         columns = (*Block.__table__.c, PoolRow.pool_id)
         rows = self.connection.execute(query.with_only_columns(*columns)).all()
         return tracing.block_records(self.connection, rows)
+
+    def waiting(self, node: str | None = None) -> list[BlockRecord]:
+        """Blocks received that wait for an announcement, oldest first; those of one node's links.
+
+        Nothing of them can be spent: the satellite that relays them has not spoken yet.
+        """
+        self._settle()
+        return waiting.waiting(self.connection, node)
+
+    def anything_due(self, at: datetime) -> bool:
+        """Whether `expire_due` at an instant would end anything."""
+        self._settle()
+        return waiting.anything_due(self.connection, as_utc(at))
 
     def entries(
         self, *, pool_id: str | None = None, after: int = 0, limit: int = ROWS_MAX

@@ -21,6 +21,7 @@ class SpentChunk:
     material_b: bytes = field(repr=False)  #: node_b's copy
     eps_total: float = 0.0  #: failure probability that the block carries
     simulated: bool = False  #: the block came from a simulated source
+    received_at: datetime | None = None  #: of the block; told only to who asks for young key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +150,7 @@ class Expiry:
     reservations_released: int
     reservations_uncertain: int
     blocks_expired: int
+    bits_expired: int  #: what was left of those blocks
     keys_closed: int
 
 

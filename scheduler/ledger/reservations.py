@@ -33,6 +33,7 @@ from scheduler.ledger.states import (
     KeyState,
     ReservationState,
 )
+from scheduler.ledger.waiting import DUE_RESERVATIONS
 
 HANDED_OUT = (
     ReservationState.DELIVERED,
@@ -70,7 +71,7 @@ def reserve(
     until = as_utc(expires_at)
     if until <= handle.at:
         raise FactError(f"reservation until {until}, which is not after {handle.at}")
-    numbers, ranges = claim(writer, pool_id, bits)
+    numbers, ranges = claim(writer, pool_id, bits, at=handle.at)
     row: dict[str, Any] = {
         "id": writer.number(ReservationRow),
         "reservation_id": str(reservation_id),
@@ -162,16 +163,8 @@ def expire(writer: Writer, handle: CommandHandle) -> tuple[int, int]:
 
     Returns how many were released and how many became uncertain.
     """
-    rows = writer.connection.execute(
-        select(ReservationRow.reservation_id, ReservationRow.state)
-        .where(
-            ReservationRow.expires_at <= handle.at,
-            ReservationRow.state.in_(
-                [ReservationState.OPEN.value, ReservationState.INTENDED.value]
-            ),
-        )
-        .order_by(ReservationRow.id)
-    ).all()
+    writer._settle()
+    rows = writer.connection.execute(DUE_RESERVATIONS, {"at_": handle.at}).all()
     released = 0
     for reservation_id, state in rows:
         is_open = state == ReservationState.OPEN

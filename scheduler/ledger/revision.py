@@ -1,4 +1,4 @@
 """The schema of this release."""
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test compares it with the scripts."""

@@ -23,7 +23,7 @@ from scheduler.ledger.material import BlockNames
 from scheduler.ledger.models import AnnouncementRow, Block
 from scheduler.ledger.provenance import NOTHING, provenance_text
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
-from scheduler.ledger.spending import claim_all, take
+from scheduler.ledger.spending import Eligible, claim_all, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 
 # Two lookups by unique index; one with OR would make SQLite choose neither.
@@ -79,6 +79,8 @@ class Transaction(Writer):
         if provenance is not None:
             links = [self.pools.numbers(self.connection, path) for path in provenance.links]
             told = provenance_text(provenance, announced, links)
+        if expires_at is not None:
+            self.expiring()
         names = self._add_block(handle, block, state, told, expires_at)
         for side, held in enumerate((material_a, material_b)):
             self.pending.pieces.extend(self.vault.cut(names, side, held))
@@ -161,8 +163,9 @@ class Transaction(Writer):
         """Spend whole bytes of a pool, oldest block first, one range a block: pool -> spent.
 
         Reserves and posts in one step. The bytes are erased from the store by the same
-        transaction and exist only in the answer. Raises FactError if `bits` is no positive
-        multiple of 8, NotEnoughKey if the pool holds less; then nothing of this was done.
+        transaction and exist only in the answer. Key whose time is over counts as not there, also
+        before `expire_due` says so. Raises FactError if `bits` is no positive multiple of 8,
+        NotEnoughKey if the pool holds less; then nothing of this was done.
         """
         return self.spend_all(handle, {pool_id: bits}, use=use)[pool_id]
 
@@ -172,14 +175,18 @@ class Transaction(Writer):
         needs: Mapping[str, int],
         *,
         use: KeyState = KeyState.RELAY_CONSUMED,
+        received_after: datetime | None = None,
     ) -> dict[str, list[SpentChunk]]:
         """Spend so many bits of each of several pools, as `spend` does, in few round trips.
 
-        Raises as `spend`; then nothing was taken of any pool.
+        With `received_after` only of blocks received later than that, the youngest first, and
+        the answer says when each was received. Raises as `spend`; then nothing was taken of any
+        pool.
         """
         if use not in (KeyState.RELAY_CONSUMED, KeyState.COMBINED):
             raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
-        claimed = claim_all(self, needs)
+        after = None if received_after is None else as_utc(received_after)
+        claimed = claim_all(self, needs, Eligible(handle.at, after))
         for numbers, ranges in claimed.values():
             for part in ranges:
                 self.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
@@ -297,12 +304,21 @@ class Transaction(Writer):
     def expire_due(self, handle: CommandHandle) -> Expiry:
         """Let time pass up to the command's instant: reservations, blocks, uncollected keys."""
         released, uncertain = reservations.expire(self, handle)
+        expired = transitions.expire_blocks(self, handle)
         return Expiry(
             reservations_released=released,
             reservations_uncertain=uncertain,
-            blocks_expired=transitions.expire_blocks(self, handle),
+            blocks_expired=len(expired),
+            bits_expired=sum(expired),
             keys_closed=delivery.close_expired(self, handle),
         )
+
+    def erase_expired(self, handle: CommandHandle) -> int:
+        """Erase the bytes of expired blocks, but for what is reserved or waits to be collected.
+
+        Returns how many blocks became tombstones.
+        """
+        return transitions.erase_expired(self)
 
     def destroy_block(self, handle: CommandHandle, block_id: UUID) -> None:
         """Erase the bytes of a voided, expired or compromised block; its row stays."""

@@ -6,12 +6,13 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
 from scheduler.ledger.models import (
+    EXPIRED_BLOCK,
     Block,
     FreedRange,
     KeyRecipient,
@@ -28,6 +29,7 @@ from scheduler.ledger.states import (
     TERMINAL_KEY_STATES,
     KeyState,
 )
+from scheduler.ledger.waiting import DUE_BLOCKS
 
 _MOVE = (
     update(Block)
@@ -60,25 +62,14 @@ def move_block(
     return bits
 
 
-def expire_blocks(writer: Writer, handle: CommandHandle) -> int:
-    """Expire the available blocks whose time is over; return how many."""
+def expire_blocks(writer: Writer, handle: CommandHandle) -> list[int]:
+    """Expire the available blocks whose time is over; return the bits that were left of each."""
     writer._settle()
-    due = writer.connection.execute(
-        select(Block.block_id)
-        .where(
-            Block.expires_at <= handle.at,
-            Block.state == KeyState.AVAILABLE.value,
-            or_(
-                Block.next_bit < Block.length_bits,
-                exists().where(FreedRange.block_ref == Block.id),
-            ),
-        )
-        .order_by(Block.id)
-    ).scalars()
-    blocks = [UUID(name) for name in due]
-    for block_id in blocks:
-        move_block(writer, handle, block_id, expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
-    return len(blocks)
+    due = writer.connection.execute(DUE_BLOCKS, {"at_": handle.at}).scalars().all()
+    return [
+        move_block(writer, handle, UUID(name), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
+        for name in due
+    ]
 
 
 def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
@@ -100,6 +91,23 @@ def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
     )
     writer.vault.erase_all([block.id])
     writer.books.erased = True
+
+
+def erase_expired(writer: Writer) -> int:
+    """Erase the bytes of expired blocks of which nobody waits for any more; return how many."""
+    writer._settle()
+    expired = select(Block.id).where(text(EXPIRED_BLOCK)).order_by(Block.id)
+    refs = [
+        ref
+        for ref in writer.connection.execute(expired).scalars().all()
+        if not _outstanding(writer, ref)
+    ]
+    if refs:
+        ends = {"from_": KeyState.EXPIRED.value, "to_": KeyState.DESTROYED.value}
+        moves = [{"block_": ref, **ends} for ref in refs]
+        writer.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
+        writer.vault.erase_all(refs)
+    return len(refs)
 
 
 def new_epoch(writer: Writer, pool_id: str) -> int:

@@ -15,7 +15,15 @@ from scheduler.merge.integrity import (
     tag,
     tag_fits,
 )
-from scheduler.merge.paths import Route, Routes, find_routes, routes_of, sum_parallel
+from scheduler.merge.paths import (
+    Route,
+    Routes,
+    find_routes,
+    hops_of,
+    parallel_pools,
+    routes_of,
+    sum_parallel,
+)
 from scheduler.merge.plan import MergePlan, plan_merges
 from scheduler.merge.relay import announcements, far_end_key, xor
 from scheduler.merge.shamir import Combined, combine, rebuild, recombine, split
@@ -45,8 +53,10 @@ __all__ = [
     "far_end_key",
     "find_routes",
     "forgery_bound",
+    "hops_of",
     "jain_index",
     "legs_of",
+    "parallel_pools",
     "plan_merges",
     "prove_all",
     "prove_equality",

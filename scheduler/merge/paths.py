@@ -83,6 +83,13 @@ def sum_parallel(scenario: Scenario, amounts: Mapping[str, float]) -> dict[str, 
     }
 
 
+def hops_of(scenario: Scenario, routes: Routes) -> frozenset[str]:
+    """Return every link that some route may use, parallel ones each by its own pool."""
+    parallel = parallel_pools(scenario)
+    hops = {hop for route in routes.routes for hop in route.links}
+    return frozenset(pool_id for hop in hops for pool_id in parallel[hop])
+
+
 def find_routes(
     scenario: Scenario,
     demand: Demand,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from orbits import as_utc
 from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
+from scheduler.merge.ages import Ages, YoungStock
 from scheduler.merge.allocate import Ask, allocate, jain_index
 from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS
 from scheduler.merge.paths import (
@@ -32,13 +34,28 @@ class MergePlan:
     combined: tuple[CombinedStep, ...] = ()  #: relays along several paths, then combined
     #: (pool_id, node that sends): each spends a tag key on the announcements it sends there
     tags: tuple[tuple[str, str], ...] = ()
-    needs: Mapping[str, int] = field(default_factory=dict)  #: pool_id -> bits spent, tags included
+    needs: Mapping[str, int] = field(default_factory=dict)
+    """pool_id -> bits spent of any age, tags included."""
+    young_needs: Mapping[float, Mapping[str, int]] = field(default_factory=dict)
+    """Limit of age, the shortest first -> pool_id -> bits spent of key younger than that."""
     levels: Mapping[str, float] = field(default_factory=dict)  #: demand_id -> part of its day
+    max_age_s: Mapping[str, float] = field(default_factory=dict)
+    """demand_id -> limit of age of the key that its steps spend; those without are left out."""
 
     @property
     def every_step(self) -> tuple[MergeStep | CombinedStep, ...]:
-        """The relays, then the combinations, in the order in which they are carried out."""
-        return (*self.steps, *self.combined)
+        """The relays, then the combinations, in the order in which they are carried out.
+
+        With limits of age the shortest goes first: it finds key of its age before others take it.
+        """
+        every: tuple[MergeStep | CombinedStep, ...] = (*self.steps, *self.combined)
+        if not self.max_age_s:
+            return every
+        return tuple(sorted(every, key=lambda step: self.limit_of(step.demand_id)))
+
+    def limit_of(self, demand_id: str) -> float:
+        """The most age in seconds of key for a demand; endless without a limit."""
+        return self.max_age_s.get(demand_id, inf)
 
     @property
     def bits(self) -> int:
@@ -58,7 +75,7 @@ class _Penalties:
         self._capacity = capacity
         self._of_day: dict[float, dict[str, float]] = {}
 
-    def of(self, route: Route, day: float) -> float:
+    def of(self, hops: Iterable[str], day: float) -> float:
         """Sum over the hops of a route, for a demand of `day` grains a day."""
         known = self._of_day.get(day)
         if known is None:
@@ -66,7 +83,7 @@ class _Penalties:
                 hop: SCARCITY_WEIGHT * scarcity(grains, day)
                 for hop, grains in self._capacity.items()
             }
-        return sum(map(known.__getitem__, route.links))
+        return sum(map(known.__getitem__, hops))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,8 @@ class _Case:
     routes: Routes
     in_pool: int  #: bits
     served: int  #: bits, in the last 24 hours
+    ways: tuple[tuple[str, ...], ...]  #: of each route its hops, and what its age asks of them
+    scarce: tuple[tuple[str, ...], ...]  #: of each route the hops whose scarcity makes it dear
 
     @property
     def under_mark(self) -> int:
@@ -95,8 +114,11 @@ class _Case:
         lacking = max(0, demand.low_water_bits - self.in_pool)
         return Ask(
             demand_id=demand.demand_id,
-            routes=tuple(route.links for route in self.routes.routes),
-            costs=tuple(route.cost + penalties.of(route, day) for route in self.routes.routes),
+            routes=self.ways,
+            costs=tuple(
+                route.cost + penalties.of(hops, day)
+                for route, hops in zip(self.routes.routes, self.scarce, strict=True)
+            ),
             wanted=min(self.under_mark, self.left_of_day) // KEY_GRAIN_BITS,
             share=demand.weight * day,
             had=self.served // KEY_GRAIN_BITS,
@@ -115,6 +137,7 @@ def plan_merges(
     served: Mapping[str, int],
     now: datetime,
     routes: Mapping[str, Routes] | None = None,
+    young: YoungStock | None = None,
     tagged: bool = False,
     proved: bool = False,
 ) -> MergePlan:
@@ -127,33 +150,42 @@ def plan_merges(
     served : demand_id -> bits merged for it in the 24 hours before `now`
     now : aware datetime
     routes : demand_id -> what `find_routes` found; by default found here, whatever the stock
+    young : for each limit of age among the demands, pool_id -> spendable bits younger than that
     tagged : keep back a tag key for each direction of a link, and say who tags where
     proved : make no step too small to leave key after `prove_equality`
 
     A demand for combined key is served over node-disjoint paths or not at all. Grants are
     whole grains of 256 bits, never beyond the stock less each link's reserve, the daily bits
-    or the high-water mark; `allocate` says who gets how much.
+    or the high-water mark; a demand with a limit of age gets no more than the links hold of key
+    that young. `allocate` says who gets how much. Raises PlanError without `young` where some
+    demand needs it.
     """
     ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
     found = routes_of(scenario, ordered) if routes is None else routes
-    cases = [_case(demand, found, stock, served) for demand in ordered]
+    ages = Ages.of(ordered, young or {})
+    cases = [_case(demand, found, stock, served, ages) for demand in ordered]
     pools = _spendable(scenario, stock, 2 * TAG_KEY_BITS if tagged else 0)
     parallel = parallel_pools(scenario)
     capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in parallel.items()}
+    twins = _Twins(parallel, pools)
+    if ages.limits:
+        pools |= ages.grains(pools, young or {})
+        capacity |= ages.capacity(parallel, pools)
+    aged = {limit: _AgedTwins(parallel, pools, ages, limit) for limit in ages.limits}
     penalties = _Penalties(capacity)
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
     given = allocate([case.ask(penalties) for case in cases], capacity, least=least)
-    twins = _Twins(parallel, pools)
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     reasons, levels = {}, {}
     gained: Counter[str] = Counter()
-    for case, grants in zip(cases, given.grains, strict=True):
+    for case, grants in _in_order(cases, given.grains, ages):
         name, pair, bits = case.demand.demand_id, case.demand.pool.pool_id, 0
         for route, grains in zip(case.routes.routes, grants, strict=True):
             # Another demand of the same pair may have filled their pool meanwhile.
             room = max(0, case.under_mark - gained[pair]) // KEY_GRAIN_BITS
-            for legs in _legs(twins, route, min(grains, room), least):
+            links = twins if case.demand.max_age_s is None else aged[case.demand.max_age_s]
+            for legs in _legs(links, route, min(grains, room), least):
                 bits += legs[0].bits
                 gained[pair] += legs[0].bits
                 if len(legs) == 1:
@@ -166,6 +198,9 @@ def plan_merges(
         levels[name] = (case.served + bits) / case.demand.bits_per_day
     tags = _tags(steps, combined) if tagged else ()
     needs = twins.spent_bits()
+    young_needs = {limit: one.spent_bits() for limit, one in aged.items()}
+    for link, bits in (item for spent in young_needs.values() for item in spent.items()):
+        needs[link] -= bits
     for link, _ in tags:
         needs[link] += TAG_KEY_BITS
     return MergePlan(
@@ -174,8 +209,10 @@ def plan_merges(
         combined=tuple(combined),
         reasons=reasons,
         tags=tags,
-        needs=needs,
+        needs={link: bits for link, bits in needs.items() if bits},
+        young_needs=young_needs,
         levels=levels,
+        max_age_s={one.demand_id: one.max_age_s for one in ordered if one.max_age_s is not None},
     )
 
 
@@ -184,13 +221,28 @@ def _case(
     routes: Mapping[str, Routes],
     stock: Mapping[str, int],
     served: Mapping[str, int],
+    ages: Ages,
 ) -> _Case:
+    found, limit = routes[demand.demand_id], demand.max_age_s
+    links = tuple([route.links for route in found.routes])
     return _Case(
         demand=demand,
-        routes=routes[demand.demand_id],
+        routes=found,
         in_pool=stock.get(demand.pool.pool_id, 0),
         served=served.get(demand.demand_id, 0),
+        ways=links if limit is None else tuple(ages.names(hops, limit) for hops in links),
+        scarce=links if limit is None else tuple(ages.own_names(hops, limit) for hops in links),
     )
+
+
+def _in_order(
+    cases: Sequence[_Case], grains: Sequence[tuple[int, ...]], ages: Ages
+) -> list[tuple[_Case, tuple[int, ...]]]:
+    """The demands as they were sorted; with limits of age those of the shortest come first."""
+    found = list(zip(cases, grains, strict=True))
+    if ages.limits:
+        found.sort(key=lambda one: one[0].demand.max_age_s or inf)
+    return found
 
 
 def _tags(
@@ -255,6 +307,45 @@ class _Twins:
         return {link: grains * KEY_GRAIN_BITS for link, grains in taken if grains}
 
 
+class _AgedTwins(_Twins):
+    """As `_Twins`, for demands of one limit of age: a link has left what it has left of that.
+
+    Demands of shorter limits must have taken theirs before.
+    """
+
+    def __init__(
+        self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int], ages: Ages, limit: float
+    ) -> None:
+        super().__init__(twins, pools)
+        self._mine: Counter[str] = Counter()
+        every = [link for pair in twins.values() for link in pair]
+        self._names = {link: ages.names((link,), limit) for link in every}
+
+    def _room(self, link: str) -> int:
+        return min(map(self._left.__getitem__, self._names[link]))
+
+    def room(self, hops: Sequence[str], grains: int) -> int:
+        """As for any age, of what is young enough."""
+        for hop in hops:
+            link = self._chosen.get(hop)
+            if link is None or self._room(link) < grains:
+                link = self._chosen[hop] = max(self._twins[hop], key=self._room)
+            grains = min(grains, self._room(link))
+        return grains
+
+    def take(self, hops: Sequence[str], grains: int) -> tuple[str, ...]:
+        """Take grains of a link, and of what it holds for this limit and longer ones."""
+        links = tuple([self._chosen[hop] for hop in hops])  # a path passes no link twice
+        for name in (name for link in links for name in self._names[link]):
+            self._left[name] -= grains
+        self._mine.update(dict.fromkeys(links, grains))
+        return links
+
+    def spent_bits(self) -> dict[str, int]:
+        """Bits taken of each link for demands of this very limit."""
+        return {link: grains * KEY_GRAIN_BITS for link, grains in self._mine.items()}
+
+
 def _legs(twins: _Twins, route: Route, grains: int, least: int) -> Iterator[tuple[MergeStep, ...]]:
     """Cut a grant into steps that take one pool a hop.
 
@@ -308,9 +399,9 @@ def _lacking(
 ) -> dict[str, int]:
     """The first hop of each route that could give no more, and the grains it has left."""
     found: dict[str, int] = {}
-    for route, grains in zip(case.routes.routes, granted, strict=True):
+    for way, grains in zip(case.ways, granted, strict=True):
         piece = 1 if grains else least
-        hop = next((hop for hop in route.links if left[hop] < piece), None)
+        hop = next((hop for hop in way if left[hop] < piece), None)
         if hop is not None:
             found[hop] = left[hop]
     return found

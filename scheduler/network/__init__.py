@@ -2,6 +2,7 @@
 
 from scheduler.network.model import (
     NO_LIMIT_BITS,
+    Announces,
     Link,
     LinkKind,
     Node,
@@ -19,6 +20,7 @@ __all__ = [
     "NO_LIMIT_BITS",
     "SPAN_KM_MAX",
     "SPAN_KM_MIN",
+    "Announces",
     "Link",
     "LinkKind",
     "Node",

@@ -56,20 +56,60 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
+class Announces(StrEnum):
+    """When a satellite announces the XOR of two of its keys, which makes a relay of it."""
+
+    NEXT_CONTACT = "next-contact"  # commanded and answered when it next meets a station
+    AT_ONCE = "at-once"  # as if it were never out of reach
+    DELAY = "delay"  # so many seconds after a session, for a reason that the scenario gives
+
+
+DELAY_S_MAX = 31 * 86_400.0
+"""Longest delay of an announcement."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Satellite:
-    """A satellite that downlinks key; in the network it is a trusted relay."""
+    """A satellite that downlinks key; in the network it is a trusted relay.
+
+    It holds one key for each pass and can relay only what it has announced: on command, the XOR
+    of two of them (Liao et al., PRL 120, 030501, 2018). Until then a session's key waits.
+    """
 
     satellite_id: str
     name: str
     norad_id: int
     preset: str  #: of its downlink, in `qkd.presets`
     source: str = ""
+    announces: Announces = Announces.NEXT_CONTACT
+    announce_delay_s: float = 0.0  #: from the end of a session; with `Announces.DELAY` alone
+    announces_because: str = ""  #: what takes so long, or brings it without a station
 
     def __post_init__(self) -> None:
+        where = f"satellite {self.satellite_id}"
         _check_name("satellite", self.satellite_id)
         if self.norad_id < 1:
-            raise ScenarioError(f"satellite {self.satellite_id}: norad_id {self.norad_id}, not > 0")
+            raise ScenarioError(f"{where}: norad_id {self.norad_id}, not > 0")
+        if self.announces is Announces.DELAY:
+            _check_within(f"{where}: announces", self.announce_delay_s, 1.0, DELAY_S_MAX)
+            if not self.announces_because.strip():
+                raise ScenarioError(
+                    f"{where}: announces {self.announce_delay_s:g} s after a session, but"
+                    " announces_because is empty; allowed: what takes so long, or how the"
+                    " announcement comes down without a station"
+                )
+        elif self.announce_delay_s or self.announces_because:
+            raise ScenarioError(
+                f"{where}: announces {self.announces} with announces_because"
+                f" {self.announces_because!r}; allowed: only with a delay in seconds"
+            )
+
+    @property
+    def announcing(self) -> str:
+        """The choice in one word or figure, as a run is bound to it."""
+        if self.announces is Announces.DELAY:
+            return f"{self.announce_delay_s:g} s"
+        return self.announces.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

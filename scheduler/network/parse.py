@@ -8,6 +8,7 @@ from scheduler.errors import FactError, ScenarioError
 from scheduler.facts import Demand, Pool
 from scheduler.network.model import (
     NO_LIMIT_BITS,
+    Announces,
     Link,
     LinkKind,
     Node,
@@ -71,12 +72,18 @@ def parse_scenario(text: str) -> Scenario:
 
 
 def _satellite(table: Table) -> Satellite:
+    usual = Announces.NEXT_CONTACT.value
+    words = [Announces.NEXT_CONTACT.value, Announces.AT_ONCE.value]
+    announces = table.choice_or_number("announces", words, "seconds after a session", usual)
     satellite = Satellite(
         satellite_id=table.text("id"),
         name=table.text("name"),
         norad_id=table.whole("norad_id"),
         preset=table.text("preset"),
         source=table.text("source", ""),
+        announces=Announces.DELAY if isinstance(announces, float) else Announces(announces),
+        announce_delay_s=announces if isinstance(announces, float) else 0.0,
+        announces_because=table.text("announces_because", ""),
     )
     table.done()
     return satellite

@@ -87,6 +87,17 @@ class Table:
             raise self._refuse(key, value, ", ".join(allowed))
         return value
 
+    def choice_or_number(
+        self, key: str, words: Sequence[str], number: str, default: str
+    ) -> str | float:
+        """Take one of some words, or a finite number of what `number` says."""
+        value = self._take(key, default)
+        if _is_finite(value):
+            return float(value)
+        if not isinstance(value, str) or value not in words:
+            raise self._refuse(key, value, f"{', '.join(words)}, or {number}")
+        return value
+
     def table(self, key: str) -> Table:
         """Take a sub-table, empty if it is left out."""
         value = self._take(key, {})

@@ -193,7 +193,7 @@ def _flows(
 def _key_there(
     problem: PlanProblem, booked: Sequence[Candidate], link: str, instant: datetime
 ) -> float:
-    """All the key a link can have had by an instant: stock, refill and sessions that are over."""
+    """All the key a link can have had by an instant: stock, refill, announced, sessions over."""
     start = problem.starts_at or problem.now
     if start is None:
         first = min(c.acquires_at for c in (*problem.candidates, *booked))
@@ -203,6 +203,7 @@ def _key_there(
         if supply.pool_id == link:
             days = (instant - start) / timedelta(days=1)
             there += supply.stock_bits + supply.refill_bits_per_day * days
+            there += sum(bits for when, bits in supply.coming if when < instant)
     for candidate in booked:
         node = problem.station_nodes.get(candidate.station_id, candidate.station_id)
         over = candidate.loses_at <= instant

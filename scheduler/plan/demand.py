@@ -151,7 +151,8 @@ class DemandAim:
                 terms = [(left, 1.0), *drawn[link, bucket]]
                 if before is not None:
                     terms.append((before, -1.0))
-                there = key.refill_bits + (key.supply.stock_bits if before is None else 0.0)
+                there = key.refill_bits + key.coming_bits[bucket]
+                there += key.supply.stock_bits if before is None else 0.0
                 there += self._add_options(terms, key.options[bucket], index, choice)
                 row = program.row(terms, upper=there / self.unit)
                 first_rows.setdefault(link, row)
@@ -262,6 +263,7 @@ class DemandAim:
         held = {
             link: self.keys[link].supply.stock_bits
             + self.keys[link].refill_bits * self.buckets.count
+            + sum(self.keys[link].coming_bits)
             for link in need
         }
         choice = Choice(self.model)

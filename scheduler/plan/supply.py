@@ -1,4 +1,11 @@
-"""Key on the links, bucket of time by bucket: stock, refill, sessions, reserve, expiry."""
+"""Key on the links, bucket of time by bucket: stock, refill, sessions, reserve, expiry.
+
+Of a satellite's key two things are assumed. What waits for its announcement at the start is no
+stock, and counts from the bucket that the problem names for it (`LinkSupply.coming`). What a
+session of the plan brings counts from the bucket of its LOS, as if a contact to announce it
+followed in the same bucket: within a night one mostly does, and whether one follows the last
+session of a bucket is for the next plan to know.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +76,7 @@ class LinkKey:
     supply: LinkSupply
     options: list[list[int]]  #: by bucket of LOS
     refill_bits: float  #: a bucket
+    coming_bits: list[float]  #: by bucket: waits at the start, announced in it
     floor_bits: list[float]  #: by bucket: the reserve that must be left
     lasting_bits: list[float]  #: by bucket: stock and refill not yet lapsed at its end
     ages: bool  #: key of this link lapses at some time
@@ -76,6 +84,7 @@ class LinkKey:
     def can_give(self) -> bool:
         """True if any key of it may ever be used."""
         spare = self.supply.stock_bits + self.refill_bits * len(self.options)
+        spare += sum(self.coming_bits)
         return spare > self.floor_bits[-1] or any(self.options)
 
 
@@ -109,6 +118,7 @@ def bits_of(model: Model) -> list[float]:
 
 def _link_key(supply: LinkSupply, options: list[list[int]], buckets: Buckets) -> LinkKey:
     refill_bits = supply.refill_bits_per_day * buckets.length_s / DAY_S
+    coming_bits = _coming_bits(supply, buckets)
     floor_bits: list[float] = []
     lasting_bits: list[float] = []
     have = float(supply.stock_bits)
@@ -118,13 +128,24 @@ def _link_key(supply: LinkSupply, options: list[list[int]], buckets: Buckets) ->
         filled = sum(
             refill_bits for k in range(bucket + 1) if _lasts(supply, buckets.end(k - 1), end)
         )
-        lasting_bits.append(supply.stock_bits - lapsed + filled)
-        have = min(have + refill_bits, lasting_bits[-1])
+        come = sum(coming_bits[: bucket + 1])
+        lasting_bits.append(supply.stock_bits - lapsed + filled + come)
+        have = min(have + refill_bits + coming_bits[bucket], lasting_bits[-1])
         if supply.buffer_bits is not None:
             have = min(have, supply.buffer_bits)
         floor_bits.append(min(float(supply.reserve_bits), have))
     ages = supply.lifetime_s is not None or bool(supply.expiring)
-    return LinkKey(supply, options, refill_bits, floor_bits, lasting_bits, ages)
+    return LinkKey(supply, options, refill_bits, coming_bits, floor_bits, lasting_bits, ages)
+
+
+def _coming_bits(supply: LinkSupply, buckets: Buckets) -> list[float]:
+    """What waits at the start, by the bucket in which it can first be used."""
+    found = [0.0] * buckets.count
+    for when, bits in supply.coming:
+        bucket = buckets.of(max(when, buckets.start))
+        if bucket is not None:
+            found[bucket] += bits
+    return found
 
 
 def _lasts(supply: LinkSupply, made: datetime, until: datetime) -> bool:
@@ -140,8 +161,9 @@ def lasting_options(key: LinkKey, model: Model, buckets: Buckets, bucket: int) -
 
 
 def inflow(key: LinkKey, choice: Choice, bits: Sequence[float], bucket: int) -> float:
-    """What comes to a link in a bucket by refill and by what is booked."""
-    return key.refill_bits + sum(bits[i] for i in key.options[bucket] if choice.chosen[i])
+    """What comes to a link in a bucket by refill, by announcement and by what is booked."""
+    booked = sum(bits[i] for i in key.options[bucket] if choice.chosen[i])
+    return key.refill_bits + key.coming_bits[bucket] + booked
 
 
 def lasting(

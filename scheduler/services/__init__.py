@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SourceBlock,
         Validation,
         VerifyReport,
+        WaitingKey,
     )
     from scheduler.network import Satellite, Station
 
@@ -102,11 +103,11 @@ class Services(ElementServices, PlanServices):
 
         return ground_track(self, satellite=satellite, start=start, end=end, step_s=step_s)
 
-    def begin_session(self, booking_id: UUID, *, at: datetime) -> None:
-        """A booked session acquires its link."""
+    def begin_session(self, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
+        """A booked session acquires its link, and its satellite announces what it held."""
         from scheduler.services.sessions import begin_session
 
-        begin_session(self, booking_id, at=at)
+        return begin_session(self, booking_id, at=at)
 
     def settle_session(self, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
         """A running session settles into the ledger."""
@@ -145,6 +146,36 @@ class Services(ElementServices, PlanServices):
         from scheduler.services.trunk import deposit_trunk
 
         return deposit_trunk(self, start=start, end=end)
+
+    def announce_due(self, *, at: datetime) -> list[dict[str, Any]]:
+        """Satellites that announce some time after a session have done so by now."""
+        from scheduler.services.announcing import announce_due
+
+        return announce_due(self, at=at)
+
+    def waiting_key(self) -> list[WaitingKey]:
+        """Every block that waits for an announcement, oldest first."""
+        from scheduler.services.announcing import waiting_key
+
+        return waiting_key(self)
+
+    def accept_key(self, block_id: UUID, *, reason: str) -> dict[str, Any]:
+        """Make waiting key available by hand."""
+        from scheduler.services.announcing import accept_key
+
+        return accept_key(self, block_id, reason=reason)
+
+    def void_key(self, block_id: UUID, *, reason: str) -> dict[str, Any]:
+        """Give waiting key up by hand."""
+        from scheduler.services.announcing import void_key
+
+        return void_key(self, block_id, reason=reason)
+
+    def expire_due(self, *, at: datetime, request: str | None = None) -> dict[str, Any]:
+        """What time has brought to its end leaves the pools."""
+        from scheduler.services.expiring import expire_due
+
+        return expire_due(self, at=at, request=request)
 
     def merge_due(self, *, scheduled_for: datetime, request: str | None = None) -> dict[str, Any]:
         """Merge what is due at one tick; the same tick or request again gives its first answer."""

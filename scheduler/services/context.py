@@ -56,6 +56,15 @@ class Context:
         return dict(routes_of(self.scenario, self.scenario.demands))
 
     @cached_property
+    def lifetimes_s(self) -> dict[str, float]:
+        """Seconds after which a link's key is of no use, where its demands all limit its age."""
+        if all(demand.max_age_s is None for demand in self.scenario.demands):
+            return {}
+        from scheduler.services.lifetimes import link_lifetimes
+
+        return link_lifetimes(self.scenario, self.routes)
+
+    @cached_property
     def served(self) -> ServedBook:
         """What each demand had of late, read from the ledger as it grows."""
         from scheduler.services.served import ServedBook

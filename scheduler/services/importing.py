@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import DuplicateBlock, InputError
 from scheduler.facts import NewBlock
+from scheduler.services.lifetimes import use_until
 from scheduler.sources.filedrop import read_drop
 
 if TYPE_CHECKING:
@@ -51,7 +52,14 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
                 simulated=block.simulated,
                 eps_total=block.eps_total,
             )
-            tx.deposit(command, made, material_a=block.material_a, material_b=block.material_b)
+            tx.deposit(
+                command,
+                made,
+                # Both ends' copies are here: whatever a satellite had to announce has come down.
+                material_a=block.material_a,
+                material_b=block.material_b,
+                expires_at=use_until(context, block.pool.pool_id, command.at),
+            )
             pool_id = block.pool.pool_id
             bits[pool_id] = bits.get(pool_id, 0) + block.length_bits
         answer = {"blocks": len(dropped), "bits": sum(bits.values()), "pools": bits}

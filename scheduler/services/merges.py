@@ -34,7 +34,7 @@ def plan_merges_now(context: Context, *, at: datetime) -> MergeDecision:
     with context.existing_ledger().read() as reader:
         plan = decide_merges(context, reader, now=at)
         served = context.served.lately(reader, at)
-    steps: list[MergeStep | CombinedStep] = [*plan.steps, *plan.combined]
+    steps = plan.every_step
     gets: Counter[str] = Counter()
     for step in steps:
         gets[step.demand_id] += step.bits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import instant_key
@@ -19,16 +19,26 @@ def decide_merges(context: Context, reader: Reader, *, now: datetime) -> MergePl
     """What a tick at `now` would merge, and why each demand gets what it gets."""
     context.check_scenario(reader)
     scenario = context.scenario
+    limits = {one.max_age_s for one in scenario.demands if one.max_age_s is not None}
     return plan_merges(
         scenario=scenario,
         demands=scenario.demands,
-        stock=reader.stock(),
+        stock=reader.stock(at=now),
+        young={
+            limit: reader.young_stock(received_after=too_old(now, limit), at=now)
+            for limit in limits
+        },
         served=context.served.lately(reader, now),
         now=now,
         routes=context.routes,
         tagged=True,
         proved=True,
     )
+
+
+def too_old(now: datetime, limit: float) -> datetime:
+    """Key received then or before is too old for a demand of that limit."""
+    return now - timedelta(seconds=limit)
 
 
 def merge_due(
@@ -50,7 +60,9 @@ def merge_due(
             return answered
         plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
-        tick = Tick(context, tx, command, steps=plan.every_step, needs=plan.needs)
+        # The shortest limit takes first, in the order of the plan's steps.
+        young = [(too_old(scheduled_for, age), bits) for age, bits in plan.young_needs.items()]
+        tick = Tick(context, tx, command, plan=plan, needs=[*young, (None, plan.needs)])
         tick.announce(plan.tags)
         answer = {
             "steps": tick.deposit(tick.gains()),

@@ -15,25 +15,30 @@ from scheduler.facts import (
     instant_key,
 )
 from scheduler.forecast import booked_window, expected_counts, link_preset
+from scheduler.services.announcing import KIND, announce_at_contact, must_wait
+from scheduler.services.lifetimes import use_until
 from scheduler.services.planning.orders import out_of_service, outage_at
 from scheduler.sources.keys import simulated_material, simulated_session
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from scheduler.ledger import CommandHandle, Transaction
     from scheduler.network import Station
     from scheduler.services.context import Context
 
 
-def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> None:
+def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
     """The link is prepared and running from `at`; a repeat changes nothing.
 
-    With its station or satellite out of service the session is missed instead.
+    What the satellite held until now is announced and becomes available, in the same
+    transaction; the answer says what that was, and is empty if it was nothing. With its station
+    or satellite out of service the session is missed instead, and nothing is announced.
     """
     with context.ledger.begin() as tx:
         booking = tx.booking(booking_id)
         if booking.state is not BookingState.BOOKED:
-            return
+            return tx.answer(f"{KIND}/{booking_id}") or {}
         outage = outage_at(tx, booking.candidate)
         if outage is not None:
             tx.move_booking(
@@ -43,20 +48,22 @@ def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> None:
                 reason=out_of_service(outage),
                 at=at,
             )
-            return
+            return {}
         for before, after, reason in (
             (BookingState.BOOKED, BookingState.PREPARING, "telescope set up"),
             (BookingState.PREPARING, BookingState.RUNNING, "link acquired"),
         ):
             tx.move_booking(booking_id, expected=before, to=after, reason=reason, at=at)
+        return announce_at_contact(context, tx, booking, at=at) or {}
 
 
 def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
     """Settle a running session: counts drawn, key distilled, whole bits deposited.
 
-    One transaction. A session that gives no key settles with zero bits; a repeat returns the
-    first answer. A booking that is not under way (missed, cancelled) is left as it is, and the
-    answer is empty.
+    The key waits for the satellite's announcement, unless that announces at once. One
+    transaction. A session that gives no key settles with zero bits; a repeat returns the first
+    answer. A booking that is not under way (missed, cancelled) is left as it is, and the answer
+    is empty.
     """
     request_id = f"settle/{booking_id}"
     with context.ledger.read() as reader:
@@ -69,8 +76,7 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     candidate = booking.candidate
     (station,) = context.stations([candidate.station_id])
     result = _simulate(context, candidate, station)
-    natural_key = f"session/{candidate.candidate_id}"
-    answer = {
+    answer: dict[str, Any] = {
         "booking": str(booking_id),
         "station": candidate.station_id,
         "satellite": candidate.satellite_id,
@@ -84,17 +90,7 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="settle", at=at)
         if result.secret_bits > 0:
-            block = NewBlock(
-                block_id=context.entropy.uuid("block", natural_key),
-                pool=Pool.link(candidate.satellite_id, station.node),
-                natural_key=natural_key,
-                length_bits=result.secret_bits,
-                source=result.source,
-                simulated=result.simulated,
-                eps_total=result.eps_total,
-            )
-            material = simulated_material(context.entropy, block)
-            tx.deposit(command, block, material_a=material, material_b=material)
+            answer |= _deposit(context, tx, command, result, candidate)
         reason = f"{result.secret_bits} secret bits" if result.secret_bits else "no key distilled"
         tx.move_booking(
             booking_id,
@@ -105,6 +101,38 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         )
         command.finish(answer)
     return answer
+
+
+def _deposit(
+    context: Context,
+    tx: Transaction,
+    command: CommandHandle,
+    result: SessionResult,
+    candidate: Candidate,
+) -> dict[str, str]:
+    """Put a session's key into its link's pool; say which block that is, and how it stands."""
+    (station,) = context.stations([candidate.station_id])
+    natural_key = f"session/{candidate.candidate_id}"
+    block = NewBlock(
+        block_id=context.entropy.uuid("block", natural_key),
+        pool=Pool.link(candidate.satellite_id, station.node),
+        natural_key=natural_key,
+        length_bits=result.secret_bits,
+        source=result.source,
+        simulated=result.simulated,
+        eps_total=result.eps_total,
+    )
+    material = simulated_material(context.entropy, block)
+    waits = must_wait(context.satellite(candidate.satellite_id))
+    state = tx.deposit(
+        command,
+        block,
+        material_a=material,
+        material_b=material,
+        received_only=waits,
+        expires_at=use_until(context, block.pool.pool_id, command.at),
+    )
+    return {"block": str(block.block_id), "state": state.value}
 
 
 def miss_session(context: Context, booking_id: UUID, *, at: datetime, reason: str) -> None:

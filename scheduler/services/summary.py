@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import PairTally, Pool, ReplaySummary, SettledPass, StationTally, UnplannedSpan
+from scheduler.services.announcing import told
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
@@ -20,6 +21,7 @@ def summarise(
     with services.ledger.read() as reader:
         plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
         balances = reader.balances()
+        waiting = told(reader.waiting())
     return ReplaySummary(
         scenario=services.scenario.name,
         seed=seed,
@@ -32,6 +34,7 @@ def summarise(
         settled=tuple(_settled_pass(answer) for answer in settled),
         unplanned=_unplanned(plans),
         balances=balances,
+        waiting=tuple(waiting),
         elements_used=tuple(
             sorted({datetime.fromisoformat(text) for plan in plans for text in plan["epochs"]})
         ),

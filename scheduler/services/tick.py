@@ -7,6 +7,7 @@ import hmac
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import accumulate
 from math import fsum
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scheduler.errors import LedgerBroken
-from scheduler.facts import Announcement, Chunk, CombinedStep, MergeStep, NewBlock, Pool, Provenance
+from scheduler.facts import (
+    Announcement,
+    Chunk,
+    CombinedStep,
+    MergeStep,
+    NewBlock,
+    Pool,
+    Provenance,
+    instant_key,
+)
 from scheduler.merge import (
     PROOF_BITS,
     TAG_KEY_BITS,
@@ -36,7 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scheduler.ledger import CommandHandle, SpentChunk, Transaction
-    from scheduler.merge import Arrived, Carried, Said, Taken
+    from scheduler.merge import Arrived, Carried, MergePlan, Said, Taken
     from scheduler.services.context import Context
 
 
@@ -73,6 +83,14 @@ class Purse:
             simulated[row] = any(one.simulated for one in behind)
         return eps, simulated
 
+    def oldest(self, start: int, bits: int) -> datetime:
+        """When the oldest block behind a run was received; of key claimed by its age alone."""
+        first = bisect_right(self._starts, start) - 1
+        last = bisect_right(self._starts, start + bits - 1, first)
+        known = [one.received_at for one in self._claimed[first:last] if one.received_at]
+        assert len(known) == last - first
+        return min(known)
+
     def chunks(self, start: int, bits: int) -> Iterator[Chunk]:
         """A run as ranges of blocks."""
         first = bisect_right(self._starts, start) - 1
@@ -96,6 +114,7 @@ class Gain:
     far_key: bytes = field(repr=False)
     simulated: bool
     eps_total: float
+    expires_at: datetime | None  #: where its demand limits its age
 
 
 class Tick:
@@ -107,17 +126,22 @@ class Tick:
         tx: Transaction,
         command: CommandHandle,
         *,
-        steps: Sequence[MergeStep | CombinedStep],
-        needs: Mapping[str, int],
+        plan: MergePlan,
+        needs: Sequence[tuple[datetime | None, Mapping[str, int]]],
     ) -> None:
         self._context = context
         self._tx = tx
         self._command = command
-        # One range a link and tick, not one a merge: the ledger grows with links, not with pairs.
-        spent = tx.spend_all(command, needs)
+        self._max_age_s = plan.max_age_s
+        # One range a link, limit of age and tick, not one a merge: the ledger grows with links,
+        # not with pairs. Steps take from the front of a purse, so the shortest limit lies there.
+        spent: dict[str, list[SpentChunk]] = {}
+        for received_after, bits in needs:
+            for link, held in tx.spend_all(command, bits, received_after=received_after).items():
+                spent[link] = spent[link] + held if link in spent else held
         self._purses = {link: Purse(link, held) for link, held in spent.items()}
         keys = {link: purse.key for link, purse in self._purses.items()}
-        self._carried: Carried = carry_out_all(steps, keys)
+        self._carried: Carried = carry_out_all(plan.every_step, keys)
         self._numbers: list[int] = []  #: of what relays announced, in the order of `said`
         self._forgery: dict[str, float] = {}
 
@@ -206,7 +230,20 @@ class Tick:
             simulated=simulated,
             # Failure probabilities add up: of the source blocks, of the tags, of the proof.
             eps_total=eps + collision_bound(len(near.key)),
+            expires_at=self._expires_at(one) if self._max_age_s else None,
         )
+
+    def _expires_at(self, one: Arrived) -> datetime | None:
+        """When the oldest link key behind a step grows too old for its demand."""
+        limit = self._max_age_s.get(one.step.demand_id)
+        if limit is None:
+            return None
+        oldest = min(
+            self._purses[link].oldest(start, one.step.bits)
+            for leg, starts in zip(legs_of(one.step), one.runs, strict=True)
+            for link, start in zip(leg.links, starts, strict=True)
+        )
+        return oldest + timedelta(seconds=limit)
 
     def deposit(self, gains: Sequence[Gain]) -> list[dict[str, Any]]:
         """Put what the steps gained into the pools of their two ends."""
@@ -238,8 +275,11 @@ class Tick:
             material_b=at_b,
             provenance=gain.provenance,
             announced=gain.announced,
+            expires_at=gain.expires_at,
         )
+        limited = {} if gain.expires_at is None else {"expires_at": instant_key(gain.expires_at)}
         return {
+            **limited,
             "demand": gain.step.demand_id,
             "pool": pool.pool_id,
             "bits": block.length_bits,

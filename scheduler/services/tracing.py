@@ -123,6 +123,7 @@ def _source(block: BlockRecord, command: CommandRecord | None) -> SourceBlock:
         simulated=block.simulated,
         eps_total=block.eps_total,
         made_at=block.received_at,
+        expires_at=block.expires_at,
         made_by=command.request_id if command else "",
         command_id=command.command_id if command else 0,
     )

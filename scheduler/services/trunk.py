@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import NewBlock, instant_key
 from scheduler.forecast import span_eps, span_secret_bits
+from scheduler.services.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         if answered is not None:
             return answered
         context.check_scenario(tx)
-        stock = tx.stock()
+        stock = tx.stock(at=end)
         command = tx.command(request_id, kind="trunk", at=end)
         blocks: list[NewBlock] = []
         refused = 0
@@ -42,7 +43,8 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         tx.expect(blocks)
         for block in blocks:
             material = simulated_material(context.entropy, block)
-            tx.deposit(command, block, material_a=material, material_b=material)
+            until = use_until(context, block.pool.pool_id, end)
+            tx.deposit(command, block, material_a=material, material_b=material, expires_at=until)
         deposited = sum(block.length_bits for block in blocks)
         answer = {"links": len(links), "deposited_bits": deposited, "no_room_bits": refused}
         command.finish(answer)

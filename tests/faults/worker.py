@@ -1,4 +1,4 @@
-"""A process that deposits, merges, reserves and delivers until somebody kills it."""
+"""A process that deposits, merges, delivers and lets key expire until somebody kills it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.facts import Pool
-from scheduler.ledger import Ledger, ReservationState, Transaction, open_ledger
+from scheduler.facts import NewBlock, Pool
+from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, open_ledger
 from scheduler.ledger.keystore import LocalKek
 from tests.faults.history import Event, write
-from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, uuid_of
+from tests.scheduler.ledger.builders import NOON, bytes_of, chain, deposit, relay, uuid_of
 
 NODES = ("a", "b", "c", "d")
 PAIR = Pool.pair("a", "d")
-HOURS = timedelta(hours=10_000)
+DOWNLINK = Pool.link("sat", "a")
+HOURS, MINUTE = timedelta(hours=10_000), timedelta(minutes=1)
 
 Step = Callable[[Transaction, str, Event], None]
 
@@ -93,6 +94,46 @@ def _post(tx: Transaction, request: str, event: Event) -> None:
     handle.finish({})
 
 
+def _receive(tx: Transaction, request: str, event: Event) -> None:
+    """Key of a satellite that waits for its announcement, and is of use for a minute."""
+    handle = tx.command(request, kind="receive", at=NOON)
+    block = NewBlock(
+        block_id=uuid_of(request),
+        pool=DOWNLINK,
+        natural_key=request,
+        length_bits=2048,
+        source="simulator",
+        simulated=True,
+    )
+    key = bytes_of(request, 2048)
+    until = NOON + MINUTE
+    tx.deposit(handle, block, material_a=key, material_b=key, received_only=True, expires_at=until)
+    handle.finish({})
+
+
+def _announced(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="announced", at=NOON)
+    for block in tx.waiting("sat"):
+        tx.move_block(handle, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
+    handle.finish({})
+
+
+def _spend_young(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="spend", at=NOON)
+    needs = {DOWNLINK.pool_id: 1024}
+    for part in tx.spend_all(handle, needs, received_after=NOON - MINUTE)[DOWNLINK.pool_id]:
+        chunk = part.chunk
+        event.ranges.append((str(chunk.block_id), chunk.start_bit, chunk.end_bit))
+    handle.finish({})
+
+
+def _expire(tx: Transaction, request: str, event: Event) -> None:
+    handle = tx.command(request, kind="expire", at=NOON + MINUTE)
+    tx.expire_due(handle)
+    tx.erase_expired(handle)
+    handle.finish({})
+
+
 def _answer(tx: Transaction, request: str, kind: str, answer: dict[str, Any]) -> None:
     tx.command(request, kind=kind, at=NOON).finish(answer)
 
@@ -104,4 +145,8 @@ STEPS: dict[str, Step] = {
     "collect": _collect,
     "reserve": _reserve,
     "post": _post,
+    "receive": _receive,
+    "announced": _announced,
+    "young": _spend_young,
+    "expire": _expire,
 }

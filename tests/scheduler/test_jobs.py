@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from scheduler.clock import AcceleratedClock
-from scheduler.facts import BookingState
+from scheduler.facts import BookingState, NewBlock, Pool, instant_key
 from scheduler.jobs import JobRunner
 from scheduler.services import Services
 from scheduler.settings import Settings
@@ -57,6 +57,34 @@ def test_the_merge_job_fires_and_stops_when_it_is_stopped(settings_of: SettingsO
 
     time.sleep(3 * 6 * 3600 / RATE)
     assert _merges(settings) == seen
+
+
+def test_time_is_looked_after_before_every_merge(settings_of: SettingsOf) -> None:
+    settings = settings_of()
+    pool, until = Pool.pair("beijing", "nanshan"), START + timedelta(minutes=30)
+    with Services(settings) as services, services.ledger.begin() as tx:
+        command = tx.command("deposit", kind="deposit", at=START)
+        block = NewBlock(
+            block_id=services.entropy.uuid("block", "short"), pool=pool, natural_key="short",
+            length_bits=1024, source="device", simulated=False,
+        )  # fmt: skip
+        key = services.entropy.key_bytes("key", "short", length=128)
+        tx.deposit(command, block, material_a=key, material_b=key, expires_at=until)
+        command.finish({})
+    with _running(settings) as runner:
+        _wait(runner, "expire", 2)
+        _wait(runner, "announce", 2)
+        _wait(runner, "merge", 2)
+
+    with Services(settings) as services, services.ledger.read() as reader:
+        (expired,) = reader.commands(kind="expire")
+        merges = reader.commands(kind="merge")
+        assert reader.balances()[pool.pool_id]["expired"] == 1024
+    assert expired.request_id == f"expire/{instant_key(expired.at)}"
+    assert (expired.at.hour % 6, expired.at.minute, expired.at > until) == (0, 0, True)
+    assert (expired.answer["blocks_expired"], expired.answer["bits_expired"]) == (1, 1024)
+    # At one instant what is over expires first, and merges see what is left.
+    assert all((one.at < expired.at) == (one.command_id < expired.command_id) for one in merges)
 
 
 def test_the_clockwork_books_runs_and_settles(settings_of: SettingsOf) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.errors import ScenarioError, UnknownName
 from scheduler.facts import Pool
-from scheduler.network import LinkKind, NodeKind, parse_scenario
+from scheduler.network import Announces, LinkKind, NodeKind, parse_scenario
 
 SMALL = """
 name = "small"
@@ -120,7 +120,63 @@ def test_what_is_left_out_takes_its_default() -> None:
     assert scenario.station("east").node == "east"
 
 
+def _announcing(*lines: str) -> str:
+    return SMALL.replace("norad_id = 7", "\n".join(["norad_id = 7", *lines]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "choice", "delay_s", "told"),
+    [
+        ((), Announces.NEXT_CONTACT, 0.0, "next-contact"),
+        (('announces = "next-contact"',), Announces.NEXT_CONTACT, 0.0, "next-contact"),
+        (('announces = "at-once"',), Announces.AT_ONCE, 0.0, "at-once"),
+        (("announces = 5400", 'announces_because = "x"'), Announces.DELAY, 5400.0, "5400 s"),
+        (("announces = 0.5e4", 'announces_because = "x"'), Announces.DELAY, 5000.0, "5000 s"),
+    ],
+)
+def test_a_satellite_announces_as_its_scenario_says(
+    lines: tuple[str, ...], choice: Announces, delay_s: float, told: str
+) -> None:
+    satellite = parse_scenario(_announcing(*lines)).satellite("sat")
+
+    assert (satellite.announces, satellite.announce_delay_s) == (choice, delay_s)
+    assert satellite.announcing == told
+
+
 REFUSED = [
+    (
+        "an unknown way to announce",
+        _announcing('announces = "sometimes"'),
+        r"satellites\[0\].announces is 'sometimes'; allowed: next-contact, at-once, or seconds",
+    ),
+    ("delay in words only", _announcing('announces = "delay"'), "allowed: next-contact, at-once"),
+    ("a flag is no delay", _announcing("announces = true"), "announces is True; allowed"),
+    ("not a delay", _announcing("announces = nan"), "announces is nan; allowed"),
+    (
+        "delay without a reason",
+        _announcing("announces = 60"),
+        "sat: announces 60 s after a session, but announces_because is empty; allowed",
+    ),
+    (
+        "an empty reason",
+        _announcing("announces = 60", 'announces_because = " "'),
+        "announces_because is empty",
+    ),
+    (
+        "negative delay",
+        _announcing("announces = -1", 'announces_because = "x"'),
+        "announces -1.0; allowed: 1.0 to",
+    ),
+    (
+        "delay of a year",
+        _announcing("announces = 31536000", 'announces_because = "x"'),
+        "announces 31536000.0; allowed: 1.0 to 2678400",
+    ),
+    (
+        "a reason without a delay",
+        _announcing('announces_because = "x"'),
+        "next-contact with announces_because 'x'; allowed: only with a delay",
+    ),
     ("not TOML", "name = \n", "not TOML"),
     ("unknown key at the top", SMALL.replace("title", "colour = 1\ntitle"), "'colour'.*allowed"),
     ("unknown key in a table", SMALL.replace("norad_id = 7", "norad_id = 7\nmass = 1"), "'mass'"),

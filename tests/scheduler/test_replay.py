@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from orbits import Elements, read_elements
 from scheduler.errors import InputError, LedgerMismatch
 from scheduler.facts import ReplaySummary
+from scheduler.ledger import KeyState
 from scheduler.replay import run_replay
 from scheduler.services import Services
 from scheduler.settings import Settings
@@ -130,6 +133,103 @@ def test_a_ledger_of_another_run_is_refused_and_left_alone(
         run_replay(settings, start=start, end=END, seed=seed)
 
     assert _export(settings) == before
+
+
+def test_a_replay_with_another_way_to_announce_is_refused(
+    reference: tuple[Settings, ReplaySummary], tmp_path: Path
+) -> None:
+    settings, _ = reference
+    before = _export(settings)
+    other = _changed(tmp_path, 'announces = "next-contact"', 'announces = "at-once"')
+
+    with pytest.raises(LedgerMismatch, match=r"announces \{'micius': 'next-contact'\}.*at-once"):
+        _replay(settings.model_copy(update={"scenario": other}))
+
+    assert _export(settings) == before
+
+
+def test_the_last_session_is_left_waiting_and_the_others_were_announced(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    settings, summary = reference
+    last = summary.settled[-1]
+    with Services(settings) as services, services.ledger.read() as reader:
+        announced = [command.answer for command in reader.commands(kind="announced")]
+        settled = reader.commands(kind="settle")
+
+    (waiting,) = summary.waiting
+    assert waiting.bits == last.secret_bits
+    assert waiting.natural_key.startswith(f"session/micius/{last.station}/")
+    received = sum(accounts["received"] for accounts in summary.balances.values())
+    assert received == waiting.bits
+    # Every session but the last was announced once, when the next one began.
+    blocks = [block for answer in announced for block in answer["blocks"]]
+    assert [block["block"] for block in blocks] == [c.answer["block"] for c in settled[:-1]]
+    begun = [done.acquires_at for done in summary.settled[1:]]
+    assert [datetime.fromisoformat(answer["at"]) for answer in announced] == begun
+
+
+def test_no_merge_uses_key_before_its_satellite_announced_it(
+    reference: tuple[Settings, ReplaySummary],
+) -> None:
+    settings, _ = reference
+    with Services(settings) as services, services.ledger.read() as reader:
+        usable = {
+            block["block"]: datetime.fromisoformat(command.answer["at"])
+            for command in reader.commands(kind="announced")
+            for block in command.answer["blocks"]
+        }
+        spent = [
+            (str(entry.block_id), entry.command_id)
+            for entry in reader.entries()
+            if entry.enters is KeyState.RELAY_CONSUMED and "micius" in entry.pool_id
+        ]
+        at = {command.command_id: command.at for command in reader.commands(kind="merge")}
+
+    assert spent
+    assert all(usable[block] <= at[command] for block, command in spent)
+
+
+def _changed(tmp_path: Path, before: str, after: str) -> str:
+    """The campaign's scenario with one text changed, as a file."""
+    text = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
+    assert before in text
+    file = tmp_path / "changed.toml"
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    return str(file)
+
+
+def test_a_limit_of_age_is_kept_through_a_replay_and_its_parts(
+    settings_of: SettingsOf, tmp_path: Path
+) -> None:
+    asked = 'to = "shanghai"\nbits_per_day = 200000\n'
+    scenario = _changed(tmp_path, asked, asked + "max_age_s = 50000\n")
+    whole, parts = (settings_of(name, scenario=scenario) for name in ("whole", "parts"))
+    end, limit = START + timedelta(days=3), timedelta(seconds=50_000)
+    summary = _replay(whole, end=end)
+    _replay(parts, end=START + timedelta(days=2))
+    _replay(parts, end=end)
+
+    assert _export(parts) == _export(whole)
+    assert summary.ledger_problems == ()
+    pair = "pair:nanshan--shanghai"
+    with Services(whole) as services:
+        made = [block for block, _ in services.pair_blocks("nanshan--shanghai")]
+        assert made
+        for block in made:
+            sources = services.trace_key(str(block.block_id)).sources
+            oldest = min(source.made_at for source in sources)
+            assert block.expires_at == oldest + limit > block.made_at
+        over = {str(block.block_id) for block in made if (block.expires_at or end) <= end}
+        states = {str(block.block_id): block.state for block in made}
+        assert over
+        assert {name for name, state in states.items() if state == "destroyed"} == over
+        expired = sum(block.left_bits for block in made if str(block.block_id) in over)
+        assert summary.balances[pair]["expired"] == expired
+        # Others share the links, and their key has no end.
+        others = [block for block, _ in services.pair_blocks("beijing--nanshan")]
+        assert others
+        assert all(block.expires_at is None for block in others)
 
 
 def test_reversed_times_are_refused(settings_of: SettingsOf) -> None:

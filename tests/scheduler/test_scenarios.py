@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.facts import Provenance
 from scheduler.merge import CompromiseStructure, find_routes, plan_merges
-from scheduler.network import LinkKind, NodeKind, Scenario, parse_scenario
+from scheduler.network import Announces, LinkKind, NodeKind, Scenario, parse_scenario
 
 # Liao et al. (2017) for Xinglong, Yin et al. (2020) for the other two.
 PUBLISHED_STATIONS = {
@@ -70,6 +70,12 @@ def test_xinglong_to_beijing_is_280_km_of_fibre() -> None:
 
     assert sum(spans) == pytest.approx(280.0)
     assert len(spans) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_micius_announces_at_its_next_contact(name: str) -> None:
+    # Liao et al., PRL 120, 030501 (2018): it holds its keys and announces their XOR on command.
+    assert all(s.announces is Announces.NEXT_CONTACT for s in load(name).satellites)
 
 
 COMBINED = ("nanshan--beijing", "nanshan--shanghai")

@@ -19,8 +19,11 @@ from scheduler.ledger.models.books import (
     PlanRow,
 )
 from scheduler.ledger.models.key import (
+    EXPIRED_BLOCK,
+    EXPIRING_BLOCK,
     OPEN_BLOCK,
     OPEN_RESERVATION,
+    RECEIVED_BLOCK,
     Block,
     DataKey,
     FreedRange,
@@ -32,8 +35,11 @@ from scheduler.ledger.models.key import (
 )
 
 __all__ = [
+    "EXPIRED_BLOCK",
+    "EXPIRING_BLOCK",
     "OPEN_BLOCK",
     "OPEN_RESERVATION",
+    "RECEIVED_BLOCK",
     "Account",
     "AnnouncementPart",
     "AnnouncementRow",

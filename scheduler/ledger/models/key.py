@@ -23,6 +23,15 @@ from scheduler.ledger.models.base import Base, Number
 OPEN_BLOCK = "state = 'available' AND next_bit <= length_bits - 8"
 """A block from which a whole byte can be spent; also the predicate of its partial index."""
 
+RECEIVED_BLOCK = "state = 'received'"
+"""A block that waits for an announcement; few at any time, so its partial index is small."""
+
+EXPIRING_BLOCK = "state = 'available' AND expires_at IS NOT NULL"
+"""A block whose rest time may end; the predicate of a partial index by that instant."""
+
+EXPIRED_BLOCK = "state = 'expired'"
+"""A block past its time whose bytes are still to be erased; mostly none is."""
+
 OPEN_RESERVATION = "state IN ('open', 'intended')"
 """A reservation that somebody must still resolve, or that times out."""
 
@@ -40,6 +49,24 @@ class Block(Base):
             "id",
             sqlite_where=text(OPEN_BLOCK),
             postgresql_where=text(OPEN_BLOCK),
+        ),
+        Index(
+            "ix_block_received",
+            "id",
+            sqlite_where=text(RECEIVED_BLOCK),
+            postgresql_where=text(RECEIVED_BLOCK),
+        ),
+        Index(
+            "ix_block_expiring",
+            "expires_at",
+            sqlite_where=text(EXPIRING_BLOCK),
+            postgresql_where=text(EXPIRING_BLOCK),
+        ),
+        Index(
+            "ix_block_expired",
+            "id",
+            sqlite_where=text(EXPIRED_BLOCK),
+            postgresql_where=text(EXPIRED_BLOCK),
         ),
     )
 

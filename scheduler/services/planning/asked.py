@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import LinkSupply
+from scheduler.facts import LinkSupply, Pool
 from scheduler.forecast import span_rate_bps
-from scheduler.merge import routes_of, sum_parallel
-from scheduler.network import NO_LIMIT_BITS, LinkKind
+from scheduler.merge import parallel_pools, routes_of, sum_parallel
+from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
 from scheduler.plan import PlanRules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from scheduler.facts import Candidate
+    from scheduler.ledger import BlockRecord
     from scheduler.network import Link
     from scheduler.services.context import Context
 
 DAY_S = 86_400.0
+Dated = tuple[datetime, int]
+"""(when, bits)."""
 
 
 def rules_of(context: Context) -> PlanRules:
@@ -39,17 +44,24 @@ def rules_of(context: Context) -> PlanRules:
     )
 
 
-def demand_facts(context: Context, stock: Mapping[str, int]) -> dict[str, Any]:
+def demand_facts(
+    context: Context,
+    stock: Mapping[str, int],
+    lapsing: Mapping[str, Sequence[Dated]],
+    coming: Mapping[str, Sequence[Dated]],
+) -> dict[str, Any]:
     """The part of a problem that is about demands: they, their paths, and every link's key.
 
-    A hop of parallel links counts as one, under its first pool. Nothing that is deposited today
-    expires, so no supply lapses.
+    A hop of parallel links counts as one, under its first pool. `lapsing` is what of the stock
+    ends when, `coming` what waits for an announcement. A supply lasts as long as some demand may
+    use it; that others may ask for younger key is left to the merges.
     """
     scenario = context.scenario
     routes = routes_of(scenario, scenario.demands)
     path_sets = [found for d in scenario.demands for found in routes[d.demand_id].path_sets]
     used = {pool_id for found in path_sets for pool_id, _ in found.uses}
     links = scenario.links
+    twins = parallel_pools(scenario)
     there = sum_parallel(scenario, {link.pool.pool_id: _stock(link, stock) for link in links})
     refill = sum_parallel(scenario, {link.pool.pool_id: _refill(context, link) for link in links})
     reserve = sum_parallel(scenario, {link.pool.pool_id: link.reserve_bits for link in links})
@@ -64,12 +76,51 @@ def demand_facts(context: Context, stock: Mapping[str, int]) -> dict[str, Any]:
                 refill_bits_per_day=refill[pool_id],
                 reserve_bits=int(reserve[pool_id]),
                 buffer_bits=None if buffers[pool_id] >= NO_LIMIT_BITS else int(buffers[pool_id]),
+                lifetime_s=context.lifetimes_s.get(pool_id),
+                expiring=_of_all(twins[pool_id], lapsing),
+                coming=_of_all(twins[pool_id], coming),
             )
             for pool_id in sorted(used)
         ],
         "station_nodes": {station.station_id: station.node for station in scenario.stations},
         "pair_stock": {d.demand_id: stock.get(d.pool.pool_id, 0) for d in scenario.demands},
     }
+
+
+def _of_all(pools: Iterable[str], dated: Mapping[str, Sequence[Dated]]) -> tuple[Dated, ...]:
+    return tuple(sorted(one for pool_id in pools for one in dated.get(pool_id, ())))
+
+
+def coming_key(
+    context: Context,
+    waiting: Iterable[BlockRecord],
+    sessions: Iterable[Candidate],
+    *,
+    present: datetime,
+) -> dict[str, list[Dated]]:
+    """When the key that waits for an announcement can be used, by link.
+
+    Assumed: a satellite's first session that stands or could be booked is its next contact. Key
+    whose satellite has none in the window is left out: it is usable in none of its buckets.
+    """
+    contacts: dict[str, datetime] = {}
+    for session in sessions:
+        if session.acquires_at >= present:
+            before = contacts.get(session.satellite_id, session.acquires_at)
+            contacts[session.satellite_id] = min(before, session.acquires_at)
+    satellites = {one.satellite_id: one for one in context.scenario.satellites}
+    found: dict[str, list[Dated]] = {}
+    for block in waiting:
+        pool = Pool.parse(block.pool_id)
+        satellite = satellites.get(pool.node_a) or satellites.get(pool.node_b)
+        if satellite is None:
+            continue
+        when = contacts.get(satellite.satellite_id)
+        if satellite.announces is Announces.DELAY:
+            when = block.received_at + timedelta(seconds=satellite.announce_delay_s)
+        if when is not None:
+            found.setdefault(block.pool_id, []).append((when, block.length_bits))
+    return found
 
 
 def _stock(link: Link, stock: Mapping[str, int]) -> int:

@@ -20,7 +20,7 @@ from scheduler.facts import (
 )
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.planning.ahead import Ahead, look_ahead, options_of, under_sky
-from scheduler.services.planning.asked import demand_facts, rules_of
+from scheduler.services.planning.asked import coming_key, demand_facts, rules_of
 from scheduler.services.planning.orders import (
     Wish,
     add_wish,
@@ -34,7 +34,7 @@ from scheduler.services.planning.orders import (
 from scheduler.services.planning.record import plan_details
 
 if TYPE_CHECKING:
-    from scheduler.ledger import Reader, Transaction
+    from scheduler.ledger import BlockRecord, Reader, Transaction
     from scheduler.services.context import Context
 
 REACH = timedelta(hours=3)
@@ -80,6 +80,8 @@ class _Standing:
     outages: list[Outage]
     wishes: list[Wish]
     stock: dict[str, int]
+    lapsing: dict[str, list[tuple[datetime, int]]]  #: of the stock, what ends when
+    waiting: list[BlockRecord]  #: received, not announced
     taken: set[UUID]  #: every booking id near the window, whatever its state
 
 
@@ -101,7 +103,7 @@ def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
     digest = request.digest() if request.request_id else ""
     with context.ledger.read() as reader:
         answered = reader.answer(request_id, kind="plan", digest=digest)
-        standing = _standing(reader, request)
+        standing = _standing(reader, request, at)
     if answered is not None:
         return answered
     ahead = look_ahead(context, request.start, request.end, at=at)
@@ -133,7 +135,7 @@ def _key(when: datetime) -> str:
     return instant_key(when)
 
 
-def _standing(reader: Reader, request: PlanRequest) -> _Standing:
+def _standing(reader: Reader, request: PlanRequest, at: datetime) -> _Standing:
     near = reader.bookings(since=request.start - REACH, until=request.end + REACH)
     live = [booking for booking in near if booking.state not in TERMINAL_STATES]
     return _Standing(
@@ -144,7 +146,9 @@ def _standing(reader: Reader, request: PlanRequest) -> _Standing:
             if outage.starts_at < request.end + REACH and request.start - REACH < outage.ends_at
         ],
         wishes=wishes_of(reader),
-        stock=reader.stock(),
+        stock=reader.stock(at=at),
+        lapsing=reader.lapsing(at=at),
+        waiting=reader.waiting(),
         taken={booking.booking_id for booking in near},
     )
 
@@ -160,6 +164,8 @@ def _problem(
     open_ = [item for item in options if item.acquires_at >= present]
     wishes = [*standing.wishes, *_new_wishes(context, request, open_)]
     pins, vetoes = wished(wishes, open_)
+    sessions = [*open_, *(b.candidate for b in standing.bookings if b.state is BookingState.BOOKED)]
+    coming = coming_key(context, standing.waiting, sessions, present=present)
     problem = PlanProblem(
         candidates=tuple(open_),
         rules=rules,
@@ -170,7 +176,7 @@ def _problem(
         now=present,
         starts_at=max(request.start, present),
         ends_at=request.end,
-        **demand_facts(context, standing.stock),
+        **demand_facts(context, standing.stock, standing.lapsing, coming),
     )
     return problem, [item for item in options if item.acquires_at < present]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from scheduler.errors import PlanError
+from scheduler.errors import FactError, PlanError
 from scheduler.facts import Candidate, Demand, LinkSupply, PathSet, Pool
 from scheduler.plan import (
     PlanDecision,
@@ -69,6 +69,8 @@ def best_flows(
             for column, (_, path, when) in enumerate(columns):
                 row[column] = dict(path.uses).get(name, 0) * (when <= day)
             come = supply.stock_bits + supply.refill_bits_per_day * (day + 1)
+            until = MIDNIGHT + timedelta(days=day + 1)
+            come += sum(bits for when, bits in supply.coming if when < until)
             kept = min(supply.reserve_bits, come)
             come += sum(
                 c.secret_bits * c.clear_probability
@@ -135,6 +137,11 @@ def networks(draw: st.DrawFn) -> tuple[PlanProblem, int]:
             stock_bits=draw(st.integers(1, 10)) * 1000,
             refill_bits_per_day=draw(st.sampled_from([0.0, 5000.0])),
             reserve_bits=draw(st.sampled_from([0, 500])),
+            coming=draw(
+                st.sampled_from(
+                    [(), ((MIDNIGHT, 3000),), ((MIDNIGHT + timedelta(hours=30), 7000),)]
+                )
+            ),
         )
         for name in sorted({used for path in paths for used, _ in path.uses})
     )
@@ -244,6 +251,44 @@ def test_key_serves_only_after_its_pass() -> None:
         starts_at=problem.starts_at, ends_at=problem.ends_at,
     )  # fmt: skip
     assert make_plan(lasting, objective="demand").served_bits == {"ab": pytest.approx(1000.0)}
+
+
+@pytest.mark.parametrize("solver", ["auto", "lp", "greedy"])
+def test_key_that_waits_is_no_stock_and_serves_from_its_announcement_on(solver: str) -> None:
+    tomorrow = MIDNIGHT + timedelta(days=1, hours=18)
+
+    def plan(
+        *coming: tuple[datetime, int], expiring: tuple[tuple[datetime, int], ...] = ()
+    ) -> PlanDecision:
+        problem = PlanProblem(
+            candidates=(),
+            demands=(demand("ab", "a", "b", 500),),
+            path_sets=(relay("ab", "a", "x", "b"),),
+            supplies=(
+                LinkSupply(pool_id=link("a", "x"), coming=coming),
+                LinkSupply(pool_id=link("b", "x"), stock_bits=1000, expiring=expiring),
+            ),
+            starts_at=MIDNIGHT,
+            ends_at=MIDNIGHT + timedelta(days=2),
+        )
+        return make_plan(problem, objective="demand", solver=solver)
+
+    assert plan().served_bits == {"ab": 0.0}
+    late = plan((tomorrow, 300))
+    assert late.served_bits == {"ab": pytest.approx(300.0)}
+    assert {flow.merged_at for flow in late.flows} == {MIDNIGHT + timedelta(days=2)}
+    assert plan((MIDNIGHT - timedelta(days=3), 200), (tomorrow, 300)).served_bits == {
+        "ab": pytest.approx(500.0)
+    }
+    # Whoever could meet it only today meets nothing; after the end of the plan nobody does.
+    gone = ((MIDNIGHT + timedelta(days=1), 1000),)
+    assert plan((tomorrow, 300), expiring=gone).served_bits == {"ab": 0.0}
+    assert plan((MIDNIGHT + timedelta(days=2), 300)).served_bits == {"ab": 0.0}
+
+
+def test_a_supply_of_less_than_nothing_to_come_is_refused() -> None:
+    with pytest.raises(FactError, match="0 bits and up"):
+        LinkSupply(pool_id=link("a", "x"), coming=((MIDNIGHT, -1),))
 
 
 def test_a_buffer_cannot_carry_more_than_it_holds() -> None:

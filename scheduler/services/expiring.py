@@ -1,0 +1,46 @@
+"""Use case: what time has brought to its end leaves the pools."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from scheduler.facts import instant_key
+
+if TYPE_CHECKING:
+    from scheduler.services.context import Context
+
+KIND = "expire"
+FIGURES = (
+    "reservations_released",
+    "reservations_uncertain",
+    "blocks_expired",
+    "bits_expired",
+    "keys_closed",
+    "blocks_erased",
+)
+"""What an answer counts."""
+
+
+def expire_due(context: Context, *, at: datetime, request: str | None = None) -> dict[str, Any]:
+    """End what is due at an instant: reservations, blocks, keys that nobody collected.
+
+    One transaction. A reservation in time for nobody gives its key back, unless bytes may have
+    left: then it is uncertain. Of a block past its time what is free expires, and what is
+    reserved of it when it comes back; its bytes are erased once nobody waits for any. The same
+    instant, or `request`, again returns the first answer; where nothing was due nothing is
+    written down, and the answer holds zeros.
+    """
+    request_id = f"{KIND}/{request or instant_key(at)}"
+    with context.ledger.begin() as tx:
+        answered = tx.answer(request_id, kind=KIND)
+        if answered is not None:
+            return answered
+        if not tx.anything_due(at):
+            return {"at": instant_key(at), **dict.fromkeys(FIGURES, 0)}
+        command = tx.command(request_id, kind=KIND, at=at)
+        ended = asdict(tx.expire_due(command))
+        answer = {"at": instant_key(at), **ended, "blocks_erased": tx.erase_expired(command)}
+        command.finish(answer)
+    return answer
