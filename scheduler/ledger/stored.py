@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from operator import itemgetter
 from typing import Any
@@ -81,6 +82,7 @@ def _instant_writer(key: str) -> Callable[[Any], str]:
     return write
 
 
+@lru_cache(maxsize=1024)  # rows that were written together have their instants in common
 def _instant(value: Any) -> str:
     """An instant in canonical JSON. Text that SQLAlchemy did not write fits no hash."""
     if isinstance(value, datetime):

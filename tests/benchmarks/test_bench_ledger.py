@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import resource
@@ -116,10 +117,10 @@ def _merge_second(tx: Transaction, second: int) -> None:
     handle.finish({})
 
 
-def _run_mesh(ledger: Ledger, seconds: int) -> tuple[list[float], list[float]]:
+def _run_mesh(ledger: Ledger, seconds: int, first: int = 0) -> tuple[list[float], list[float]]:
     keys = {link.pool_id: os.urandom(LINK_BITS // 8) for link in _mesh_links()}
     deposits, merges = [], []
-    for second in range(seconds):
+    for second in range(first, first + seconds):
         start = time.perf_counter()
         with ledger.begin() as tx:
             _deposit_second(tx, second, keys)
@@ -141,17 +142,55 @@ def test_a_mesh_is_kept_up_with(ledger: Ledger) -> None:
 
 
 def test_a_ledger_is_verified(ledger: Ledger) -> None:
-    _run_mesh(ledger, 2 if SMOKE else 120)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    report = ledger.verify()
-    seconds = time.perf_counter() - start
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    """At two sizes, so that memory that grew with the ledger would show."""
+    for seconds in (1, 1) if SMOKE else (30, 90):
+        _run_mesh(ledger, seconds, first=ledger.verify().commands)
+        for workers in (1, 2):
+            _tell_verified("mesh", ledger, workers)
+
+
+def test_a_ledger_of_relays_is_verified(ledger: Ledger) -> None:
+    relays = 3 if SMOKE else 300
+    with ledger.begin() as tx:
+        for link in chain(NODES):
+            deposit(tx, link.pool_id, 256 * relays, pool=link)
+    for number in range(relays):
+        ledger.run(lambda tx, number=number: relay(tx, str(number), NODES, 256))
+    for workers in (1, 2):
+        _tell_verified("relays", ledger, workers)
+
+
+def _tell_verified(what: str, ledger: Ledger, workers: int) -> None:
+    """Wall and CPU time of one audit, and the most memory that this process and another took."""
+    others: list[float] = [0.0]
+    before, started, spent = _peak_mb("self"), time.perf_counter(), _cpu_s()
+    report = ledger.verify(lambda _: others.extend(_children_mb()), workers=workers)
+    seconds, cpu_s = time.perf_counter() - started, _cpu_s() - spent
     assert report.problems == ()
     print(
-        f"verify: {report.entries} entries, {report.blocks} blocks, {report.commands} commands"
-        f" in {seconds:.2f} s: {report.entries / seconds:.0f} entries/s, memory +{grown:.0f} MB"
+        f"verify, {what}, {workers} at work: {report.entries} entries, {report.blocks} blocks,"
+        f" {report.commands} commands in {seconds:.2f} s: {report.entries / seconds:.0f}"
+        f" entries/s; CPU {cpu_s:.2f} s; memory +{_peak_mb('self') - before:.0f} MB here,"
+        f" {max(others):.0f} MB in the other process"
     )
+
+
+def _children_mb() -> list[float]:
+    """Peak memory of each child so far. (That of `getrusage` has the parent's before `exec`.)"""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [_peak_mb(child) for child in children]
+
+
+def _peak_mb(process: str) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(peak) / 1024
+
+
+def _cpu_s() -> float:
+    """CPU time of this process and of those it waited for."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both)
 
 
 def test_a_proof_is_given_out_of_ten_million_leaves(ledger: Ledger) -> None:
@@ -180,6 +219,7 @@ def test_a_proof_is_given_out_of_ten_million_leaves(ledger: Ledger) -> None:
 def _fill_log(ledger: Ledger, size: int) -> None:
     """Leaves by the million, past the commands that would make them."""
     frontier: list[bytes] = []
+    places = itertools.count()  # post-order: nodes are numbered as they are completed
     digest = "00" * 32
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
         cursor = connection.connection.cursor()
@@ -189,8 +229,7 @@ def _fill_log(ledger: Ledger, size: int) -> None:
             for seq in range(first, min(first + 50_000, size)):
                 leaves.append((seq, "command", str(seq), digest))
                 hashed = merkle.leaf_hash(leaf_data(seq, "command", str(seq), digest))
-                done = merkle.grow(frontier, seq, hashed)
-                nodes += [(merkle.position(part), value) for part, value in done]
+                nodes += [(next(places), done) for _, done in merkle.grow(frontier, seq, hashed)]
             cursor.executemany("INSERT INTO audit_leaf VALUES (?, ?, ?, ?)", leaves)
             cursor.executemany("INSERT INTO audit_node VALUES (?, ?)", nodes)
         cursor.execute("COMMIT")
