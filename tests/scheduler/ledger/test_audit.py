@@ -92,6 +92,9 @@ def test_a_checkpoint_survives_the_journey_and_nothing_else_does(ledger: Ledger)
             checkpoints.check_signature(dataclasses.replace(signed, **{field: value}))
     with pytest.raises(ProofInvalid, match="under"):
         checkpoints.check_signature(signed, public_key="11" * 32)
+    for untrusted in ("", " ", "zz", "11" * 31, "11" * 33, " ".join(["11"] * 32)):
+        with pytest.raises(ProofInvalid, match="allowed: 64 hex digits"):
+            checkpoints.check_signature(signed, public_key=untrusted)
     for bad in ("{}", "[]", "no json", text.replace("/1", "/9")):
         with pytest.raises(ProofInvalid, match="not a checkpoint"):
             checkpoints.read_checkpoint(bad)
