@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from scheduler.errors import KeystoreError
 from scheduler.ledger.audit import AuditTrail
-from scheduler.ledger.canonical import instant_text, row_digest
+from scheduler.ledger.canonical import instant_text, pool_digest, row_digest
 from scheduler.ledger.checkpoints import key_id_of
 from scheduler.ledger.command_rows import CommandRows
 from scheduler.ledger.datakeys import DataKeys, SharedKeys
@@ -27,6 +27,7 @@ from scheduler.ledger.keystore import (
 )
 from scheduler.ledger.material import seal_first_release
 from scheduler.ledger.models import (
+    Account,
     AuditKey,
     BookingEventRow,
     BookingRow,
@@ -35,6 +36,7 @@ from scheduler.ledger.models import (
     ElementSetRow,
     JobRun,
     PlanRow,
+    PoolRow,
     RunFact,
 )
 from scheduler.ledger.snapshot import snapshot_of
@@ -138,6 +140,11 @@ def _hash_command_rows(connection: Connection) -> None:
 
 def _rows_to_log(connection: Connection) -> Iterator[tuple[str, str, str]]:
     """Every row of the first release that a leaf stands for."""
+    accounts: dict[int, list[str]] = {}
+    for row in _ordered(connection, Account):
+        accounts.setdefault(row.pool_ref, []).append(row.sha256)
+    for row in _ordered(connection, PoolRow):
+        yield "pool", str(row.id), pool_digest(row.sha256, accounts.get(row.id, ()))
     for row in _ordered(connection, Command):
         yield "command", str(row.id), row.sha256
     for row in _ordered(connection, RunFact):

@@ -16,6 +16,7 @@ from scheduler.ledger.canonical import (
     announcement_digest,
     entry_digest,
     leaf_data,
+    pool_digest,
     row_digest,
     rows_digest,
 )
@@ -125,6 +126,8 @@ class _Reading:
             lambda: defaultdict(list)
         )
         self._digests: dict[tuple[str, str], str] = {}
+        self._pools: dict[str, str] = {}
+        self._accounts: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._announcements: dict[int, dict[str, Any]] = {}
         self._parts: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
 
@@ -175,7 +178,10 @@ class _Reading:
             self.found.add(f"{table} {self._name(table, row)}: its row was changed")
         if table in SUBJECTS:
             self._digests[table, SUBJECTS[table](row)] = digest
-        if table == "account":
+        if table == "pool":
+            self._pools[str(row["id"])] = digest
+        elif table == "account":
+            self._accounts[str(row["pool_ref"])].append((row["id"], digest))
             self._balances[row["id"]] = row["balance_bits"]
         elif table == "command":
             self._commands[row["id"]] = row["rows_sha256"]
@@ -211,9 +217,17 @@ class _Reading:
         self.size += 1
         if self.size == self._then:
             self.root_then = self.root
-        known = self._digests.pop((kind, subject), None)
-        if kind in SUBJECTS and known != row["row_sha256"]:
+        known = self._take_known(kind, subject)
+        if (kind in SUBJECTS or kind == "pool") and known != row["row_sha256"]:
             self.found.add(f"{kind} {subject}: is not as the audit log has it")
+
+    def _take_known(self, kind: str, subject: str) -> str | None:
+        """The hash of the row that a leaf stands for; each is taken once."""
+        if kind != "pool":
+            return self._digests.pop((kind, subject), None)
+        pool = self._pools.pop(subject, None)
+        accounts = sorted(self._accounts.pop(subject, ()))
+        return None if pool is None else pool_digest(pool, [digest for _, digest in accounts])
 
     def finish(self) -> None:
         """Compare what belongs together once everything was read."""
@@ -221,6 +235,10 @@ class _Reading:
             self.root_then = merkle.EMPTY_ROOT.hex()
         for kind, subject in self._digests:
             self.found.add(f"{kind} {subject}: is not in the audit log")
+        for subject in self._pools:
+            self.found.add(f"pool {subject}: is not in the audit log")
+        for subject in self._accounts:
+            self.found.add(f"account of pool {subject}: its pool is not in the audit log")
         claimed = self._claimed or {}
         if (claimed.get("size"), claimed.get("root")) != (self.size, self.root):
             self.found.add(f"audit_root: the leaves give size {self.size} and root {self.root}")
