@@ -110,7 +110,7 @@ def intend(writer: Writer, handle: CommandHandle, reservation_id: UUID) -> None:
         [{"from_": ReservationState.OPEN.value}],
         lambda: f"reservation {reservation_id} is {row.state}, was to be open",
     )
-    handle.wrote("intended", row.sha256)
+    handle.marked("intended", (row.id, ""), row.sha256)
 
 
 def resolve(
