@@ -14,6 +14,7 @@ from scheduler.ledger.canonical import (
     ENTRY_COLUMNS,
     PART_COLUMNS,
     announcement_digest,
+    canonical_numbers,
     entry_digest,
     leaf_data,
     pool_digest,
@@ -33,7 +34,6 @@ HASHED = frozenset(
         "account",
         "command",
         "block",
-        "reservation",
         "key",
         "key_recipient",
         "booking",
@@ -129,6 +129,8 @@ class _Reading:
         self._pools: dict[str, str] = {}
         self._accounts: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._announcements: dict[int, dict[str, Any]] = {}
+        self._reservations: dict[int, dict[str, Any]] = {}
+        self._reserved: defaultdict[int, list[int]] = defaultdict(list)
         self._parts: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
 
     @property
@@ -167,6 +169,12 @@ class _Reading:
             self._wrote(row["command_id"], table, row["id"], row["sha256"])
         elif table == "announcement_part":
             self._parts[row["announcement_ref"]].append(row)
+        elif table == "reservation":
+            self._reservations[row["id"]] = row
+            self._wrote(row["command_id"], table, row["id"], row["sha256"])
+            self._wrote(row["intended_by"], "intended", row["id"], row["sha256"])
+        elif table == "reservation_part":
+            self._reserved[row["reservation_ref"]].append(row["entry_id"])
         elif table == "audit_leaf":
             self._take_leaf(row)
         elif table == "audit_root":
@@ -187,9 +195,6 @@ class _Reading:
             self._commands[row["id"]] = row["rows_sha256"]
         elif table == "block":
             self._wrote(row["command_id"], table, row["id"], digest)
-        elif table == "reservation":
-            self._wrote(row["command_id"], table, row["id"], digest)
-            self._wrote(row["intended_by"], "intended", row["id"], digest)
         elif table == "key":
             self._key_commands[row["id"]] = row["command_id"]
             self._wrote(row["command_id"], table, row["id"], digest)
@@ -252,6 +257,12 @@ class _Reading:
             lines = [[part[name] for name in PART_COLUMNS] for part in self._parts.pop(number, [])]
             if row["sha256"] != announcement_digest(row, lines):
                 self.found.add(f"announcement {row['announcement_id']}: it was changed")
+        for number, row in self._reservations.items():
+            entries = canonical_numbers(sorted(self._reserved.pop(number, ())))
+            if row["sha256"] != row_digest("reservation", row, parts=entries):
+                self.found.add(f"reservation {row['reservation_id']}: it or its parts were changed")
+        for number in self._reserved:
+            self.found.add(f"reservation_part: names reservation {number}, which is not there")
         for command_id, rows_sha256 in self._commands.items():
             written: Mapping[str, list[tuple[Any, str]]] = self._written.pop(command_id, _NOTHING)
             digests = [

@@ -146,3 +146,45 @@ def test_pools_of_an_export_hashed_anew_are_found(
     forge(rows)
     problems = verify_lines(_lines(rows)).problems
     assert any(named in problem for problem in problems), problems
+
+
+FIRST_PART = "(SELECT min(entry_id) FROM reservation_part)"
+PART_CHANGES = [
+    (f"UPDATE reservation_part SET reservation_ref = 3 WHERE entry_id = {FIRST_PART}", "parts"),
+    (f"UPDATE reservation_part SET reservation_ref = 99 WHERE entry_id = {FIRST_PART}", "99"),
+    ("UPDATE reservation_part SET entry_id = 9999 WHERE reservation_ref = 1", "is not there"),
+    ("UPDATE reservation_part SET entry_id = 1 WHERE reservation_ref = 1", "of command 1 and"),
+    ("DELETE FROM reservation_part WHERE reservation_ref = 2", "parts"),
+    ("INSERT INTO reservation_part VALUES (1, 4)", "parts"),
+]
+
+
+def test_a_part_of_a_reservation_moved_is_found(filled: Ledger) -> None:
+    """Reservations 2 and 3 are of one command and one pool; that helps nobody."""
+    for statement, named in PART_CHANGES:
+        with tampered(filled, statement) as connection:
+            problems = _audit(connection, filled)
+        assert any(
+            problem.startswith("reservation") and named in problem for problem in problems
+        ), (statement, problems)
+    with tampered(
+        filled,
+        "UPDATE reservation_part SET reservation_ref = 7 - reservation_ref"
+        " WHERE reservation_ref IN (3, 4)",
+    ) as connection:
+        problems = _audit(connection, filled)
+    assert sum("or its parts were changed" in problem for problem in problems) == 2, problems
+
+
+def test_a_part_of_a_reservation_moved_in_an_export_is_found(filled: Ledger) -> None:
+    rows = _rows(filled)
+    parts = [row for row in rows if row["table"] == "reservation_part"]
+    for field, value in (("reservation_ref", 3), ("reservation_ref", 99), ("entry_id", 1)):
+        kept = parts[0][field]
+        parts[0][field] = value
+        problems = verify_lines(_lines(rows)).problems
+        assert any(problem.startswith("reservation") for problem in problems), problems
+        parts[0][field] = kept
+    assert verify_lines(_lines(rows)).problems == ()
+    rows.remove(parts[0])
+    assert any("parts were changed" in problem for problem in verify_lines(_lines(rows)).problems)
