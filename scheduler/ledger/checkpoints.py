@@ -109,6 +109,16 @@ def check_consistency(proof: ConsistencyProof, old: Checkpoint, new: Checkpoint)
     )
 
 
+def checkpoint_digest(number: int, *, size: int, root: str, at: datetime) -> str:
+    """Hash of a stored checkpoint, for the leaf that follows what it signed.
+
+    Neither key nor signature are in it: no seed decides them, and the signature proves itself.
+    """
+    body = {"at": instant_text(at), "id": number, "root": root, "size": size}
+    text = canonical_json({"row": "audit_checkpoint", **body})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def checkpoint_text(checkpoint: Checkpoint) -> str:
     """A checkpoint as one line of JSON, to be kept somewhere else."""
     return canonical_json(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, exists, func, insert, select, true, update
 
-from scheduler.errors import KeystoreError
+from scheduler.errors import KeystoreError, LedgerError
 from scheduler.ledger.audit import AuditTrail
 from scheduler.ledger.canonical import instant_text, pool_digest, row_digest
 from scheduler.ledger.checkpoints import key_id_of
@@ -28,7 +28,9 @@ from scheduler.ledger.keystore import (
 from scheduler.ledger.material import seal_first_release
 from scheduler.ledger.models import (
     Account,
+    AuditCheckpoint,
     AuditKey,
+    AuditLeaf,
     BookingEventRow,
     BookingRow,
     Command,
@@ -102,6 +104,25 @@ def _kek_beside(engine: Engine, sealed: bool) -> KeyEncryptionKey:
 def is_adopted(connection: Connection) -> bool:
     """True once the ledger has its signing key, the last thing that `adopt` makes."""
     return connection.execute(select(func.count()).select_from(AuditKey)).scalar_one() > 0
+
+
+def refuse_second_adoption(connection: Connection) -> None:
+    """Raise LedgerError if a ledger lost its signing key: nothing of it is signed anew.
+
+    A ledger of the first release has no data keys and no hashes over what its commands wrote.
+    """
+    for table, condition in (
+        (DataKey, true()),
+        (AuditLeaf, true()),
+        (AuditCheckpoint, true()),
+        (Command, Command.rows_sha256.is_not(None)),
+    ):
+        if connection.execute(select(exists().where(condition).select_from(table))).scalar():
+            raise LedgerError(
+                "audit_key is empty, though the ledger had a signing key before: its audit tables"
+                f" were emptied, its rows of {table.__tablename__} are still there. It stays shut;"
+                " restore it from a copy"
+            )
 
 
 def adopt(connection: Connection, kek: KeyEncryptionKey) -> None:

@@ -91,6 +91,13 @@ def _instant(value: Any) -> str:
     return encode_basestring_ascii(f"{value}Z".replace(" ", "T", 1))
 
 
+def stored_instant(value: Any) -> datetime:
+    """An instant as a driver gives it. Raises ValueError or TypeError for what is none."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
 BLOCK_COLUMNS = (
     "id",
     "block_id",
