@@ -251,6 +251,11 @@ def rows_digest(digests: Iterable[str]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
+def pool_digest(pool_sha256: str, account_sha256s: Iterable[str]) -> str:
+    """Hash over a pool's hash and those of its accounts by number: what its leaf holds."""
+    return rows_digest([pool_sha256, *account_sha256s])
+
+
 def leaf_data(seq: int, kind: str, subject: str, row_sha256: str) -> bytes:
     """What the audit log hashes for one leaf: its number and the row it stands for."""
     if type(seq) is int and type(kind) is type(subject) is type(row_sha256) is str:

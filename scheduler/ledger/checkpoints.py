@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ from scheduler.ledger.canonical import canonical_json, instant_text, leaf_data
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
 
 FORMAT = "skytrunk-checkpoint/1"
+
+_PUBLIC_KEY = re.compile("[0-9a-fA-F]{64}")
 
 
 def key_id_of(public_key: bytes) -> str:
@@ -54,16 +57,25 @@ def sign(private: bytes, *, size: int, root: bytes, at: datetime) -> Checkpoint:
     )
 
 
+def _key_bytes(name: str, public_key: str) -> bytes:
+    """A public key's bytes. Raises ProofInvalid for anything but 64 hex digits, spaces too."""
+    if not _PUBLIC_KEY.fullmatch(public_key):
+        raise ProofInvalid(f"{name} is {public_key[:80]!r}; allowed: 64 hex digits")
+    return bytes.fromhex(public_key)
+
+
 def check_signature(checkpoint: Checkpoint, *, public_key: str | None = None) -> None:
     """Raise ProofInvalid unless the signature is good.
 
     `public_key` is the key you trust, in hex; without it the checkpoint's own is taken,
     which shows that it was not damaged but not who made it.
     """
-    trusted = public_key or checkpoint.public_key
     name = f"checkpoint of size {checkpoint.size}"
+    if public_key is None:
+        trusted, raw = checkpoint.public_key, _key_bytes(f"{name}: its key", checkpoint.public_key)
+    else:
+        trusted, raw = public_key, _key_bytes("the trusted public key", public_key)
     try:
-        raw = bytes.fromhex(trusted)
         key = Ed25519PublicKey.from_public_bytes(raw)
         text = signed_text(checkpoint.size, checkpoint.root, checkpoint.at, key_id_of(raw))
         key.verify(bytes.fromhex(checkpoint.signature), text)
@@ -95,6 +107,16 @@ def check_consistency(proof: ConsistencyProof, old: Checkpoint, new: Checkpoint)
         bytes.fromhex(old.root),
         bytes.fromhex(new.root),
     )
+
+
+def checkpoint_digest(number: int, *, size: int, root: str, at: datetime) -> str:
+    """Hash of a stored checkpoint, for the leaf that follows what it signed.
+
+    Neither key nor signature are in it: no seed decides them, and the signature proves itself.
+    """
+    body = {"at": instant_text(at), "id": number, "root": root, "size": size}
+    text = canonical_json({"row": "audit_checkpoint", **body})
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checkpoint_text(checkpoint: Checkpoint) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,9 @@ WRITTEN_TABLES = (
 )
 """The order in which a command's hash takes the rows that it wrote, table by table."""
 
+Place = tuple[int, str]
+"""Number of a row and, where that alone does not tell it apart, a name: by code points."""
+
 
 @dataclass(slots=True)
 class CommandHandle:
@@ -39,6 +43,8 @@ class CommandHandle:
     spent_simulated: bool = False
     #: hashes of the rows written under this command, by table, in their order
     digests: dict[str, list[str]] = field(default_factory=dict)
+    #: the same of rows that were there before and that this command marked, with their places
+    marks: dict[str, list[tuple[Place, str]]] = field(default_factory=dict)
     #: ranges (block row, start, end) that this command spent, by block
     spent: dict[UUID, list[tuple[int, int, int]]] = field(default_factory=dict)
     #: numbers of what relays announced under this command
@@ -53,8 +59,18 @@ class CommandHandle:
         self.answer = canonical_json(answer)
 
     def wrote(self, table: str, digest: str) -> None:
-        """Take a row's hash under the command's own."""
+        """Take a new row's hash under the command's own; rows of a table come by number."""
         self.digests.setdefault(table, []).append(digest)
+
+    def marked(self, table: str, place: Place, digest: str) -> None:
+        """Do so with a row that was there before; these come in any order."""
+        self.marks.setdefault(table, []).append((place, digest))
+
+    def _written(self) -> Iterator[str]:
+        """The hashes in the one order in which every store can give them again."""
+        for table in WRITTEN_TABLES:
+            yield from self.digests.get(table, ())
+            yield from (digest for _, digest in sorted(self.marks.get(table, ())))
 
     def row(self) -> dict[str, Any]:
         """The command's row as it stands."""
@@ -65,9 +81,7 @@ class CommandHandle:
             "digest": self.digest,
             "at": self.at,
             "answer": self.answer or "",
-            "rows_sha256": rows_digest(
-                digest for table in WRITTEN_TABLES for digest in self.digests.get(table, ())
-            ),
+            "rows_sha256": rows_digest(self._written()),
         }
         return sealed("command", row)
 

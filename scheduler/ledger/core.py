@@ -221,6 +221,8 @@ class Writer(Reader):
         ]
         if finished:
             execute_many(self.connection, _FINISH, finished)
+        for number, digest in self.pools.made:
+            self.trail.record("pool", str(number), digest)
         for handle in self._handles.values():
             digest = rows[handle.command_id]["sha256"]
             self.trail.record("command", str(handle.command_id), digest)

@@ -100,7 +100,7 @@ def collect(
         lambda: f"keys for {recipient} were to wait",
     )
     for row in rows:
-        handle.wrote("collected", row.sha256)
+        handle.marked("collected", (row.id, recipient), row.sha256)
     kept = _wanted_by_others(writer.connection, rows)
     taken: dict[str, bytes] = {}
     for run in _runs(rows, kept):
@@ -130,7 +130,7 @@ def close_expired(writer: Writer, handle: CommandHandle) -> int:
     numbers = sorted({row.id for row in rows})
     hashes = {row.id: row.key_sha256 for row in rows}
     for number in numbers:
-        handle.wrote("closed", hashes[number])
+        handle.marked("closed", (number, ""), hashes[number])
     if numbers:
         writer.guarded(
             _CLOSE_KEY,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, exists, func, insert, select, true, update
 
-from scheduler.errors import KeystoreError
+from scheduler.errors import KeystoreError, LedgerError
 from scheduler.ledger.audit import AuditTrail
-from scheduler.ledger.canonical import instant_text, row_digest
+from scheduler.ledger.canonical import instant_text, pool_digest, row_digest
 from scheduler.ledger.checkpoints import key_id_of
 from scheduler.ledger.command_rows import CommandRows
 from scheduler.ledger.datakeys import DataKeys, SharedKeys
@@ -27,7 +27,10 @@ from scheduler.ledger.keystore import (
 )
 from scheduler.ledger.material import seal_first_release
 from scheduler.ledger.models import (
+    Account,
+    AuditCheckpoint,
     AuditKey,
+    AuditLeaf,
     BookingEventRow,
     BookingRow,
     Command,
@@ -35,6 +38,7 @@ from scheduler.ledger.models import (
     ElementSetRow,
     JobRun,
     PlanRow,
+    PoolRow,
     RunFact,
 )
 from scheduler.ledger.snapshot import snapshot_of
@@ -102,6 +106,25 @@ def is_adopted(connection: Connection) -> bool:
     return connection.execute(select(func.count()).select_from(AuditKey)).scalar_one() > 0
 
 
+def refuse_second_adoption(connection: Connection) -> None:
+    """Raise LedgerError if a ledger lost its signing key: nothing of it is signed anew.
+
+    A ledger of the first release has no data keys and no hashes over what its commands wrote.
+    """
+    for table, condition in (
+        (DataKey, true()),
+        (AuditLeaf, true()),
+        (AuditCheckpoint, true()),
+        (Command, Command.rows_sha256.is_not(None)),
+    ):
+        if connection.execute(select(exists().where(condition).select_from(table))).scalar():
+            raise LedgerError(
+                "audit_key is empty, though the ledger had a signing key before: its audit tables"
+                f" were emptied, its rows of {table.__tablename__} are still there. It stays shut;"
+                " restore it from a copy"
+            )
+
+
 def adopt(connection: Connection, kek: KeyEncryptionKey) -> None:
     """Seal and log what the first release left in clear and unlogged; make the signing key."""
     keys = DataKeys(kek, SharedKeys())
@@ -138,6 +161,11 @@ def _hash_command_rows(connection: Connection) -> None:
 
 def _rows_to_log(connection: Connection) -> Iterator[tuple[str, str, str]]:
     """Every row of the first release that a leaf stands for."""
+    accounts: dict[int, list[str]] = {}
+    for row in _ordered(connection, Account):
+        accounts.setdefault(row.pool_ref, []).append(row.sha256)
+    for row in _ordered(connection, PoolRow):
+        yield "pool", str(row.id), pool_digest(row.sha256, accounts.get(row.id, ()))
     for row in _ordered(connection, Command):
         yield "command", str(row.id), row.sha256
     for row in _ordered(connection, RunFact):

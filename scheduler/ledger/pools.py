@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scheduler.errors import FactError
 from scheduler.facts import Pool
-from scheduler.ledger.canonical import sealed
+from scheduler.ledger.canonical import pool_digest, sealed
 from scheduler.ledger.models import Account, PoolRow
 from scheduler.ledger.states import AccountKind
 
@@ -43,6 +43,7 @@ class PoolBook:
         self._last: tuple[int, int] | None = None  #: numbers of the last pool and account
         self._pools: dict[int, dict[str, Any]] = {}  #: rows held back, by number
         self._accounts: list[dict[str, Any]] = []
+        self.made: list[tuple[int, str]] = []  #: number and hash of each pool that is new
 
     def settle(self, connection: Connection) -> None:
         """Write down the pools made since the last time; nothing may refer to them before."""
@@ -111,7 +112,10 @@ class PoolBook:
             {"id": number, "pool_ref": ref, "kind": kind.value, "balance_bits": 0}
             for kind, number in accounts.items()
         ]
-        self._accounts += [sealed("account", row) for row in rows]
+        sealed_rows = [sealed("account", row) for row in rows]
+        self._accounts += sealed_rows
+        digest = pool_digest(self._pools[ref]["sha256"], [row["sha256"] for row in sealed_rows])
+        self.made.append((ref, digest))
         self._learnt[pool.pool_id] = PoolNumbers(ref, accounts, False)
         return self._learnt[pool.pool_id]
 

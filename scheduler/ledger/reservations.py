@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from orbits import as_utc
 from scheduler.errors import FactError, UnknownName, WrongState
-from scheduler.ledger.canonical import sealed
+from scheduler.ledger.canonical import canonical_numbers, sealed
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
 from scheduler.ledger.material import BlockNames
@@ -82,14 +82,17 @@ def reserve(
         "state": ReservationState.OPEN.value,
         "intended_by": None,
     }
-    row = sealed("reservation", row)
+    entries = [
+        writer.post(handle, numbers.accounts, AccountKind.POOL, KeyState.RESERVED, part.span)
+        for part in ranges
+    ]
+    # The hash covers the parts too: whoever moved one would be handed another's key.
+    row = sealed("reservation", row, parts=canonical_numbers(entries))
     handle.wrote("reservation", row["sha256"])
     writer.pending.reservations.append(row)
-    for part in ranges:
-        entry_id = writer.post(
-            handle, numbers.accounts, AccountKind.POOL, KeyState.RESERVED, part.span
-        )
-        writer.pending.reserved.append({"entry_id": entry_id, "reservation_ref": row["id"]})
+    writer.pending.reserved.extend(
+        {"entry_id": entry_id, "reservation_ref": row["id"]} for entry_id in entries
+    )
     return Reservation(
         reservation_id=reservation_id,
         pool_id=pool_id,
@@ -111,7 +114,7 @@ def intend(writer: Writer, handle: CommandHandle, reservation_id: UUID) -> None:
         [{"from_": ReservationState.OPEN.value}],
         lambda: f"reservation {reservation_id} is {row.state}, was to be open",
     )
-    handle.wrote("intended", row.sha256)
+    handle.marked("intended", (row.id, ""), row.sha256)
 
 
 def resolve(

@@ -94,16 +94,12 @@ class Ledger:
         """
         if self._engine.dialect.name == "sqlite":
             return self._queue.run(work)
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            try:
-                with self.begin() as transaction:
-                    result = work(transaction)
-            except LedgerError as error:
-                if attempt == ATTEMPTS_MAX or not is_conflict(error):
-                    raise
-            else:
-                return result
-        raise AssertionError("the last attempt returns or raises")
+
+        def attempt() -> T:
+            with self.begin() as transaction:
+                return work(transaction)
+
+        return _insisting(attempt)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -142,16 +138,20 @@ class Ledger:
             yield from export.lines(reader.connection)
 
     def checkpoint(self, at: datetime) -> Checkpoint:
-        """Sign the audit log as it stands and store the signature; keep a copy elsewhere."""
+        """Sign the audit log as it stands and store the signature; keep a copy elsewhere.
+
+        The log's next leaf tells of it, so that it cannot be lost unseen.
+        """
+        return _insisting(lambda: self._checkpoint(as_utc(at)))
+
+    def _checkpoint(self, at: datetime) -> Checkpoint:
         with self._queue.alone(), self._writing() as connection:
             key = connection.execute(
                 select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
             ).one()
             private = self._kek.unwrap(key.wrapped, opening.signing_context(key.key_id))
             size = audit.tree_size(connection)
-            signed = checkpoints.sign(
-                private, size=size, root=audit.root(connection, size), at=as_utc(at)
-            )
+            signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
             last = connection.execute(select(func.max(AuditCheckpoint.id))).scalar() or 0
             row = {
                 "id": last + 1,
@@ -162,6 +162,10 @@ class Ledger:
                 "signature": signed.signature,
             }
             connection.execute(insert(AuditCheckpoint), [row])
+            trail = audit.AuditTrail()
+            digest = checkpoints.checkpoint_digest(last + 1, size=size, root=signed.root, at=at)
+            trail.record("checkpoint", str(last + 1), digest)
+            trail.append(connection)
         return signed
 
     def rotate_kek(self, kek: KeyEncryptionKey) -> int:
@@ -195,6 +199,17 @@ class Ledger:
         self.close()
 
 
+def _insisting(work: Callable[[], T]) -> T:
+    """Do a transaction again, up to ATTEMPTS_MAX times, if it lost against a foreign session."""
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            return work()
+        except LedgerError as error:
+            if attempt == ATTEMPTS_MAX or not is_conflict(error):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
 def open_ledger(
     url: str,
     *,
@@ -208,8 +223,8 @@ def open_ledger(
     ledger without either keeps one in FILE.kek, mode 0600, beside itself. An `audit` goes
     without, if it must: everything is read and verified but the sealed bytes. Raises SettingsError
     for a URL that is none of ours, LedgerMismatch for a database of something else or of
-    another release, KeystoreError for a missing or wrong key, LedgerError if the database
-    cannot be opened at all.
+    another release, KeystoreError for a missing or wrong key, LedgerError if its audit log was
+    emptied or the database cannot be opened at all.
     """
     engine = make_engine(url)
     try:
@@ -223,6 +238,7 @@ def open_ledger(
             with ledger._writing() as connection:
                 # Another process may have been faster.
                 if not opening.is_adopted(connection):
+                    opening.refuse_second_adoption(connection)
                     opening.adopt(connection, found)
     except DBAPIError as error:
         engine.dispose()

@@ -35,11 +35,14 @@ NO_HASH = ""
 """Instead of the hash of a row with bytes in place of text, or text in place of a truth value."""
 
 
-def stored_hasher(table: str, columns: Sequence[str]) -> Digest:
-    """The hash of a table's rows, which come with these columns first."""
+def stored_hasher(table: str, columns: Sequence[str], *more: str) -> Digest:
+    """The hash of a table's rows, which come with these columns first.
+
+    `more` names columns under the hash that are not the table's own.
+    """
     instants = INSTANTS.get(table, frozenset())
     places = {name: place for place, name in enumerate(columns)}
-    names = sorted((*DIGESTED[table], "row"))
+    names = sorted((*DIGESTED[table], *more, "row"))
     # The table's own name stands behind the columns of every row.
     pick = itemgetter(*(places.get(name, -1) for name in names))
     writers = [(_instant_writer if name in instants else _writer)(f',"{name}":') for name in names]
@@ -88,6 +91,13 @@ def _instant(value: Any) -> str:
     if isinstance(value, datetime):
         return f'"{instant_text(value.astimezone(UTC))}"'
     return encode_basestring_ascii(f"{value}Z".replace(" ", "T", 1))
+
+
+def stored_instant(value: Any) -> datetime:
+    """An instant as a driver gives it. Raises ValueError or TypeError for what is none."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 BLOCK_COLUMNS = (

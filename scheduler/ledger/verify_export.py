@@ -14,8 +14,10 @@ from scheduler.ledger.canonical import (
     ENTRY_COLUMNS,
     PART_COLUMNS,
     announcement_digest,
+    canonical_numbers,
     entry_digest,
     leaf_data,
+    pool_digest,
     row_digest,
     rows_digest,
 )
@@ -32,7 +34,6 @@ HASHED = frozenset(
         "account",
         "command",
         "block",
-        "reservation",
         "key",
         "key_recipient",
         "booking",
@@ -125,7 +126,11 @@ class _Reading:
             lambda: defaultdict(list)
         )
         self._digests: dict[tuple[str, str], str] = {}
+        self._pools: dict[str, str] = {}
+        self._accounts: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._announcements: dict[int, dict[str, Any]] = {}
+        self._reservations: dict[int, dict[str, Any]] = {}
+        self._reserved: defaultdict[int, list[int]] = defaultdict(list)
         self._parts: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
 
     @property
@@ -164,6 +169,12 @@ class _Reading:
             self._wrote(row["command_id"], table, row["id"], row["sha256"])
         elif table == "announcement_part":
             self._parts[row["announcement_ref"]].append(row)
+        elif table == "reservation":
+            self._reservations[row["id"]] = row
+            self._wrote(row["command_id"], table, row["id"], row["sha256"])
+            self._wrote(row["intended_by"], "intended", row["id"], row["sha256"])
+        elif table == "reservation_part":
+            self._reserved[row["reservation_ref"]].append(row["entry_id"])
         elif table == "audit_leaf":
             self._take_leaf(row)
         elif table == "audit_root":
@@ -175,15 +186,15 @@ class _Reading:
             self.found.add(f"{table} {self._name(table, row)}: its row was changed")
         if table in SUBJECTS:
             self._digests[table, SUBJECTS[table](row)] = digest
-        if table == "account":
+        if table == "pool":
+            self._pools[str(row["id"])] = digest
+        elif table == "account":
+            self._accounts[str(row["pool_ref"])].append((row["id"], digest))
             self._balances[row["id"]] = row["balance_bits"]
         elif table == "command":
             self._commands[row["id"]] = row["rows_sha256"]
         elif table == "block":
             self._wrote(row["command_id"], table, row["id"], digest)
-        elif table == "reservation":
-            self._wrote(row["command_id"], table, row["id"], digest)
-            self._wrote(row["intended_by"], "intended", row["id"], digest)
         elif table == "key":
             self._key_commands[row["id"]] = row["command_id"]
             self._wrote(row["command_id"], table, row["id"], digest)
@@ -211,9 +222,17 @@ class _Reading:
         self.size += 1
         if self.size == self._then:
             self.root_then = self.root
-        known = self._digests.pop((kind, subject), None)
-        if kind in SUBJECTS and known != row["row_sha256"]:
+        known = self._take_known(kind, subject)
+        if (kind in SUBJECTS or kind == "pool") and known != row["row_sha256"]:
             self.found.add(f"{kind} {subject}: is not as the audit log has it")
+
+    def _take_known(self, kind: str, subject: str) -> str | None:
+        """The hash of the row that a leaf stands for; each is taken once."""
+        if kind != "pool":
+            return self._digests.pop((kind, subject), None)
+        pool = self._pools.pop(subject, None)
+        accounts = sorted(self._accounts.pop(subject, ()))
+        return None if pool is None else pool_digest(pool, [digest for _, digest in accounts])
 
     def finish(self) -> None:
         """Compare what belongs together once everything was read."""
@@ -221,6 +240,10 @@ class _Reading:
             self.root_then = merkle.EMPTY_ROOT.hex()
         for kind, subject in self._digests:
             self.found.add(f"{kind} {subject}: is not in the audit log")
+        for subject in self._pools:
+            self.found.add(f"pool {subject}: is not in the audit log")
+        for subject in self._accounts:
+            self.found.add(f"account of pool {subject}: its pool is not in the audit log")
         claimed = self._claimed or {}
         if (claimed.get("size"), claimed.get("root")) != (self.size, self.root):
             self.found.add(f"audit_root: the leaves give size {self.size} and root {self.root}")
@@ -234,6 +257,12 @@ class _Reading:
             lines = [[part[name] for name in PART_COLUMNS] for part in self._parts.pop(number, [])]
             if row["sha256"] != announcement_digest(row, lines):
                 self.found.add(f"announcement {row['announcement_id']}: it was changed")
+        for number, row in self._reservations.items():
+            entries = canonical_numbers(sorted(self._reserved.pop(number, ())))
+            if row["sha256"] != row_digest("reservation", row, parts=entries):
+                self.found.add(f"reservation {row['reservation_id']}: it or its parts were changed")
+        for number in self._reserved:
+            self.found.add(f"reservation_part: names reservation {number}, which is not there")
         for command_id, rows_sha256 in self._commands.items():
             written: Mapping[str, list[tuple[Any, str]]] = self._written.pop(command_id, _NOTHING)
             digests = [

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from scheduler.ledger import merkle
-from scheduler.ledger.canonical import leaf_data
+from scheduler.ledger.canonical import leaf_data, pool_digest
 from scheduler.ledger.snapshot import HIGHEST, LOWEST, Row, Snapshot
-from scheduler.ledger.verify_notes import Bearings, Findings, Outcome, Part
+from scheduler.ledger.verify_notes import Bearings, Findings, Grouped, Outcome, Part
 
 LEVEL = 13
 """Subtrees of this level are built apart, 8,192 leaves each."""
@@ -177,6 +177,10 @@ COUNTS = """
     SELECT (SELECT count(*) FROM audit_leaf WHERE kind = :kind), (SELECT count(*) FROM "{table}")
 """
 
+POOLS = "SELECT id, pool_id, sha256 FROM pool ORDER BY id"
+POOL_ACCOUNTS = "SELECT pool_ref, sha256 FROM account ORDER BY pool_ref, id"
+POOL_LEAVES = "SELECT subject, row_sha256 FROM audit_leaf WHERE kind = 'pool' ORDER BY seq"
+
 
 def check_commands_logged(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """Every command of a range has its leaf with its hash."""
@@ -196,7 +200,28 @@ def check_logged(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
         leaves, rows = snapshot.one(COUNTS.format(table=kind), kind=kind)
         if leaves != rows:
             found.add(f"{kind}: {leaves} leaves in the audit log, {rows} rows")
+    _check_pools_logged(snapshot, found)
     return Outcome(found.problems)
+
+
+def _check_pools_logged(snapshot: Snapshot, found: Findings) -> None:
+    """Every pool has one leaf, over its row and those of its accounts together."""
+    logged: dict[str, list[str]] = {}
+    for subject, digest in snapshot.rows(POOL_LEAVES):
+        logged.setdefault(subject, []).append(digest)
+    accounts = Grouped(snapshot.rows(POOL_ACCOUNTS))
+    for number, pool_id, sha256 in snapshot.rows(POOLS):
+        name = f"pool {number} ({pool_id})"
+        digest = pool_digest(sha256, [account[1] for account in accounts.of(number)])
+        leaves = logged.pop(str(number), [])
+        if not leaves:
+            found.add(f"{name}: is not in the audit log")
+        elif leaves != [digest]:
+            found.add(f"{name}: it or its accounts are not as the audit log has them")
+    for number in accounts.finish():
+        found.add(f"account: names pool {number}, which is not there")
+    for subject in logged:
+        found.add(f"pool {subject} is missing, the audit log has it")
 
 
 def _check_covered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scheduler.ledger.canonical import canonical_numbers
 from scheduler.ledger.snapshot import Row, Snapshot
 from scheduler.ledger.states import KeyState, ReservationState
 from scheduler.ledger.stored import stored_hasher
@@ -35,13 +36,15 @@ RESERVATIONS = f"""
     WHERE id BETWEEN :first AND :last ORDER BY id
 """
 RESERVED_PARTS = """
-    SELECT part.reservation_ref, one.id, one.enters, two.enters, three.enters
+    SELECT part.reservation_ref, part.entry_id, one.enters, two.enters, three.enters,
+        one.command_id, block.pool_ref
     FROM reservation_part AS part
-    JOIN ledger_entry AS one ON one.id = part.entry_id
+    LEFT JOIN ledger_entry AS one ON one.id = part.entry_id
+    LEFT JOIN block ON block.id = one.block_ref
     LEFT JOIN ledger_entry AS two ON two.resolves_id = one.id
     LEFT JOIN ledger_entry AS three ON three.resolves_id = two.id
     WHERE part.reservation_ref BETWEEN :first AND :last
-    ORDER BY part.reservation_ref, one.id
+    ORDER BY part.reservation_ref, part.entry_id
 """
 RESERVED = "SELECT count(*) FROM ledger_entry WHERE enters = :word"
 HUNG = "SELECT count(*) FROM reservation_part"
@@ -88,22 +91,28 @@ OWNERLESS = """
 def check_reservations(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """State of a range of reservations against the entries that resolved their parts."""
     found = Findings()
-    digest = stored_hasher("reservation", RESERVATION_COLUMNS)
+    digest = stored_hasher("reservation", (*RESERVATION_COLUMNS, "parts"), "parts")
     parts = Grouped(snapshot.rows(RESERVED_PARTS, first=part.first, last=part.last))
     for row in snapshot.rows(RESERVATIONS, first=part.first, last=part.last):
         name = f"reservation {row[1]}"
-        if row[-1] != digest(row):
-            found.add(f"{name}: its row was changed")
-        _check_reservation(name, row, parts.of(row[0]), found)
+        mine = parts.of(row[0])
+        if row[-1] != digest((*row, canonical_numbers([part[1] for part in mine]))):
+            found.add(f"{name}: its row or its parts were changed")
+        _check_reservation(name, row, mine, found)
     strays = {"reservation_part: names reservation {}, which is not there": parts.finish()}
     return Outcome(found.problems, strays=strays)
 
 
 def _check_reservation(name: str, row: Row, parts: Sequence[Row], found: Findings) -> None:
-    state, intended_by = row[6], row[7]
+    command_id, pool_ref, state, intended_by = row[2], row[3], row[6], row[7]
     if not parts:
         found.add(f"{name}: has no part")
-    for _, entry_id, reserved, resolved, settled in parts:
+    for _, entry_id, reserved, resolved, settled, command, pool in parts:
+        if command is None:
+            found.add(f"{name}: its part, entry {entry_id}, is not there")
+            continue
+        if (command, pool) != (command_id, pool_ref):
+            found.add(f"{name}: entry {entry_id} is of command {command} and pool {pool}")
         if reserved != KeyState.RESERVED:
             found.add(f"{name}: entry {entry_id} reserved nothing")
         if (reached := _state(resolved, settled)) != state and not (

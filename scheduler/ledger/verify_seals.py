@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, select
 
-from scheduler.errors import LedgerError
+from scheduler.errors import LedgerError, ProofInvalid
 from scheduler.ledger import audit, checkpoints
 from scheduler.ledger.canonical import DIGESTED
 from scheduler.ledger.datakeys import context_of
@@ -15,9 +15,10 @@ from scheduler.ledger.keystore import KeyEncryptionKey, NoKek
 from scheduler.ledger.models import AuditKey, AuditLeaf, DataKey, PoolRow
 from scheduler.ledger.opening import signing_context
 from scheduler.ledger.pieces import Ciphers
-from scheduler.ledger.snapshot import Snapshot, snapshot_of
+from scheduler.ledger.records import Checkpoint
+from scheduler.ledger.snapshot import Row, Snapshot, snapshot_of
 from scheduler.ledger.states import AccountKind
-from scheduler.ledger.stored import stored_hasher
+from scheduler.ledger.stored import stored_hasher, stored_instant
 from scheduler.ledger.transitions import epoch_digest
 from scheduler.ledger.verify_notes import Bearings, Findings
 
@@ -28,6 +29,17 @@ POOLS = f"SELECT {', '.join(POOL_COLUMNS)} FROM pool ORDER BY id"
 ACCOUNT_COLUMNS = (*DIGESTED["account"], "sha256")
 ACCOUNTS = f"SELECT {', '.join(ACCOUNT_COLUMNS)} FROM account ORDER BY id"
 BALANCES = "SELECT id, balance_bits FROM account ORDER BY id"
+
+CHECKPOINTS = """
+    SELECT signed.id, signed.size, signed.root, signed.at, signed.key_id, signed.signature,
+        signer.public_key
+    FROM audit_checkpoint AS signed LEFT JOIN audit_key AS signer ON signer.key_id = signed.key_id
+    ORDER BY signed.id
+"""
+SIGNED_LEAVES = """
+    SELECT subject, seq, row_sha256 FROM audit_leaf WHERE kind = 'checkpoint' ORDER BY seq
+"""
+KEYS = "SELECT count(*) FROM audit_key"
 
 
 def take_bearings(connection: Connection, kek: KeyEncryptionKey, found: Findings) -> Bearings:
@@ -130,19 +142,48 @@ def check_epochs(connection: Connection, found: Findings) -> None:
 
 
 def check_checkpoints(connection: Connection, found: Findings) -> None:
-    """Every stored checkpoint is signed and lies on the log as it is now."""
-    for checkpoint in audit.checkpoints(connection):
+    """No checkpoint is missing; each is signed, lies on the log, and has the leaf behind it."""
+    snapshot = snapshot_of(connection)
+    with snapshot.failures():
+        leaves = {subject: (seq, digest) for subject, seq, digest in snapshot.rows(SIGNED_LEAVES)}
+        rows = list(snapshot.rows(CHECKPOINTS))
+        ((keys,),) = snapshot.rows(KEYS)
+    if not keys:
+        found.add("audit_key: no signing key is there")
+    for expected, row in enumerate(rows, start=1):
+        number = row[0]
+        if number != expected:
+            found.add(f"audit_checkpoint {expected} is missing")
+        leaf = leaves.pop(str(number), None)
         try:
-            checkpoints.check_signature(checkpoint)
-            root = audit.root(connection, checkpoint.size).hex()
+            _check_checkpoint(connection, row, leaf)
         except LedgerError as error:
-            found.add(f"audit_checkpoint: {error}")
-            continue
-        if root != checkpoint.root:
-            found.add(
-                f"audit_checkpoint of size {checkpoint.size}: signed root {checkpoint.root},"
-                f" the log has {root}"
-            )
+            found.add(f"audit_checkpoint {number}: {error}")
+        except (TypeError, ValueError, AttributeError):
+            found.add(f"audit_checkpoint {number}: a column of it holds what it cannot")
+    for subject in leaves:
+        found.add(f"audit_checkpoint {subject} is missing, the audit log has it")
+
+
+def _check_checkpoint(connection: Connection, row: Row, leaf: tuple[int, str] | None) -> None:
+    """Raise ProofInvalid naming what is wrong with a checkpoint, or what a bad column raises."""
+    number, size, root, at, key_id, signature, public_key = row
+    if public_key is None:
+        raise ProofInvalid(f"its key {key_id} is not there")
+    signed = Checkpoint(
+        size=size,
+        root=root,
+        at=stored_instant(at),
+        key_id=key_id,
+        public_key=public_key,
+        signature=signature,
+    )
+    checkpoints.check_signature(signed)
+    digest = checkpoints.checkpoint_digest(number, size=size, root=root, at=signed.at)
+    if leaf != (size, digest):
+        raise ProofInvalid(f"of size {size}: leaf {size} of the audit log is not about it")
+    if (stands := audit.root(connection, size).hex()) != root:
+        raise ProofInvalid(f"of size {size}: signed root {root}, the log has {stands}")
 
 
 def check_wrapping(

@@ -83,7 +83,8 @@ def check_proof(text: str, checkpoint: str, *, older: str | None, public_key: st
     if older is None:
         raise InputError("a consistency proof needs the older checkpoint too")
     before = checkpoints.read_checkpoint(older)
-    checkpoints.check_signature(before, public_key=public_key or signed.public_key)
+    trusted = signed.public_key if public_key is None else public_key
+    checkpoints.check_signature(before, public_key=trusted)
     checkpoints.check_consistency(proof, before, signed)
     return f"the log of {signed.size} leaves continues the one of {before.size}"
 

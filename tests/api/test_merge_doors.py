@@ -217,6 +217,7 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
     changed[victim] = changed[victim].replace('"amount_bits":', '"amount_bits":1')
     (tmp_path / "changed.jsonl").write_text("".join(changed))
     (tmp_path / "other.hex").write_text(hashlib.sha256(b"no key of ours").hexdigest())
+    (tmp_path / "empty.hex").write_text("\n")
     proof = json.loads((tmp_path / "proof.json").read_text())
     proof["row_sha256"] = "0" * 64
     (tmp_path / "forged.json").write_text(json.dumps(proof))
@@ -226,6 +227,8 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
         (("--export", "changed.jsonl"), "ledger_entry"),
         (("--export", "changed.jsonl", *signed), "ledger_entry"),
         (("--export", "whole.jsonl", *signed, "--public-key", "other.hex"), "signature"),
+        (("--export", "whole.jsonl", *signed, "--public-key", "empty.hex"), "64 hex digits"),
+        (("--proof", "proof.json", *signed, "--public-key", "empty.hex"), "64 hex digits"),
         (("--export", "signed.json"), "broken"),
         (("--export", "whole.jsonl", "--checkpoint", "proof.json"), "not a checkpoint"),
         (("--proof", "forged.json", *signed), "is not in the tree"),

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler.errors import ProofInvalid
-from scheduler.ledger import Ledger, checkpoints
+from scheduler.errors import LedgerError, ProofInvalid
+from scheduler.ledger import Ledger, checkpoints, open_ledger
 from scheduler.ledger.canonical import row_digest
+from scheduler.ledger.keystore import LocalKek
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.verify_export import verify_lines
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend
-from tests.scheduler.ledger.test_verify import NODES, change, fill
+from tests.scheduler.ledger.test_verify import NODES, change, fill, problems_after
 
 
 def test_every_change_has_a_leaf_in_its_own_transaction(ledger: Ledger) -> None:
@@ -25,7 +26,7 @@ def test_every_change_has_a_leaf_in_its_own_transaction(ledger: Ledger) -> None:
         tx.add_booking(booking("b", 0, 100))
     with ledger.read() as reader:
         size, _ = reader.audit_head()
-        assert size == 3  # command, booking, its first event
+        assert size == 4  # booking, its first event, pool, command
         for kind, subject in (
             ("command", "1"),
             ("booking_event", f"{booking('b', 0, 1).booking_id}/1"),
@@ -81,7 +82,7 @@ def test_a_checkpoint_survives_the_journey_and_nothing_else_does(ledger: Ledger)
     assert checkpoints.read_checkpoint(text) == signed
     checkpoints.check_signature(signed, public_key=signed.public_key)
     for field, value in (
-        ("size", 2),
+        ("size", 3),
         ("root", "00" * 32),
         ("at", NOON + timedelta(seconds=1)),
         ("signature", "00" * 64),
@@ -92,6 +93,9 @@ def test_a_checkpoint_survives_the_journey_and_nothing_else_does(ledger: Ledger)
             checkpoints.check_signature(dataclasses.replace(signed, **{field: value}))
     with pytest.raises(ProofInvalid, match="under"):
         checkpoints.check_signature(signed, public_key="11" * 32)
+    for untrusted in ("", " ", "zz", "11" * 31, "11" * 33, " ".join(["11"] * 32)):
+        with pytest.raises(ProofInvalid, match="allowed: 64 hex digits"):
+            checkpoints.check_signature(signed, public_key=untrusted)
     for bad in ("{}", "[]", "no json", text.replace("/1", "/9")):
         with pytest.raises(ProofInvalid, match="not a checkpoint"):
             checkpoints.read_checkpoint(bad)
@@ -152,7 +156,7 @@ def test_lines_that_are_no_rows_are_named() -> None:
     assert any(problem.startswith("line 2 (block) lacks") for problem in problems)
 
 
-def _rewrite(ledger: Ledger) -> None:
+def _rewrite(ledger: Ledger, *, left_out: str = "") -> None:
     """What an intruder with the database, but not the signing key, would do: all hashes anew."""
     from sqlalchemy import delete, func, select, update
 
@@ -165,7 +169,9 @@ def _rewrite(ledger: Ledger) -> None:
         digest = row_digest("run_fact", changed)
         connection.execute(update(RunFact).values(value='"forged"', sha256=digest))
         leaves = connection.execute(
-            select(AuditLeaf.kind, AuditLeaf.subject, AuditLeaf.row_sha256).order_by(AuditLeaf.seq)
+            select(AuditLeaf.kind, AuditLeaf.subject, AuditLeaf.row_sha256)
+            .where(AuditLeaf.kind != left_out)
+            .order_by(AuditLeaf.seq)
         ).all()
         connection.execute(delete(AuditLeaf))
         connection.execute(delete(AuditNode))
@@ -185,9 +191,11 @@ def test_a_full_rewrite_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     _rewrite(ledger)
     problems = ledger.verify().problems
     assert len(problems) == 1
-    assert f"audit_checkpoint of size {signed.size}" in problems[0]
-    # Even with the stored checkpoint gone, the one that was kept elsewhere tells.
+    assert f"audit_checkpoint 1: of size {signed.size}: signed root" in problems[0]
     change(ledger, "DELETE FROM audit_checkpoint")
+    assert ledger.verify().problems == ("audit_checkpoint 1 is missing, the audit log has it",)
+    # Even with its leaf gone too, the checkpoint that was kept elsewhere tells.
+    _rewrite(ledger, left_out="checkpoint")
     assert ledger.verify().problems == ()
     (problem,) = verify_lines(ledger.export_lines(), checkpoint=signed).problems
     assert "it was rewritten" in problem
@@ -210,6 +218,50 @@ def test_an_empty_ledger_can_be_signed(ledger: Ledger) -> None:
     assert signed.size == 0
     assert verify_lines(ledger.export_lines(), checkpoint=signed).ok
     assert ledger.verify().problems == ()
+
+
+CHECKPOINT_CHANGES = [
+    ("DELETE FROM audit_checkpoint", "audit_checkpoint 3 is missing, the audit log has it"),
+    ("DELETE FROM audit_checkpoint WHERE id = 1", "audit_checkpoint 1 is missing"),
+    ("DELETE FROM audit_checkpoint WHERE id = 3", "audit_checkpoint 3 is missing"),
+    ("UPDATE audit_checkpoint SET id = 9 WHERE id = 3", "audit_checkpoint 3 is missing"),
+    ("UPDATE audit_checkpoint SET size = size + 1 WHERE id = 2", "audit_checkpoint 2"),
+    ("UPDATE audit_checkpoint SET root = 'x' WHERE id = 2", "audit_checkpoint 2"),
+    ("UPDATE audit_checkpoint SET signature = 'x' WHERE id = 2", "audit_checkpoint 2"),
+    ("UPDATE audit_checkpoint SET key_id = 'x' WHERE id = 2", "its key x is not there"),
+    ("UPDATE audit_checkpoint SET at = '2030-01-01 00:00:00' WHERE id = 2", "audit_checkpoint 2"),
+    ("UPDATE audit_key SET public_key = 'x'", "audit_checkpoint 1: "),
+    ("DELETE FROM audit_key", "audit_key: no signing key is there"),
+    ("DELETE FROM audit_leaf WHERE kind = 'checkpoint'", "log is not about it"),
+    ("UPDATE audit_leaf SET subject = '7' WHERE subject = '3' AND kind = 'checkpoint'", "7 is mis"),
+]
+
+
+def test_a_checkpoint_cannot_change_or_go_unseen(ledger: Ledger) -> None:
+    fill(ledger)
+    for hour in range(3):
+        ledger.checkpoint(NOON + timedelta(hours=hour))
+    with ledger.read() as reader:
+        assert [signed.size + 1 for signed in reader.checkpoints()][-1] == reader.audit_head()[0]
+    assert ledger.verify().problems == ()
+    for statement, named in CHECKPOINT_CHANGES:
+        problems = problems_after(ledger, statement)
+        assert any(named in problem for problem in problems), (statement, problems)
+
+
+@pytest.mark.parametrize("emptied", [1, 4])
+def test_a_ledger_whose_audit_tables_were_emptied_is_not_signed_anew(
+    store_url: str, kek: LocalKek, emptied: int
+) -> None:
+    with open_ledger(store_url, kek=kek) as ledger:
+        fill(ledger)
+        ledger.checkpoint(NOON)
+        for table in ("audit_key", "audit_checkpoint", "audit_leaf", "audit_node")[:emptied]:
+            change(ledger, f"DELETE FROM {table}")
+        change(ledger, "UPDATE command SET answer = '{}' WHERE id = 1")
+    for audit in (False, True):
+        with pytest.raises(LedgerError, match="audit tables were emptied"):
+            open_ledger(store_url, kek=kek, audit=audit)
 
 
 def test_a_trace_leads_from_end_to_end_key_to_its_sources(ledger: Ledger) -> None:

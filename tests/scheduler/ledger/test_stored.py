@@ -175,7 +175,7 @@ OUT_OF_PLACE = [
     ("UPDATE audit_leaf SET subject = x'00' WHERE seq = 3", "audit_leaf 3"),
     ("UPDATE audit_node SET hash = 'text' WHERE position = 2", "audit_node 2"),
     ("UPDATE pool SET node_a = x'00' WHERE id = 1", "pool 1"),
-    ("UPDATE reservation SET purpose = x'00'", "its row was changed"),
+    ("UPDATE reservation SET purpose = x'00'", "its row or its parts were changed"),
     ("UPDATE booking SET candidate = x'00'", "its row was changed"),
 ]
 
