@@ -210,7 +210,8 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
     ledger = ("--database", copied, "ledger")
     skytrunk(*ledger, "checkpoint", "--out", "signed.json", "--public-key", "key.hex")
     skytrunk(*ledger, "export", "--out", "whole.jsonl")
-    skytrunk(*ledger, "prove", "command", "3", "--out", "proof.json")
+    stands = ("--checkpoint", "signed.json", "--out", "proof.json")
+    assert skytrunk(*ledger, "prove", "command", "3", *stands).returncode == 0
     lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
     victim = next(i for i, line in enumerate(lines) if '"table":"ledger_entry"' in line)
     changed = [*lines]
