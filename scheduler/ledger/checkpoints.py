@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from orbits import as_utc
 from scheduler.errors import ProofInvalid
 from scheduler.ledger import merkle
 from scheduler.ledger.canonical import canonical_json, instant_text, leaf_data
@@ -21,7 +23,8 @@ from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProo
 
 FORMAT = "skytrunk-checkpoint/1"
 
-_PUBLIC_KEY = re.compile("[0-9a-fA-F]{64}")
+_32_BYTES = re.compile("[0-9a-fA-F]{64}")
+_NUMBERS = frozenset({"size", "old_size", "seq"})
 
 
 def key_id_of(public_key: bytes) -> str:
@@ -59,7 +62,7 @@ def sign(private: bytes, *, size: int, root: bytes, at: datetime) -> Checkpoint:
 
 def _key_bytes(name: str, public_key: str) -> bytes:
     """A public key's bytes. Raises ProofInvalid for anything but 64 hex digits, spaces too."""
-    if not _PUBLIC_KEY.fullmatch(public_key):
+    if not _32_BYTES.fullmatch(public_key):
         raise ProofInvalid(f"{name} is {public_key[:80]!r}; allowed: 64 hex digits")
     return bytes.fromhex(public_key)
 
@@ -140,6 +143,36 @@ def read_checkpoint(text: str) -> Checkpoint:
         body: dict[str, Any] = json.loads(text)
         if body.pop("format") != FORMAT:
             raise ValueError("format")
-        return Checkpoint(**(body | {"at": datetime.fromisoformat(body["at"])}))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        check_fields(body, Checkpoint)
+        return Checkpoint(**(body | {"at": as_utc(datetime.fromisoformat(body["at"]))}))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProofInvalid(f"not a checkpoint of {FORMAT}: {error}") from None
+
+
+SIZE_MAX = 2**63 - 1
+"""The largest number that a log can give a leaf."""
+
+
+def check_fields(body: dict[str, Any], record: type) -> None:
+    """Raise ValueError naming the first field of a record that is not of its kind.
+
+    Numbers are from 0 to SIZE_MAX, `hashes` is a list of texts in hex, all else is text.
+    """
+    for name in (field.name for field in fields(record)):
+        if name not in body:
+            raise ValueError(f"{name} is missing")
+        value = body[name]
+        if name in _NUMBERS:
+            if type(value) is not int or not 0 <= value <= SIZE_MAX:
+                raise ValueError(f"{name} is {str(value)[:40]!r}; allowed: 0 to {SIZE_MAX}")
+        elif name == "hashes":
+            if not isinstance(value, list) or not all(_is_hash(part) for part in value):
+                raise ValueError("hashes; allowed: a list of texts of 64 hex digits")
+        elif not isinstance(value, str):
+            raise ValueError(f"{name} is a {type(value).__name__}; allowed: text")
+        elif name == "root" and not _is_hash(value):
+            raise ValueError(f"{name} is {value[:80]!r}; allowed: 64 hex digits")
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and _32_BYTES.fullmatch(value) is not None

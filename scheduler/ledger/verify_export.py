@@ -26,6 +26,7 @@ from scheduler.ledger.commands import WRITTEN_TABLES
 from scheduler.ledger.export import FORMAT
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.verify_notes import Findings
+from scheduler.ledger.verify_shape import Shapes
 
 HASHED = frozenset(
     {
@@ -112,6 +113,7 @@ class _Reading:
 
     def __init__(self, then: int | None) -> None:
         self.found = Findings()
+        self._shapes = Shapes(self.found)
         self.rows = 0
         self.size = 0
         self.root_then: str | None = None
@@ -143,16 +145,14 @@ class _Reading:
         try:
             row = json.loads(line)
             table = row.pop("table")
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             self.found.add(f"line {number} is no row of an export")
             return
         if number == 1 and (table, row.get("format")) != ("header", FORMAT):
             self.found.add(f"line 1 does not begin an export of {FORMAT}")
         self.rows += 1
-        try:
+        if self._shapes.take(number, table, row):
             self._take_row(table, row)
-        except (KeyError, TypeError, ValueError) as error:
-            self.found.add(f"line {number} ({table}) lacks {error}")
 
     def _take_row(self, table: str, row: dict[str, Any]) -> None:
         if table in HASHED:
@@ -236,6 +236,7 @@ class _Reading:
 
     def finish(self) -> None:
         """Compare what belongs together once everything was read."""
+        self._shapes.finish()
         if self._then == 0:
             self.root_then = merkle.EMPTY_ROOT.hex()
         for kind, subject in self._digests:

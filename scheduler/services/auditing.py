@@ -120,9 +120,7 @@ def _read_proof(text: str) -> InclusionProof | ConsistencyProof:
         if body.pop("format") != PROOF_FORMAT:
             raise ValueError("format")
         made = InclusionProof if body.pop("proof") == "inclusion" else ConsistencyProof
-        proof = made(**{**body, "hashes": tuple(body["hashes"])})
-        for part in proof.hashes:
-            bytes.fromhex(part)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        checkpoints.check_fields(body, made)
+        return made(**{**body, "hashes": tuple(body["hashes"])})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProofInvalid(f"not a proof of {PROOF_FORMAT}: {error}") from None
-    return proof
