@@ -23,7 +23,7 @@ class _Shape:
 
 
 def _shape_of(table: Table) -> _Shape:
-    kinds = {
+    kinds: dict[str, type] = {
         column.name: int if isinstance(column.type, (Integer, Boolean)) else str
         for column in table.c
     }
