@@ -121,8 +121,9 @@ class BlockAudit:
         self._accounts = bearings.accounts
         self._pools = bearings.pools
         self._ciphers = bearings.ciphers
+        self._has_bytes = bearings.has_bytes
         self._entries = grouped(ENTRIES)
-        self._pieces = grouped(PIECES)
+        self._pieces = grouped(PIECES) if self._has_bytes else Grouped(iter(()))
         self._freed = grouped(FREED)
         self._announced = grouped(ANNOUNCED)
         self._waiting = grouped(WAITING)
@@ -140,7 +141,7 @@ class BlockAudit:
         freed = self._freed.of(number) if self._freed.key <= number else NO_ROWS
         waiting = self._waiting.of(number) if self._waiting.key <= number else NO_ROWS
         announced = self._announced.of(number) if self._announced.key <= number else NO_ROWS
-        plain = len(entries) == 1 and not (freed or waiting or announced)
+        plain = len(entries) == 1 and self._has_bytes and not (freed or waiting or announced)
         if not (plain and self._is_untouched(row, entries[0], pieces)):
             self._check_each(BlockRow._make(row), entries, pieces, freed, waiting, announced)
 
@@ -321,6 +322,8 @@ class BlockAudit:
         self, block: BlockRow, ranges: RangeMap, waiting: Sequence[Row], pieces: Sequence[Row]
     ) -> None:
         """What should be in the store at each end is there and opens, and nothing else is."""
+        if not self._has_bytes:
+            return
         stored = 0 if block.state == KeyState.DESTROYED else ranges.stored_bytes()
         due = dict.fromkeys(BOTH_ENDS, stored)
         for _, _, side, start, end in waiting:

@@ -25,6 +25,7 @@ from scheduler.ledger.checkpoints import check_signature
 from scheduler.ledger.commands import WRITTEN_TABLES
 from scheduler.ledger.export import FORMAT
 from scheduler.ledger.records import Checkpoint
+from scheduler.ledger.verify_copy import Copy
 from scheduler.ledger.verify_notes import Findings
 from scheduler.ledger.verify_shape import Shapes
 
@@ -114,6 +115,7 @@ class _Reading:
     def __init__(self, then: int | None) -> None:
         self.found = Findings()
         self._shapes = Shapes(self.found)
+        self._copy = Copy()
         self.rows = 0
         self.size = 0
         self.root_then: str | None = None
@@ -152,6 +154,7 @@ class _Reading:
             self.found.add(f"line 1 does not begin an export of {FORMAT}")
         self.rows += 1
         if self._shapes.take(number, table, row):
+            self._copy.take(table, row)
             self._take_row(table, row)
 
     def _take_row(self, table: str, row: dict[str, Any]) -> None:
@@ -271,5 +274,6 @@ class _Reading:
             ]
             if rows_sha256 != rows_digest(digests):
                 self.found.add(f"command {command_id}: the rows it wrote are not those it has now")
+        self._copy.check(self.found)
         for command_id in self._written:
             self.found.add(f"command {command_id} is missing, rows it wrote are there")

@@ -44,6 +44,7 @@ class Bearings:
     accounts: dict[int, tuple[int, AccountKind]]  #: pool and kind, by number
     pools: dict[int, tuple[str, str, str]]  #: name and two ends, by number
     ciphers: Ciphers | None = field(repr=False)  #: None if no key-encryption key is at hand
+    has_bytes: bool = True  #: False for an export, which leaves sealed bytes out
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 from sqlalchemy import Boolean, Integer, Table
 
 from scheduler.ledger.export import EXPORTED
+from scheduler.ledger.snapshot import HIGHEST, LOWEST
 from scheduler.ledger.verify_notes import Findings
+
+_LONE = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can hold and no database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +98,9 @@ def _misfit(shape: _Shape, row: dict[str, Any]) -> str | None:
         if type(value) is not kind and not (value is None and name in shape.optional):
             words = "a number" if kind is int else "text"
             return f"{name} is a {type(value).__name__}; allowed: {words}"
+        if (type(value) is int and not LOWEST <= value <= HIGHEST) or (
+            type(value) is str and _LONE.search(value)
+        ):
+            return f"{name} holds what no ledger can keep"
     extra = sorted(row.keys() - shape.columns.keys())
     return f"has {extra[0][:40]!r}, which is no column of it" if extra else None
