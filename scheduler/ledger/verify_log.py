@@ -212,7 +212,8 @@ def _check_pools_logged(snapshot: Snapshot, found: Findings) -> None:
     accounts = Grouped(snapshot.rows(POOL_ACCOUNTS))
     for number, pool_id, sha256 in snapshot.rows(POOLS):
         name = f"pool {number} ({pool_id})"
-        digest = pool_digest(sha256, [account[1] for account in accounts.of(number)])
+        # SQLite keeps bytes in a column of texts; they are no row's hash.
+        digest = pool_digest(str(sha256), [str(account[1]) for account in accounts.of(number)])
         leaves = logged.pop(str(number), [])
         if not leaves:
             found.add(f"{name}: is not in the audit log")

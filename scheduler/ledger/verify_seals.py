@@ -114,6 +114,9 @@ def check_balances(
         if number not in bearings.accounts:
             continue
         pool, kind = bearings.accounts[number]
+        if not isinstance(running, int):  # SQLite keeps a word in a column of numbers
+            found.add(f"account {number} ({kind.value} of pool {pool}): balance is no number")
+            continue
         summed = sums.get(number, 0)
         totals[pool] = totals.get(pool, 0) + running
         if running != summed:
@@ -136,6 +139,9 @@ def check_epochs(connection: Connection, found: Findings) -> None:
         logged.setdefault(pool_id, []).append(digest)
     pools = connection.execute(select(PoolRow.pool_id, PoolRow.epoch).order_by(PoolRow.id))
     for pool_id, epoch in pools:
+        if not isinstance(epoch, int) or epoch < 0:
+            found.add(f"pool {pool_id}: is in epoch {epoch!r}, which is none")
+            continue
         expected = [epoch_digest(pool_id, number + 1) for number in range(epoch)]
         if logged.get(pool_id, []) != expected:
             found.add(f"pool {pool_id}: is in epoch {epoch}, the audit log says otherwise")

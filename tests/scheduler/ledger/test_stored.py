@@ -177,6 +177,15 @@ OUT_OF_PLACE = [
     ("UPDATE pool SET node_a = x'00' WHERE id = 1", "pool 1"),
     ("UPDATE reservation SET purpose = x'00'", "its row or its parts were changed"),
     ("UPDATE booking SET candidate = x'00'", "its row was changed"),
+    ("UPDATE account SET balance_bits = 'x' WHERE id = 2", "account 2 ("),
+    ("UPDATE pool SET epoch = 'x' WHERE id = 1", "is in epoch 'x', which is none"),
+    ("UPDATE pool SET epoch = -1 WHERE id = 1", "is in epoch -1, which is none"),
+    ("UPDATE pool SET sha256 = x'00' WHERE id = 1", "pool 1 ("),
+    ("UPDATE account SET sha256 = x'00' WHERE id = 1", "account 1 ("),
+    ("UPDATE block SET sha256 = x'00' WHERE id = 1", "its row was changed"),
+    ("UPDATE reservation SET sha256 = 7 WHERE id = 1", "parts were changed"),
+    ("UPDATE audit_checkpoint SET at = 'noon'", "audit_checkpoint 1: a column"),
+    ("UPDATE audit_checkpoint SET size = 'x'", "audit_checkpoint 1: "),
 ]
 
 
