@@ -113,11 +113,21 @@ def leap_offsets_s(start: datetime, end: datetime) -> list[float]:
 
 @lru_cache(maxsize=1)
 def _delta_t() -> Callable[[FloatArray], FloatArray]:
-    """Return Skyfield's TT - UT1 in seconds as a function of the TT Julian date."""
-    # Imported late: it costs 0.1 s, and reading element sets does not need it.
-    from skyfield.api import load
+    """Return Skyfield's TT - UT1 in seconds as a function of the TT Julian date.
 
-    function: Callable[[FloatArray], FloatArray] = load.timescale(builtin=True).delta_t_function
+    It is `load.timescale(builtin=True).delta_t_function`, made as Skyfield makes it.
+    """
+    # Imported late, because reading element sets does not need it; and not skyfield.api,
+    # which takes three times as long for what reaches planets and the network.
+    from skyfield.functions import load_bundled_npy
+    from skyfield.timelib import build_delta_t
+
+    table = load_bundled_npy("iers.npz")
+    tt_jd = table["tt_jd_minus_arange"]
+    tt_jd = tt_jd + np.arange(len(tt_jd))
+    function: Callable[[FloatArray], FloatArray] = build_delta_t(
+        (tt_jd, (table["delta_t_1e7"] / 1e7).round(7))
+    )
     return function
 
 

@@ -13,10 +13,7 @@ from orbits.times import DAY_S, julian_pairs
 if TYPE_CHECKING:
     from orbits.elements import Elements
     from orbits.passes.assemble import Block
-    from orbits.passes.job import Batch, Job
-
-Pair = tuple[int, int]
-"""Index of the satellite, index of the station."""
+    from orbits.passes.job import Batch, Job, Pair
 
 
 def always_up(block: Block, batch: Batch, job: Job) -> frozenset[Pair]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.passes.events import Crossings, Events
+from orbits.passes.hermite import dot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,25 +103,25 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
     _, satellites, count = nodes.position.shape
     rises, open_start = _with_ends(events.rises, events.up_at_first, 0, nodes, sites)
     sets, open_end = _with_ends(events.sets, events.up_at_last, count - 1, nodes, sites)
-    pair = (rises.key // count).astype(np.intp)
+    pair = rises.key.astype(np.intp) // count
     station, satellite = pair // satellites, pair % satellites
     if len(rises.key) != len(sets.key):
         raise AssertionError(f"{len(rises.key)} rises and {len(sets.key)} sets")
-    up = sites.axes[:, 2, :]
+    axes = np.ascontiguousarray(np.moveaxis(sites.axes, 0, -1)).take(station, axis=2)
+    up = axes[2]
 
     cut = open_start | open_end
     top = _best(
-        events.culminations, rises, sets, cut, lambda p, sight: -_sine(up[station[p]], sight)
+        events.culminations, rises, sets, cut, lambda p, sight: -_sine(up.take(p, axis=1), sight)
     )
     near = _best(events.approaches, rises, sets, cut, lambda _, sight: _length(sight))
     first = pair * count
-    axes = sites.axes[station]
 
     def seconds(key: FloatArray) -> FloatArray:
         offset_s: FloatArray = nodes.start_s + (key - first) * nodes.step_s
         return offset_s
 
-    sine = _sine(axes[:, 2], top.sight)
+    sine = _sine(up, top.sight)
     return Block(
         satellite=satellite,
         station=station,
@@ -194,8 +195,8 @@ def _best(
 
 
 def _sine(up: FloatArray, sight: FloatArray) -> FloatArray:
-    """Return the sine of the elevation of lines of sight (3, K) over verticals (K, 3)."""
-    sine: FloatArray = np.einsum("kj,jk->k", up, sight) / _length(sight)
+    """Return the sine of the elevation of lines of sight over verticals, each (3, K)."""
+    sine: FloatArray = dot(up, sight) / _length(sight)
     return sine
 
 
@@ -205,15 +206,15 @@ def _count(culminations: Crossings, rises: Crossings) -> IntArray:
 
 
 def _length(vectors: FloatArray) -> FloatArray:
-    length: FloatArray = np.sqrt(np.einsum("jk,jk->k", vectors, vectors))
+    length: FloatArray = np.sqrt(dot(vectors, vectors))
     return length
 
 
 def _azimuth_deg(axes: FloatArray, sight: FloatArray) -> FloatArray:
-    """Return azimuths clockwise from north, 0 to 360, of vectors (3, K) by axes (K, 3, 3)."""
-    east = np.einsum("kj,jk->k", axes[:, 0], sight)
-    north = np.einsum("kj,jk->k", axes[:, 1], sight)
-    azimuth: FloatArray = np.degrees(np.arctan2(east, north)) % 360.0
+    """Return azimuths clockwise from north, 0 to 360, of vectors (3, K) by axes (3, 3, K)."""
+    azimuth: FloatArray = np.degrees(np.arctan2(dot(axes[0], sight), dot(axes[1], sight)))
+    # What % 360 would do, without its divisions.
+    azimuth += 360.0 * (azimuth < 0.0)
     return azimuth
 
 

@@ -118,8 +118,9 @@ def one_sided_nodes(
         which = np.flatnonzero(wanted - left == at)
         stencils = position_km[..., left[which, None] + np.arange(2 * PAD + 1)]
         weights = _leaning_weights(int(at))
-        velocity[..., which] = stencils @ weights[0]
-        acceleration[..., which] = stencils @ weights[1]
+        # Not a matrix product: its threads would make the last bit depend on their number.
+        velocity[..., which] = np.einsum("...k,k->...", stencils, weights[0])
+        acceleration[..., which] = np.einsum("...k,k->...", stencils, weights[1])
     return Nodes(
         position=position_km[..., first : last + 1],
         velocity=velocity,

@@ -10,6 +10,9 @@ from orbits.passes.assemble import Block
 from orbits.passes.cells import Sites
 from orbits.station import HorizonMask
 
+Pair = tuple[int, int]
+"""Index of the satellite, index of the station."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -28,6 +31,7 @@ class Job:
     spans: tuple[Span, ...]
     sites: Sites
     horizons: tuple[HorizonMask, ...]
+    nodes_max: int  #: pairs of station and node that are looked at in one go
 
     @property
     def end_s(self) -> float:
@@ -57,7 +61,8 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The passes of one batch, satellites by their index in the search, and its gaps."""
+    """What there is to say of one batch, satellites by their index in the search."""
 
     block: Block
     gaps: tuple[Gap, ...]
+    always_up: frozenset[Pair]  #: pairs that have no pass for this reason

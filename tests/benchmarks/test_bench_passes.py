@@ -240,41 +240,115 @@ def _errors(elements: Elements) -> np.ndarray:
     return np.abs(np.array(rows).reshape(-1, 3))
 
 
+# One of two processes that know nothing of each other: what the machine gives at best.
+HALF = """
+import sys
+from tests.benchmarks.test_bench_passes import MASK_DEG, constellation, ground, window_of
+from orbits import find_passes, iter_passes
+satellites, stations, days, half = (float(word) for word in sys.argv[1:])
+sets, places = constellation(int(satellites)), ground(int(stations))
+span = window_of(sets, days)
+find_passes(sets[:2], places[:2], *span)
+print("ready", flush=True)
+sys.stdin.readline()
+for table in iter_passes(sets[int(half)::2], places, *span, mask_deg=MASK_DEG):
+    pass
+print("done", flush=True)
+"""
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+
+
+def halves_wall_s(satellites: int, stations: int, days: float) -> float:
+    """Return how long two independent processes take for half of the satellites each."""
+    sizes = [str(size) for size in (satellites, stations, days)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", HALF, *sizes, half], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, env=environment(),
+        )
+        for half in "01"
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    began = time.perf_counter()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        assert process.stdout.readline() == "done\n"
+    wall = time.perf_counter() - began
+    for process in processes:
+        process.communicate()
+    return wall
+
+
+def wall_and_cpu_s(work: Callable[[], object]) -> tuple[float, float]:
+    """Return wall time, and the processor time of this process and those it waited for."""
+    before, began = os.times(), time.perf_counter()
+    work()
+    wall, after = time.perf_counter() - began, os.times()
+    return wall, sum(after[:4]) - sum(before[:4])
+
+
 def test_two_workers() -> None:
     satellites, stations, days = (8, 4, 1.0) if SMOKE else (1000, 100, 7.0)
     sets, places = constellation(satellites), ground(stations)
     span = window_of(sets, days)
-    walls = []
-    for workers in (1, 2):
-        began = time.perf_counter()
+
+    def chunks(workers: int) -> None:
         for _ in iter_passes(sets, places, *span, mask_deg=MASK_DEG, workers=workers):
             pass
-        walls.append(time.perf_counter() - began)
-    print(
-        f"\n{len(sets)} x {stations} x {days:g} d, wall time: one process {walls[0]:.1f} s, "
-        f"two {walls[1]:.1f} s, {walls[0] / walls[1]:.2f} x"
-    )
+
+    def whole(workers: int) -> None:
+        find_passes(sets, places, *span, mask_deg=MASK_DEG, workers=workers)
+
+    find_passes(sets[:2], places[:2], *span)  # imports and tables
+    for name, work in (("iter_passes", chunks), ("find_passes", whole)):
+        rows = []
+        for _ in range(1 if SMOKE else 5):
+            one, two = (wall_and_cpu_s(lambda: work(workers)) for workers in (1, 2))  # noqa: B023
+            rows.append((*one, *two, halves_wall_s(len(sets), stations, days)))
+        print(f"\n{name}, {len(sets)} x {stations} x {days:g} d, one and two processes in turn:")
+        for one, one_cpu, two, two_cpu, halves in rows:
+            print(
+                f"  wall {one:5.2f} and {two:5.2f} s, {one / two:.2f} x; CPU {one_cpu:5.2f} and "
+                f"{two_cpu:5.2f} s; independent halves {halves:5.2f} s, {one / halves:.2f} x"
+            )
+        ratios = np.median([(one / two, one / halves) for one, _, two, _, halves in rows], axis=0)
+        print(f"  median {ratios[0]:.2f} x, of the {ratios[1]:.2f} x of independent halves")
 
 
 MEMORY = """
 import resource
+from pathlib import Path
 from tests.benchmarks.test_bench_passes import MASK_DEG, constellation, ground, window_of
 from orbits import iter_passes
+def most_mb():  # of this program; getrusage would count the one that started it as well
+    line = next(l for l in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in l)
+    return int(line.split()[1]) / 1024
 sets, places = constellation({satellites}), ground({stations})
-count = 0
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for table in iter_passes(sets, places, *window_of(sets, {days}), mask_deg=MASK_DEG):
+span = window_of(sets, {days})
+count, before = 0, most_mb()
+for table in iter_passes(sets, places, *span, mask_deg=MASK_DEG, workers={workers}):
     count += len(table)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(f"{{count}} passes, {{before / 1024:.0f}} MB before, at most {{after / 1024:.0f}} MB")
+worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(f"{{count}} passes, {{before:.0f}} MB before, at most {{most_mb():.0f}} MB; "
+      f"largest worker {{worker:.0f}} MB")
 """
 
 
 def test_memory_is_bounded_by_chunks() -> None:
     satellites, stations, days = (8, 4, 1.0) if SMOKE else (1000, 100, 7.0)
-    code = MEMORY.format(satellites=satellites, stations=stations, days=days)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
-    )  # fmt: skip
-    print(f"\nchunk by chunk, {satellites} x {stations} x {days:g} d: {done.stdout.strip()}")
+    for workers in (1, 2):
+        code = MEMORY.format(satellites=satellites, stations=stations, days=days, workers=workers)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            env=environment(),
+        )  # fmt: skip
+        print(
+            f"\nchunk by chunk, {satellites} x {stations} x {days:g} d, {workers} process(es): "
+            f"{done.stdout.strip()}"
+        )

@@ -31,7 +31,8 @@ def test_every_error_has_the_root_and_stands_in_its_tree() -> None:
 def test_importing_opens_no_timescale_and_starts_no_pool() -> None:
     code = (
         "import sys, orbits; "
-        "print([m for m in ('skyfield', 'scipy', 'multiprocessing') if m in sys.modules])"
+        "late = ('skyfield', 'scipy', 'multiprocessing', 'subprocess', 'orbits.passes.workers'); "
+        "print([m for m in late if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -13,13 +13,16 @@ from skyfield.sgp4lib import theta_GMST1982
 
 from orbits import GroundStation, HorizonMask, StationError, TimeError, as_utc, iso_utc
 from orbits.times import (
+    DAY_S,
     LEAP_INSTANTS,
+    TT_MINUS_TAI_S,
     datetime_at,
     earth_rotation_rad,
     julian_pair,
     julian_pairs,
     leap_offsets_s,
     tai_minus_utc_s,
+    ut1_minus_utc_s,
     window,
 )
 
@@ -95,6 +98,16 @@ def test_windows_are_cut_at_leap_seconds_inside_them() -> None:
     assert leap_offsets_s(start, NOON) == [3600.0]
     assert leap_offsets_s(datetime(2017, 1, 1, tzinfo=UTC), NOON) == []
     assert leap_offsets_s(start, datetime(2017, 1, 1, tzinfo=UTC)) == []
+
+
+def test_the_earths_lag_is_that_of_skyfield_to_the_last_bit() -> None:
+    # From the splines of antiquity over the daily table to the parabola after it.
+    jd = np.arange(1_000_000.5, 4_000_000.0, 29.3)
+    tai_utc_s = tai_minus_utc_s(jd)
+    offset_s = TT_MINUS_TAI_S + tai_utc_s
+    delta_t = TIMESCALE.delta_t_function(jd + (0.25 + offset_s / DAY_S))
+    ours = ut1_minus_utc_s(jd, np.full_like(jd, 0.25), tai_utc_s)
+    np.testing.assert_array_equal(ours, offset_s - delta_t)
 
 
 def test_the_earths_angle_is_that_of_skyfield() -> None:

@@ -1,0 +1,109 @@
+"""The search of one batch: a few satellites of one grid step over the whole window.
+
+positions at coarse nodes (SGP4)                   `propagate`, `grid`
+cells that may hold a visible instant              `cells`
+rises, culminations, approaches, sets              `events`, `roots`, `hermite`
+passes                                             `assemble`
+what an element set that decays still gives        `usable`
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits.elements import Elements
+from orbits.passes.always import always_up, without
+from orbits.passes.assemble import Block, concatenate, join, passes_of
+from orbits.passes.events import find_events
+from orbits.passes.grid import PAD, Nodes, central_nodes
+from orbits.passes.horizon import cut_to_horizons
+from orbits.passes.job import Batch, Found, Gap, Job, Span
+from orbits.passes.jumps import is_rough
+from orbits.passes.usable import absurdity, search_usable_part
+from orbits.propagate import EarthTurn, earth_fixed, earth_turn
+from orbits.times import julian_pairs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sgp4.api import Satrec
+
+    FloatArray = NDArray[np.float64]
+
+_PIECE_CELLS_MIN = 32
+
+
+def search_batch(batch: Batch, job: Job) -> Found:
+    """Return the passes of a few satellites over the whole window."""
+    alive: dict[int, tuple[Elements, Satrec]] = {}
+    gaps: list[Gap] = []
+    for index, elements in zip(batch.index, batch.elements, strict=True):
+        if reason := absurdity(elements):
+            gaps.append(Gap(index=index, start_s=0.0, end_s=job.end_s, reason=reason))
+        else:
+            alive[index] = elements, elements.satrec()
+    closed: list[Block] = []
+    under_way = Block.empty()
+    for span, begin, size, cells in _pieces(batch, job) if alive else ():
+        closed.append(under_way.take(~under_way.open_end))
+        under_way = under_way.take(under_way.open_end)
+        turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
+        nodes, bad = _nodes([satrec for _, satrec in alive.values()], turn, batch, begin, size)
+        for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:
+            elements, _ = alive.pop(index)
+            mine = under_way.satellite == index
+            part, part_gaps = search_usable_part(
+                elements, index, job, from_s=begin, cells_max=_piece_cells(job)
+            )
+            closed.append(join(under_way.take(mine), part, border_s=begin) if begin else part)
+            under_way = under_way.take(~mine)
+            gaps.extend(part_gaps)
+        if nodes is None:
+            break
+        found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
+        found = found.of_satellites(tuple(alive))
+        under_way = join(under_way, found, border_s=begin) if begin else found
+    block = cut_to_horizons(concatenate([*closed, under_way]), batch, job)
+    up = always_up(block, batch, job)
+    return Found(block=without(block, up), gaps=tuple(gaps), always_up=up)
+
+
+def _piece_cells(job: Job, satellites: int = 1) -> int:
+    return max(_PIECE_CELLS_MIN, job.nodes_max // (job.sites.count * satellites))
+
+
+def _pieces(batch: Batch, job: Job) -> Iterator[tuple[Span, float, float, int]]:
+    """Yield span, start, step and number of cells of the grids that make up the window."""
+    limit = _piece_cells(job, len(batch.index))
+    for span in job.spans:
+        count = math.ceil((span.end_s - span.start_s) / batch.step_s)
+        size = (span.end_s - span.start_s) / count
+        for first in range(0, count, limit):
+            yield span, span.start_s + first * size, size, min(limit, count - first)
+
+
+def _nodes(
+    satellites: Sequence[Satrec], turn: EarthTurn, batch: Batch, begin: float, size: float
+) -> tuple[Nodes | None, NDArray[np.bool_]]:
+    """Return the nodes of the satellites that a coarse grid can do, and which it cannot."""
+    positions = earth_fixed(satellites, turn)
+    bad: NDArray[np.bool_] = ~np.all(positions.usable, axis=1)
+    if batch.deep_space:
+        bad |= is_rough(positions.position_km)
+    if bad.all():
+        return None, bad
+    position_km = positions.position_km[:, ~bad] if bad.any() else positions.position_km
+    return central_nodes(position_km, start_s=begin, step_s=size), bad
+
+
+@lru_cache(maxsize=2)
+def _turn(start: datetime, tai_utc_s: float, begin: float, size: float, cells: int) -> EarthTurn:
+    """Return the Earth's angle on a padded grid; batches of one step have it in common."""
+    offset_s: FloatArray = begin + size * np.arange(-PAD, cells + PAD + 1, dtype=np.float64)
+    jd, fraction = julian_pairs(start, offset_s)
+    return earth_turn(jd, fraction, tai_utc_s=tai_utc_s)
