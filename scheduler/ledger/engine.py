@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ BUSY_TIMEOUT_MS = 30_000
 MIGRATION_LOCK = 20160816
 """Number of the advisory lock under which PostgreSQL is migrated (the day Micius flew)."""
 
+_PASSWORD = re.compile(r"(//[^:/]*:).*@")
 ALLOWED = "sqlite:///FILE, postgresql://HOST/NAME"
 
 # synchronous=NORMAL can lose the last commits at power loss, that is, deliver a key twice.
@@ -41,8 +43,8 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        # Not repeated: it may hold a password.
-        raise SettingsError(f"the database's URL does not parse; allowed: {ALLOWED}") from None
+        shown = _PASSWORD.sub(r"\1***@", url)
+        raise SettingsError(f"database {shown!r}; allowed: {ALLOWED}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if parsed.database in (None, "", ":memory:"):

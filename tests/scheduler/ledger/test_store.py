@@ -81,3 +81,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_text("these are not the rows you are looking for" * 100)
     with pytest.raises(LedgerError, match="not a database"):
         open_ledger(f"sqlite:///{path}")
+
+
+def test_a_url_that_does_not_parse_is_shown_without_its_password() -> None:
+    with pytest.raises(SettingsError, match=r"nobody:\*\*\*@host") as refused:
+        open_ledger("postgresql://nobody:se:cr@et@host:port/name")
+    assert "cr@et" not in str(refused.value)
