@@ -137,6 +137,7 @@ def close_expired(writer: Writer, handle: CommandHandle) -> int:
             [{"key_": number, "command_": handle.command_id} for number in numbers],
             lambda: "keys were to be open",
         )
+        writer.books.erased = True
     close_empty(writer, {row.block_ref for row in rows})
     return len(numbers)
 

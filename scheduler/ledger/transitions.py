@@ -107,6 +107,7 @@ def erase_expired(writer: Writer) -> int:
         moves = [{"block_": ref, **ends} for ref in refs]
         writer.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
         writer.vault.erase_all(refs)
+        writer.books.erased = True
     return len(refs)
 
 

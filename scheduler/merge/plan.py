@@ -21,6 +21,7 @@ from scheduler.merge.paths import (
     routes_of,
     scarcity,
 )
+from scheduler.merge.twins import AgedTwins, Twins
 from scheduler.network import Scenario
 
 
@@ -167,11 +168,11 @@ def plan_merges(
     pools = _spendable(scenario, stock, 2 * TAG_KEY_BITS if tagged else 0)
     parallel = parallel_pools(scenario)
     capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in parallel.items()}
-    twins = _Twins(parallel, pools)
+    twins = Twins(parallel, pools)
     if ages.limits:
         pools |= ages.grains(pools, young or {})
         capacity |= ages.capacity(parallel, pools)
-    aged = {limit: _AgedTwins(parallel, pools, ages, limit) for limit in ages.limits}
+    aged = {limit: AgedTwins(parallel, pools, ages, limit) for limit in ages.limits}
     penalties = _Penalties(capacity)
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
     given = allocate([case.ask(penalties) for case in cases], capacity, least=least)
@@ -271,82 +272,7 @@ def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> 
     }
 
 
-class _Twins:
-    """Which of a hop's parallel links a step takes, and what each of them has left.
-
-    The fullest goes first, and is stayed with while it lasts: grants then need few steps, runs
-    lie end to end, and few links spend a tag key.
-    """
-
-    def __init__(self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int]) -> None:
-        self._twins = twins
-        self._had = dict(pools)
-        self._left = pools
-        self._chosen: dict[str, str] = {}
-
-    def room(self, hops: Sequence[str], grains: int) -> int:
-        """Choose a link for each hop; return how many of the grains all of them can give."""
-        chosen, left = self._chosen, self._left
-        for hop in hops:
-            link = chosen.get(hop)
-            if link is None or left[link] < grains:
-                link = chosen[hop] = max(self._twins[hop], key=left.__getitem__)
-            grains = min(grains, left[link])
-        return grains
-
-    def take(self, hops: Sequence[str], grains: int) -> tuple[str, ...]:
-        """Take grains of the links chosen for these hops; return the links."""
-        links = tuple([self._chosen[hop] for hop in hops])
-        for link in links:
-            self._left[link] -= grains
-        return links
-
-    def spent_bits(self) -> dict[str, int]:
-        """Bits taken of each link so far, of those that gave any."""
-        taken = ((link, had - self._left[link]) for link, had in self._had.items())
-        return {link: grains * KEY_GRAIN_BITS for link, grains in taken if grains}
-
-
-class _AgedTwins(_Twins):
-    """As `_Twins`, for demands of one limit of age: a link has left what it has left of that.
-
-    Demands of shorter limits must have taken theirs before.
-    """
-
-    def __init__(
-        self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int], ages: Ages, limit: float
-    ) -> None:
-        super().__init__(twins, pools)
-        self._mine: Counter[str] = Counter()
-        every = [link for pair in twins.values() for link in pair]
-        self._names = {link: ages.names((link,), limit) for link in every}
-
-    def _room(self, link: str) -> int:
-        return min(map(self._left.__getitem__, self._names[link]))
-
-    def room(self, hops: Sequence[str], grains: int) -> int:
-        """As for any age, of what is young enough."""
-        for hop in hops:
-            link = self._chosen.get(hop)
-            if link is None or self._room(link) < grains:
-                link = self._chosen[hop] = max(self._twins[hop], key=self._room)
-            grains = min(grains, self._room(link))
-        return grains
-
-    def take(self, hops: Sequence[str], grains: int) -> tuple[str, ...]:
-        """Take grains of a link, and of what it holds for this limit and longer ones."""
-        links = tuple([self._chosen[hop] for hop in hops])  # a path passes no link twice
-        for name in (name for link in links for name in self._names[link]):
-            self._left[name] -= grains
-        self._mine.update(dict.fromkeys(links, grains))
-        return links
-
-    def spent_bits(self) -> dict[str, int]:
-        """Bits taken of each link for demands of this very limit."""
-        return {link: grains * KEY_GRAIN_BITS for link, grains in self._mine.items()}
-
-
-def _legs(twins: _Twins, route: Route, grains: int, least: int) -> Iterator[tuple[MergeStep, ...]]:
+def _legs(twins: Twins, route: Route, grains: int, least: int) -> Iterator[tuple[MergeStep, ...]]:
     """Cut a grant into steps that take one pool a hop.
 
     Ends when what is left is smaller than the least step.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from scheduler.errors import KeystoreError, LedgerBroken, WrongState
-from scheduler.facts import Pool
+from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import BlockRecord, KeyState, Ledger, open_ledger
 from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import (
@@ -21,7 +22,14 @@ from scheduler.ledger.keystore import (
     seal,
     unseal,
 )
-from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, spend, uuid_of
+from tests.scheduler.ledger.builders import (
+    NANSHAN_XINGLONG,
+    NOON,
+    bytes_of,
+    deposit,
+    spend,
+    uuid_of,
+)
 from tests.scheduler.ledger.test_verify import change
 
 POOL_ID = NANSHAN_XINGLONG.pool_id
@@ -299,6 +307,35 @@ def test_shredded_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: Lo
         kept = file.read_bytes()
 
     for secret in (*sealed, wrapped):
+        assert secret not in log
+        assert secret not in kept
+
+
+def test_expired_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: LocalKek) -> None:
+    file = tmp_path / "ledger.db"
+    until = NOON + timedelta(hours=1)
+    with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
+        with ledger.begin() as tx:
+            handle = tx.command("deposit", kind="test", at=NOON)
+            key = bytes_of("short", 8 * 64)
+            block = NewBlock(
+                block_id=uuid_of("short"), pool=Pool.link("a", "b"), natural_key="short",
+                length_bits=8 * 64, source="device", simulated=False,
+            )  # fmt: skip
+            tx.deposit(handle, block, material_a=key, material_b=key, expires_at=until)
+            handle.finish({})
+        sealed = [data for *_, data in _material(ledger)]
+        with ledger.begin() as tx:
+            handle = tx.command("expire", kind="test", at=until)
+            tx.expire_due(handle)
+            assert tx.erase_expired(handle) == 1
+            handle.finish({})
+        log = file.with_name("ledger.db-wal").read_bytes()
+        kept = file.read_bytes()
+        assert ledger.verify().problems == ()
+
+    assert len(sealed) == 2
+    for secret in sealed:
         assert secret not in log
         assert secret not in kept
 
