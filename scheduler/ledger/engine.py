@@ -42,7 +42,7 @@ def make_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         shown = _PASSWORD.sub(r"\1***@", url)
         raise SettingsError(f"database {shown!r}; allowed: {ALLOWED}") from None
     backend = parsed.get_backend_name()
