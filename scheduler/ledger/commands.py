@@ -95,6 +95,7 @@ class Pending:
     pieces: list[dict[str, Any]] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
     balances: dict[int, int] = field(default_factory=dict)
+    odd: dict[int, int] = field(default_factory=dict)  #: of the balances, bits beside whole bytes
     announcements: list[dict[str, Any]] = field(default_factory=list)
     parts: list[dict[str, Any]] = field(default_factory=list)
     reservations: list[dict[str, Any]] = field(default_factory=list)
