@@ -184,16 +184,17 @@ class Writer(Reader):
 
         A command that goes out before it is finished is written again when it is.
         """
-        self.pools.settle(self.connection)
-        self.keys.settle(self.connection)
         pending, self.pending = self.pending, Pending()
+        self.pools.settle(self.connection)
+        pieces = self.vault.cut_all(pending.material)
+        self.keys.settle(self.connection)
         rows = [final[handle.command_id] if final else handle.row() for handle in pending.commands]
         for handle in pending.commands:
             handle.written = True
         for table, held in (
             (Command, rows),
             (Block, pending.blocks),
-            (Material, pending.pieces),
+            (Material, pieces),
             (LedgerEntry, pending.entries),
             (AnnouncementRow, pending.announcements),
             (AnnouncementPart, pending.parts),
