@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler.clock import AcceleratedClock, Clock, SystemClock
 from scheduler.facts import Booking, BookingState
+from scheduler.process import settle_in
 from scheduler.services import Services
 
 log = structlog.get_logger("skytrunk.jobs")
@@ -33,11 +34,20 @@ _ORDER = ("trunk", "announce", "expire", "merge", "plan")
 class JobRunner:
     """Fires plan, trunk, time, merge and session jobs on a live clock until it is stopped."""
 
-    def __init__(self, services: Services, *, clock: Clock, rate: float = 1.0) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        clock: Clock,
+        rate: float = 1.0,
+        warmed_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`warmed_up` is called when a job has run for the first time, with all that it loads."""
         self.services = services
         self.clock = clock
         self.rate = rate
         self.fired: dict[str, int] = {}
+        self._warmed_up = warmed_up
         self._busy = threading.RLock()
         self._stopping = False
         self._trunk_done = clock.now()
@@ -208,6 +218,8 @@ class JobRunner:
         """Run a job; what fails is logged and recorded, and the ticking goes on."""
         try:
             work()
+            if name not in self.fired:
+                self._warmed_up()
             self.fired[name] = self.fired.get(name, 0) + 1
         except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
             # As text of our own: structlog's rendering shows local variables, key among them.
@@ -234,7 +246,7 @@ def run_forever(
     """Run the live clockwork until `stop` is set."""
     clock = live_clock(clock_start, clock_rate)
     with Services(settings, clock=clock) as services:
-        runner = JobRunner(services, clock=clock, rate=clock_rate)
+        runner = JobRunner(services, clock=clock, rate=clock_rate, warmed_up=settle_in)
         runner.start()
         try:
             stop.wait()

@@ -14,6 +14,7 @@ from api.cli.options import ConfigOption, DatabaseOption, settings_of
 from api.cli.output import note
 from api.inputs import parse_instant
 from scheduler.errors import InputError
+from scheduler.process import settle_in
 
 RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
 
@@ -34,6 +35,7 @@ def serve(
     listener = _listen(settings.host, settings.port)
     note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
     server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+    settle_in()
     with listener, suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
         server.run(sockets=[listener])
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from scheduler.errors import LedgerError
 from scheduler.ledger.canonical import canonical_json, rows_digest, sealed
+from scheduler.ledger.pieces import BlockNames
 
 WRITTEN_TABLES = (
     "ledger_entry",
@@ -92,9 +93,11 @@ class Pending:
 
     commands: list[CommandHandle] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
-    pieces: list[dict[str, Any]] = field(default_factory=list)
+    #: bytes of key, still to be sealed: block, end, bytes
+    material: list[tuple[BlockNames, int, bytes]] = field(default_factory=list, repr=False)
     entries: list[dict[str, Any]] = field(default_factory=list)
     balances: dict[int, int] = field(default_factory=dict)
+    odd: dict[int, int] = field(default_factory=dict)  #: of the balances, bits beside whole bytes
     announcements: list[dict[str, Any]] = field(default_factory=list)
     parts: list[dict[str, Any]] = field(default_factory=list)
     reservations: list[dict[str, Any]] = field(default_factory=list)

@@ -32,10 +32,11 @@ from scheduler.ledger.models import (
 )
 from scheduler.ledger.pools import PoolBook
 from scheduler.ledger.reader import Reader, check_same_request
-from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
+from scheduler.ledger.states import ACCOUNT_OF, BYTE_BITS, AccountKind, KeyState
 from scheduler.ledger.walkeeper import WalKeeper
 
 _BALANCE = text("UPDATE account SET balance_bits = balance_bits + :change_ WHERE id = :account_")
+_ODD = text("UPDATE account SET odd_bits = odd_bits + :change_ WHERE id = :account_")
 _ANSWERED = ("answer", "rows_sha256", "sha256")
 _FINISH = (
     update(Command)
@@ -75,6 +76,11 @@ class Books:
         self.keys.publish()
         if self.erased and self.wal is not None:
             self.wal.empty()
+
+
+def _move(figures: dict[int, int], source: int, target: int, amount: int) -> None:
+    figures[source] = figures.get(source, 0) - amount
+    figures[target] = figures.get(target, 0) + amount
 
 
 class Writer(Reader):
@@ -154,9 +160,9 @@ class Writer(Reader):
         row["sha256"] = entry_digest(*columns)
         handle.wrote("ledger_entry", row["sha256"])
         self.pending.entries.append(row)
-        balances = self.pending.balances
-        balances[source_id] = balances.get(source_id, 0) - amount
-        balances[target_id] = balances.get(target_id, 0) + amount
+        _move(self.pending.balances, source_id, target_id, amount)
+        if odd := amount % BYTE_BITS:
+            _move(self.pending.odd, source_id, target_id, odd)
         return number
 
     def freed(self) -> None:
@@ -178,16 +184,17 @@ class Writer(Reader):
 
         A command that goes out before it is finished is written again when it is.
         """
-        self.pools.settle(self.connection)
-        self.keys.settle(self.connection)
         pending, self.pending = self.pending, Pending()
+        self.pools.settle(self.connection)
+        pieces = self.vault.cut_all(pending.material)
+        self.keys.settle(self.connection)
         rows = [final[handle.command_id] if final else handle.row() for handle in pending.commands]
         for handle in pending.commands:
             handle.written = True
         for table, held in (
             (Command, rows),
             (Block, pending.blocks),
-            (Material, pending.pieces),
+            (Material, pieces),
             (LedgerEntry, pending.entries),
             (AnnouncementRow, pending.announcements),
             (AnnouncementPart, pending.parts),
@@ -198,13 +205,14 @@ class Writer(Reader):
         ):
             if held:
                 execute_many(self.connection, _into(table), held)
-        moves = [
-            {"account_": number, "change_": change}
-            for number, change in sorted(pending.balances.items())
-            if change
-        ]
-        if moves:
-            execute_many(self.connection, _BALANCE, moves)
+        for statement, figures in ((_BALANCE, pending.balances), (_ODD, pending.odd)):
+            moves = [
+                {"account_": number, "change_": change}
+                for number, change in sorted(figures.items())
+                if change
+            ]
+            if moves:
+                execute_many(self.connection, statement, moves)
 
     def complete(self) -> None:
         """Write the rest before the commit. Raises LedgerError if a command has no answer."""

@@ -80,6 +80,27 @@ class Vault:
                 "data_key_id": number,
             }
 
+    def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes]]) -> list[dict[str, Any]]:
+        """Cut whole blocks into sealed rows: (block, end, bytes). As `cut`, in one go."""
+        nonces = new_nonces(sum(-(-len(material) // PIECE_BYTES) for _, _, material in held))
+        rows = []
+        for block, side, material in held:
+            number, cipher = self._keys.current(
+                self._connection, block.pool_ref, block.pool_id, block.epoch
+            )
+            for place in range(0, len(material), PIECE_BYTES):
+                plain = material[place : place + PIECE_BYTES]
+                rows.append(
+                    {
+                        "block_ref": block.ref,
+                        "side": side,
+                        "start_byte": place,
+                        "data": seal(cipher, plain, block.context(side, place), next(nonces)),
+                        "data_key_id": number,
+                    }
+                )
+        return rows
+
     def take(
         self,
         block: BlockNames,

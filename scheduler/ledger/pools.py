@@ -109,7 +109,7 @@ class PoolBook:
         self._pools[ref] = sealed("pool", row)
         accounts = {kind: first + offset for offset, kind in enumerate(AccountKind)}
         rows = [
-            {"id": number, "pool_ref": ref, "kind": kind.value, "balance_bits": 0}
+            {"id": number, "pool_ref": ref, "kind": kind.value, "balance_bits": 0, "odd_bits": 0}
             for kind, number in accounts.items()
         ]
         sealed_rows = [sealed("account", row) for row in rows]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+BYTE_BITS = 8
+"""Key is spent by the whole byte, from the front of its block."""
+
 
 class KeyState(StrEnum):
     """State of a block's unallocated rest, or the state that an entry's range enters."""

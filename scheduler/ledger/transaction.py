@@ -15,7 +15,7 @@ from scheduler.errors import DuplicateBlock, FactError
 from scheduler.facts import Announcement, Booking, BookingState, NewBlock, Provenance
 from scheduler.ledger import bookings, delivery, registers, reservations, transitions
 from scheduler.ledger.announcements import announcement_rows
-from scheduler.ledger.canonical import canonical_json, sealed
+from scheduler.ledger.canonical import canonical_json
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
 from scheduler.ledger.equality import same_bytes
@@ -25,6 +25,7 @@ from scheduler.ledger.provenance import NOTHING, provenance_text
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
 from scheduler.ledger.spending import Eligible, claim_all, take
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
+from scheduler.ledger.stored import block_digest
 
 # Two lookups by unique index; one with OR would make SQLite choose neither.
 _KNOWN_BLOCK = union_all(
@@ -82,8 +83,7 @@ class Transaction(Writer):
         if expires_at is not None:
             self.expiring()
         names = self._add_block(handle, block, state, told, expires_at)
-        for side, held in enumerate((material_a, material_b)):
-            self.pending.pieces.extend(self.vault.cut(names, side, held))
+        self.pending.material += ((names, 0, material_a), (names, 1, material_b))
         return state
 
     def expect(self, blocks: Iterable[NewBlock]) -> None:
@@ -115,7 +115,7 @@ class Transaction(Writer):
         numbers = self.pools.open(self.connection, block.pool)
         if block.simulated:
             self.pools.mark_simulated(self.connection, pool_id)
-        row: dict[str, Any] = {
+        row: dict[str, Any] = {  # in the order of BLOCK_COLUMNS
             "id": self.number(Block),
             "block_id": str(block.block_id),
             "pool_ref": numbers.ref,
@@ -132,7 +132,7 @@ class Transaction(Writer):
             "command_id": handle.command_id,
             "provenance": provenance,
         }
-        row = sealed("block", row)
+        row["sha256"] = block_digest(tuple(row.values()))
         handle.wrote("block", row["sha256"])
         self.pending.blocks.append(row)
         span = (row["id"], 0, block.length_bits)

@@ -25,6 +25,7 @@ from scheduler.ledger.checkpoints import check_signature
 from scheduler.ledger.commands import WRITTEN_TABLES
 from scheduler.ledger.export import FORMAT
 from scheduler.ledger.records import Checkpoint
+from scheduler.ledger.states import BYTE_BITS
 from scheduler.ledger.verify_copy import Copy
 from scheduler.ledger.verify_notes import Findings
 from scheduler.ledger.verify_shape import Shapes
@@ -122,8 +123,9 @@ class _Reading:
         self._then = then
         self._frontier: list[bytes] = []
         self._claimed: dict[str, Any] | None = None
-        self._balances: dict[int, int] = {}
+        self._balances: dict[int, tuple[int, int]] = {}
         self._sums: defaultdict[int, int] = defaultdict(int)
+        self._odd_sums: defaultdict[int, int] = defaultdict(int)
         self._commands: dict[int, str | None] = {}
         self._key_commands: dict[int, int] = {}
         self._written: defaultdict[int, defaultdict[str, list[tuple[Any, str]]]] = defaultdict(
@@ -166,6 +168,9 @@ class _Reading:
                 self.found.add(f"ledger_entry {row['id']}: its row was changed")
             self._sums[row["source_id"]] -= row["amount_bits"]
             self._sums[row["target_id"]] += row["amount_bits"]
+            if odd := row["amount_bits"] % BYTE_BITS:
+                self._odd_sums[row["source_id"]] -= odd
+                self._odd_sums[row["target_id"]] += odd
             self._wrote(row["command_id"], table, row["line"], row["sha256"])
         elif table == "announcement":
             self._announcements[row["id"]] = row
@@ -193,7 +198,7 @@ class _Reading:
             self._pools[str(row["id"])] = digest
         elif table == "account":
             self._accounts[str(row["pool_ref"])].append((row["id"], digest))
-            self._balances[row["id"]] = row["balance_bits"]
+            self._balances[row["id"]] = (row["balance_bits"], row["odd_bits"])
         elif table == "command":
             self._commands[row["id"]] = row["rows_sha256"]
         elif table == "block":
@@ -251,12 +256,11 @@ class _Reading:
         claimed = self._claimed or {}
         if (claimed.get("size"), claimed.get("root")) != (self.size, self.root):
             self.found.add(f"audit_root: the leaves give size {self.size} and root {self.root}")
-        for account, balance in self._balances.items():
-            if balance != self._sums.get(account, 0):
-                self.found.add(
-                    f"account {account}: balance {balance}, its entries sum to"
-                    f" {self._sums.get(account, 0)}"
-                )
+        for account, running in self._balances.items():
+            summed = (self._sums.get(account, 0), self._odd_sums.get(account, 0))
+            for word, one, other in zip(("balance", "odd bits"), running, summed, strict=True):
+                if one != other:
+                    self.found.add(f"account {account}: {word} {one}, its entries sum to {other}")
         for number, row in self._announcements.items():
             lines = [[part[name] for name in PART_COLUMNS] for part in self._parts.pop(number, [])]
             if row["sha256"] != announcement_digest(row, lines):

@@ -28,7 +28,15 @@ POOL_COLUMNS = (*DIGESTED["pool"], "sha256")
 POOLS = f"SELECT {', '.join(POOL_COLUMNS)} FROM pool ORDER BY id"
 ACCOUNT_COLUMNS = (*DIGESTED["account"], "sha256")
 ACCOUNTS = f"SELECT {', '.join(ACCOUNT_COLUMNS)} FROM account ORDER BY id"
-BALANCES = "SELECT id, balance_bits FROM account ORDER BY id"
+BALANCES = "SELECT id, balance_bits, odd_bits FROM account ORDER BY id"
+ODD_SUMS = """
+    SELECT number, sum(odd) FROM (
+        SELECT target_id AS number, amount_bits & 7 AS odd FROM ledger_entry
+        WHERE (amount_bits & 7) <> 0
+        UNION ALL
+        SELECT source_id, -(amount_bits & 7) FROM ledger_entry WHERE (amount_bits & 7) <> 0
+    ) AS moves GROUP BY number
+"""
 
 CHECKPOINTS = """
     SELECT signed.id, signed.size, signed.root, signed.at, signed.key_id, signed.signature,
@@ -112,12 +120,13 @@ def _wrapped_keys(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
 def check_balances(
     connection: Connection, bearings: Bearings, sums: dict[int, int], found: Findings
 ) -> None:
-    """Running balances against their sums, and nothing but `generated` below zero (I2)."""
+    """Running figures against their sums, and nothing but `generated` below zero (I2)."""
     snapshot = snapshot_of(connection)
     totals: dict[int, int] = {}
     with snapshot.failures():
         balances = list(snapshot.rows(BALANCES))
-    for number, running in balances:
+        odd_sums: dict[int, int] = dict(snapshot.rows(ODD_SUMS))
+    for number, running, odd in balances:
         if number not in bearings.accounts:
             continue
         pool, kind = bearings.accounts[number]
@@ -130,6 +139,11 @@ def check_balances(
             found.add(
                 f"account {number} ({kind.value} of pool {pool}): balance {running},"
                 f" its entries sum to {summed}"
+            )
+        if odd != odd_sums.get(number, 0):
+            found.add(
+                f"account {number} ({kind.value} of pool {pool}): {odd} odd bits,"
+                f" its entries sum to {odd_sums.get(number, 0)}"
             )
         if summed < 0 and kind is not AccountKind.GENERATED:
             found.add(f"account {number} ({kind.value} of pool {pool}): {summed} below zero")

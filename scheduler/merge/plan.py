@@ -255,11 +255,9 @@ def _tags(
     a one-time key must not tag two: each direction has a key of its own.
     """
     legs = [*steps, *(leg for step in combined for leg in step.legs)]
-    sent = {
-        (pool_id, node)
-        for leg in legs
-        for pool_id, node in zip(leg.links[1:], leg.path[1:], strict=False)
-    }
+    sent: set[tuple[str, str]] = set()
+    for leg in legs:
+        sent.update(zip(leg.links[1:], leg.path[1:], strict=False))
     return tuple(sorted(sent))
 
 

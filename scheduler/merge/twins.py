@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from scheduler.facts import KEY_GRAIN_BITS
 from scheduler.merge.ages import Ages
@@ -25,6 +26,10 @@ class Twins:
     def room(self, hops: Sequence[str], grains: int) -> int:
         """Choose a link for each hop; return how many of the grains all of them can give."""
         chosen, left = self._chosen, self._left
+        with suppress(KeyError):  # of a hop that nothing was chosen for yet
+            # As mostly: what was chosen before gives enough.
+            if min(map(left.__getitem__, map(chosen.__getitem__, hops))) >= grains:
+                return grains
         for hop in hops:
             link = chosen.get(hop)
             if link is None or left[link] < grains:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate
 from math import fsum
@@ -98,8 +98,13 @@ class Purse:
         for offset, one in zip(self._starts[first:last], self._claimed[first:last], strict=True):
             low = max(start - offset, 0)
             high = min(start + bits - offset, one.chunk.length_bits)
-            origin = one.chunk.start_bit
-            yield replace(one.chunk, start_bit=origin + low, end_bit=origin + high)
+            whole = one.chunk
+            yield Chunk(
+                block_id=whole.block_id,
+                pool_id=whole.pool_id,
+                start_bit=whole.start_bit + low,
+                end_bit=whole.start_bit + high,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

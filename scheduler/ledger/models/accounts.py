@@ -46,7 +46,11 @@ class PoolRow(Base):
 
 
 class Account(Base):
-    """One account of one pool; `balance_bits` is the running sum of its entries."""
+    """One account of one pool; `balance_bits` is the running sum of its entries.
+
+    `odd_bits` is the part of it that is no whole byte of a range: key is spent by the byte, so
+    what a pool can spend is the one less the other, however many blocks it has.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -58,7 +62,8 @@ class Account(Base):
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     kind: Mapped[str] = mapped_column(String(16))
     balance_bits: Mapped[int] = mapped_column(Number)
-    sha256: Mapped[str] = mapped_column(String(64))  #: over all but the balance
+    odd_bits: Mapped[int] = mapped_column(Number, server_default="0")
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but the running figures
 
 
 class Command(Base):

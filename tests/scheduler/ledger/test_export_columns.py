@@ -29,6 +29,7 @@ UNHASHED: list[tuple[str, str, Callable[[Any], Any], str]] = [
     ("announcement_part", "relay", lambda _: "eve", "a part names another relay"),
     ("pool", "simulated", lambda _: 0, "is not marked simulated"),
     ("account", "balance_bits", lambda value: value + 8, "its entries sum to"),
+    ("account", "odd_bits", lambda value: value + 1, "its entries sum to"),
     ("key", "closed_by", lambda _: 1, "the rows it wrote"),
     ("key_recipient", "delivered_by", lambda _: 1, "the rows it wrote"),
 ]

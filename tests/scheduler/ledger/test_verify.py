@@ -22,6 +22,7 @@ CHANGES = [
     ("UPDATE ledger_entry SET enters = 'combined' WHERE id = 3", "entry 3"),
     ("DELETE FROM ledger_entry WHERE id = 4", "rows are missing"),
     ("UPDATE account SET balance_bits = balance_bits + 8 WHERE id = 2", "account 2"),
+    ("UPDATE account SET odd_bits = odd_bits + 1 WHERE id = 2", "account 2"),
     ("UPDATE account SET kind = 'pond' WHERE id = 2", "account 2"),
     ("UPDATE pool SET node_a = 'eve' WHERE id = 1", "pool 1"),
     ("UPDATE pool SET simulated = false WHERE id = 1", "pool 1"),
