@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, select
@@ -159,13 +160,24 @@ def check_epochs(connection: Connection, found: Findings) -> None:
     for pool_id, digest in connection.execute(leaves.order_by(AuditLeaf.seq)):
         logged.setdefault(pool_id, []).append(digest)
     pools = connection.execute(select(PoolRow.pool_id, PoolRow.epoch).order_by(PoolRow.id))
+    compare_epochs(((pool_id, epoch) for pool_id, epoch in pools), logged, found)
+
+
+def compare_epochs(
+    pools: Iterable[tuple[str, Any]], logged: dict[str, list[str]], found: Findings
+) -> None:
+    """Compare pools and their epochs with what the log tells of each, in its order."""
     for pool_id, epoch in pools:
+        told = logged.pop(pool_id, [])
         if not isinstance(epoch, int) or epoch < 0:
             found.add(f"pool {pool_id}: is in epoch {epoch!r}, which is none")
-            continue
-        expected = [epoch_digest(pool_id, number + 1) for number in range(epoch)]
-        if logged.get(pool_id, []) != expected:
+        # By their number first: a forged epoch can be beyond all counting.
+        elif len(told) != epoch or any(
+            digest != epoch_digest(pool_id, number) for number, digest in enumerate(told, start=1)
+        ):
             found.add(f"pool {pool_id}: is in epoch {epoch}, the audit log says otherwise")
+    for pool_id in logged:
+        found.add(f"pool {pool_id} is not there, the audit log has an epoch of it")
 
 
 def check_checkpoints(connection: Connection, found: Findings) -> None:
