@@ -163,6 +163,11 @@ class Reader:
         rows = self.connection.execute(query.with_only_columns(*columns)).all()
         return tracing.block_records(self.connection, rows)
 
+    def provenances(self, block_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Where blocks came from, by their ids. Raises LedgerBroken for one that is not there."""
+        self._settle()
+        return tracing.provenances(self.connection, block_ids)
+
     def waiting(self, node: str | None = None) -> list[BlockRecord]:
         """Blocks received that wait for an announcement, oldest first; those of one node's links.
 

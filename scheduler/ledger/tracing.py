@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from scheduler.ledger.models import (
     LedgerEntry,
     PoolRow,
 )
-from scheduler.ledger.provenance import read_provenances
+from scheduler.ledger.provenance import LOOKUPS_AT_ONCE, read_provenances
 from scheduler.ledger.records import BlockRecord, CommandRecord, Trace
 from scheduler.ledger.states import KeyState
 
@@ -68,6 +68,21 @@ def _block_record(row: Any, provenance: dict[str, Any]) -> BlockRecord:
         expires_at=row.expires_at,
         provenance=provenance,
     )
+
+
+def provenances(connection: Connection, block_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Where blocks came from, by their ids. Raises LedgerBroken for one that is not there."""
+    wanted = sorted(set(block_ids))
+    texts: dict[str, str] = {}
+    for first in range(0, len(wanted), LOOKUPS_AT_ONCE):
+        part = wanted[first : first + LOOKUPS_AT_ONCE]
+        rows = connection.execute(
+            select(Block.block_id, Block.provenance).where(Block.block_id.in_(part))
+        )
+        texts.update(rows.all())
+    if missing := set(wanted) - texts.keys():
+        raise LedgerBroken(f"block {min(missing)} is not there, a merge says that it made it")
+    return dict(zip(texts, read_provenances(connection, texts.values()), strict=True))
 
 
 def command_record(row: Any) -> CommandRecord:

@@ -19,6 +19,7 @@ from scheduler.facts import (
     Pool,
 )
 from scheduler.merge import PROOF_BITS
+from scheduler.services.merge_answers import told
 from scheduler.services.merging import decide_merges
 
 if TYPE_CHECKING:
@@ -82,7 +83,11 @@ def merge_history(
         raise InputError(f"limit {limit}; allowed: 1 to {HISTORY_MAX}")
     with context.existing_ledger().read() as reader:
         kept = deque(_merges(reader, start, end), maxlen=limit)
-    return [{"request": command.request_id, "at": command.at, **command.answer} for command in kept]
+        answers = told(reader, [command.answer for command in kept])
+    return [
+        {"request": command.request_id, "at": command.at, **answer}
+        for command, answer in zip(kept, answers, strict=True)
+    ]
 
 
 def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
@@ -91,7 +96,8 @@ def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
     gained: dict[bool, Counter[tuple[str, str]]] = {False: Counter(), True: Counter()}
     with context.existing_ledger().read() as reader:
         for command in _merges(reader, start, end):
-            for step in command.answer["steps"]:
+            (answer,) = told(reader, [command.answer])
+            for step in answer["steps"]:
                 pool = Pool.parse(step["pool"])
                 gained[len(step["paths"]) > 1][pool.node_a, pool.node_b] += step["bits"]
                 for path in step["paths"]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.facts import instant_key
 from scheduler.merge import plan_merges
+from scheduler.services.merge_answers import told, told_at_once
 from scheduler.services.tick import Tick
 
 if TYPE_CHECKING:
@@ -57,17 +58,18 @@ def merge_due(
     with context.ledger.begin() as tx:
         answered = tx.answer(request_id, kind="merge")
         if answered is not None:
-            return answered
+            return told(tx, [answered])[0]
         plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
         # The shortest limit takes first, in the order of the plan's steps.
         young = [(too_old(scheduled_for, age), bits) for age, bits in plan.young_needs.items()]
         tick = Tick(context, tx, command, plan=plan, needs=[*young, (None, plan.needs)])
         tick.announce(plan.tags)
+        gains = tick.gains()
         answer = {
-            "steps": tick.deposit(tick.gains()),
+            "steps": tick.deposit(gains),
             "reasons": dict(plan.reasons),
             "tags": len(plan.tags),
         }
         command.finish(answer)
-    return answer
+    return told_at_once(answer, gains)

@@ -251,7 +251,7 @@ class Tick:
         return oldest + timedelta(seconds=limit)
 
     def deposit(self, gains: Sequence[Gain]) -> list[dict[str, Any]]:
-        """Put what the steps gained into the pools of their two ends."""
+        """Put what the steps gained into the pools of their two ends; return what to tell."""
         blocks = [self._block(gain) for gain in gains]
         self._tx.expect(blocks)
         return [self._deposit(gain, block) for gain, block in zip(gains, blocks, strict=True)]
@@ -288,7 +288,6 @@ class Tick:
             "demand": gain.step.demand_id,
             "pool": pool.pool_id,
             "bits": block.length_bits,
-            "paths": [list(leg.path) for leg in legs],
             "threshold": gain.provenance.threshold,
             "block": str(block.block_id),
             "announcements": len(gain.announced),

@@ -26,7 +26,7 @@ SMOKE = os.environ.get("SKYTRUNK_BENCH_SMOKE") == "1"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOPS, LINKS, LINK_BITS = 33, 135, 100_000
 """Hops from user to user, parallel links of the trunk, bits that each makes in a second."""
-ACCESS_BITS = 2_000_000
+ACCESS_BITS = 4_000_000
 """What an access link has in stock at the start; it is no link of the trunk."""
 WEST, EAST = 20, 15
 """Users at the two ends of the trunk: 300 pairs."""

@@ -10,13 +10,21 @@ import pytest
 
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
-from scheduler.errors import FactError, InputError, LedgerMismatch, RequestConflict, UnknownName
+from scheduler.errors import (
+    FactError,
+    InputError,
+    LedgerBroken,
+    LedgerMismatch,
+    RequestConflict,
+    UnknownName,
+)
 from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
 from scheduler.merge import CompromiseStructure, far_end_key, jain_index, recombine, xor
 from scheduler.replay import run_replay
 from scheduler.services import Services
+from scheduler.services.merge_answers import told
 from scheduler.services.served import ServedBook
 from scheduler.settings import Settings
 
@@ -310,6 +318,20 @@ def test_a_retry_under_the_same_name_adds_nothing(settings_of: SettingsOf) -> No
             tx.command("merge/theirs", kind="trunk", at=START).finish({})
         with pytest.raises(RequestConflict):
             services.merge_due(scheduled_for=START, request="theirs")
+
+
+def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Services) -> None:
+    """Names of nodes are not kept in answers, but for those of the first releases."""
+    with fibre.ledger.read() as reader:
+        (kept, *_) = [one.answer for one in reader.commands(kind="merge") if one.answer["steps"]]
+        (answer,) = told(reader, [kept])
+        assert not any("paths" in step for step in kept["steps"])
+        assert told(reader, [answer]) == [answer]
+        for step in answer["steps"]:
+            traced = fibre.trace_key(step["block"])
+            assert step["paths"] == [list(path.nodes) for path in traced.paths]
+        with pytest.raises(LedgerBroken, match="a merge says that it made it"):
+            told(reader, [{"steps": [{"block": str(UUID(int=1))}]}])
 
 
 def test_history_gives_the_newest_ticks_within_its_bounds(fibre: Services) -> None:
