@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scheduler.ledger.commands import CommandHandle
+    from scheduler.ledger.fingerprints import refuse_known_key
     from scheduler.ledger.reader import Reader
     from scheduler.ledger.records import (
         BlockRecord,
@@ -35,6 +36,7 @@ __all__ = [
     "SpentChunk",
     "Transaction",
     "open_ledger",
+    "refuse_known_key",
 ]
 
 # A name is imported when it is first used: `glance` must not pay for SQLAlchemy.
@@ -54,6 +56,7 @@ _HOMES = {
     "SpentChunk": "records",
     "Transaction": "transaction",
     "open_ledger": "store",
+    "refuse_known_key": "fingerprints",
 }
 
 

@@ -91,6 +91,10 @@ class DataKeys:
         self._learnt[number] = AESGCM(key)
         return self._learnt[number]
 
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Open another wrapped key for this transaction's use. Raises KeystoreError."""
+        return self._kek.unwrap(wrapped, context)
+
     def _make(self, connection: Connection, pool_ref: int, pool_id: str, epoch: int) -> int:
         if self._last is None:
             self._last = connection.execute(_LAST).scalar() or 0

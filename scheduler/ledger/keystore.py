@@ -66,7 +66,7 @@ class LocalKek:
         """Decrypt what `wrap` made. Raises KeystoreError if it was not made by this key."""
         try:
             return unseal(self._cipher, wrapped, context)
-        except InvalidTag:
+        except (InvalidTag, TypeError, ValueError):  # the last two: no bytes, or too few
             raise KeystoreError(
                 f"key-encryption key {self._kek_id} does not open {context.decode()}"
             ) from None

@@ -11,8 +11,15 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, select, update
 
 from orbits import as_utc
-from scheduler.errors import FactError, UnknownName, WrongState
-from scheduler.ledger.canonical import canonical_numbers, sealed
+from scheduler.errors import FactError, LedgerBroken, UnknownName, WrongState
+from scheduler.ledger.canonical import (
+    DIGESTED,
+    ENTRY_COLUMNS,
+    canonical_numbers,
+    entry_digest,
+    row_digest,
+    sealed,
+)
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
 from scheduler.ledger.material import BlockNames
@@ -55,6 +62,8 @@ class _Part:
     entry_id: int
     range: Range
     block_state: KeyState
+    reserved_by: int  #: the entry that set it aside
+    sound: bool  #: that entry has the hash it was written with
 
 
 def reserve(
@@ -122,7 +131,8 @@ def resolve(
 ) -> list[SpentChunk]:
     """Bring a reservation to its end, or to `uncertain`; return the bytes it hands out.
 
-    Out of `uncertain` nobody gets bytes any more: they are erased.
+    Out of `uncertain` nobody gets bytes any more: they are erased. Raises LedgerBroken if the
+    reservation, its parts or their entries are not as they were written; then nothing was done.
     """
     row = _row(writer, reservation_id)
     was = ReservationState(row.state)
@@ -136,6 +146,7 @@ def resolve(
     if was is ReservationState.OPEN and to in HANDED_OUT:
         _refuse_late(row, handle)
     parts = _parts(writer, row)
+    _refuse_changed(row, parts)
     if to in HANDED_OUT and was is not ReservationState.UNCERTAIN:
         _refuse_blocked(reservation_id, parts)
     writer.guarded(
@@ -181,9 +192,8 @@ def _row(writer: Writer, reservation_id: UUID) -> Any:
     writer._settle()
     row = writer.connection.execute(
         select(
-            ReservationRow.id,
+            *(getattr(ReservationRow, name) for name in DIGESTED["reservation"]),
             ReservationRow.state,
-            ReservationRow.expires_at,
             ReservationRow.sha256,
             PoolRow.pool_id,
         )
@@ -200,6 +210,22 @@ def _refuse_late(row: Any, handle: CommandHandle) -> None:
         raise WrongState(f"the reservation timed out at {row.expires_at}, it is {handle.at}")
 
 
+def _refuse_changed(row: Any, parts: Sequence[_Part]) -> None:
+    """Raise LedgerBroken if somebody put another's range under a reservation.
+
+    An audit would find it, but only after the key had gone to whom it does not belong.
+    """
+    name = f"reservation {row.reservation_id}"
+    entries = canonical_numbers([part.reserved_by for part in parts])
+    if row.sha256 != row_digest("reservation", row._mapping, parts=entries):
+        raise LedgerBroken(f"{name}: it or its parts were changed; no key leaves")
+    for part in parts:
+        if not part.sound:
+            raise LedgerBroken(
+                f"{name}: its part, ledger_entry {part.reserved_by}, was changed; no key leaves"
+            )
+
+
 def _refuse_blocked(reservation_id: UUID, parts: Sequence[_Part]) -> None:
     for part in parts:
         if part.block_state is not KeyState.AVAILABLE and part.block_state is not KeyState.EXPIRED:
@@ -214,9 +240,8 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
     entry = LedgerEntry
     rows = writer.connection.execute(
         select(
-            entry.id,
-            entry.start_bit,
-            entry.end_bit,
+            *(getattr(entry, name) for name in ENTRY_COLUMNS),
+            entry.sha256,
             Block.id.label("ref"),
             Block.block_id,
             Block.pool_ref,
@@ -250,6 +275,8 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
                 simulated=part.simulated,
             ),
             KeyState(part.state),
+            reserved_by=part.id,
+            sound=part.sha256 == entry_digest(*part[: len(ENTRY_COLUMNS)]),
         )
         for part in rows
     ]

@@ -64,6 +64,7 @@ def verify(
             verify_seals.check_balances(connection, bearings, tally.sums, found)
         elif check == "logged":
             verify_seals.check_epochs(connection, found)
+    verify_seals.check_data_keys(connection, found)
     verify_seals.check_checkpoints(connection, found)
     if bearings.ciphers is not None:
         verify_seals.check_wrapping(connection, kek, bearings.ciphers, found)

@@ -32,6 +32,8 @@ ENDED = {
 }
 """Account of the rest of a block that came to its end and is not destroyed yet."""
 
+ENDED_WORDS = frozenset(state.value for state in ENDED)
+
 NO_POOL = ("", "", "")
 GENERATED = AccountKind.GENERATED
 CONSUMED_WORDS = frozenset({KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value})
@@ -90,6 +92,23 @@ class BlockRow(NamedTuple):
     command_id: int
     provenance: str
     sha256: str
+
+
+def _ending(entries: Sequence[Row]) -> list[Row]:
+    """The entries with which the rest of a block came to its end, once in its life.
+
+    Whatever is given back later follows it there, but from behind an entry that resolves.
+    """
+    ending: list[Row] = []
+    for line in entries:
+        command, enters, resolves = line[2], line[9], line[10]
+        if enters in ENDED_WORDS and resolves is None:
+            if ending and (command, enters) != (ending[0][2], ending[0][9]):
+                break
+            ending.append(line)
+        elif ending:
+            break
+    return ending
 
 
 class BlockFacts(NamedTuple):
@@ -210,7 +229,7 @@ class BlockAudit:
             if ranges is None:
                 self._note(block, f"({block.natural_key}) has no sound deposit")
             else:
-                self._check_rest(block, ranges, freed, bool(waiting))
+                self._check_rest(block, ranges, freed, bool(waiting), entries)
                 self._check_bytes(block, ranges, waiting, pieces)
         except TypeError:  # SQLite keeps a word in a column of numbers
             self._note(block, "or a row of it holds what is no number in place of a number")
@@ -287,7 +306,12 @@ class BlockAudit:
                 )
 
     def _check_rest(
-        self, block: BlockRow, ranges: RangeMap, freed: Sequence[Row], waiting: bool
+        self,
+        block: BlockRow,
+        ranges: RangeMap,
+        freed: Sequence[Row],
+        waiting: bool,
+        entries: Sequence[Row],
     ) -> None:
         """Cursor, freed ranges and state against the ranges."""
         state = STATE_OF.get(block.state)
@@ -309,14 +333,20 @@ class BlockAudit:
             return
         if back or REST & spans.keys():
             self._note(block, f"is {block.state}, by its entries some of it is still in use")
-        elif state in ENDED and ENDED[state] not in spans:
-            self._note(block, f"is {block.state}, its entries do not say so")
-        elif state is KeyState.DESTROYED and block.next_bit < block.length_bits:
-            ended = [span for kind in ENDED.values() for span in spans.get(kind, ())]
-            if not any(start <= block.next_bit < end for start, end in ended):
-                self._note(block, f"is destroyed with cursor {block.next_bit} before its end")
         elif state is None or (state not in ENDED and state is not KeyState.DESTROYED):
             self._note(block, f"is {block.state}, which no block can be")
+        else:
+            self._check_end(block, state, entries)
+
+    def _check_end(self, block: BlockRow, state: KeyState, entries: Sequence[Row]) -> None:
+        """State and cursor of a block that is used no more; the cursor stays where it was then."""
+        ending = _ending(entries)
+        if state in ENDED and (not ending or ending[0][9] != state):
+            self._note(block, f"is {block.state}, its entries do not say so")
+        length = block.length_bits
+        due = next((start for *_, start, end, _, _, _ in ending if end == length), length)
+        if block.next_bit != due:
+            self._note(block, f"is {block.state} with cursor {block.next_bit}, it ended at {due}")
 
     def _check_bytes(
         self, block: BlockRow, ranges: RangeMap, waiting: Sequence[Row], pieces: Sequence[Row]

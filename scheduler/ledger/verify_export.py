@@ -27,7 +27,9 @@ from scheduler.ledger.export import FORMAT
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.states import BYTE_BITS
 from scheduler.ledger.verify_copy import Copy
+from scheduler.ledger.verify_log import KINDS
 from scheduler.ledger.verify_notes import Findings
+from scheduler.ledger.verify_seals import compare_epochs
 from scheduler.ledger.verify_shape import Shapes
 
 HASHED = frozenset(
@@ -133,6 +135,9 @@ class _Reading:
         )
         self._digests: dict[tuple[str, str], str] = {}
         self._pools: dict[str, str] = {}
+        self._epochs: list[tuple[str, int]] = []
+        self._epoch_leaves: defaultdict[str, list[str]] = defaultdict(list)
+        self._checkpoints = 0
         self._accounts: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._announcements: dict[int, dict[str, Any]] = {}
         self._reservations: dict[int, dict[str, Any]] = {}
@@ -196,6 +201,7 @@ class _Reading:
             self._digests[table, SUBJECTS[table](row)] = digest
         if table == "pool":
             self._pools[str(row["id"])] = digest
+            self._epochs.append((row["pool_id"], row["epoch"]))
         elif table == "account":
             self._accounts[str(row["pool_ref"])].append((row["id"], digest))
             self._balances[row["id"]] = (row["balance_bits"], row["odd_bits"])
@@ -230,6 +236,15 @@ class _Reading:
         self.size += 1
         if self.size == self._then:
             self.root_then = self.root
+        if kind not in KINDS:
+            self.found.add(f"audit_leaf {row['seq']}: of kind {kind[:40]!r}, which is none")
+        elif kind == "epoch":
+            self._epoch_leaves[subject].append(row["row_sha256"])
+        elif kind == "checkpoint":
+            # The export leaves the checkpoints out; they are numbered in the order of the log.
+            self._checkpoints += 1
+            if subject != str(self._checkpoints):
+                self.found.add(f"audit_checkpoint {self._checkpoints} is not in the audit log")
         known = self._take_known(kind, subject)
         if (kind in SUBJECTS or kind == "pool") and known != row["row_sha256"]:
             self.found.add(f"{kind} {subject}: is not as the audit log has it")
@@ -253,6 +268,7 @@ class _Reading:
             self.found.add(f"pool {subject}: is not in the audit log")
         for subject in self._accounts:
             self.found.add(f"account of pool {subject}: its pool is not in the audit log")
+        compare_epochs(self._epochs, self._epoch_leaves, self.found)
         claimed = self._claimed or {}
         if (claimed.get("size"), claimed.get("root")) != (self.size, self.root):
             self.found.add(f"audit_root: the leaves give size {self.size} and root {self.root}")

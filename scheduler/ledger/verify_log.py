@@ -9,7 +9,14 @@ from typing import NamedTuple
 from scheduler.ledger import merkle
 from scheduler.ledger.canonical import leaf_data, pool_digest
 from scheduler.ledger.snapshot import HIGHEST, LOWEST, Row, Snapshot
-from scheduler.ledger.verify_notes import Bearings, Findings, Grouped, Outcome, Part
+from scheduler.ledger.verify_notes import (
+    PROBLEMS_MAX,
+    Bearings,
+    Findings,
+    Grouped,
+    Outcome,
+    Part,
+)
 
 LEVEL = 13
 """Subtrees of this level are built apart, 8,192 leaves each."""
@@ -105,7 +112,7 @@ def join_log(
     size = 0
     level = parts[1].first.bit_length() - 1 if len(parts) > 1 else LEVEL
     for place, (part, stretch) in enumerate(zip(parts, stretches, strict=True)):
-        if stretch.leaves and size != max(part.first, 0):
+        if (stretch.leaves or stretch.broken) and size != max(part.first, 0):
             found.add(f"audit_leaf {size} is missing")
             break
         found.extend(problems.get(place, ()))
@@ -167,6 +174,15 @@ LOGGED = (
 )
 COMMANDS = Logged("command", "CAST(mine.id AS TEXT)", "mine.id")
 
+KINDS = frozenset({COMMANDS.table, *(each.table for each in LOGGED), "pool", "epoch", "checkpoint"})
+"""What a leaf can be about."""
+
+STRANGE = f"""
+    SELECT kind, min(seq), count(*) FROM audit_leaf
+    WHERE kind NOT IN ({", ".join(f"'{kind}'" for kind in sorted(KINDS))})
+    GROUP BY kind ORDER BY min(seq) LIMIT :most
+"""
+
 UNCOVERED = """
     SELECT {subject}, leaf.row_sha256 FROM "{table}" AS mine
     LEFT JOIN audit_leaf AS leaf ON leaf.kind = :kind AND leaf.subject = {subject}
@@ -200,6 +216,8 @@ def check_logged(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
         leaves, rows = snapshot.one(COUNTS.format(table=kind), kind=kind)
         if leaves != rows:
             found.add(f"{kind}: {leaves} leaves in the audit log, {rows} rows")
+    for kind, seq, leaves in snapshot.rows(STRANGE, most=PROBLEMS_MAX):
+        found.add(f"audit_leaf {seq}: of kind {kind}, which is none ({leaves} such leaves)")
     _check_pools_logged(snapshot, found)
     return Outcome(found.problems)
 

@@ -19,6 +19,7 @@ from scheduler.ledger.verify_notes import (
 )
 
 PENDING = frozenset({ReservationState.OPEN.value, ReservationState.INTENDED.value})
+NEVER_INTENDED = frozenset({ReservationState.OPEN.value, ReservationState.RELEASED.value})
 
 RESERVATION_COLUMNS = (
     "id",
@@ -88,6 +89,33 @@ OWNERLESS = """
 """
 
 
+# Three columns are outside every hash: they are filled once the row has long been written. A
+# number that is no command's would be asked for by none.
+UNINTENDED = """
+    SELECT mine.reservation_id, mine.intended_by FROM reservation AS mine
+    LEFT JOIN command ON command.id = mine.intended_by
+    WHERE mine.id BETWEEN :first AND :last AND mine.intended_by IS NOT NULL AND command.id IS NULL
+    ORDER BY mine.id LIMIT :most
+"""
+UNCLOSED = """
+    SELECT mine.key_id, mine.closed_by FROM "key" AS mine
+    LEFT JOIN command ON command.id = mine.closed_by
+    WHERE mine.id BETWEEN :first AND :last AND mine.closed_by IS NOT NULL AND command.id IS NULL
+    ORDER BY mine.id LIMIT :most
+"""
+UNGIVEN = """
+    SELECT mine.key_ref, mine.recipient, mine.delivered_by FROM key_recipient AS mine
+    LEFT JOIN command ON command.id = mine.delivered_by
+    WHERE mine.key_ref BETWEEN :first AND :last AND mine.delivered_by IS NOT NULL
+        AND command.id IS NULL
+    ORDER BY mine.key_ref, mine.recipient COLLATE BINARY LIMIT :most
+"""
+
+
+def _span(part: Part) -> dict[str, int]:
+    return {"first": part.first, "last": part.last, "most": PROBLEMS_MAX}
+
+
 def check_reservations(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """State of a range of reservations against the entries that resolved their parts."""
     found = Findings()
@@ -99,6 +127,8 @@ def check_reservations(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
         if row[-1] != digest((*row, canonical_numbers([part[1] for part in mine]))):
             found.add(f"{name}: its row or its parts were changed")
         _check_reservation(name, row, mine, found)
+    for name, command in snapshot.rows(UNINTENDED, **_span(part)):
+        found.add(f"reservation {name}: intended by command {command}, which is not there")
     strays = {"reservation_part: names reservation {}, which is not there": parts.finish()}
     return Outcome(found.problems, strays=strays)
 
@@ -119,8 +149,8 @@ def _check_reservation(name: str, row: Row, parts: Sequence[Row], found: Finding
             reached == ReservationState.OPEN and state in PENDING
         ):
             found.add(f"{name}: is {state}, by entry {entry_id} it is {reached}")
-    if state == ReservationState.OPEN and intended_by is not None:
-        found.add(f"{name}: is open, command {intended_by} says it was intended")
+    if state in NEVER_INTENDED and intended_by is not None:
+        found.add(f"{name}: is {state}, command {intended_by} says it was intended")
     if state == ReservationState.INTENDED and intended_by is None:
         found.add(f"{name}: is intended by no command")
 
@@ -148,6 +178,8 @@ def check_keys(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """Hashes of a range of keys."""
     found = Findings()
     check_hashes(snapshot, found, "key", KEY_COLUMNS, KEYS, ("key_id",), part)
+    for key_id, command in snapshot.rows(UNCLOSED, **_span(part)):
+        found.add(f"key {key_id}: closed by command {command}, which is not there")
     return Outcome(found.problems)
 
 
@@ -156,6 +188,11 @@ def check_recipients(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     found = Findings()
     name = ("key_ref", "recipient")
     check_hashes(snapshot, found, "key_recipient", RECIPIENT_COLUMNS, RECIPIENTS, name, part)
+    for number, recipient, command in snapshot.rows(UNGIVEN, **_span(part)):
+        found.add(
+            f"key_recipient {number}/{recipient}: given out by command {command},"
+            " which is not there"
+        )
     return Outcome(found.problems)
 
 
@@ -164,6 +201,9 @@ def check_drawn(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     found = Findings()
     reached = (0, 0)
     for block_ref, start, end, key_id in snapshot.rows(DRAWN, first=part.first, last=part.last):
+        if not isinstance(start, int) or not isinstance(end, int):  # SQLite keeps words there
+            found.add(f"key {key_id}: its range is none of numbers")
+            continue
         if (block_ref, start) < reached and block_ref == reached[0]:
             found.add(f"key {key_id}: shares bits of block row {block_ref} with another key")
         reached = (block_ref, end)
@@ -173,7 +213,7 @@ def check_drawn(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
 def check_delivered(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     """Each of a range of keys lies inside what its command delivered, and has its recipients."""
     found = Findings()
-    span = {"first": part.first, "last": part.last, "most": PROBLEMS_MAX}
+    span = _span(part)
     for (key_id,) in snapshot.rows(UNDELIVERED, word=KeyState.DELIVERED.value, **span):
         found.add(f"key {key_id}: its bits were not delivered by its command")
     for (number,) in snapshot.rows(OWNERLESS, **span):

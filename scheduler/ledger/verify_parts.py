@@ -12,6 +12,7 @@ from scheduler.ledger.verify_notes import Bearings, Check, Outcome, Part
 CHECKS: dict[str, Check] = {
     "blocks": check_blocks,
     "numbering": verify_rows.check_numbering,
+    "references": verify_rows.check_references,
     "commands": verify_rows.check_commands,
     "pools": verify_rows.check_pools,
     "announcements": verify_rows.check_announcements,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, select
@@ -17,7 +18,7 @@ from scheduler.ledger.opening import signing_context
 from scheduler.ledger.pieces import Ciphers
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.snapshot import Row, Snapshot, snapshot_of
-from scheduler.ledger.states import AccountKind
+from scheduler.ledger.states import AccountKind, KeyState
 from scheduler.ledger.stored import stored_hasher, stored_instant
 from scheduler.ledger.transitions import epoch_digest
 from scheduler.ledger.verify_notes import Bearings, Findings
@@ -48,6 +49,13 @@ SIGNED_LEAVES = """
     SELECT subject, seq, row_sha256 FROM audit_leaf WHERE kind = 'checkpoint' ORDER BY seq
 """
 KEYS = "SELECT count(*) FROM audit_key"
+
+DATA_KEYS = """
+    SELECT mine.id, mine.pool_ref, mine.epoch, mine.kek_id, mine.wrapped IS NULL, pool.epoch
+    FROM data_key AS mine LEFT JOIN pool ON pool.id = mine.pool_ref ORDER BY mine.id
+"""
+EPOCHS = "SELECT DISTINCT pool_ref, epoch, state = :word FROM block"
+SIGNERS = "SELECT DISTINCT kek_id FROM audit_key"
 
 
 def take_bearings(connection: Connection, kek: KeyEncryptionKey, found: Findings) -> Bearings:
@@ -107,7 +115,7 @@ def _wrapped_keys(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
         .order_by(DataKey.id)
     )
     for number, wrapped, epoch, pool_id in rows:
-        yield number, bytes(wrapped or b""), context_of(pool_id, epoch)
+        yield number, wrapped or b"", context_of(pool_id, epoch)
 
 
 def check_balances(
@@ -152,13 +160,24 @@ def check_epochs(connection: Connection, found: Findings) -> None:
     for pool_id, digest in connection.execute(leaves.order_by(AuditLeaf.seq)):
         logged.setdefault(pool_id, []).append(digest)
     pools = connection.execute(select(PoolRow.pool_id, PoolRow.epoch).order_by(PoolRow.id))
+    compare_epochs(((pool_id, epoch) for pool_id, epoch in pools), logged, found)
+
+
+def compare_epochs(
+    pools: Iterable[tuple[str, Any]], logged: dict[str, list[str]], found: Findings
+) -> None:
+    """Compare pools and their epochs with what the log tells of each, in its order."""
     for pool_id, epoch in pools:
+        told = logged.pop(pool_id, [])
         if not isinstance(epoch, int) or epoch < 0:
             found.add(f"pool {pool_id}: is in epoch {epoch!r}, which is none")
-            continue
-        expected = [epoch_digest(pool_id, number + 1) for number in range(epoch)]
-        if logged.get(pool_id, []) != expected:
+        # By their number first: a forged epoch can be beyond all counting.
+        elif len(told) != epoch or any(
+            digest != epoch_digest(pool_id, number) for number, digest in enumerate(told, start=1)
+        ):
             found.add(f"pool {pool_id}: is in epoch {epoch}, the audit log says otherwise")
+    for pool_id in logged:
+        found.add(f"pool {pool_id} is not there, the audit log has an epoch of it")
 
 
 def check_checkpoints(connection: Connection, found: Findings) -> None:
@@ -206,6 +225,35 @@ def _check_checkpoint(connection: Connection, row: Row, leaf: tuple[int, str] | 
         raise ProofInvalid(f"of size {size}: signed root {root}, the log has {stands}")
 
 
+def check_data_keys(connection: Connection, found: Findings) -> None:
+    """Data keys are numbered without gaps, each is of blocks that are there, and they have it.
+
+    A destroyed one has only destroyed blocks behind it, of an epoch that is over. Blocks of the
+    first release that were spent before it was sealed never had one.
+    """
+    snapshot = snapshot_of(connection)
+    with snapshot.failures():
+        keys = list(snapshot.rows(DATA_KEYS))
+        epochs = list(snapshot.rows(EPOCHS, word=KeyState.DESTROYED.value))
+        signers = {kek_id for (kek_id,) in snapshot.rows(SIGNERS)}
+    used = {(pool, epoch) for pool, epoch, _ in epochs}
+    lacking = {(pool, epoch) for pool, epoch, destroyed in epochs if not destroyed}
+    held = lacking.copy()
+    for expected, (number, pool, epoch, kek_id, destroyed, present) in enumerate(keys, start=1):
+        name = f"data_key {number}"
+        lacking.discard((pool, epoch))
+        if number != expected:
+            found.add(f"data_key {expected} is missing, {number} is there")
+        if (pool, epoch) not in used:
+            found.add(f"{name}: of pool {pool} and epoch {epoch}, which no block is of")
+        if destroyed and ((pool, epoch) in held or epoch == present):
+            found.add(f"{name}: is destroyed, epoch {epoch} of pool {pool} is not")
+        if not destroyed and kek_id not in signers:
+            found.add(f"{name}: names key-encryption key {kek_id}, the signing key another")
+    for pool, epoch in sorted(lacking, key=str):
+        found.add(f"data_key of pool {pool} and epoch {epoch} is missing, blocks of it are there")
+
+
 def check_wrapping(
     connection: Connection, kek: KeyEncryptionKey, ciphers: Ciphers, found: Findings
 ) -> None:
@@ -219,5 +267,7 @@ def check_wrapping(
             found.add(f"audit_key {row.key_id}: {error}")
             continue
         public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+        if row.kek_id != kek.kek_id:
+            found.add(f"audit_key {row.key_id}: opens, but names key-encryption key {row.kek_id}")
         if public.hex() != row.public_key or checkpoints.key_id_of(public) != row.key_id:
             found.add(f"audit_key {row.key_id}: its public half is another's")

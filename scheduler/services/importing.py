@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import DuplicateBlock, InputError
 from scheduler.facts import NewBlock
+from scheduler.ledger import refuse_known_key
 from scheduler.services.lifetimes import use_until
-from scheduler.sources.filedrop import read_drop
+from scheduler.sources.filedrop import TWIN_BITS_MIN, read_drop
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -23,7 +24,7 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
 
     Raises InputError for a drop that does not hold together, UnknownName for a link that the
     scenario does not have, DuplicateBlock if any block was deposited before, whatever its
-    bytes are now.
+    bytes are now, or any block's bytes came in a drop before, whatever its name is now.
     """
     dropped = read_drop(folder)
     for number, block in enumerate(dropped, start=1):
@@ -62,6 +63,12 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
             )
             pool_id = block.pool.pool_id
             bits[pool_id] = bits.get(pool_id, 0) + block.length_bits
+        unlike = {
+            block.natural_key: block.material_a
+            for block in dropped
+            if block.length_bits >= TWIN_BITS_MIN
+        }
+        refuse_known_key(tx, unlike, at=command.at)
         answer = {"blocks": len(dropped), "bits": sum(bits.values()), "pools": bits}
         command.finish(answer)
     return answer

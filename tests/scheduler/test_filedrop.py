@@ -12,6 +12,7 @@ import pytest
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import DuplicateBlock, InputError, UnknownName
+from scheduler.ledger.keystore import LocalKek
 from scheduler.services import Services
 from scheduler.settings import Settings
 from scheduler.sources.filedrop import read_drop
@@ -233,6 +234,66 @@ def test_other_material_under_a_known_name_rejects_the_whole_drop(
         services.import_keys(folder)
 
     assert list(services.export_ledger()) == before
+
+
+def test_the_same_key_under_another_name_rejects_the_whole_drop(
+    drop: Callable[..., Path], services: Services
+) -> None:
+    """Also when the first was spent long ago, and under a new key-encryption key."""
+    services.import_keys(drop(entry()))
+    with services.ledger.begin() as tx:
+        command = tx.command("spend", kind="test", at=NOON)
+        tx.spend(command, LINK, 1024)
+        command.finish({})
+    services.ledger.rotate_kek(LocalKek(bytes(range(32))))
+    before = list(services.export_ledger())
+    fresh = hashlib.shake_256(b"fresh").digest(128)
+    folder = drop(
+        entry(natural_key="device/2", file="b.key", sha256=sha256(fresh)),
+        entry(natural_key="device/3", pool="link:micius--xinglong", source="device-18"),
+        name="second",
+    )
+    (folder / "b.key").write_bytes(fresh)
+
+    with pytest.raises(DuplicateBlock, match="device/3 holds the key material of device/1") as no:
+        services.import_keys(folder)
+
+    _holds_no_key(str(no.value))
+    assert list(services.export_ledger()) == before
+    (folder / "a.key").write_bytes(hashlib.shake_256(b"its own").digest(128))
+    manifest = (folder / "manifest.json").read_text()
+    own = sha256((folder / "a.key").read_bytes())
+    (folder / "manifest.json").write_text(manifest.replace(sha256(KEY), own))
+    assert services.import_keys(folder)["blocks"] == 2
+    assert services.verify_ledger().ok
+
+
+def test_short_blocks_may_be_alike_by_chance(drop: Callable[..., Path], services: Services) -> None:
+    for name in ("one", "two"):
+        short = entry(natural_key=name, length_bits=56, file="b.key", sha256=sha256(KEY[:7]))
+        folder = drop(short, name=name)
+        (folder / "b.key").write_bytes(KEY[:7])
+        services.import_keys(folder)
+    assert services.balances()[LINK]["pool"] == 112
+
+
+def test_a_fingerprint_is_no_plain_hash_and_another_in_every_ledger(
+    drop: Callable[..., Path], services: Services, settings_of: SettingsOf
+) -> None:
+    folder = drop(entry())
+    found = []
+    other = settings_of("other")
+    with Services(other, clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as elsewhere:
+        for one in (services, elsewhere):
+            one.import_keys(folder)
+            lines = "\n".join(one.export_ledger())
+            _holds_no_key(lines)
+            with one.ledger.read() as reader:
+                (mark,) = reader.commands(kind="fingerprint")
+            found.append(mark.request_id)
+    assert len(set(found)) == 2
+    for plain in (hashlib.sha256(KEY), hashlib.sha512(KEY), hashlib.sha1(KEY)):
+        assert plain.hexdigest() not in "".join(found)
 
 
 def test_a_link_that_the_scenario_does_not_have_is_refused(

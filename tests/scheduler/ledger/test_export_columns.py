@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scheduler.ledger import Ledger
+from scheduler.ledger import Ledger, open_ledger
 from scheduler.ledger.canonical import canonical_json, row_digest
+from scheduler.ledger.export import EXPORTED
+from scheduler.ledger.keystore import LocalKek
 from scheduler.ledger.verify_export import verify_lines
+from tests.scheduler.ledger.filled import fill_all
 from tests.scheduler.ledger.test_verify import fill, fill_more
 
 UNHASHED: list[tuple[str, str, Callable[[Any], Any], str]] = [
@@ -58,3 +63,45 @@ def test_a_block_that_no_command_made_is_found(sqlite_ledger: Ledger) -> None:
         forged["command_id"] = command_id
         forged["sha256"] = row_digest("block", forged)
         assert not verify_lines(map(canonical_json, [*rows[:-1], forged, rows[-1]])).ok
+
+
+COLUMNS = [(model.__tablename__, column.name) for model in EXPORTED for column in model.__table__.c]
+
+
+@pytest.fixture(scope="module")
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, kek: LocalKek
+) -> list[dict[str, Any]]:
+    """The rows of a ledger with some of everything."""
+    path = tmp_path_factory.mktemp("exported") / "ledger.db"
+    shutil.copy(sqlite_template, path)
+    with open_ledger(f"sqlite:///{path}", kek=kek) as ledger:
+        fill_all(ledger)
+        return [json.loads(line) for line in ledger.export_lines()]
+
+
+def _others(value: Any) -> list[Any]:
+    if value is None:
+        return [1, 9999, "x", "2016-12-19T12:00:00.000000Z"]
+    return [value + 1, value + 8, None] if isinstance(value, int) else [value + "x", None]
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_no_column_of_an_export_changes_unseen(
+    exported: list[dict[str, Any]], table: str, column: str
+) -> None:
+    """Whatever the models hold: a row without a value there, and one with it."""
+    mine = [place for place, row in enumerate(exported) if row["table"] == table]
+    for place in {exported[place][column] is None: place for place in mine}.values():
+        for other in _others(exported[place][column]):
+            rows = exported.copy()
+            rows[place] = exported[place] | {column: other}
+            assert verify_lines(map(canonical_json, rows)).problems, other
+
+
+@pytest.mark.parametrize("table", sorted({table for table, _ in COLUMNS}))
+def test_no_row_of_an_export_goes_unseen(exported: list[dict[str, Any]], table: str) -> None:
+    mine = [place for place, row in enumerate(exported) if row["table"] == table]
+    for place in (mine[0], mine[-1]):
+        rows = exported[:place] + exported[place + 1 :]
+        assert verify_lines(map(canonical_json, rows)).problems

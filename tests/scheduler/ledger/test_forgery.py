@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from scheduler.ledger import Ledger, verify, verify_log, verify_parts
-from scheduler.ledger.canonical import canonical_json, row_digest
+from scheduler.ledger import Ledger, merkle, verify, verify_log, verify_parts
+from scheduler.ledger.canonical import canonical_json, leaf_data, row_digest
 from scheduler.ledger.keystore import NoKek
 from scheduler.ledger.models import Account, PoolRow
 from scheduler.ledger.verify_export import verify_lines
 from tests.scheduler.ledger.builders import NOON
+from tests.scheduler.ledger.filled import fill_all
 from tests.scheduler.ledger.test_verify import fill, fill_more, tampered
 
 Rows = list[dict[str, Any]]
@@ -188,3 +189,62 @@ def test_a_part_of_a_reservation_moved_in_an_export_is_found(filled: Ledger) -> 
     assert verify_lines(_lines(rows)).problems == ()
     rows.remove(parts[0])
     assert any("parts were changed" in problem for problem in verify_lines(_lines(rows)).problems)
+
+
+def _append(rows: Rows, **leaf: str) -> None:
+    """Put a leaf at the end of the log, and the root that follows from it."""
+    *_, root = rows
+    leaves = [row for row in rows if row["table"] == "audit_leaf"]
+    made = {"seq": len(leaves), "row_sha256": "ab" * 32, **leaf}
+    rows[-1:] = [{"table": "audit_leaf", **made}, root]
+    frontier: list[bytes] = []
+    for size, row in enumerate([*leaves, made]):
+        data = leaf_data(size, row["kind"], row["subject"], row["row_sha256"])
+        merkle.grow(frontier, size, merkle.leaf_hash(data))
+    root |= {"size": len(leaves) + 1, "root": merkle.fold(frontier).hex()}
+
+
+@pytest.mark.parametrize(
+    ("leaf", "named"),
+    [
+        ({"kind": "bribe", "subject": "1"}, "of kind 'bribe', which is none"),
+        ({"kind": "epoch", "subject": "link:x--y"}, "pool link:x--y: is in epoch 1, the audit"),
+        ({"kind": "epoch", "subject": "link:eve--y"}, "pool link:eve--y is not there"),
+        ({"kind": "checkpoint", "subject": "9"}, "audit_checkpoint 3 is not in the audit log"),
+        ({"kind": "command", "subject": "1"}, "command 1: is not as the audit log has it"),
+    ],
+)
+def test_a_leaf_more_at_the_end_of_an_export_is_found(
+    sqlite_ledger: Ledger, leaf: dict[str, str], named: str
+) -> None:
+    fill_all(sqlite_ledger)
+    rows = _rows(sqlite_ledger)
+    _append(rows, **leaf)
+    problems = verify_lines(_lines(rows)).problems
+    assert len(problems) == 1
+    assert named in problems[0]
+
+
+@pytest.mark.parametrize("epoch", [0, 2, -1, 2**62])
+def test_the_epochs_of_an_export_are_those_of_its_log(sqlite_ledger: Ledger, epoch: int) -> None:
+    fill_all(sqlite_ledger)
+    rows = _rows(sqlite_ledger)
+    (pool,) = [row for row in rows if row["table"] == "pool" and row["epoch"] == 1]
+    pool["epoch"] = epoch
+    (problem,) = verify_lines(_lines(rows)).problems
+    assert problem.startswith(f"pool {pool['pool_id']}: is in epoch {epoch}")
+
+
+def test_leaves_that_no_row_stands_behind_are_found(filled: Ledger) -> None:
+    """Also where their nodes were made to fit: the kind alone says it."""
+    for change, named in (
+        ("UPDATE audit_leaf SET kind = 'bribe' WHERE seq = 3", "audit_leaf 3: of kind bribe"),
+        (
+            "INSERT INTO audit_leaf VALUES (999, 'epoch', 'link:eve--y', 'x')",
+            "pool link:eve--y is not there",
+        ),
+        ("UPDATE pool SET epoch = 2147483647 WHERE id = 1", "is in epoch 2147483647, the audit"),
+    ):
+        with tampered(filled, change) as connection:
+            problems = _audit(connection, filled)
+        assert any(named in problem for problem in problems), (change, problems)

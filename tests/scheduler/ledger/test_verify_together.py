@@ -110,6 +110,7 @@ def test_a_tree_in_parts_is_the_tree(sqlite_ledger: Ledger, small_parts: None) -
     changes += [
         "UPDATE audit_leaf SET seq = -5 WHERE seq = 0",
         f"UPDATE audit_leaf SET seq = {2**62} WHERE seq = 3",
+        f"UPDATE audit_leaf SET seq = {2**62 + 1} WHERE seq = {size - 1}",
         f'UPDATE audit_node SET "position" = {2**62} WHERE "position" = {nodes - 1}',
     ]
     for statement in changes:
