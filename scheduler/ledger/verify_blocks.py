@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -36,7 +35,6 @@ ENDED_WORDS = frozenset(state.value for state in ENDED)
 
 NO_POOL = ("", "", "")
 GENERATED = AccountKind.GENERATED
-CONSUMED_WORDS = frozenset({KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value})
 REST_KIND_OF_WORD = {state.value: kind for state, kind in REST_KIND.items()}
 STATE_OF = {state.value: state for state in KeyState}
 ACCOUNT_OF_WORD = {state.value: kind for state, kind in ACCOUNT_OF.items()}
@@ -56,13 +54,6 @@ PIECES = """
 FREED = """
     SELECT block_ref, start_bit, end_bit FROM freed_range
     WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, start_bit
-"""
-ANNOUNCED = """
-    SELECT part.block_ref, part.relay, part.start_bit, part.end_bit, said.command_id,
-        said.announcement_id
-    FROM announcement_part AS part JOIN announcement AS said ON part.announcement_ref = said.id
-    WHERE part.block_ref BETWEEN :first AND :last
-    ORDER BY part.block_ref, part.start_bit, part.relay
 """
 WAITING = """
     SELECT DISTINCT drawn.block_ref, drawn.id, owner.side, drawn.start_bit, drawn.end_bit
@@ -144,7 +135,6 @@ class BlockAudit:
         self._entries = grouped(ENTRIES)
         self._pieces = grouped(PIECES) if self._has_bytes else Grouped(iter(()))
         self._freed = grouped(FREED)
-        self._announced = grouped(ANNOUNCED)
         self._waiting = grouped(WAITING)
         self.found = Findings()
         self.entries = 0
@@ -156,13 +146,12 @@ class BlockAudit:
         entries = self._entries.of(number)
         pieces = self._pieces.of(number)
         self.entries += len(entries)
-        # Most blocks have nothing of these three.
+        # Most blocks have nothing of these two.
         freed = self._freed.of(number) if self._freed.key <= number else NO_ROWS
         waiting = self._waiting.of(number) if self._waiting.key <= number else NO_ROWS
-        announced = self._announced.of(number) if self._announced.key <= number else NO_ROWS
-        plain = len(entries) == 1 and self._has_bytes and not (freed or waiting or announced)
+        plain = len(entries) == 1 and self._has_bytes and not (freed or waiting)
         if not (plain and self._is_untouched(row, entries[0], pieces)):
-            self._check_each(BlockRow._make(row), entries, pieces, freed, waiting, announced)
+            self._check_each(BlockRow._make(row), entries, pieces, freed, waiting)
 
     def _is_untouched(self, row: Row, entry: Row, pieces: Sequence[Row]) -> bool:
         """True if a block is sound and nothing was taken of it, as most are; it adds up as well.
@@ -215,7 +204,6 @@ class BlockAudit:
         pieces: Sequence[Row],
         freed: Sequence[Row],
         waiting: Sequence[Row],
-        announced: Sequence[Row],
     ) -> None:
         """Every check of a block; each problem is named."""
         if block.sha256 != block_digest(block):
@@ -224,8 +212,6 @@ class BlockAudit:
             self._note(block, f"({block.natural_key}) is of pool {block.pool_ref}, not there")
         try:
             ranges = self._replay(block, entries)
-            if announced:
-                self._check_announced(block, entries, announced)
             if ranges is None:
                 self._note(block, f"({block.natural_key}) has no sound deposit")
             else:
@@ -239,7 +225,6 @@ class BlockAudit:
         streams = (
             ("material", self._pieces),
             ("freed_range", self._freed),
-            ("announcement_part", self._announced),
             ("key", self._waiting),
         )
         return {
@@ -278,32 +263,6 @@ class BlockAudit:
             elif wrong := ranges.move(start, end, source[1], target[1], number, resolves):
                 found.add(f"ledger_entry {number}: block {block.block_id}: {wrong}")
         return ranges
-
-    def _check_announced(
-        self, block: BlockRow, entries: Sequence[Row], announced: Sequence[Row]
-    ) -> None:
-        """I5, by block: each bit once at each end, at a node of its link, spent by that command."""
-        consumed = sorted(
-            [(line[7], line[8], line[2]) for line in entries if line[9] in CONSUMED_WORDS]
-        )
-        starts = [start for start, _, _ in consumed]
-        ends = self._pools.get(block.pool_ref, NO_POOL)[1:]
-        reached: dict[str, int] = {}
-        for _, relay, start, end, command, name in announced:
-            if relay not in ends:
-                self.found.add(f"announcement {name}: relay {relay} is at no end of its chunk")
-            if start < reached.get(relay, 0):
-                self.found.add(
-                    f"announcement {name}: relay {relay} announces bits from {start} of block"
-                    f" {block.block_id} twice"
-                )
-            reached[relay] = end
-            at = bisect_right(starts, start) - 1
-            if at < 0 or consumed[at][1] < end or consumed[at][2] != command:
-                self.found.add(
-                    f"announcement {name}: bits from {start} of block {block.block_id} were not"
-                    " spent by its command"
-                )
 
     def _check_rest(
         self,

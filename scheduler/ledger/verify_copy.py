@@ -19,6 +19,7 @@ CHECKED = (
     "numbering",
     "pools",
     "announcements",
+    "announced",
     "reservations",
     "reserved",
     "drawn",

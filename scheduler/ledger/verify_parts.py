@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.ledger import verify_log, verify_owners, verify_rows
+from scheduler.ledger import verify_announcements, verify_log, verify_owners, verify_rows
 from scheduler.ledger.snapshot import HIGHEST, LOWEST, Snapshot
 from scheduler.ledger.verify_blocks import check_blocks
 from scheduler.ledger.verify_notes import Bearings, Check, Outcome, Part
@@ -15,7 +15,8 @@ CHECKS: dict[str, Check] = {
     "references": verify_rows.check_references,
     "commands": verify_rows.check_commands,
     "pools": verify_rows.check_pools,
-    "announcements": verify_rows.check_announcements,
+    "announcements": verify_announcements.check_announcements,
+    "announced": verify_announcements.check_parts,
     "reservations": verify_owners.check_reservations,
     "reserved": verify_owners.check_reserved,
     "keys": verify_owners.check_keys,
@@ -69,7 +70,7 @@ def parts_of(snapshot: Snapshot) -> list[Part]:
         by_check = {
             "blocks": spans,
             "commands": _spans(_cuts(commands)),
-            "announcements": _spans(_cuts(announcements)),
+            "announcements": _spans(_cuts(commands, of=announcements)),
             "reservations": _spans(_cuts(reservations)),
             "keys": _spans(_cuts(keys)),
             "recipients": _spans(_cuts(keys)),
@@ -86,9 +87,13 @@ def parts_of(snapshot: Snapshot) -> list[Part]:
     return parts
 
 
-def _cuts(top: int) -> range:
-    """Numbers at which to cut a table whose rows are numbered from 1 to `top`."""
-    step = max(ROWS_PER_PART, -(-top // PARTS_MAX))
+def _cuts(top: int, of: int | None = None) -> range:
+    """Numbers at which to cut a table whose rows are numbered from 1 to `top`.
+
+    Or, so that no part has too many of its `of` rows, a table that these name.
+    """
+    rows = top if of is None else max(of, 1)
+    step = max(1, ROWS_PER_PART * top // max(rows, 1), -(-top // PARTS_MAX))
     return range(step, top, step)
 
 

@@ -9,7 +9,6 @@ from scheduler.ledger.command_rows import CommandRows
 from scheduler.ledger.snapshot import HIGHEST, Row, Snapshot
 from scheduler.ledger.stored import (
     COMMAND_COLUMNS,
-    announcement_digest,
     command_digest,
     stored_hasher,
 )
@@ -17,7 +16,6 @@ from scheduler.ledger.verify_notes import (
     PROBLEMS_MAX,
     Bearings,
     Findings,
-    Grouped,
     Outcome,
     Part,
     check_hashes,
@@ -26,16 +24,6 @@ from scheduler.ledger.verify_notes import (
 COMMANDS = f"""
     SELECT {", ".join(COMMAND_COLUMNS)} FROM command
     WHERE id BETWEEN :first AND :last ORDER BY id
-"""
-ANNOUNCEMENT_COLUMNS = (*DIGESTED["announcement"], "sha256")
-ANNOUNCEMENTS = f"""
-    SELECT {", ".join(ANNOUNCEMENT_COLUMNS)} FROM announcement
-    WHERE id BETWEEN :first AND :last ORDER BY id
-"""
-PARTS = """
-    SELECT announcement_ref, side, "position", block_ref, start_bit, end_bit, relay
-    FROM announcement_part WHERE announcement_ref BETWEEN :first AND :last
-    ORDER BY announcement_ref, side, "position"
 """
 EVENT_COLUMNS = ("booking_id", "position", "at", "from_state", "to_state", "reason", "sha256")
 EVENTS = """
@@ -71,7 +59,7 @@ ORPHANS = """
 REFERENCES = (
     ("material", "block_ref"),
     ("freed_range", "block_ref"),
-    ("announcement_part", "block_ref"),
+    ("announcement", "command_id"),
     ("announcement_part", "announcement_ref"),
     ("reservation_part", "reservation_ref"),
     ("key", "block_ref"),
@@ -151,30 +139,6 @@ def check_pools(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
         word = "is marked simulated without" if number in marked else "is not marked simulated with"
         found.add(f"pool {number} {word} a simulated block")
     return Outcome(found.problems)
-
-
-def check_announcements(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
-    """I5, by announcement: two runs of its length, of its own relay, unchanged."""
-    found = Findings()
-    parts = Grouped(snapshot.rows(PARTS, first=part.first, last=part.last))
-    for row in snapshot.rows(ANNOUNCEMENTS, first=part.first, last=part.last):
-        number, name, _, relay, length_bits, _, sha256 = row
-        mine = parts.of(number)
-        if sha256 != announcement_digest(row, mine):
-            found.add(f"announcement {name}: its row or its parts were changed")
-        for side in (0, 1):
-            spans = [(start, end) for _, at, _, _, start, end, _ in mine if at == side]
-            try:
-                length = sum(end - start for start, end in spans)
-            except TypeError:  # SQLite keeps a word in a column of numbers
-                found.add(f"announcement {name}: side {side} has what is no range of bits")
-                continue
-            if length != length_bits:
-                found.add(f"announcement {name}: side {side} has {length} bits of {length_bits}")
-        if any(told != relay for *_, told in mine):
-            found.add(f"announcement {name}: a part names another relay")
-    strays = {"announcement_part of {}: its announcement is not there": parts.finish()}
-    return Outcome(found.problems, strays=strays)
 
 
 def check_bookings(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:

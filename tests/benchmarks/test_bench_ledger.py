@@ -153,7 +153,7 @@ def test_a_ledger_is_verified(ledger: Ledger) -> None:
 
 
 def test_a_ledger_of_relays_is_verified(ledger: Ledger) -> None:
-    relays = 3 if SMOKE else 300
+    relays = 3 if SMOKE else 1500
     with ledger.begin() as tx:
         for link in chain(NODES):
             deposit(tx, link.pool_id, 256 * relays, pool=link)

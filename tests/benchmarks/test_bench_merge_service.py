@@ -203,6 +203,15 @@ def test_the_beijing_shanghai_trunk_is_shared_fairly(
             served[step["demand"]] += step["bits"]
     levels = [served[one.demand_id] / one.bits_per_day for one in services.scenario.demands]
     gained = sum(served.values()) / 1e6
+    for workers in (1, 2):
+        start = time.perf_counter()
+        report = services.ledger.verify(workers=workers)
+        seconds = time.perf_counter() - start
+        assert report.ok
+        print(
+            f"\nbeijing-shanghai: {hours} h verified, {workers} at work: {report.entries} entries,"
+            f" {report.blocks} blocks in {seconds:.2f} s: {report.entries / seconds:.0f} entries/s"
+        )
     _tell(f"\nbeijing-shanghai: hourly merges, {gained / hours:.1f} Mbit each", merges)
     print(
         f"beijing-shanghai: {hours} h, {len(levels)} pairs at twice what the trunk can serve:"
