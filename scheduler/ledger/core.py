@@ -14,7 +14,7 @@ from orbits import as_utc
 from scheduler.errors import LedgerError, RequestConflict, WrongState
 from scheduler.ledger.audit import AuditTrail
 from scheduler.ledger.bulk import execute_many
-from scheduler.ledger.canonical import ENTRY_COLUMNS, entry_digest
+from scheduler.ledger.canonical import entry_digest
 from scheduler.ledger.commands import CommandHandle, Pending
 from scheduler.ledger.datakeys import DataKeys
 from scheduler.ledger.material import Vault
@@ -143,21 +143,20 @@ class Writer(Reader):
         source_id, target_id = accounts[source], accounts[ACCOUNT_OF[enters]]
         amount = end_bit - start_bit
         number = self.number(LedgerEntry)
-        columns = (
-            number,
-            handle.command_id,
-            handle.lines,
-            source_id,
-            target_id,
-            amount,
-            block_ref,
-            start_bit,
-            end_bit,
-            enters.value,
-            resolves_id,
-        )
-        row: dict[str, Any] = dict(zip(ENTRY_COLUMNS, columns, strict=True))
-        row["sha256"] = entry_digest(*columns)
+        row: dict[str, Any] = {  # in the order of ENTRY_COLUMNS
+            "id": number,
+            "command_id": handle.command_id,
+            "line": handle.lines,
+            "source_id": source_id,
+            "target_id": target_id,
+            "amount_bits": amount,
+            "block_ref": block_ref,
+            "start_bit": start_bit,
+            "end_bit": end_bit,
+            "enters": enters.value,
+            "resolves_id": resolves_id,
+        }
+        row["sha256"] = entry_digest(*row.values())
         handle.wrote("ledger_entry", row["sha256"])
         self.pending.entries.append(row)
         _move(self.pending.balances, source_id, target_id, amount)

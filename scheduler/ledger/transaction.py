@@ -15,6 +15,7 @@ from scheduler.errors import DuplicateBlock, FactError
 from scheduler.facts import Announcement, Booking, BookingState, NewBlock, Provenance
 from scheduler.ledger import bookings, delivery, registers, reservations, transitions
 from scheduler.ledger.announcements import announcement_rows
+from scheduler.ledger.bulk import known_of
 from scheduler.ledger.canonical import canonical_json
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.core import Writer
@@ -32,8 +33,6 @@ _KNOWN_BLOCK = union_all(
     select(Block.id).where(Block.natural_key == bindparam("key_")),
     select(Block.id).where(Block.block_id == bindparam("name_")),
 )
-BLOCKS_AT_ONCE = 500
-"""Blocks that `expect` looks up in one query."""
 
 
 class Transaction(Writer):
@@ -92,15 +91,10 @@ class Transaction(Writer):
         Raises DuplicateBlock if the ledger has one of these ids or natural keys.
         """
         wanted = {str(block.block_id): block.natural_key for block in blocks}
-        for column, values in (
-            (Block.block_id, list(wanted)),
-            (Block.natural_key, list(wanted.values())),
-        ):
-            for first in range(0, len(values), BLOCKS_AT_ONCE):
-                part = values[first : first + BLOCKS_AT_ONCE]
-                known = self.connection.execute(select(column).where(column.in_(part)).limit(1))
-                for name in known.scalars():
-                    raise DuplicateBlock(f"block {name} was deposited before; nothing is added")
+        for column, values in (("block_id", wanted), ("natural_key", wanted.values())):
+            known = known_of(self.connection, Block.__tablename__, column, values)
+            if known is not None:
+                raise DuplicateBlock(f"block {known} was deposited before; nothing is added")
         self._unknown |= {*wanted, *wanted.values()}
 
     def _add_block(

@@ -97,16 +97,8 @@ class _Case:
     served: int  #: bits, in the last 24 hours
     ways: tuple[tuple[str, ...], ...]  #: of each route its hops, and what its age asks of them
     scarce: tuple[tuple[str, ...], ...]  #: of each route the hops whose scarcity makes it dear
-
-    @property
-    def under_mark(self) -> int:
-        """Bits that fit under the high-water mark."""
-        return max(0, self.demand.high_water_bits - self.in_pool)
-
-    @property
-    def left_of_day(self) -> int:
-        """Bits of the day that are not served yet."""
-        return max(0, self.demand.bits_per_day - self.served)
+    under_mark: int  #: bits that fit under the high-water mark
+    left_of_day: int  #: bits of the day that are not served yet
 
     def ask(self, penalties: _Penalties) -> Ask:
         """Put it in grains. Hops short of a day's demand make a route cost more."""
@@ -226,11 +218,14 @@ def _case(
 ) -> _Case:
     found, limit = routes[demand.demand_id], demand.max_age_s
     links = tuple([route.links for route in found.routes])
+    in_pool, had = stock.get(demand.pool.pool_id, 0), served.get(demand.demand_id, 0)
     return _Case(
         demand=demand,
         routes=found,
-        in_pool=stock.get(demand.pool.pool_id, 0),
-        served=served.get(demand.demand_id, 0),
+        in_pool=in_pool,
+        served=had,
+        under_mark=max(0, demand.high_water_bits - in_pool),
+        left_of_day=max(0, demand.bits_per_day - had),
         ways=links if limit is None else tuple(ages.names(hops, limit) for hops in links),
         scarce=links if limit is None else tuple(ages.own_names(hops, limit) for hops in links),
     )
