@@ -1,9 +1,8 @@
-"""Planning a window around what stands: bookings, outages, locks, pins, vetoes, weather."""
+"""Planning a window around what stands: bookings, outages, locks, pins, vetoes."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +15,6 @@ from scheduler.errors import (
     InputError,
     PlanError,
     RequestConflict,
-    SettingsError,
     UnknownName,
 )
 from scheduler.facts import BookingState, Verdict
@@ -42,11 +40,11 @@ NANSHAN_OUT = {
 @pytest.fixture
 def services(settings_of: SettingsOf) -> Iterator[Services]:
     """Services on an empty ledger, an hour before the night, that draw ids by a seed."""
-    with _open(settings_of()) as opened:
+    with opened_at(settings_of()) as opened:
         yield opened
 
 
-def _open(settings: Settings, now: datetime = START) -> Services:
+def opened_at(settings: Settings, now: datetime = START) -> Services:
     return Services(settings, clock=SimulatedClock(now), entropy=KeyedEntropy(1))
 
 
@@ -54,7 +52,7 @@ def _states(services: Services) -> dict[str, BookingState]:
     return {str(t.booking.booking_id): t.booking.state for t in services.bookings()}
 
 
-def _by_station(services: Services, answer: dict[str, Any]) -> dict[str, UUID]:
+def by_station(services: Services, answer: dict[str, Any]) -> dict[str, UUID]:
     return {b.candidate.station_id: b.booking_id for b in services.bookings_of(answer)}
 
 
@@ -173,9 +171,9 @@ def test_an_outage_marks_its_bookings_and_a_new_plan_goes_around_it(services: Se
     assert set(marked) <= set(second["cancelled"])
     states = _states(services)
     assert states[marked[0]] is BookingState.CANCELLED
-    assert "nanshan" not in _by_station(services, second)
-    kept = _by_station(services, first)["xinglong"]
-    assert _by_station(services, second)["xinglong"] == kept
+    assert "nanshan" not in by_station(services, second)
+    kept = by_station(services, first)["xinglong"]
+    assert by_station(services, second)["xinglong"] == kept
     assert "out of service" in services.explain_pass(marked[0], plan_id=second["plan"])
     assert services.verify_ledger().ok
 
@@ -202,7 +200,7 @@ def test_overlapping_outages_are_named_in_the_plan(services: Services) -> None:
 
 
 def test_a_session_in_an_outage_is_missed_and_not_run(services: Services) -> None:
-    booked = _by_station(services, services.make_plan(**NIGHT))
+    booked = by_station(services, services.make_plan(**NIGHT))
     services.add_outage(**NANSHAN_OUT)
     at = services.bookings_of({"bookings": [str(booked["nanshan"])]})[0].candidate.acquires_at
     services.begin_session(booked["nanshan"], at=at)
@@ -235,7 +233,7 @@ def test_a_wrong_outage_is_refused(
 
 
 def test_a_locked_booking_stays_whatever_a_new_plan_would_rather_do(services: Services) -> None:
-    booked = _by_station(services, services.make_plan(**NIGHT, request_id="one"))
+    booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
     services.lock_booking(booked["nanshan"], reason="visitors")
     services.add_outage(**NANSHAN_OUT)
     answer = services.make_plan(**NIGHT, request_id="two")
@@ -247,18 +245,18 @@ def test_a_locked_booking_stays_whatever_a_new_plan_would_rather_do(services: Se
 
 
 def test_a_cancelled_pass_is_left_alone_until_it_is_allowed_again(services: Services) -> None:
-    booked = _by_station(services, services.make_plan(**NIGHT, request_id="one"))
+    booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
     told = services.cancel_booking(booked["xinglong"], reason="no crew")
     assert told.booking.state is BookingState.CANCELLED
     assert "no crew" in told.booking.reason
     assert services.cancel_booking(booked["xinglong"], reason="again") == told  # once is enough
 
     second = services.make_plan(**NIGHT, request_id="two")
-    assert "xinglong" not in _by_station(services, second)
+    assert "xinglong" not in by_station(services, second)
     assert "vetoed by hand" in services.explain_pass(XINGLONG)
 
     third = services.make_plan(**NIGHT, request_id="three", allow=[XINGLONG])
-    again = _by_station(services, third)["xinglong"]
+    again = by_station(services, third)["xinglong"]
     assert again != booked["xinglong"]
     states = _states(services)
     assert states[str(again)] is BookingState.BOOKED
@@ -285,7 +283,7 @@ def test_an_earlier_pin_that_no_longer_fits_is_set_aside_and_named(services: Ser
 
 
 def test_a_session_under_way_is_never_touched(services: Services) -> None:
-    booked = _by_station(services, services.make_plan(**NIGHT, request_id="one"))
+    booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
     key = booked["xinglong"]
     (booking,) = services.bookings_of({"bookings": [str(key)]})
     at = booking.candidate.acquires_at
@@ -312,7 +310,7 @@ def test_what_begins_before_the_present_is_not_booked(services: Services) -> Non
 
 
 def test_unknown_bookings_and_missing_reasons_are_refused(services: Services) -> None:
-    booked = _by_station(services, services.make_plan(**NIGHT))
+    booked = by_station(services, services.make_plan(**NIGHT))
     for act in (services.lock_booking, partial(services.cancel_booking, reason="x")):
         with pytest.raises(UnknownName):
             act(uuid4())
@@ -336,7 +334,7 @@ EXPLAINED = [
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """One plan, for the tests that only ask about it."""
     file = tmp_path_factory.mktemp("planned") / "ledger.db"
-    with _open(Settings(database_url=f"sqlite:///{file}")) as opened:
+    with opened_at(Settings(database_url=f"sqlite:///{file}")) as opened:
         opened.plan_window(**NIGHT)
         yield opened
 
@@ -388,76 +386,3 @@ def test_nights_end_where_the_sun_rises(planned: Services) -> None:
 
 
 # -- weather ----------------------------------------------------------------------------------
-
-
-def test_climatology_thins_the_expected_key_and_says_so(settings_of: SettingsOf) -> None:
-    with _open(settings_of(weather="climatology")) as services:
-        told = services.told_plan(services.make_plan(**NIGHT)["plan"])
-
-    for planned in (p for p in told.passes if p.secret_bits):
-        assert planned.clear_probability is not None
-        assert 0.0 < planned.clear_probability < 1.0
-        assert planned.expected_bits == planned.secret_bits * planned.clear_probability
-
-
-def _forecasts(path: Path, rows: list[tuple[str, str, float]]) -> Path:
-    lines = ["station,issued_at,valid_at,p_clear"]
-    lines += [f"{station},{at},2016-12-19T16:52:00Z,{p}" for station, at, p in rows]
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def test_only_forecasts_issued_by_then_count(settings_of: SettingsOf, tmp_path: Path) -> None:
-    file = _forecasts(
-        tmp_path / "sky.csv",
-        [("xinglong", "2016-12-18T18:00:00Z", 0.8), ("xinglong", "2016-12-19T12:00:00Z", 0.001)],
-    )
-    with _open(settings_of(weather_file=file)) as services:
-        early = services.make_plan(**NIGHT, request_id="early")
-        late = services.make_plan(
-            **NIGHT, request_id="late", at=datetime(2016, 12, 19, 13, tzinfo=UTC)
-        )
-        clear = [
-            {p.station: p.clear_probability for p in services.told_plan(answer["plan"]).passes
-             if p.acquires_at and p.acquires_at.hour == 16}
-            for answer in (early, late)
-        ]  # fmt: skip
-        assert "the minimum is 10,000" in services.explain_pass(XINGLONG)
-
-    assert [round(found["xinglong"] or 0.0, 6) for found in clear] == [0.8, 0.001]
-
-
-def test_clouds_take_the_key_of_a_session(settings_of: SettingsOf, tmp_path: Path) -> None:
-    file = _forecasts(tmp_path / "sky.csv", [("xinglong", "2016-12-18T18:00:00Z", 0.1)])
-    with _open(settings_of(weather_file=file)) as services:
-        key = _by_station(services, services.make_plan(**NIGHT, objective="total"))["xinglong"]
-        (booking,) = services.bookings_of({"bookings": [str(key)]})
-        drawn = KeyedEntropy(1).generator("sky", booking.candidate.candidate_id).random()
-        services.begin_session(key, at=booking.candidate.acquires_at)
-        answer = services.settle_session(key, at=booking.candidate.loses_at)
-
-    assert drawn >= 0.1  # of this seed
-    assert answer["secret_bits"] == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "error"),
-    [("gone.csv", None, SettingsError), ("bad.csv", "station,p_clear\n", InputError)],
-)
-def test_a_bad_weather_file_is_refused(
-    settings_of: SettingsOf, tmp_path: Path, name: str, text: str | None, error: type[Exception]
-) -> None:
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    with _open(settings_of(weather_file=tmp_path / name)) as services, pytest.raises(error):
-        services.make_plan(**NIGHT)
-
-
-def test_aversion_to_risk_lowers_what_a_plan_is_worth(settings_of: SettingsOf) -> None:
-    values = []
-    for name, aversion in (("bold", 0.0), ("careful", 0.5)):
-        given = {"weather": "climatology", "risk_aversion": aversion}
-        with _open(settings_of(name, **given)) as services:
-            answer = services.make_plan(**NIGHT, objective="total")
-            values.append(services.told_plan(answer["plan"]).value)
-    assert values[1] < values[0]
