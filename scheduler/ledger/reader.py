@@ -48,7 +48,7 @@ ROWS_MAX = 10_000
 _ANSWER = select(Command.kind, Command.digest, Command.answer).where(
     Command.request_id == bindparam("request_")
 )
-_POOL_IDS = select(PoolRow.pool_id)
+_LAST_COMMAND = select(func.max(Command.id))
 _OUT_OF_THE_ORDINARY = text(
     "SELECT EXISTS (SELECT 1 FROM freed_range),"
     f" EXISTS (SELECT 1 FROM block WHERE {EXPIRING_BLOCK})"
@@ -245,6 +245,11 @@ class Reader:
             tracing.command_record(row)
             for row in self.connection.execute(query.limit(min(limit, ROWS_MAX)))
         ]
+
+    def last_command(self) -> int:
+        """Number of the newest command, 0 without any: the same number, the same books."""
+        self._settle()
+        return self.connection.execute(_LAST_COMMAND).scalar() or 0
 
     def reservations(self) -> list[Reservation]:
         """Reservations that nobody resolved yet, oldest first."""

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,10 +22,11 @@ from scheduler.errors import (
 from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
-from scheduler.merge import CompromiseStructure, far_end_key, jain_index, recombine, xor
+from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, jain_index, recombine, xor
 from scheduler.replay import run_replay
-from scheduler.services import Services
+from scheduler.services import Services, merging
 from scheduler.services.merge_answers import told
+from scheduler.services.merging import decide_merges
 from scheduler.services.served import ServedBook
 from scheduler.settings import Settings
 
@@ -318,6 +320,37 @@ def test_a_retry_under_the_same_name_adds_nothing(settings_of: SettingsOf) -> No
             tx.command("merge/theirs", kind="trunk", at=START).finish({})
         with pytest.raises(RequestConflict):
             services.merge_due(scheduled_for=START, request="theirs")
+
+
+def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Key that went after the decision is not spent, and a tick in between is not repeated."""
+    decided = []
+    with Services(
+        settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START),
+        entropy=KeyedEntropy(7),
+    ) as services:  # fmt: skip
+        _fill(services, 20_000)
+
+        def interrupted(*args: Any, **more: Any) -> MergePlan:
+            decided.append(plan := decide_merges(*args, **more))
+            if len(decided) == 1:
+                (link, _), *_ = plan.needs.items()
+                with services.ledger.begin() as tx:
+                    handle = tx.command("elsewhere", kind="test", at=START)
+                    tx.spend(handle, link, tx.stock()[link])
+                    handle.finish({})
+            return plan
+
+        monkeypatch.setattr(merging, "decide_merges", interrupted)
+        answer = services.merge_due(scheduled_for=START)
+
+        assert len(decided) == 2
+        assert len(answer["steps"]) == len(decided[1].every_step) < len(decided[0].every_step)
+        assert services.merge_due(scheduled_for=START) == answer
+        assert len(decided) == 2
+        assert services.verify_ledger().ok
 
 
 def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Services) -> None:
