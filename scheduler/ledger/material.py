@@ -65,41 +65,40 @@ class Vault:
         self, block: BlockNames, side: int, material: bytes, start_byte: int = 0
     ) -> Iterator[dict[str, Any]]:
         """Cut one end's bytes into sealed rows; `start_byte` is where they begin in the block."""
+        nonces = new_nonces(_pieces_of(material))
+        yield from self._sealed(block, side, material, start_byte, nonces)
+
+    def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes]]) -> list[dict[str, Any]]:
+        """Cut whole blocks into sealed rows: (block, end, bytes). As `cut`, in one go."""
+        nonces = new_nonces(sum(_pieces_of(material) for _, _, material in held))
+        return [
+            row
+            for block, side, material in held
+            for row in self._sealed(block, side, material, 0, nonces)
+        ]
+
+    def _sealed(
+        self,
+        block: BlockNames,
+        side: int,
+        material: bytes,
+        start_byte: int,
+        nonces: Iterator[bytes],
+    ) -> Iterator[dict[str, Any]]:
+        """One end's bytes as sealed rows, each under the next nonce."""
         number, cipher = self._keys.current(
             self._connection, block.pool_ref, block.pool_id, block.epoch
         )
-        offsets = range(0, len(material), PIECE_BYTES)
-        for offset, nonce in zip(offsets, new_nonces(len(offsets)), strict=True):
+        for offset in range(0, len(material), PIECE_BYTES):
             place = start_byte + offset
             plain = material[offset : offset + PIECE_BYTES]
             yield {
                 "block_ref": block.ref,
                 "side": side,
                 "start_byte": place,
-                "data": seal(cipher, plain, block.context(side, place), nonce),
+                "data": seal(cipher, plain, block.context(side, place), next(nonces)),
                 "data_key_id": number,
             }
-
-    def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes]]) -> list[dict[str, Any]]:
-        """Cut whole blocks into sealed rows: (block, end, bytes). As `cut`, in one go."""
-        nonces = new_nonces(sum(-(-len(material) // PIECE_BYTES) for _, _, material in held))
-        rows = []
-        for block, side, material in held:
-            number, cipher = self._keys.current(
-                self._connection, block.pool_ref, block.pool_id, block.epoch
-            )
-            for place in range(0, len(material), PIECE_BYTES):
-                plain = material[place : place + PIECE_BYTES]
-                rows.append(
-                    {
-                        "block_ref": block.ref,
-                        "side": side,
-                        "start_byte": place,
-                        "data": seal(cipher, plain, block.context(side, place), next(nonces)),
-                        "data_key_id": number,
-                    }
-                )
-        return rows
 
     def take(
         self,
@@ -221,6 +220,11 @@ class Vault:
             "data_": row["data"],
             "key_": row["data_key_id"],
         }
+
+
+def _pieces_of(material: bytes) -> int:
+    """How many pieces so many bytes are cut into."""
+    return -(-len(material) // PIECE_BYTES)
 
 
 @lru_cache(maxsize=2)
