@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ from scheduler.ledger.keystore import LocalKek, NoKek
 from scheduler.ledger.models import Base
 from scheduler.ledger.snapshot import Address, snapshot_of
 from scheduler.ledger.verify_crew import Crew
-from scheduler.ledger.verify_notes import Findings
+from scheduler.ledger.verify_notes import Findings, Part
 from tests.scheduler.ledger.builders import chain, deposit, spend
 from tests.scheduler.ledger.test_verify import (
     CHANGES,
@@ -259,22 +260,32 @@ def test_a_worker_that_is_killed_at_its_start_is_told(
 
 
 def test_a_worker_that_is_killed_at_its_work_is_told(
-    ledger: Ledger, small_parts: None, crews: list[Crew]
+    ledger: Ledger, small_parts: None, crews: list[Crew], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither does the audit hang, nor does it call the ledger sound."""
     fill(ledger)
-    killed = []
+    hand_out = Crew.hand_out
+    unanswered: list[int] = []
+
+    def hand_out_and_kill(crew: Crew, parts: list[Part], todo: deque[int]) -> None:
+        (worker,) = crew._workers
+        if not unanswered:
+            # Stopped first: what it is given now it cannot have answered when it is killed.
+            os.kill(worker.process.pid, signal.SIGSTOP)
+        hand_out(crew, parts, todo)
+        if not unanswered:
+            _kill(crew)
+            unanswered.extend(worker.in_hand)
 
     def hear(_: int) -> None:
-        if not killed:
+        if not unanswered:
             _wait_until(crews[0].is_ready)
-        if crews[0]._workers[0].in_hand and not killed:
-            _kill(crews[0])
-            killed.append(crews[0])
 
-    with pytest.raises(LedgerError, match="not known whether the ledger is sound"):
-        ledger.verify(hear, workers=2)
-    assert killed
+    with monkeypatch.context() as patch:
+        patch.setattr(Crew, "hand_out", hand_out_and_kill)
+        with pytest.raises(LedgerError, match="not known whether the ledger is sound"):
+            ledger.verify(hear, workers=2)
+    assert unanswered
     assert ledger.verify(workers=2).ok
 
 
