@@ -152,6 +152,7 @@ class Expiry:
     blocks_expired: int
     bits_expired: int  #: what was left of those blocks
     keys_closed: int
+    refusals: tuple[str, ...] = ()  #: of reservations that were changed: they stay as they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
@@ -53,6 +54,14 @@ _TO_CURSOR = (
     .where(Block.id == bindparam("block_"), Block.next_bit == bindparam("end_"))
     .values(next_bit=bindparam("start_"))
 )
+
+
+class TimedOut(NamedTuple):
+    """Reservations that time brought to their end, and those it could not."""
+
+    released: int
+    uncertain: int
+    refusals: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +181,27 @@ def resolve(
     return _hand_out(writer, handle, parts, kept=was is not ReservationState.UNCERTAIN)
 
 
-def expire(writer: Writer, handle: CommandHandle) -> tuple[int, int]:
+def expire(writer: Writer, handle: CommandHandle) -> TimedOut:
     """Release what nobody resolved in time; what may have left becomes uncertain instead.
 
-    Returns how many were released and how many became uncertain.
+    A reservation that was changed stays as it is: it must not keep the sound ones from ending.
     """
     writer._settle()
     rows = writer.connection.execute(DUE_RESERVATIONS, {"at_": handle.at}).all()
-    released = 0
+    ended: Counter[ReservationState] = Counter()
+    refusals: list[str] = []
     for reservation_id, state in rows:
         is_open = state == ReservationState.OPEN
-        released += is_open
         end = ReservationState.RELEASED if is_open else ReservationState.UNCERTAIN
-        resolve(writer, handle, UUID(reservation_id), end)
-    return released, len(rows) - released
+        try:
+            resolve(writer, handle, UUID(reservation_id), end)
+        except LedgerBroken as error:
+            refusals.append(str(error))
+        else:
+            ended[end] += 1
+    return TimedOut(
+        ended[ReservationState.RELEASED], ended[ReservationState.UNCERTAIN], tuple(refusals)
+    )
 
 
 def _row(writer: Writer, reservation_id: UUID) -> Any:

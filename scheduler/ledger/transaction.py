@@ -297,14 +297,15 @@ class Transaction(Writer):
 
     def expire_due(self, handle: CommandHandle) -> Expiry:
         """Let time pass up to the command's instant: reservations, blocks, uncollected keys."""
-        released, uncertain = reservations.expire(self, handle)
+        timed_out = reservations.expire(self, handle)
         expired = transitions.expire_blocks(self, handle)
         return Expiry(
-            reservations_released=released,
-            reservations_uncertain=uncertain,
+            reservations_released=timed_out.released,
+            reservations_uncertain=timed_out.uncertain,
             blocks_expired=len(expired),
             bits_expired=sum(expired),
             keys_closed=delivery.close_expired(self, handle),
+            refusals=timed_out.refusals,
         )
 
     def erase_expired(self, handle: CommandHandle) -> int:

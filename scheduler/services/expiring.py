@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from scheduler.errors import LedgerBroken
 from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def expire_due(context: Context, *, at: datetime, request: str | None = None) ->
     reserved of it when it comes back; its bytes are erased once nobody waits for any. The same
     instant, or `request`, again returns the first answer; where nothing was due nothing is
     written down, and the answer holds zeros.
+
+    Raises LedgerBroken if somebody changed a reservation that is due: it stays as it is, until an
+    operator has looked at it, and all else has ended.
     """
     request_id = f"{KIND}/{request or instant_key(at)}"
     with context.ledger.begin() as tx:
@@ -41,6 +45,11 @@ def expire_due(context: Context, *, at: datetime, request: str | None = None) ->
             return {"at": instant_key(at), **dict.fromkeys(FIGURES, 0)}
         command = tx.command(request_id, kind=KIND, at=at)
         ended = asdict(tx.expire_due(command))
+        refusals = ended.pop("refusals")
         answer = {"at": instant_key(at), **ended, "blocks_erased": tx.erase_expired(command)}
+        if refusals and not any(answer[figure] for figure in FIGURES):
+            raise LedgerBroken("; ".join(refusals))
         command.finish(answer)
+    if refusals:
+        raise LedgerBroken("; ".join(refusals))
     return answer

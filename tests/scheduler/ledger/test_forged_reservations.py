@@ -78,9 +78,29 @@ def test_a_forged_reservation_is_not_given_back_either(ledger: Ledger) -> None:
     before = _rows(ledger)
     with pytest.raises(LedgerBroken, match=str(uuid_of("eve"))), ledger.begin() as tx:
         resolve(tx, "eve", R.RELEASED)
-    with pytest.raises(LedgerBroken, match=str(uuid_of("eve"))), ledger.begin() as tx:
-        expire(tx, 30)
-    assert _rows(ledger) == before
+    with ledger.begin() as tx:
+        expired = expire(tx, 30)
+    assert expired.reservations_released == 0
+    assert [
+        str(uuid_of(name)) in words
+        for name, words in zip(("eve", "alice"), expired.refusals, strict=True)
+    ] == [True] * 2
+    assert _rows(ledger)[:-1] == before[:-1]  # but for the command that was told so
+
+
+def test_time_goes_on_for_the_sound_ones_beside_it(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        deposit(tx, "one", 1024)
+        for name in ("eve", "alice", "bob"):
+            reserve(tx, name, 256)
+        intend(tx, "bob")
+    change(ledger, "UPDATE reservation SET purpose = 'eve' WHERE id = 1")
+    with ledger.begin() as tx:
+        expired = expire(tx, 30)
+    assert (expired.reservations_released, expired.reservations_uncertain) == (1, 1)
+    (refusal,) = expired.refusals
+    assert str(uuid_of("eve")) in refusal
+    assert len(ledger.verify().problems) == 1
 
 
 def test_what_is_sound_is_still_handed_out_beside_it(ledger: Ledger) -> None:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from scheduler.errors import NotEnoughKey, WrongState
+from scheduler.errors import LedgerBroken, NotEnoughKey, WrongState
 from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import KeyState, ReservationState
 from scheduler.services import Services
+from tests.scheduler.ledger.test_verify import change
 from tests.scheduler.services.nights import NIGHT, export
 
 Open = Callable[..., Services]
@@ -83,6 +84,28 @@ def test_a_reservation_that_times_out_gives_its_key_back(open_services: Open) ->
     with services.ledger.read() as reader:
         assert reader.reservation(reservation_id).state is ReservationState.RELEASED
     assert services.verify_ledger().problems == ()
+
+
+def test_a_forged_reservation_stays_and_the_sound_ones_end(open_services: Open) -> None:
+    """Whoever changes one row must not keep all other key from its end, nor go unseen."""
+    services = open_services()
+    _deposit(services, "one", 1024, hours=None)
+    forged = _reserve(services, "forged", 256, hours=1)
+    sound = _reserve(services, "sound", 256, hours=1)
+    change(services.ledger, "UPDATE reservation SET purpose = 'mine' WHERE id = 1")
+    refusal = f"reservation {forged}: it or its parts were changed"
+
+    with pytest.raises(LedgerBroken, match=refusal):
+        services.expire_due(at=NIGHT + HOUR)
+
+    assert _accounts(services, "pool", "reserved") == (768, 256)
+    with services.ledger.read() as reader:
+        assert reader.reservation(forged).state is ReservationState.OPEN
+        assert reader.reservation(sound).state is ReservationState.RELEASED
+    before = export(services)
+    with pytest.raises(LedgerBroken, match=refusal):
+        services.expire_due(at=NIGHT + 2 * HOUR)
+    assert export(services) == before  # where nothing else ended nothing is written down
 
 
 def test_a_reservation_whose_bytes_may_have_left_becomes_uncertain(open_services: Open) -> None:
