@@ -23,6 +23,7 @@ from api.cli import (
     serve,
     validate,
 )
+from api.cli.interrupt import spare_imports
 from api.cli.options import keep_common
 from api.cli.output import note
 
@@ -81,4 +82,5 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """Entry point of the installed command."""
+    spare_imports()
     raise SystemExit(run(sys.argv[1:]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from contextlib import suppress
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -28,16 +28,32 @@ def serve(
 ) -> None:
     """Answer over HTTP until stopped; the API describes itself at /docs."""
     settings = settings_of(context, database, config, host=host, port=port)
+    stopping = threading.Event()
+    _when_stopped(stopping.set)
     import uvicorn
 
     from api.app import create_app
 
-    listener = _listen(settings.host, settings.port)
-    note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-    settle_in()
-    with listener, suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
-        server.run(sockets=[listener])
+    with _listen(settings.host, settings.port) as listener:
+        note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+        settle_in()
+
+        def stop_now() -> None:
+            server.should_exit = True
+
+        _when_stopped(stop_now)
+        if not stopping.is_set():
+            server.run(sockets=[listener])
+
+
+def _when_stopped(act: Callable[[], None]) -> None:
+    """Call `act` at Ctrl-C or SIGTERM; ask for it before anything that takes long to import.
+
+    Python throws a KeyboardInterrupt away where it falls into the tidying up after an import.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: act())
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -79,13 +95,8 @@ def run(
         raise InputError(f"clock-rate {clock_rate}; allowed: above 0, up to {RATE_MAX:g}")
     start = None if clock_start is None else parse_instant(clock_start, "clock-start")
     settings = settings_of(context, database, config)
+    stop = threading.Event()
+    _when_stopped(stop.set)
     from scheduler.jobs import run_forever
 
-    stop = threading.Event()
-
-    def stop_now(*_: Any) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop_now)
     run_forever(settings, clock_start=start, clock_rate=clock_rate, stop=stop)
