@@ -229,6 +229,7 @@ def verify_document(report: VerifyReport) -> Document:
         "entries": report.entries,
         "blocks": report.blocks,
         "pools": report.pools,
+        "sealed_bytes_opened": report.figures["sealed_bytes_opened"],
         "problems": list(report.problems),
     }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
-from api.cli.output import emit, emit_lines, read_text
+from api.cli.output import emit, emit_lines, note, read_text, written
 from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def verify(
         raise InputError("--proof takes --checkpoint and no --export")
     if public_key is not None and checkpoint is None:
         raise InputError("--public-key without --checkpoint; allowed: both")
+    if older is not None and proof is None:
+        raise InputError("--older without --proof; allowed: both")
     if workers is not None and (proof is not None or export is not None):
         raise InputError("--workers is for a database; allowed: without --proof and --export")
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
@@ -131,14 +134,19 @@ def _verify_ledger(
     from api.export import to_json
     from api.shape import verify_document
 
+    problems: list[str] = []
     with opening as services:
-        report = services.verify_ledger(workers=workers)
-        problems = list(report.problems)
         if signed is not None:
             from scheduler.services.auditing import check_against
 
-            found = check_against(services, signed, public_key=trusted).problems
-            problems += [problem for problem in found if problem not in problems]
+            problems = check_against(services, signed, public_key=trusted)
+        report = services.verify_ledger(workers=workers)
+    problems = [*report.problems, *problems]
+    if not report.figures["sealed_bytes_opened"]:
+        note(
+            "without its key-encryption key no sealed byte was opened, nor any sealed key: a change"
+            " of these would not be seen"
+        )
     if as_json:
         emit(to_json({**verify_document(report), "ok": not problems, "problems": problems}))
     elif problems:
@@ -173,12 +181,15 @@ def checkpoint(
     """Sign size and root of the audit log; keep the line, and the public key, somewhere else."""
     from scheduler.services.auditing import public_key_of, sign_checkpoint
 
-    with services_of(context, database, config) as services:
+    # Opened before anything is signed: what is signed stays in the ledger.
+    with services_of(context, database, config) as services, ExitStack() as files:
+        key_file = files.enter_context(written(public_key)) if public_key else None
+        file = files.enter_context(written(out)) if out else None
         signed = sign_checkpoint(services)
-    if public_key is not None:
-        public_key.write_text(public_key_of(signed) + "\n", encoding="utf-8")
-    if out is not None:
-        out.write_text(signed + "\n", encoding="utf-8")
+        if key_file is not None:
+            key_file.write(public_key_of(signed) + "\n")
+        if file is not None:
+            file.write(signed + "\n")
     if out is None or as_json:  # it is one JSON document either way
         emit(signed + "\n")
 
@@ -220,6 +231,7 @@ def prove(
             proof = prove_row(services, kind, subject, checkpoint=signed)
     text = json.dumps(proof, indent=2) + "\n"
     if out is not None:
-        out.write_text(text, encoding="utf-8")
+        with written(out) as file:
+            file.write(text)
     if out is None or as_json:
         emit(text)

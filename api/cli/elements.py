@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
-from api.cli.output import emit, emit_lines, note, read_text, show, table_of
+from api.cli.output import emit, emit_lines, note, read_text, show, table_of, written
 from api.inputs import parse_instant
 from scheduler.errors import InputError
 
@@ -162,7 +162,8 @@ def export_elements(
     if out is None:
         emit(text)
     else:
-        out.write_text(text, encoding="utf-8", newline="\n")
+        with written(out) as file:
+            file.write(text)
 
 
 def _sets(count: int) -> str:

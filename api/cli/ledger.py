@@ -9,7 +9,7 @@ import typer
 
 from api.cli import audit, waiting
 from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
-from api.cli.output import emit, emit_lines, show, table_of
+from api.cli.output import emit, emit_lines, show, table_of, written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,5 +81,5 @@ def export(
         if out is None:
             emit_lines(lines)
             return
-        with out.open("w", encoding="utf-8", newline="\n") as file:
+        with written(out) as file:
             file.writelines(line.rstrip("\n") + "\n" for line in lines)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from scheduler.errors import InputError
 
@@ -94,6 +95,33 @@ def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
 def note(text: str) -> None:
     """Write one line to stderr."""
     sys.stderr.write(f"skytrunk: {text}\n")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[TextIO]:
+    """A file that the user named, to be written: it is there whole, or as it was before.
+
+    Raises InputError if it cannot be written; what is no plain file (a pipe) is written at once.
+    """
+    draft = path if path.exists() and not path.is_file() else _beside(path)
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        if draft != path:
+            draft.replace(path)
+    except OSError as error:
+        if error.filename not in {None, str(draft), str(path)}:
+            raise  # about another file
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; allowed: a file in a folder that takes one"
+        ) from None
+    finally:
+        if draft != path:
+            draft.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.draft")
 
 
 def read_text(path: Path, what: str) -> str:

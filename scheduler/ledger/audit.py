@@ -128,7 +128,7 @@ def _fold_all(connection: Connection, ranges: Iterable[tuple[int, int]]) -> list
 
 
 def _hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
-    """Stored hashes of complete subtrees. Raises ProofInvalid if one is missing."""
+    """Stored hashes of complete subtrees. Raises ProofInvalid if one is missing or none."""
     places = [merkle.position(part) for part in parts]
     found: dict[int, bytes] = {}
     for first in range(0, len(places), LOOKUPS_AT_ONCE):
@@ -137,7 +137,10 @@ def _hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
                 AuditNode.position.in_(places[first : first + LOOKUPS_AT_ONCE])
             )
         )
-        found.update((place, bytes(hashed)) for place, hashed in rows)
+        for place, hashed in rows:
+            if not isinstance(hashed, bytes) or len(hashed) != merkle.HASH_BYTES:
+                raise ProofInvalid(f"audit_node {place} holds no hash")
+            found[place] = hashed
     missing = [place for place in places if place not in found]
     if missing:
         raise ProofInvalid(f"audit_node {missing[0]} is missing from the log")

@@ -37,6 +37,20 @@ def canonical_json(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
+def read_json(text: str) -> Any:
+    """Read JSON that everybody reads alike. Raises ValueError if an object has a name twice."""
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:40]!r} is there twice")
+    return body
+
+
 def canonical_numbers(values: Sequence[int]) -> str:
     """Canonical JSON of a list of integers, five times as fast."""
     return str(list(values)).replace(" ", "")

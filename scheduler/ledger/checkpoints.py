@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import fields
 from datetime import datetime
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from orbits import as_utc
 from scheduler.errors import ProofInvalid
 from scheduler.ledger import merkle
-from scheduler.ledger.canonical import canonical_json, instant_text, leaf_data
+from scheduler.ledger.canonical import canonical_json, instant_text, leaf_data, read_json
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
 
 FORMAT = "skytrunk-checkpoint/1"
@@ -140,7 +139,7 @@ def checkpoint_text(checkpoint: Checkpoint) -> str:
 def read_checkpoint(text: str) -> Checkpoint:
     """Read what `checkpoint_text` wrote. Raises ProofInvalid if it is something else."""
     try:
-        body: dict[str, Any] = json.loads(text)
+        body: dict[str, Any] = read_json(text)
         if body.pop("format") != FORMAT:
             raise ValueError("format")
         check_fields(body, Checkpoint)

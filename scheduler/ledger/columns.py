@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
 from orbits import as_utc
+from scheduler.errors import LedgerBroken
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -26,6 +28,25 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         instant = as_utc(value)
         return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """What reads the column; SQLite may hold anything there that somebody put in."""
+        read = super().result_processor(dialect, coltype)
+        if read is None:
+            return None
+
+        def read_or_refuse(value: Any) -> datetime | None:
+            try:
+                return read(value)
+            except (TypeError, ValueError):
+                raise LedgerBroken(
+                    f"a row holds {str(value)[:40]!r} in place of an instant;"
+                    " `skytrunk ledger verify` names it"
+                ) from None
+
+        return read_or_refuse
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Give the instant its zone back."""

@@ -47,6 +47,8 @@ def make_engine(url: str) -> Engine:
         raise SettingsError(f"database {shown!r}; allowed: {ALLOWED}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
+        if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+            raise SettingsError(f"database driver {parsed.drivername!r}; allowed: {ALLOWED}")
         if parsed.database in (None, "", ":memory:"):
             raise SettingsError(f"database {url!r} is in memory; allowed: sqlite:///FILE")
         return _sqlite_engine(url)

@@ -140,9 +140,11 @@ def kek_from_file(path: Path) -> LocalKek:
     """Read a key file. Raises KeystoreError if it is missing, open to others, or no key."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text()
+        text = path.read_text(encoding="ascii")
     except OSError as error:
         raise KeystoreError(f"key file {path}: {error.strerror}; the ledger stays shut") from None
+    except UnicodeDecodeError:  # whose message would show a byte of it
+        text = ""
     if mode & 0o077:
         raise KeystoreError(f"key file {path} has mode {mode:04o}; allowed: 0600")
     return kek_from_text(text, origin=f"key file {path}")

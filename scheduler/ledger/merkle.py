@@ -16,6 +16,7 @@ Subtree = tuple[int, int]
 
 Lookup = Callable[[Subtree], bytes]
 
+HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 

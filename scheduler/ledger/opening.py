@@ -68,8 +68,9 @@ def find_kek(
         kek = kek or _kek_beside(engine, bool(wrapped_by))
         name = engine.url.render_as_string(hide_password=True)
         if wrapped_by - {kek.kek_id}:
+            sealers = ", ".join(sorted(map(str, wrapped_by)))
             raise KeystoreError(
-                f"{name} is sealed under key-encryption key {', '.join(sorted(wrapped_by))};"
+                f"{name} is sealed under key-encryption key {sealers};"
                 f" the one at hand is {kek.kek_id}. The ledger stays shut"
             )
         for row in connection.execute(select(*AuditKey.__table__.c)):

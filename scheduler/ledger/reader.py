@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.orm import aliased
 
 from orbits import as_utc
-from scheduler.errors import RequestConflict, UnknownName
+from scheduler.errors import LedgerBroken, RequestConflict, UnknownName
 from scheduler.facts import Booking, BookingEvent, BookingState
 from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing, waiting
 from scheduler.ledger.models import (
@@ -119,6 +119,8 @@ class Reader:
         )
         found: dict[str, dict[str, int]] = {}
         for pool_id, kind, balance in rows:
+            if not isinstance(balance, int):  # SQLite keeps a word in a column of numbers
+                raise LedgerBroken(f"account {kind} of pool {pool_id}: balance is no number")
             found.setdefault(pool_id, {})[kind] = balance
         return found
 

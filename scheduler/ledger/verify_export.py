@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from scheduler.ledger.canonical import (
     entry_digest,
     leaf_data,
     pool_digest,
+    read_json,
     row_digest,
     rows_digest,
 )
@@ -152,7 +152,7 @@ class _Reading:
     def take(self, number: int, line: str) -> None:
         """Read one line."""
         try:
-            row = json.loads(line)
+            row = read_json(line)
             table = row.pop("table")
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             self.found.add(f"line {number} is no row of an export")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scheduler.ledger import merkle
 from scheduler.ledger.canonical import leaf_data, pool_digest
@@ -83,11 +83,7 @@ def _build(
             found.add(f"audit_leaf {start + size} is missing")
             return Stretch(size, frontier, last, [], True)
         last = f"{kind} {subject}"
-        try:
-            data = leaf_data(seq, kind, subject, row_sha256)
-        except TypeError:  # bytes in place of a text, which is no leaf's data
-            data = b""
-        hashed = merkle.leaf_hash(data)
+        hashed = merkle.leaf_hash(data_of(seq, kind, subject, row_sha256))
         for _, done in merkle.grow(frontier, size, hashed):
             node = next(nodes, None)
             if node is None or node[0] != place:
@@ -151,6 +147,14 @@ def _compare_above(
     return True
 
 
+def data_of(seq: int, kind: Any, subject: Any, row_sha256: Any) -> bytes:
+    """A leaf's data; none where bytes stand in place of a text, which is no leaf's data."""
+    try:
+        return leaf_data(seq, kind, subject, row_sha256)
+    except TypeError:
+        return b""
+
+
 class Logged(NamedTuple):
     """A table whose rows have a leaf each, the name a leaf knows them by, and their order."""
 
@@ -194,7 +198,10 @@ COUNTS = """
 """
 
 POOLS = "SELECT id, pool_id, sha256 FROM pool ORDER BY id"
-POOL_ACCOUNTS = "SELECT pool_ref, sha256 FROM account ORDER BY pool_ref, id"
+POOL_ACCOUNTS = """
+    SELECT pool_ref, sha256 FROM account WHERE pool_ref BETWEEN :first AND :last
+    ORDER BY pool_ref, id
+"""
 POOL_LEAVES = "SELECT subject, row_sha256 FROM audit_leaf WHERE kind = 'pool' ORDER BY seq"
 
 
@@ -227,7 +234,7 @@ def _check_pools_logged(snapshot: Snapshot, found: Findings) -> None:
     logged: dict[str, list[str]] = {}
     for subject, digest in snapshot.rows(POOL_LEAVES):
         logged.setdefault(subject, []).append(digest)
-    accounts = Grouped(snapshot.rows(POOL_ACCOUNTS))
+    accounts = Grouped(snapshot.rows(POOL_ACCOUNTS, first=LOWEST, last=HIGHEST))
     for number, pool_id, sha256 in snapshot.rows(POOLS):
         name = f"pool {number} ({pool_id})"
         # SQLite keeps bytes in a column of texts; they are no row's hash.

@@ -57,6 +57,7 @@ ORPHANS = """
 
 
 REFERENCES = (
+    ("account", "pool_ref"),
     ("material", "block_ref"),
     ("freed_range", "block_ref"),
     ("announcement", "command_id"),

@@ -231,9 +231,15 @@ class _Program:
             low = max(0.0, floors[index] / self.scale - _SLACK)
             high = max(low, caps[index] / self.scale)
             self.highs.changeRowBounds(self.first_sum + index, low, high)
+        optimal = self.highspy.HighsModelStatus.kOptimal
         self.highs.run()
+        if self.highs.getModelStatus() != optimal:
+            # From the last basis HiGHS can end with no status at all, where wants differ by
+            # orders of magnitude; from none it does not.
+            self.highs.clearSolver()
+            self.highs.run()
         status = self.highs.getModelStatus()
-        if status != self.highspy.HighsModelStatus.kOptimal:
+        if status != optimal:
             name = self.highs.modelStatusToString(status)
             raise PlanError(f"HiGHS ended the merge allocation with status {name!r}")
         return self.highs.getSolution()

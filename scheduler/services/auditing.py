@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,13 @@ from uuid import UUID
 
 from scheduler.errors import InputError, ProofInvalid, UnknownName
 from scheduler.ledger import checkpoints
+from scheduler.ledger.canonical import read_json
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
+from scheduler.ledger.snapshot import snapshot_of
 from scheduler.ledger.verify_export import ExportReport, verify_lines
+from scheduler.ledger.verify_signed import check_signed
 
 if TYPE_CHECKING:
-    from scheduler.ledger import Ledger
     from scheduler.services.context import Context
 
 PROOF_FORMAT = "skytrunk-proof/1"
@@ -99,12 +100,14 @@ def check_export(
     return verify_lines(lines, checkpoint=signed, public_key=public_key)
 
 
-def check_against(
-    context: Context, checkpoint: str, *, public_key: str | None = None
-) -> ExportReport:
-    """Check the ledger at hand against a checkpoint that was kept elsewhere."""
-    ledger: Ledger = context.existing_ledger()
-    return check_export(ledger.export_lines(), checkpoint=checkpoint, public_key=public_key)
+def check_against(context: Context, checkpoint: str, *, public_key: str | None) -> list[str]:
+    """What speaks against the ledger's being the one that was signed; verify says what is in it.
+
+    Raises ProofInvalid if the text is no checkpoint.
+    """
+    signed = checkpoints.read_checkpoint(checkpoint)
+    with context.existing_ledger().read() as reader:
+        return check_signed(snapshot_of(reader.connection), signed, public_key)
 
 
 def _uuid(kind: str, subject: str) -> UUID:
@@ -116,7 +119,7 @@ def _uuid(kind: str, subject: str) -> UUID:
 
 def _read_proof(text: str) -> InclusionProof | ConsistencyProof:
     try:
-        body: dict[str, Any] = json.loads(text)
+        body: dict[str, Any] = read_json(text)
         if body.pop("format") != PROOF_FORMAT:
             raise ValueError("format")
         made = InclusionProof if body.pop("proof") == "inclusion" else ConsistencyProof

@@ -219,4 +219,6 @@ class Context:
 def _database_exists(url: str) -> bool:
     """Whether there may be a database: a server is taken to be there, a file is looked for."""
     prefix, _, path = url.partition(":///")
-    return prefix != "sqlite" or Path(path).exists()
+    file = Path(path)
+    # An empty file is an empty database, which passes every check as well.
+    return prefix != "sqlite" or (file.exists() and file.stat().st_size > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def test_a_trace_is_the_same_by_every_door(
         (("ledger", "verify", "--public-key", "k"), "--public-key without", 2),
         (("ledger", "verify", "--export", "no.jsonl"), "No such file", 2),
         (("ledger", "verify", "--checkpoint", "no.json"), "No such file", 2),
+        (("ledger", "verify", "--older", "o.json"), "--older without --proof", 2),
         (("ledger", "verify", "--workers", "0"), "0 workers; allowed: 1 to 64", 2),
         (("ledger", "verify", "--export", "e", "--workers", "2"), "is for a database", 2),
         (("keys", "import", "no-folder"), "holds 0 manifests", 2),
@@ -222,6 +224,13 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
     proof = json.loads((tmp_path / "proof.json").read_text())
     proof["row_sha256"] = "0" * 64
     (tmp_path / "forged.json").write_text(json.dumps(proof))
+    # Of two values under one name readers differ in which they take.
+    twice = [*lines]
+    twice[victim] = twice[victim].replace('"amount_bits":', '"amount_bits":1,"amount_bits":')
+    (tmp_path / "twice.jsonl").write_text("".join(twice))
+    for file in ("signed.json", "proof.json"):
+        text = (tmp_path / file).read_text().replace('"size":', '"size": 1, "size":', 1)
+        (tmp_path / f"twice-{file}").write_text(text)
 
     signed = ("--checkpoint", "signed.json")
     for arguments, says in (
@@ -230,6 +239,9 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
         (("--export", "whole.jsonl", *signed, "--public-key", "other.hex"), "signature"),
         (("--export", "whole.jsonl", *signed, "--public-key", "empty.hex"), "64 hex digits"),
         (("--proof", "proof.json", *signed, "--public-key", "empty.hex"), "64 hex digits"),
+        (("--export", "twice.jsonl", *signed), f"line {victim + 1} is no row"),
+        (("--export", "whole.jsonl", "--checkpoint", "twice-signed.json"), "'size' is there twice"),
+        (("--proof", "twice-proof.json", *signed), "'size' is there twice"),
         (("--export", "signed.json"), "broken"),
         (("--export", "whole.jsonl", "--checkpoint", "proof.json"), "not a checkpoint"),
         (("--proof", "forged.json", *signed), "is not in the tree"),
@@ -258,7 +270,118 @@ def test_a_ledger_is_held_against_a_checkpoint_of_another(
 
     assert held.returncode == 1
     (problem,) = json.loads(held.stdout)["problems"]
-    assert "the export's log has" in problem
+    assert "the ledger's log has" in problem
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE block SET received_at = 'noon' WHERE id = 1", "block "),
+        ("UPDATE command SET at = 7 WHERE id = 1", "command 1"),
+        ("UPDATE audit_leaf SET row_sha256 = x'00' WHERE seq = 3", "audit_leaf 3"),
+        ("UPDATE pool SET node_a = x'ff' WHERE id = 1", "pool 1"),
+        ("DELETE FROM audit_node WHERE position = 2", "audit_node 2 is missing"),
+        (
+            "UPDATE audit_node SET hash = 'x'"
+            " WHERE position = (SELECT max(position) FROM audit_node)",
+            "audit_node",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_beside_a_checkpoint_as_well(
+    skytrunk: Command, copied: str, tmp_path: Path, statement: str, named: str
+) -> None:
+    ledger = ("--database", copied, "ledger")
+    assert skytrunk(*ledger, "checkpoint", "--out", "signed.json").returncode == 0
+    _change(tmp_path, statement)
+
+    done = skytrunk(*ledger, "verify", "--checkpoint", "signed.json")
+
+    assert done.returncode == 1
+    assert named in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("skytrunk: ledger broken: ")
+
+
+def _change(folder: Path, statement: str) -> None:
+    connection = sqlite3.connect(folder / "copy.db")
+    assert connection.execute(statement).rowcount >= 1
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "says"),
+    [
+        ("UPDATE block SET received_at = 'noon'", ("export",), "'noon' in place of an instant"),
+        ("UPDATE block SET received_at = 7", ("waiting",), "'7' in place of an instant"),
+        ("UPDATE account SET balance_bits = 'many'", ("show",), "balance is no number"),
+        ("UPDATE audit_node SET hash = 'x'", ("checkpoint",), "holds no hash"),
+        ("UPDATE audit_node SET hash = 'x'", ("prove", "command", "1"), "holds no hash"),
+        ("UPDATE audit_key SET kek_id = CAST(kek_id AS BLOB)", ("show",), "sealed under"),
+    ],
+)
+def test_a_damaged_row_is_told_in_one_line(
+    skytrunk: Command,
+    copied: str,
+    tmp_path: Path,
+    statement: str,
+    arguments: tuple[str, ...],
+    says: str,
+) -> None:
+    _change(tmp_path, statement)
+    done = skytrunk("--database", copied, "ledger", *arguments)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert says in line
+
+
+def test_what_is_written_is_there_whole_or_as_it_was(
+    skytrunk: Command, copied: str, tmp_path: Path
+) -> None:
+    ledger = ("--database", copied, "ledger")
+    assert skytrunk(*ledger, "export", "--out", "copy.jsonl").returncode == 0
+    before = (tmp_path / "copy.jsonl").read_bytes()
+    signed = skytrunk(*ledger, "checkpoint").stdout
+    _change(
+        tmp_path, "UPDATE block SET received_at = 'noon' WHERE id = (SELECT max(id) FROM block)"
+    )
+
+    assert skytrunk(*ledger, "export", "--out", "copy.jsonl").returncode == 1
+    nowhere = skytrunk(*ledger, "checkpoint", "--out", "nowhere/checkpoint.json")
+
+    assert (tmp_path / "copy.jsonl").read_bytes() == before
+    assert nowhere.returncode == 2
+    assert "cannot write nowhere/checkpoint.json: No such file or directory" in nowhere.stderr
+    assert not list(tmp_path.glob(".*draft"))
+    # Nothing was signed for a file that could not be written.
+    again = json.loads(skytrunk(*ledger, "checkpoint").stdout)
+    assert again["size"] == json.loads(signed)["size"] + 1
+
+
+def test_an_audit_without_the_key_says_what_it_did_not_see(
+    skytrunk: Command, copied: str, tmp_path: Path
+) -> None:
+    whole = skytrunk("--database", copied, "ledger", "verify", "--json")
+    (tmp_path / "copy.db.kek").unlink()
+
+    done = skytrunk("--database", copied, "ledger", "verify")
+    told = skytrunk("--database", copied, "ledger", "verify", "--json")
+
+    assert (done.returncode, told.returncode) == (0, 0)
+    assert "ledger sound" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert "no sealed byte was opened" in line
+    assert json.loads(told.stdout)["sealed_bytes_opened"] is False
+    assert json.loads(whole.stdout)["sealed_bytes_opened"] is True
+
+
+def test_an_empty_file_is_no_ledger(skytrunk: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    done = skytrunk("--database", "sqlite:///empty.db", "ledger", "verify")
+    assert done.returncode == 2
+    assert "there is no ledger at sqlite:///empty.db" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.db"]
 
 
 def test_key_of_a_folder_comes_in_once(skytrunk: Command, copied: str, tmp_path: Path) -> None:

@@ -152,6 +152,16 @@ def test_a_corrupt_key_is_refused(tmp_path: Path, text: str) -> None:
         kek_from_file(path)
 
 
+def test_a_key_in_bytes_is_refused_and_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "kek"
+    path.write_bytes(bytes(range(0x80, 0xA0)))
+    path.chmod(0o600)
+    with pytest.raises(KeystoreError, match="holds no key-encryption key; allowed: 64") as refusal:
+        kek_from_file(path)
+    assert "0x" not in str(refusal.value)
+    assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
+
+
 def test_a_key_file_is_made_once(tmp_path: Path) -> None:
     one, other = make_kek_file(tmp_path / "kek"), make_kek_file(tmp_path / "kek")
     assert one.kek_id == other.kek_id

@@ -46,6 +46,8 @@ def test_sqlite_runs_with_the_pragmas_that_keep_key_from_being_spent_twice(
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("mysql://somewhere/db", "mysql"),
+        ("sqlite+foo:///ledger.db", r"'sqlite\+foo'; allowed: sqlite:///FILE"),
+        ("sqlite+aiosqlite:///ledger.db", r"'sqlite\+aiosqlite'; allowed"),
         ("not a url", "not a url"),
     ],
 )

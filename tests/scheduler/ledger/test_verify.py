@@ -178,3 +178,14 @@ def test_progress_hears_of_the_entries(ledger: Ledger, monkeypatch: pytest.Monke
     report = ledger.verify(heard.append)
     assert (report.ok, report.entries) == (True, 31)
     assert heard == [31]
+
+
+@pytest.mark.parametrize("word", ["'x' || id", "CAST('x' AS BLOB)"])
+def test_an_account_of_no_pool_is_named(sqlite_ledger: Ledger, word: str) -> None:
+    fill(sqlite_ledger)
+    which = "WHERE pool_ref = (SELECT max(id) FROM pool)"
+    change(sqlite_ledger, f"UPDATE account SET pool_ref = {word} {which}")
+    problems = sqlite_ledger.verify().problems
+    assert any(
+        "account: " in problem and "no number as their pool_ref" in problem for problem in problems
+    )

@@ -211,6 +211,43 @@ def test_the_last_grain_goes_to_the_lowest_level() -> None:
     assert allocate(asks, {"h1": 1}).grains == ((0,), (1,))
 
 
+# From the basis of the round before, HiGHS 1.15 ended these without any status.
+def test_wants_of_very_different_sizes_are_served() -> None:
+    asks = [
+        ask("a", ("h1",), wanted=53, share=53.0),
+        ask("b", ("h1",), wanted=565_295, share=565_295.0),
+        ask("c", ("h1",), wanted=45_564, share=45_564.0),
+    ]
+
+    given = [sum(grains) for grains in allocate(asks, {"h1": 127_451}).grains]
+
+    assert sum(given) == 127_451
+    assert [one / item.wanted for one, item in zip(given, asks, strict=True)] == pytest.approx(
+        [127_451 / 610_912] * 3, abs=1 / 53
+    )
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_wants_of_any_size_end_in_an_allocation(data: st.DataObject) -> None:
+    """Orders of magnitude apart, on the same hops: nothing idle, nobody above his share."""
+    sizes = st.integers(0, 30).flatmap(lambda bits: st.integers(2**bits // 2, 2**bits))
+    count = data.draw(st.integers(1, 6))
+    hops = st.lists(st.sampled_from(HOPS), min_size=1, max_size=4, unique=True).map(tuple)
+    asks = [
+        ask(f"d{index}", data.draw(hops), wanted=wanted, share=float(max(wanted, 1)))
+        for index, wanted in enumerate(data.draw(st.lists(sizes, min_size=count, max_size=count)))
+    ]
+    capacity = {hop: data.draw(sizes) for hop in HOPS}
+
+    allocation = allocate(asks, capacity)
+
+    assert all(left >= 0 for left in allocation.left.values())
+    for item, (given_,) in zip(asks, allocation.grains, strict=True):
+        full = any(allocation.left[hop] == 0 for hop in item.routes[0])
+        assert given_ == item.wanted or (0 <= given_ < item.wanted and full)
+
+
 def test_nothing_to_give_and_nobody_to_serve_are_fine() -> None:
     assert allocate([], {"h1": 5}).grains == ()
     assert allocate([ask("a", wanted=5, share=5.0)], {"h1": 5}).grains == ((),)
