@@ -50,18 +50,18 @@ class Snapshot:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self._is_sqlite = isinstance(connection, sqlite3.Connection)
+        self.is_sqlite = isinstance(connection, sqlite3.Connection)
         self._names = count(1)
 
     def rows(self, query: str, **values: int | str) -> Iterator[Row]:
         """The rows of a query, streamed."""
-        if self._is_sqlite:
+        if self.is_sqlite:
             return iter(self._connection.execute(query, values))
         return self._streamed(_named(query), values)
 
     def one(self, query: str, **values: int | str) -> Row:
         """The only row of a query."""
-        text = query if self._is_sqlite else _named(query)
+        text = query if self.is_sqlite else _named(query)
         row: Row = self._connection.execute(text, values).fetchone()
         return row
 
@@ -72,7 +72,7 @@ class Snapshot:
 
     def instant(self, column: str) -> str:
         """SQL for the canonical text of an instant."""
-        if self._is_sqlite:
+        if self.is_sqlite:
             return f"replace({column}, ' ', 'T') || 'Z'"
         return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 

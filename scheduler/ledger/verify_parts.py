@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.ledger import verify_announcements, verify_log, verify_owners, verify_rows
+from scheduler.ledger import (
+    verify_announcements,
+    verify_indexes,
+    verify_log,
+    verify_owners,
+    verify_rows,
+)
 from scheduler.ledger.snapshot import HIGHEST, LOWEST, Snapshot
 from scheduler.ledger.verify_blocks import check_blocks
 from scheduler.ledger.verify_notes import Bearings, Check, Outcome, Part
@@ -28,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "log": verify_log.check_log,
     "commands logged": verify_log.check_commands_logged,
     "logged": verify_log.check_logged,
+    "indexes": verify_indexes.check_indexes,
 }
 """Every check that a part can name, in the order of a report."""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
-from scheduler.ledger import Ledger, ReservationState, verify
+from scheduler.errors import LedgerError
+from scheduler.ledger import Ledger, ReservationState, open_ledger, verify
+from scheduler.ledger.keystore import LocalKek
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
 from tests.scheduler.ledger.test_books import _elements
 
@@ -189,3 +193,39 @@ def test_an_account_of_no_pool_is_named(sqlite_ledger: Ledger, word: str) -> Non
     assert any(
         "account: " in problem and "no number as their pool_ref" in problem for problem in problems
     )
+
+
+EMPTY_LEAF = bytes([10, 0, 0, 0, 0, 0x10, 0, 0])
+"""Header of a page of an index that has no row (SQLite's file format, section 1.6)."""
+
+
+def test_an_index_that_lost_its_rows_is_named(tmp_path: Path, kek: LocalKek) -> None:
+    """Without it the ledger would take the same key a second time, and not see it."""
+    file = tmp_path / "ledger.db"
+    with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
+        fill(ledger)
+        fill_more(ledger)
+    whole = file.read_bytes()
+    named = 0
+    for name, table, page in _indexes(file):
+        start = (page - 1) * 4096
+        if whole[start : start + 5] == EMPTY_LEAF[:5]:
+            continue  # it has no row to lose
+        file.write_bytes(whole[:start] + EMPTY_LEAF + whole[start + len(EMPTY_LEAF) :])
+        if table == "audit_key":
+            with pytest.raises(LedgerError, match="audit_key is empty"):
+                open_ledger(f"sqlite:///{file}", kek=kek)
+            continue
+        with open_ledger(f"sqlite:///{file}", kek=kek) as damaged:
+            problems = damaged.verify().problems
+        due = "are due" if table == "material" else f"its index {name} has 0 rows of"
+        assert any(due in problem for problem in problems), name
+        named += 1
+    assert named > 20
+
+
+def _indexes(file: Path) -> list[tuple[str, str, int]]:
+    """Name, table and root page of every index."""
+    with closing(sqlite3.connect(file)) as database:
+        query = "SELECT name, tbl_name, rootpage FROM sqlite_master WHERE type = 'index'"
+        return database.execute(query).fetchall()
