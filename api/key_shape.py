@@ -10,7 +10,7 @@ from api.shape import Document, iso_z, iso_z_or_none, rounded
 from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
-    from scheduler.facts import Announcement, Chunk, KeyTrace, MergeDecision, SourceBlock
+    from scheduler.facts import Announcement, Chunk, KeyTrace, MergeDecision, SourceBlock, WhoKnows
     from scheduler.ledger.verify_export import ExportReport
 
 SETS_SHOWN = 20
@@ -80,13 +80,19 @@ def source_fields(block: SourceBlock) -> Document:
     }
 
 
-def pair_blocks_document(pair: str, blocks: Sequence[tuple[SourceBlock, str]]) -> Document:
+def pair_blocks_document(pair: str, blocks: Sequence[tuple[SourceBlock, WhoKnows]]) -> Document:
     """Return the end-to-end blocks of a pair, and who could know each."""
     shown = []
-    for block, known_to in blocks:
+    for block, who in blocks:
         fields = source_fields(block)
         del fields["made_by"], fields["command_id"]
-        shown.append({**fields, "known_to": known_to})
+        more = {
+            "paths": who.paths,
+            "threshold": who.threshold,
+            "single_points": list(who.single_points),
+            "known_to": who.words,
+        }
+        shown.append({**fields, **more})
     return {"pair": pair, "blocks": shown}
 
 

@@ -298,6 +298,7 @@ def summary_document(summary: ReplaySummary) -> Document:
         **_sums(list(pairs.values()), ("merges", "merged_bits")),
         "stations": stations,
         "pairs": pairs,
+        "refusals": dict(summary.refusals),
         "sessions": [
             {
                 "station": done.station,

@@ -119,6 +119,7 @@ class JobRunner:
         answer = self.services.plan_window(start=when, end=when + step, not_before=self.clock.now())
         for part in answer["unplanned"]:
             log.warning("nothing planned", **part)
+        log.info("plan", at=when.isoformat(), bookings=len(answer["bookings"]))
         for booking in self.services.bookings_of(answer):
             self._schedule(booking)
 
@@ -128,7 +129,8 @@ class JobRunner:
         # cut to the time since the clockwork was started.
         while self._trunk_done < when:
             end = _grid(self._trunk_done, step.total_seconds()) + step
-            self.services.deposit_trunk(start=self._trunk_done, end=end)
+            answer = self.services.deposit_trunk(start=self._trunk_done, end=end)
+            log.info("trunk", until=end.isoformat(), **answer)
             self._trunk_done = end
 
     def _announce(self, when: datetime) -> None:
@@ -178,7 +180,14 @@ class JobRunner:
         if name == "begin":
             self._guard(name, lambda: self._begin(booking_id, when))
         else:
-            self._guard(name, lambda: self.services.settle_session(booking_id, at=when))
+            self._guard(name, lambda: self._settle(booking_id, when))
+
+    def _settle(self, booking_id: UUID, when: datetime) -> None:
+        if answer := self.services.settle_session(booking_id, at=when):
+            log.info(
+                "session settled", station=answer["station"], at=when.isoformat(),
+                secret_bits=answer["secret_bits"],
+            )  # fmt: skip
 
     def _begin(self, booking_id: UUID, when: datetime) -> None:
         """Begin a session in its time, or not at all."""
@@ -246,9 +255,16 @@ def run_forever(
     """Run the live clockwork until `stop` is set."""
     clock = live_clock(clock_start, clock_rate)
     with Services(settings, clock=clock) as services:
+        with services.ledger.read() as reader:
+            services.check_scenario(reader)
         runner = JobRunner(services, clock=clock, rate=clock_rate, warmed_up=settle_in)
+        log.info(
+            "started", scenario=services.scenario.name, now=clock.now().isoformat(),
+            rate=clock_rate, jobs=list(_ORDER),
+        )  # fmt: skip
         runner.start()
         try:
             stop.wait()
         finally:
             runner.stop()
+            log.info("stopped", now=clock.now().isoformat())

@@ -49,7 +49,7 @@ def verify(
     workers: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Processes at work [default: by the ledger's size and the cores]."
+            metavar="N", help="Processes at work (default: by the ledger's size and the cores)."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -168,7 +168,7 @@ def _fail_on(problems: Sequence[str]) -> None:
 def checkpoint(
     context: typer.Context,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
     ] = None,
     public_key: Annotated[
         Path | None,
@@ -207,7 +207,7 @@ def prove(
     ] = None,
     checkpoint: CheckpointOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,

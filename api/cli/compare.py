@@ -28,13 +28,13 @@ def compare(
     end: ToOption,
     objective: Annotated[
         list[str] | None,
-        typer.Option(metavar="O", help="Repeatable: demand, max-min, total [demand and total]."),
+        typer.Option(metavar="O", help="Repeatable: demand, max-min, total (demand and total)."),
     ] = None,
     scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file [micius-2016].")
+        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same for all.")] = 1,
-    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy [lp].")] = None,
+    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")] = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write compare.md, compare.json and a picture."),

@@ -17,7 +17,7 @@ app = typer.Typer(help="Import, fetch, list, check or export element sets.", cal
 
 SatelliteOption = Annotated[
     str | None,
-    typer.Option("--satellite", metavar="S", help="Id, name or catalogue number [default: all]."),
+    typer.Option("--satellite", metavar="S", help="Id, name or catalogue number (default: all)."),
 ]
 LatestOption = Annotated[
     bool, typer.Option("--latest", help="Only the last set of each satellite.")
@@ -41,7 +41,7 @@ def import_elements(
     arrived_at: Annotated[
         str | None,
         typer.Option(
-            metavar="T", help="When these sets became known [default: each at its epoch]."
+            metavar="T", help="When these sets became known (default: each at its epoch)."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -55,10 +55,14 @@ def import_elements(
     text = read_text(file, "element sets")
     with services_of(context, database, config) as services:
         added = services.import_elements(text, source=file.name, arrived_at=arrival)
+        strangers = services.strange_satellites(text)
     if as_json:
         emit(to_json({"added": added}))
     else:
         emit(f"{_sets(added)} added from {file.name}\n")
+    if strangers:
+        numbers = ", ".join(map(str, strangers))
+        note(f"no satellite of the scenario has catalogue number {numbers}")
 
 
 @app.command("fetch")
@@ -66,7 +70,7 @@ def fetch_elements(
     context: typer.Context,
     satellites: Annotated[
         list[str] | None,
-        typer.Argument(help="Satellites or catalogue numbers [default: the scenario's]."),
+        typer.Argument(help="Satellites or catalogue numbers (default: the scenario's)."),
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -151,7 +155,7 @@ def export_elements(
     ] = Form.TLE,
     latest: LatestOption = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
     ] = None,
     database: DatabaseOption = None,
     config: ConfigOption = None,

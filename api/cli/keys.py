@@ -48,7 +48,7 @@ def list_blocks(
     pair: Annotated[str, typer.Option("--pair", metavar="A--B", help="The pair's two nodes.")],
     limit: Annotated[int, typer.Option(help="The newest so many blocks.")] = 50,
     scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file [micius-2016].")
+        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -65,11 +65,19 @@ def list_blocks(
         return
     rows = [
         [one["block_id"], one["made_at"], one["state"], f"{one['length_bits']:,}",
-         f"{one['left_bits']:,}", one["source"], one["known_to"]]
+         f"{one['left_bits']:,}", one["source"], _who_knows(one)]
         for one in document["blocks"]
     ]  # fmt: skip
-    columns = ["block", "made (UTC)", "state", "bits|", "left|", "source", "known to"]
-    show(table_of(f"{len(rows)} blocks of {pair}", columns, rows))
+    columns = ["block!", "made (UTC)", "state", "bits|", "left|", "source", "who could know it"]
+    hint = "`skytrunk keys trace BLOCK` names the nodes" if rows else ""
+    show(table_of(f"{len(rows)} blocks of {pair}", columns, rows, caption=hint))
+
+
+def _who_knows(block: Document) -> str:
+    if block["paths"] < 2:
+        return "every relay of its path" if block["paths"] else ""
+    alone = ", ".join(block["single_points"]) or "no node alone"
+    return f"{block['threshold']} of {block['paths']} paths; {alone}"
 
 
 @app.command("import")
@@ -77,7 +85,7 @@ def import_keys(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder with manifest.toml or .json and keys.")],
     scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file [micius-2016].")
+        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -100,7 +108,8 @@ def _trace_lines(document: Document) -> Iterator[str]:
     simulated = ", simulated" if block["simulated"] else ""
     yield f"block {block['block_id']} of {block['pool_id']}: {block['length_bits']:,} bits,"
     yield f"  {block['source']}{simulated}, {block['state']}, {block['left_bits']:,} bits left,"
-    yield f"  made {block['made_at']} by {block['made_by']}; fails with {block['eps_total']:.2g}"
+    yield f"  made {block['made_at']} by {block['made_by']};"
+    yield f"  insecure or unequal with probability {block['eps_total']:.2g} at most"
     if block["expires_at"]:
         yield f"  of no use from {block['expires_at']} on, when its oldest source is too old"
     if document["drawn"]:

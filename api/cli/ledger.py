@@ -34,6 +34,7 @@ def show_balances(
     from api.shape import balances_document
 
     with services_of(context, database, config) as services:
+        services.existing_ledger()
         document = balances_document(services.balances())
     if as_json:
         emit(to_json(document))
@@ -70,7 +71,7 @@ app.command("prove")(audit.prove)
 def export(
     context: typer.Context,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here [default: stdout].")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
     ] = None,
     database: DatabaseOption = None,
     config: ConfigOption = None,

@@ -22,10 +22,10 @@ app = typer.Typer(help="Plan, run or list merges of link key into end-to-end key
                   callback=keep_common)  # fmt: skip
 
 AtOption = Annotated[
-    str | None, typer.Option("--at", metavar="T", help="Instant of the tick [default: now].")
+    str | None, typer.Option("--at", metavar="T", help="Instant of the tick (default: now).")
 ]
 ScenarioOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Scenario, by name or file [micius-2016].")
+    str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
 ]
 
 
@@ -59,7 +59,7 @@ def run(
         typer.Option(
             "--request-id",
             metavar="ID",
-            help="Name of this request: a retry under it adds nothing [default: the instant].",
+            help="Name of this request: a retry under it adds nothing (default: the instant).",
         ),
     ] = None,
     scenario: ScenarioOption = None,

@@ -18,12 +18,12 @@ DatabaseOption = Annotated[
     typer.Option(
         "--database",
         metavar="URL",
-        help="Where the ledger is [SKYTRUNK_DATABASE_URL; default: sqlite:///skytrunk.db].",
+        help="Where the ledger is (SKYTRUNK_DATABASE_URL; default: sqlite:///skytrunk.db).",
     ),
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings as TOML [SKYTRUNK_CONFIG]."),
+    typer.Option("--config", metavar="FILE", help="Settings as TOML (SKYTRUNK_CONFIG)."),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")

@@ -64,6 +64,7 @@ def list_outages(
     from api.shape_plans import outage_document
 
     with services_of(context, database, config) as services:
+        services.existing_ledger()
         rows = [outage_document(outage) for outage in services.outages()]
     if as_json:
         emit(to_json({"outages": rows}))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+UUID_WIDTH = 36
 PLAIN_WIDTH = 400  # columns for a file or a pipe: a number must not be cut
 
 
@@ -52,7 +53,10 @@ def show(*renderables: RenderableType) -> None:
 def table_of(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = ""
 ) -> RenderableType:
-    """Return a rich table; columns whose name ends in `|` are aligned to the right."""
+    """Return a rich table.
+
+    Columns whose name ends in `|` are aligned to the right; what ends in `!` is never wrapped.
+    """
     from rich import box
     from rich.table import Table
 
@@ -61,9 +65,12 @@ def table_of(
         title_justify="left", caption_justify="left", title_style="bold", caption_style="dim",
     )  # fmt: skip
     for column in columns:
-        right = column.endswith("|")
         table.add_column(
-            column.removesuffix("|"), justify="right" if right else "left", overflow="fold"
+            column.rstrip("|!"),
+            justify="right" if column.endswith("|") else "left",
+            overflow="fold",
+            no_wrap=column.endswith("!"),
+            min_width=UUID_WIDTH if column.endswith("!") else None,
         )
     for row in rows:
         table.add_row(*row)

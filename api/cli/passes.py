@@ -32,17 +32,17 @@ def passes(
     end: ToOption,
     station: Annotated[
         list[str] | None,
-        typer.Option("--station", metavar="S", help="Station; repeatable [default: all]."),
+        typer.Option("--station", metavar="S", help="Station; repeatable (default: all)."),
     ] = None,
     min_elevation_deg: Annotated[
         float | None,
-        typer.Option(metavar="DEG", help="Least elevation [default: the scenario's]."),
+        typer.Option(metavar="DEG", help="Least elevation (default: the scenario's)."),
     ] = None,
     as_known_at: Annotated[
         str | None,
         typer.Option(
             metavar="T",
-            help="Use only element sets known at T [default: the nearest in time].",
+            help="Use only element sets known at T (default: the nearest in time).",
         ),
     ] = None,
     forecast: Annotated[

@@ -42,12 +42,12 @@ def make(
     end: ToOption,
     scenario: Annotated[str | None, typer.Option(metavar="NAME", help="Scenario.")] = None,
     objective: Annotated[
-        str | None, typer.Option(help="demand, max-min or total [demand].")
+        str | None, typer.Option(help="demand, max-min or total (demand).")
     ] = None,
-    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy [lp].")] = None,
+    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")] = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="T", help="The plan's present [now, or the window's start]."),
+        typer.Option("--at", metavar="T", help="The plan's present (now, or the window's start)."),
     ] = None,
     pin: Annotated[list[str] | None, typer.Option(metavar="PASS", help=f"Book: {_PASS}.")] = None,
     veto: Annotated[list[str] | None, typer.Option(metavar="PASS", help="Never book.")] = None,
@@ -84,6 +84,7 @@ def list_plans(
     from api.shape_plans import plans_document
 
     with services_of(context, database, config) as services:
+        services.existing_ledger()
         document = plans_document(services.told_plans())
     if as_json:
         emit(to_json(document))
@@ -100,7 +101,7 @@ def list_plans(
 @app.command("show")
 def show_plan(
     context: typer.Context,
-    plan: Annotated[str | None, typer.Argument(help="A plan's name [the last one made].")] = None,
+    plan: Annotated[str | None, typer.Argument(help="A plan's name (the last one made).")] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print its passes as CSV.")] = False,
     as_ical: Annotated[
@@ -119,6 +120,7 @@ def show_plan(
     if as_json + as_csv + as_ical > 1:
         raise InputError("--json, --csv, --ical together; allowed: one of them")
     with services_of(context, database, config) as services:
+        services.existing_ledger()
         told = services.told_plan(plan)
         if picture is not None:
             from api.timeline import draw_plan
@@ -148,7 +150,7 @@ def explain(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="PASS", help=f"{_PASS}; or a booking's id.")],
     plan: Annotated[
-        str | None, typer.Option(metavar="PLAN", help="[the last one made for that time]")
+        str | None, typer.Option(metavar="PLAN", help="(the last one made for that time)")
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -158,6 +160,7 @@ def explain(
     from api.export import to_json
 
     with services_of(context, database, config) as services:
+        services.existing_ledger()
         sentence = services.explain_pass(name, plan_id=plan)
     emit(to_json({"pass": name, "why": sentence}) if as_json else sentence + "\n")
 
@@ -172,6 +175,7 @@ def bookings(
 ) -> None:
     """List bookings with their ids, states and reasons."""
     with services_of(context, database, config) as services:
+        services.existing_ledger()
         _print_bookings(services.bookings(state=state), as_json=as_json)
 
 
@@ -272,7 +276,7 @@ def _print_bookings(found: list[BookingTold], *, as_json: bool) -> None:
     if as_json:
         emit(to_json({"bookings": rows}))
         return
-    columns = ["booking", "station", "AOS", "LOS (UTC)", "state", "locked", "expected bits|",
+    columns = ["booking!", "station", "AOS", "LOS (UTC)", "state", "locked", "expected bits|",
                "reason"]  # fmt: skip
     cells = [
         [row["booking"], row["station"], row["acquires_at"], row["loses_at"][11:23], row["state"],

@@ -33,12 +33,12 @@ def replay(
     start: FromOption,
     end: ToOption,
     scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file [micius-2016].")
+        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every simulated count and key byte.")] = 1,
-    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy [lp].")] = None,
+    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")] = None,
     objective: Annotated[
-        str | None, typer.Option(help="demand, max-min or total [demand].")
+        str | None, typer.Option(help="demand, max-min or total (demand).")
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write report.md, pictures, summary.json.")
@@ -51,6 +51,8 @@ def replay(
     first, last = parse_span(start, end)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"report {report} is a file; allowed: a folder, new or old")
+    if report is not None:  # before the work is done whose report could not be written
+        _make_folder(report)
     settings = settings_of(
         context, database, config, scenario=scenario, planner=planner, objective=objective
     )
@@ -69,6 +71,15 @@ def replay(
     _print(summary, as_json=as_json)
     if summary.ledger_problems:
         raise LedgerBroken(f"ledger broken: {summary.ledger_problems[0]}")
+
+
+def _make_folder(report: Path) -> None:
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"report {report}: {error.strerror}; allowed: a folder that can be made"
+        ) from None
 
 
 def _report(out: Path, summary: ReplaySummary, settings: Settings) -> None:
@@ -116,6 +127,7 @@ def _tables(document: Document) -> list[RenderableType]:
     return [
         table_of(title, columns, stations, caption=caption),
         table_of("End-to-end key", ["pair", "merges|", "merged bits|"], pairs),
+        *(f"{demand} is refused: {why}\n" for demand, why in document["refusals"].items()),
         balances_table(document["balances"]),
         f"ledger {state}" + (", continued from an earlier run" if document["continued"] else ""),
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,8 +25,28 @@ from api.cli import (
     validate,
 )
 from api.cli.interrupt import spare_imports
-from api.cli.options import keep_common
-from api.cli.output import note
+from api.cli.options import ConfigOption, DatabaseOption, keep_common
+from api.cli.output import emit, note
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        emit(f"skytrunk {version('skytrunk')}\n")
+        raise typer.Exit
+
+
+def keep_options(
+    context: typer.Context,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which this is."),
+    ] = False,
+) -> None:
+    """Remember the options in front of a command."""
+    keep_common(context, database, config)
+
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells say it
 
@@ -36,7 +57,7 @@ app = typer.Typer(
     add_completion=False,
     # A traceback with local variables could show key; ours show none.
     pretty_exceptions_enable=False,
-    callback=keep_common,
+    callback=keep_options,
 )
 app.command("passes")(passes.passes)
 app.command("replay")(replay.replay)

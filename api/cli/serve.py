@@ -21,8 +21,8 @@ RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
 
 def serve(
     context: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on [8014].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (8014).")] = None,
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -30,6 +30,10 @@ def serve(
     settings = settings_of(context, database, config, host=host, port=port)
     stopping = threading.Event()
     _when_stopped(stopping.set)
+    from scheduler.services import open_services
+
+    with open_services(settings) as services:
+        services.refuse_other_scenario()
     import uvicorn
 
     from api.app import create_app
@@ -82,7 +86,7 @@ def run(
     context: typer.Context,
     clock_start: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Start the clock at T [default: now]."),
+        typer.Option(metavar="T", help="Start the clock at T (default: now)."),
     ] = None,
     clock_rate: Annotated[
         float, typer.Option(metavar="N", help="Simulated seconds a second.")

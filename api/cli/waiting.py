@@ -40,7 +40,7 @@ def waiting(
         [one["block"], one["pool"], f"{one['bits']:,}", one["received_at"], one["natural_key"]]
         for one in found
     ]
-    columns = ["block", "pool", "bits|", "received (UTC)", "from"]
+    columns = ["block!", "pool", "bits|", "received (UTC)", "from"]
     show(table_of(f"{len(rows)} blocks wait for an announcement", columns, rows))
 
 
@@ -103,14 +103,14 @@ def _block_id(text: str) -> UUID:
 def expire(
     context: typer.Context,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="T", help="What is over by T [default: now].")
+        str | None, typer.Option("--at", metavar="T", help="What is over by T (default: now).")
     ] = None,
     request: Annotated[
         str | None,
         typer.Option(
             "--request-id",
             metavar="ID",
-            help="Name of this request: a retry under it adds nothing [default: the instant].",
+            help="Name of this request: a retry under it adds nothing (default: the instant).",
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -83,8 +83,10 @@ def _pairs(document: Document) -> str:
         for pair, tally in document["pairs"].items()
     ]
     rows.append(["**all**", document["merges"], document["merged_bits"]])
+    refused = [f"{demand} is refused: {why}." for demand, why in document["refusals"].items()]
     return (
         table(["pair", "merges|", "merged bits|"], rows)
+        + ("\n" + bullets(refused) if refused else "")
         + "\nA relayed key is known to every trusted relay on its path, the satellite included.\n"
     )
 

@@ -40,6 +40,7 @@ from scheduler.facts.keys import (
     TracedHop,
     TracedPath,
     WaitingKey,
+    WhoKnows,
 )
 from scheduler.facts.merging import CombinedStep, Provenance
 from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
@@ -97,5 +98,6 @@ __all__ = [
     "Verdict",
     "VerifyReport",
     "WaitingKey",
+    "WhoKnows",
     "instant_key",
 ]

@@ -133,6 +133,7 @@ class ReplaySummary:
     objective: str
     stations: tuple[StationTally, ...]
     pairs: tuple[PairTally, ...]
+    refusals: dict[str, str]  #: demand -> why the network cannot serve it, ever
     settled: tuple[SettledPass, ...]
     unplanned: tuple[UnplannedSpan, ...]
     balances: dict[str, dict[str, int]]  #: pool id -> account kind -> bits

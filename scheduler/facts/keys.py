@@ -33,6 +33,16 @@ class PlannedMerge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WhoKnows:
+    """Who could know an end-to-end key, in short."""
+
+    paths: int
+    threshold: int  #: paths that must be corrupt before the key is known
+    single_points: tuple[str, ...]  #: nodes that know it all by themselves
+    words: str  #: the same in a sentence, with the relays of each path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergeDecision:
     """What a tick would merge, nothing of it written down."""
 

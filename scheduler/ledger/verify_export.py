@@ -93,6 +93,8 @@ def verify_lines(
     reading = _Reading(checkpoint.size if checkpoint else None)
     for number, line in enumerate(lines, start=1):
         reading.take(number, line)
+    if not reading.rows:
+        reading.found.add("the export is empty")
     reading.finish()
     found = reading.found
     if checkpoint is not None:

@@ -65,7 +65,9 @@ class DemandAim:
     def _add(self, demand: Demand, sets: Sequence[PathSet]) -> None:
         name = f"demand {demand.demand_id} ({demand.node_a} to {demand.node_b})"
         if not sets:
-            self.model.notes.append(f"{name} has no path; nothing is planned for it")
+            why = self.model.problem.refusals.get(demand.demand_id)
+            told = f"cannot be served: {why}" if why else "has no path"
+            self.model.notes.append(f"{name} {told}; nothing is planned for it")
             return
         able = tuple(
             path for path in sets if all(self.keys[link].can_give() for link, _ in path.uses)

@@ -146,6 +146,8 @@ class PlanProblem:
     """Total: factor on the expected bits of a satellite or a station; 1 where not named."""
     demands: tuple[Demand, ...] = ()
     path_sets: tuple[PathSet, ...] = ()
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Demand: why it has no path set."""
     supplies: tuple[LinkSupply, ...] = ()
     station_nodes: Mapping[str, str] = field(default_factory=dict)
     """Station: the node that keeps its key; the station's own name where not named."""

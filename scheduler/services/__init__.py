@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Validation,
         VerifyReport,
         WaitingKey,
+        WhoKnows,
     )
     from scheduler.network import Satellite, Station
 
@@ -209,7 +210,7 @@ class Services(ElementServices, PlanServices):
 
         return trace_key(self, name)
 
-    def pair_blocks(self, pair: str, *, limit: int = 50) -> list[tuple[SourceBlock, str]]:
+    def pair_blocks(self, pair: str, *, limit: int = 50) -> list[tuple[SourceBlock, WhoKnows]]:
         """The newest end-to-end blocks of a pair, and who could know each."""
         from scheduler.services.tracing import pair_blocks
 

@@ -203,6 +203,12 @@ class Context:
                 f" {self.scenario.name!r}; give --scenario {bound}, or another database"
             )
 
+    def refuse_other_scenario(self) -> None:
+        """Raise LedgerMismatch if there is a ledger and it belongs to another scenario."""
+        if _database_exists(self.settings.database_url):
+            with self.ledger_to_look_at.read() as reader:
+                self.check_scenario(reader)
+
     def close(self) -> None:
         """Close the ledger if it was opened."""
         if self._ledger is not None:

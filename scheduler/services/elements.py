@@ -26,6 +26,11 @@ class ElementServices(Context):
         """Add element sets to the archive; all of them or none. Returns how many were new."""
         return import_elements(self, text, source=source, arrived_at=arrived_at)
 
+    def strange_satellites(self, text: str) -> list[int]:
+        """Catalogue numbers in a text of element sets that the scenario knows no satellite of."""
+        known = {satellite.norad_id for satellite in self.scenario.satellites}
+        return sorted({item.norad_id for item in read_elements(text)} - known)
+
     def fetch_elements(self, satellites: Sequence[str] | None = None) -> ElementsAdded:
         """Fetch the newest sets of some satellites (all of the scenario: None) and add them."""
         return fetch_elements(self, satellites)

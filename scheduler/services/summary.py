@@ -31,6 +31,7 @@ def summarise(
         objective=services.settings.objective,
         stations=_stations(services, plans, settled),
         pairs=_pairs(merges),
+        refusals={name: found.refusal for name, found in services.routes.items() if found.refusal},
         settled=tuple(_settled_pass(answer) for answer in settled),
         unplanned=_unplanned(plans),
         balances=balances,

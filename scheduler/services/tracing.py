@@ -16,6 +16,7 @@ from scheduler.facts import (
     SourceBlock,
     TracedHop,
     TracedPath,
+    WhoKnows,
 )
 from scheduler.merge import CompromiseStructure
 
@@ -65,17 +66,21 @@ def trace_key(context: Context, name: str) -> KeyTrace:
     )
 
 
-def pair_blocks(context: Context, pair: str, *, limit: int = 50) -> list[tuple[SourceBlock, str]]:
+def pair_blocks(
+    context: Context, pair: str, *, limit: int = 50
+) -> list[tuple[SourceBlock, WhoKnows]]:
     """The newest `limit` blocks of end-to-end key of a pair `a--b`, oldest first, and who knows.
 
     Raises InputError for what names no pair.
     """
     if not 1 <= limit <= BLOCKS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {BLOCKS_MAX}")
+    context.existing_ledger()
+    context.refuse_other_scenario()
     pool_id = _pair_of(context, pair)
     with context.existing_ledger().read() as reader:
         blocks = reader.blocks(pool_id)[-limit:]
-    return [(_source(block, None), _known_to(block)) for block in blocks]
+    return [(_source(block, None), _who_knows(block)) for block in blocks]
 
 
 def _pair_of(context: Context, pair: str) -> str:
@@ -87,10 +92,17 @@ def _pair_of(context: Context, pair: str) -> str:
     return Pool.pair(one, other).pool_id
 
 
-def _known_to(block: BlockRecord) -> str:
+def _who_knows(block: BlockRecord) -> WhoKnows:
     if not block.provenance.get("paths"):
-        return ""
-    return CompromiseStructure.of(Provenance.from_dict(block.provenance)).describe()
+        return WhoKnows(paths=0, threshold=0, single_points=(), words="")
+    provenance = Provenance.from_dict(block.provenance)
+    structure = CompromiseStructure.of(provenance)
+    return WhoKnows(
+        paths=len(structure.relay_sets),
+        threshold=provenance.threshold,
+        single_points=tuple(sorted(structure.single_points())),
+        words=structure.describe(),
+    )
 
 
 def _id(name: str) -> UUID:

@@ -19,16 +19,20 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
     """Deposit what every fibre link made in [start, end), as far as its buffer has room.
 
     One transaction for all links. Returns the bits deposited, and those for which the relays'
-    key buffers had no room (a span stops distilling then; they are nobody's key).
+    key buffers had no room (a span stops distilling then; they are nobody's key). A time for
+    which the trunk has deposited is not deposited again, whatever the clock says.
     """
     request_id = f"trunk/{instant_key(start)}/{instant_key(end)}"
-    duration_s = (end - start).total_seconds()
     links = [link for link in context.scenario.links if link.kind != "satellite"]
     with context.ledger.begin() as tx:
         answered = tx.answer(request_id)
         if answered is not None:
             return answered
         context.check_scenario(tx)
+        start = max(start, tx.last_at("trunk") or start)
+        if start >= end:
+            return {"links": len(links), "deposited_bits": 0, "no_room_bits": 0}
+        duration_s = (end - start).total_seconds()
         stock = tx.stock(at=end)
         command = tx.command(request_id, kind="trunk", at=end)
         blocks: list[NewBlock] = []

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.api.conftest import Command, Replayed, clean_environment, run_skytrunk, started
+from tests.api.conftest import NIGHT, Command, Replayed, clean_environment, run_skytrunk, started
 
 DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
 PASSES = ("passes", "micius", "--station", "xinglong")
@@ -109,6 +111,7 @@ def test_element_sets_are_imported_once(skytrunk: Command, tmp_path: Path) -> No
     assert json.loads(first.stdout) == {"added": 1}
     assert json.loads(second.stdout) == {"added": 0}
     listed = json.loads(skytrunk("elements", "list", "--json").stdout)["elements"]
+    assert "no satellite of the scenario has catalogue number 25544" in first.stderr
     assert [row["norad_id"] for row in listed].count(25544) == 1
     assert "25544" in skytrunk("elements", "list").stdout
 
@@ -170,6 +173,62 @@ def test_serve_answers_until_it_is_stopped(tmp_path: Path) -> None:
     assert taken.returncode == 2
     assert f"port {port}" in taken.stderr
     assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run",), ("serve",), ("keys", "list", "--pair", "nanshan--nanshan-shanghai-1")],
+)
+def test_a_ledger_of_another_scenario_is_refused_before_anything_else(
+    skytrunk: Command, replayed: Replayed, arguments: tuple[str, ...]
+) -> None:
+    done = skytrunk(
+        "--database", replayed.database, *arguments, SKYTRUNK_SCENARIO="micius-2016-fibre"
+    )
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "belongs to scenario 'micius-2016', asked for was 'micius-2016-fibre'" in line
+
+
+def test_a_demand_that_no_network_can_serve_is_refused_by_name(
+    skytrunk: Command, tmp_path: Path
+) -> None:
+    """A combined key from Nanshan to Shanghai: in `micius-2016` all goes through Micius."""
+    shipped = resources.files("scheduler") / "scenarios" / "micius-2016.toml"
+    text = shipped.read_text(encoding="utf-8")
+    wanted = 'from = "nanshan"\nto = "shanghai"\n'
+    assert wanted in text
+    text = text.replace(wanted, wanted + "min_disjoint_paths = 2\n")
+    (tmp_path / "two.toml").write_text(text, encoding="utf-8")
+    why = "2 node-disjoint paths from nanshan to shanghai are wanted, but every path shares micius"
+
+    done = skytrunk("replay", "--scenario", "two.toml", *NIGHT, "--report", "report")
+    planned = skytrunk(
+        "--database", "sqlite:///other.db", "plan", "make", *NIGHT, "--scenario", "two.toml"
+    )
+
+    assert done.returncode == 0
+    assert f"nanshan--shanghai is refused: {why}" in done.stdout
+    assert f"- nanshan--shanghai is refused: {why}" in (tmp_path / "report/report.md").read_text()
+    assert f"cannot be served: {why}" in planned.stdout
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_work(
+    skytrunk: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = skytrunk("replay", *NIGHT, "--report", "file/report")
+    assert done.returncode == 2
+    assert "report file/report: Not a directory; allowed: a folder" in done.stderr
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_help_keeps_its_defaults_and_version_is_told(skytrunk: Command) -> None:
+    shown = " ".join(skytrunk("passes", "--help").stdout.replace("│", " ").split())
+    assert "repeatable (default: all)" in shown
+    assert "(default: the scenario's)" in shown
+    assert skytrunk("--version").stdout == f"skytrunk {version('skytrunk')}\n"
 
 
 def test_run_ticks_and_stops_on_a_signal(tmp_path: Path) -> None:

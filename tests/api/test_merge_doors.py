@@ -157,6 +157,8 @@ def test_without_a_ledger_there_is_nothing_to_show_or_sign(
     for arguments in (
         ("merge", "plan"), ("merge", "run"), ("merge", "history"), ("ledger", "checkpoint"),
         ("keys", "list", "--pair", "nanshan--shanghai"), ("ledger", "prove", "command", "1"),
+        ("ledger", "show"), ("plan", "bookings"), ("plan", "list"), ("plan", "show"),
+        ("outage", "list"), ("plan", "explain", "micius/delingha/2016-12-19T16:53:00Z"),
     ):  # fmt: skip
         done = skytrunk(*arguments)
         assert done.returncode == 2, arguments

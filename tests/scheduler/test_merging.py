@@ -51,12 +51,13 @@ def test_neither_micius_nor_any_one_relay_knows_a_combined_key(fibre: Services, 
     assert blocks
 
     relays = {node.node_id for node in fibre.scenario.nodes}
-    for block, known_to in blocks:
+    for block, who in blocks:
         trace = fibre.trace_key(str(block.block_id))
         assert block.source == "combined"
         assert (trace.threshold, len(trace.paths)) == (2, 2)
         assert trace.single_points == ()
-        assert "no node alone" in known_to
+        assert "no node alone" in who.words
+        assert (who.paths, who.threshold, who.single_points) == (2, 2, ())
         assert all(len(nodes) == 2 for nodes in trace.minimal_sets)
         structure = CompromiseStructure(
             threshold=trace.threshold,

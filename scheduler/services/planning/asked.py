@@ -69,6 +69,7 @@ def demand_facts(
     return {
         "demands": scenario.demands,
         "path_sets": path_sets,
+        "refusals": {name: found.refusal for name, found in routes.items() if found.refusal},
         "supplies": [
             LinkSupply(
                 pool_id=pool_id,

@@ -245,6 +245,10 @@ def test_demands_that_nothing_can_serve_are_named() -> None:
         path_sets=(relay("ab", "a", "x", "b"),),
     )
 
+    refused = replace(problem, refusals={"an": "every path shares x"})
+    assert make_plan(refused, objective="demand").notes[1] == (
+        "demand an (a to nowhere) cannot be served: every path shares x; nothing is planned for it"
+    )
     for solver in ("auto", "milp", "greedy"):
         decision = make_plan(problem, objective="demand", solver=solver)
         assert decision.notes[0] == (
