@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,7 +71,7 @@ def verify(
     if workers is not None and (proof is not None or export is not None):
         raise InputError("--workers is for a database; allowed: without --proof and --export")
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
-    trusted = None if public_key is None else read_text(public_key, "public key").strip()
+    trusted = None if public_key is None else _public_key(public_key)
     if proof is not None and signed is not None:
         _verify_proof(proof, signed, older, trusted, as_json=as_json)
     elif export is not None:
@@ -78,6 +79,13 @@ def verify(
     else:
         services = services_of(context, database, config)
         _verify_ledger(services, signed, trusted, workers=workers, as_json=as_json)
+
+
+def _public_key(path: Path) -> str:
+    text = read_text(path, "public key").strip()
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise InputError(f"public key {path} holds {text[:80]!r}; allowed: 64 hex digits")
+    return text
 
 
 def _verify_proof(

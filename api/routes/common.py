@@ -17,7 +17,13 @@ from scheduler.services import Services
 class Parameters(BaseModel):
     """Query parameters of a route; anything else in the query string is refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Answer(BaseModel):
+    """An answer's body; what stands under a field describes it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 NoParameters = Annotated[Parameters, Query()]

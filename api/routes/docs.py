@@ -56,8 +56,30 @@ def _parameter(one: dict[str, Any]) -> dict[str, Any]:
         "name": one["name"],
         "required": one.get("required", False),
         "type": type_name(schema),
-        "about": one.get("description") or schema.get("description", ""),
+        "about": _about(one.get("description", ""), schema),
     }
+
+
+LIMITS = {
+    "minimum": "from {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "up to {}",
+    "exclusiveMaximum": "below {}",
+    "maxItems": "{} at most",
+}
+
+
+def _about(description: str, schema: dict[str, Any]) -> str:
+    """Return what a field means, what it may be, and what it is if it is not given."""
+    told = [description or schema.get("description", "")]
+    choices = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    for one in choices:
+        told += [words.format(one[name]) for name, words in LIMITS.items() if name in one]
+        if "enum" in one:
+            told.append("one of " + ", ".join(map(str, one["enum"])))
+    if schema.get("default") not in (None, "", []):
+        told.append(f"default {str(schema['default']).lower()}")
+    return "; ".join(filter(None, (text.strip().rstrip(".") for text in told)))
 
 
 def _answer_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, str]]:
@@ -83,7 +105,9 @@ def _fields(document: dict[str, Any], schema: dict[str, Any], path: str) -> list
     found: list[dict[str, str]] = []
     for name, field in model.get("properties", {}).items():
         here = f"{path}.{name}".lstrip(".")
-        found.append({"name": here, "type": type_name(field)})
+        needed = "yes" if name in model.get("required", ()) else "no"
+        about = _about("", field)
+        found.append({"name": here, "type": type_name(field), "needed": needed, "about": about})
         found += _fields(document, field, here)
     return found
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.export import to_csv
 from api.inputs import check_order
 from api.problems import problem_answers
-from api.routes.common import Instant, NoParameters, Parameters, ServicesDependency
+from api.routes.common import Answer, Instant, NoParameters, Parameters, ServicesDependency
 from api.shape_plans import (
     PLANNED_FIELDS,
     booking_fields,
@@ -31,22 +31,32 @@ Reason = Annotated[str, Field(max_length=200)]
 class Body(BaseModel):
     """A request's body; unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class PlanAsked(Body):
     """A window to plan, and how."""
 
     from_: Annotated[Instant, Field(alias="from")]
+    """Begin of the window. ISO 8601 with a zone, or a date."""
     to: Instant
+    """Its end, not included."""
     at: Instant | None = None
+    """The plan's present: what was known by then counts. Now, or an earlier begin, if not given."""
     objective: Literal["demand", "max-min", "total"] | None = None
+    """What it is best at. The setting's, if not given."""
     planner: Literal["auto", "lp", "milp", "greedy"] | None = None
+    """How it is solved. The setting's, if not given."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Of the solver, where it draws lots."""
     pins: Annotated[list[Name], Field(max_length=NAMES_MAX)] = []
+    """Passes to book: satellite/station/instant, any instant of the pass."""
     vetoes: Annotated[list[Name], Field(max_length=NAMES_MAX)] = []
+    """Passes never to book."""
     allow: Annotated[list[Name], Field(max_length=NAMES_MAX)] = []
+    """Passes whose pin or veto is taken back."""
     request_id: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    """A repeat under the same name returns the first answer."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -62,7 +72,7 @@ class DemandServedOut(BaseModel):
     served_share: float
 
 
-class PlanSummaryOut(BaseModel):
+class PlanSummaryOut(Answer):
     """A plan's figures."""
 
     plan: str
@@ -74,8 +84,11 @@ class PlanSummaryOut(BaseModel):
     solver: str
     seed: int
     value: float
+    """Of the objective: a share served, or bits; standing bookings count."""
     bound: float | None
+    """No plan can be worth more."""
     gap: float | None
+    """Part of `bound` that may still be missing, 0 to 1."""
     expected_bits: float
     booked: int
     kept: int
@@ -84,6 +97,7 @@ class PlanSummaryOut(BaseModel):
     notes: list[str]
     demands: list[DemandServedOut]
     link_prices: dict[str, float]
+    """Pool: gain in weighed demand served for one more bit on that link."""
 
 
 class PlannedPassOut(BaseModel):
@@ -196,6 +210,7 @@ class BookingsQuestion(Parameters):
     from_: Annotated[Instant | None, Field(alias="from")] = None
     to: Instant | None = None
     state: Annotated[str | None, Field(max_length=16)] = None
+    """proposed, booked, preparing, running, settled, failed, missed or cancelled."""
 
 
 class LockAsked(Body):

@@ -102,6 +102,13 @@ def test_the_docs_page_shows_every_operation_and_fetches_nothing(http: httpx.Cli
         for operation in methods.values():
             for parameter in operation.get("parameters", []):
                 assert f"<code>{parameter['name']}</code>" in page.text
+    for told in (  # meanings, limits, choices, defaults
+        "The scenario&#39;s, if not given; from 0.0; below 90.0",
+        "one of demand, max-min, total",
+        "from 1; up to 1000; default 100",
+        "it was up already at `from`",
+    ):
+        assert told.casefold() in page.text.casefold()
     assert "<script" not in page.text
     assert re.findall(r"""(?:src|href)=["'](?!#)([^"']*)""", page.text) == ["openapi.json"]
     assert "url(" not in page.text

@@ -239,8 +239,6 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
         (("--export", "changed.jsonl"), "ledger_entry"),
         (("--export", "changed.jsonl", *signed), "ledger_entry"),
         (("--export", "whole.jsonl", *signed, "--public-key", "other.hex"), "signature"),
-        (("--export", "whole.jsonl", *signed, "--public-key", "empty.hex"), "64 hex digits"),
-        (("--proof", "proof.json", *signed, "--public-key", "empty.hex"), "64 hex digits"),
         (("--export", "twice.jsonl", *signed), f"line {victim + 1} is no row"),
         (("--export", "whole.jsonl", "--checkpoint", "twice-signed.json"), "'size' is there twice"),
         (("--proof", "twice-proof.json", *signed), "'size' is there twice"),
@@ -253,6 +251,10 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
         done = skytrunk("ledger", "verify", *arguments)
         assert done.returncode == 1, arguments
         assert says in done.stderr + done.stdout, arguments
+    for arguments in (("--export", "whole.jsonl"), ("--proof", "proof.json")):
+        done = skytrunk("ledger", "verify", *arguments, *signed, "--public-key", "empty.hex")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "public key empty.hex holds ''; allowed: 64 hex digits" in done.stderr
     whole = skytrunk("ledger", "verify", "--export", "whole.jsonl", *signed, "--json")
     assert json.loads(whole.stdout)["ok"] is True
     assert set(json.loads((tmp_path / "signed.json").read_text())) == set(
