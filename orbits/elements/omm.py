@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -53,7 +54,9 @@ _EPOCH = re.compile(
     r"(\d{4})-(?:(\d{2})-(\d{2})|(\d{3}))[T ](\d{2}):(\d{2}):(\d{2})(?:\.(\d*))?Z?", re.ASCII
 )
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_KVN = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*(?:\[[^\]]*\])?\s*")
+_KEYWORD = re.compile(r"[A-Z][A-Z0-9_]*")
+_INTEGER_MAX = 10**18
+"""No field of a message is a longer integer, and Python does not print one that is much longer."""
 OMM_VERSION = "2.0"
 
 
@@ -62,6 +65,9 @@ def parse_omm(
 ) -> Elements:
     """Return the one set of an OMM; raise ElementsError if it holds none or several."""
     if not isinstance(omm, str):
+        for key, value in omm.items():
+            if isinstance(value, int) and abs(value) > _INTEGER_MAX:
+                raise ElementsError(f"{key} is an integer of {value.bit_length()} bits, too long")
         raw = json.dumps({str(key): value for key, value in omm.items()}, default=str)
         return _from_fields(omm, raw, source=source, arrived_at=arrived_at)
     sets = read_omm(omm, source=source, arrived_at=arrived_at)
@@ -175,13 +181,18 @@ def _number(fields: Fields, key: str) -> float:
     text = _text(fields, key)
     if isinstance(fields.get(key), bool) or not _NUMBER.fullmatch(text):
         raise ElementsError(f"{key} is {text[:40]!r}, expected a number")
-    return float(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ElementsError(f"{key} is {text[:40]!r}, too large for a number")
+    return value
 
 
 def _integer(fields: Fields, key: str) -> int:
     value = _number(fields, key)
     if value != int(value):
         raise ElementsError(f"{key} is {value}, expected a whole number")
+    if abs(value) > _INTEGER_MAX:
+        raise ElementsError(f"{key} is {value:g}, too large for a whole number")
     return int(value)
 
 
@@ -251,7 +262,7 @@ def _xml_fields(text: str) -> list[Fields]:
     # Imported late, here and below: most questions never see XML.
     import xml.etree.ElementTree as ET
 
-    if "<!" in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL):
+    if _has_declaration(text):
         raise ElementsError("XML with a document type or entities is refused")
     try:
         # Bytes, because a declared encoding is refused with a str.
@@ -261,11 +272,29 @@ def _xml_fields(text: str) -> list[Fields]:
         raise ElementsError(f"line {line}, column {column + 1}: not XML, {error}") from error
     except (ValueError, LookupError) as error:
         raise ElementsError(f"line 1, column 1: not XML, {error}") from error
-    segments = [node for node in root.iter() if _local(node.tag) == "segment"]
-    return [
-        {_local(leaf.tag): leaf.text or "" for leaf in segment.iter() if not len(leaf)}
-        for segment in segments
-    ]
+    messages: list[Fields] = []
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if _local(node.tag) != "segment":
+            todo.extend(reversed(node))
+            continue
+        parts = list(node.iter())
+        if any(_local(part.tag) == "segment" for part in parts[1:]):
+            raise ElementsError(f"message {len(messages) + 1}: a segment inside a segment")
+        messages.append({_local(leaf.tag): leaf.text or "" for leaf in parts if not len(leaf)})
+    return messages
+
+
+def _has_declaration(text: str) -> bool:
+    """Return whether there is a `<!` that begins no comment, or one that never ends."""
+    at = 0
+    while (at := text.find("<!", at)) >= 0:
+        end = text.find("-->", at + 4) if text.startswith("<!--", at) else -1
+        if end < 0:
+            return True
+        at = end + 3
+    return False
 
 
 def _local(tag: object) -> str:
@@ -278,13 +307,15 @@ def _kvn_fields(text: str) -> Iterator[Fields]:
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text.lstrip("\ufeff")), start=1):
         if not line.strip() or line.lstrip().startswith("COMMENT"):
             continue
-        match = _KVN.fullmatch(line)
-        if match is None:
+        keyword, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not _KEYWORD.fullmatch(keyword):
             raise ElementsError(f"line {number}, column 1: expected KEYWORD = value")
-        if match[1] == "CCSDS_OMM_VERS" and fields:
+        if value.endswith("]") and "[" in value:  # a unit
+            value = value[: value.rindex("[")].rstrip()
+        if keyword == "CCSDS_OMM_VERS" and fields:
             yield fields
             fields = {}
-        fields[match[1]] = match[2]
+        fields[keyword] = value
     yield fields
 
 

@@ -15,12 +15,15 @@ from orbits.errors import ElementsError
 from orbits.times import DAY_S
 
 _LINE_LENGTH = 69
+_LAST_NUMBER = {"1": 61, "2": 63}
+"""Column in which the last number ends that SGP4 needs."""
 _ALPHA5 = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O; A stands for 10
 _ALPHA5_MAX = 339_999
 _CENTURY_PIVOT = 57  # the first satellite flew in 1957
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 _POWER = re.compile(r"([+-]?)\.?(\d{1,5})([+-]\d)", re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_LONG_DESIGNATOR = re.compile(r"\d{4}-\d{3}[A-Z]{1,3}", re.ASCII)
 _DESIGNATOR = re.compile(r"(\d{2})(\d{3}[A-Z]{1,3})", re.ASCII)
 
 
@@ -160,6 +163,8 @@ def _check_frame(line: _Line, digit: str, *, checksums: bool) -> None:
     if line.text[_LINE_LENGTH : _LINE_LENGTH + 1].strip():
         line.refuse(_LINE_LENGTH + 1, "the end of the line or a blank")
     if not checksums:
+        if len(line.text) < _LAST_NUMBER[digit]:
+            line.refuse(len(line.text) + 1, f"numbers up to column {_LAST_NUMBER[digit]}")
         return
     right = str(checksum(line.text))
     if line.text[_LINE_LENGTH - 1 : _LINE_LENGTH] != right:
@@ -175,7 +180,7 @@ def _catalogue_number(line: _Line) -> int:
 
 def _clean_name(name: str) -> str:
     name = name.strip()
-    return name[2:].strip() if name.startswith("0 ") else name
+    return name[1:].strip() if name == "0" or name.startswith("0 ") else name
 
 
 def _epoch(line: _Line) -> datetime:
@@ -208,12 +213,13 @@ def _designator_from_tle(text: str) -> str:
 
 
 def _designator_to_tle(text: str) -> str:
-    return text[2:4] + text[5:] if re.fullmatch(r"\d{4}-\d{3}[A-Z]{1,3}", text) else text[:8]
+    return text[2:4] + text[5:] if _LONG_DESIGNATOR.fullmatch(text) else text[:8]
 
 
 def format_tle(elements: Elements) -> tuple[str, str]:
     """Return the two lines of a set; raise ElementsError if a value does not fit."""
     number = format_alpha5(elements.norad_id)
+    _refuse_what_does_not_fit(elements)
     fraction = round(elements.epoch_jd()[1], 8)
     year = elements.epoch.year
     if not 1900 + _CENTURY_PIVOT <= year < 2000 + _CENTURY_PIVOT:
@@ -245,6 +251,34 @@ def format_tle(elements: Elements) -> tuple[str, str]:
         )
     )
     return line1 + str(checksum(line1)), line2 + str(checksum(line2))
+
+
+def _refuse_what_does_not_fit(elements: Elements) -> None:
+    """Raise ElementsError for a value that its columns cannot hold."""
+    if elements.eccentricity >= 0.99999995:
+        raise ElementsError(
+            f"eccentricity {elements.eccentricity} does not fit in a TLE: below 0.99999995"
+        )
+    if not 0 <= elements.ephemeris_type <= 9:
+        raise ElementsError(
+            f"ephemeris type {elements.ephemeris_type} does not fit in a TLE: 0 to 9"
+        )
+    for name in ("element_set_number", "revolution_at_epoch"):
+        value = getattr(elements, name)
+        if value < 0:
+            raise ElementsError(f"{name} {value} does not fit in a TLE: 0 and up")
+    designator = elements.international_designator
+    for name, text in (
+        ("classification", elements.classification),
+        ("international designator", designator),
+    ):
+        if not all(" " <= letter <= "~" for letter in text):
+            raise ElementsError(f"{name} {text[:20]!r} does not fit in a TLE: printable ASCII")
+    year = int(designator[:4]) if _LONG_DESIGNATOR.fullmatch(designator) else 2000
+    if not 1900 + _CENTURY_PIVOT <= year < 2000 + _CENTURY_PIVOT:
+        raise ElementsError(
+            f"international designator {designator!r} does not fit in a TLE: 1957 to 2056"
+        )
 
 
 def _first_derivative(value: float) -> str:

@@ -114,7 +114,14 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
     top = _best(
         events.culminations, rises, sets, cut, lambda p, sight: -_sine(up.take(p, axis=1), sight)
     )
-    near = _best(events.approaches, rises, sets, cut, lambda _, sight: _length(sight))
+    near = _best(
+        events.approaches,
+        rises,
+        sets,
+        cut,
+        lambda _, sight: _length(sight),
+        ends_may_win=True,
+    )
     first = pair * count
 
     def seconds(key: FloatArray) -> FloatArray:
@@ -165,10 +172,13 @@ def _best(
     sets: Crossings,
     cut: BoolArray,
     cost: Callable[[IntArray, FloatArray], FloatArray],
+    *,
+    ends_may_win: bool = False,
 ) -> Crossings:
     """Return the point of least cost of each pass: an inner one, or an end.
 
-    `cost` takes the numbers of passes and lines of sight.
+    `cost` takes the numbers of passes and lines of sight. The only culmination of a whole pass is
+    above its ends; its only approach can be further than an end, on an elliptic orbit.
     """
     count = len(rises.key)
     owner = np.searchsorted(rises.key, inner.key, side="right") - 1
@@ -179,6 +189,11 @@ def _best(
     key[owner], sight[:, owner] = inner.key, inner.sight
     # A whole pass with one inner point is done; the others are compared with their ends.
     doubtful = cut | (np.bincount(owner, minlength=count) != 1)
+    if ends_may_win:
+        every = np.arange(count)
+        ends = np.minimum(cost(every, rises.sight), cost(every, sets.sight))
+        single = ~doubtful
+        doubtful[single] = ends[single] < cost(every, sight)[single]
     others = np.flatnonzero(doubtful)
     if not others.size:
         return Crossings(key, sight)

@@ -3,7 +3,8 @@
 The search proper takes the lowest point of such a horizon as its mask. Each of those passes
 is then sampled by SGP4 itself, every second if it is shorter than five hours, against the
 horizon at the satellite's azimuth, and cut into the arcs above it. An arc, or a notch
-between two, that is shorter than the interval may be missed.
+between two, that is shorter than the interval may be missed; ends, highest and nearest points
+of the others are found between the samples.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _SAMPLES_MIN, _SAMPLES_MAX = 32, 18_000
 _SAMPLE_S = 1.0
 _ZOOM_PARTS = 16
 _ZOOMS = 6  # one second down to 60 ns
+_BEST_S = 1e-3  # below it a highest point is lost in the rounding of what is compared
 
 
 def cut_to_horizons(block: Block, batch: Batch, job: Job) -> Block:
@@ -92,8 +94,10 @@ def _arc(one: Block, view: _View, low: float, high: float, times: FloatArray) ->
     """Return one arc of a pass as a pass of its own."""
     inside = np.concatenate([[low], times[(times > low) & (times < high)], [high]])
     azimuth, elevation, distance = view.look(inside)
-    top, near = int(np.argmax(elevation)), int(np.argmin(distance))
-    whole = low <= one.culmination_s[0] <= high
+    top_s = view.best_s(inside, elevation, known_s=float(one.culmination_s[0]))
+    near_s = view.best_s(inside, -distance, known_s=float(one.approach_s[0]), column=2, sign=-1.0)
+    culminates, nearest = view.look(np.array([top_s])), view.look(np.array([near_s]))
+    inner = (elevation[1:-1] > elevation[:-2]) & (elevation[1:-1] >= elevation[2:])
 
     def column(value: float) -> FloatArray:
         return np.array([value], dtype=np.float64)
@@ -102,15 +106,15 @@ def _arc(one: Block, view: _View, low: float, high: float, times: FloatArray) ->
         satellite=one.satellite,
         station=one.station,
         rise_s=column(low),
-        culmination_s=column(inside[top]),
+        culmination_s=column(top_s),
         set_s=column(high),
-        approach_s=column(inside[near]),
-        elevation_deg=column(elevation[top]),
-        range_km=column(distance[near]),
+        approach_s=column(near_s),
+        elevation_deg=column(float(culminates[1][0])),
+        range_km=column(float(nearest[2][0])),
         rise_azimuth_deg=column(azimuth[0]),
-        culmination_azimuth_deg=column(azimuth[top]),
+        culmination_azimuth_deg=column(float(culminates[0][0])),
         set_azimuth_deg=column(azimuth[-1]),
-        culminations=one.culminations if whole else np.zeros(1, dtype=np.intp),
+        culminations=np.array([np.count_nonzero(inner)], dtype=np.intp),
         open_start=one.open_start & (low <= one.rise_s),
         open_end=one.open_end & (high >= one.set_s),
     )
@@ -135,6 +139,29 @@ class _View:
         azimuth = np.degrees(np.arctan2(east, north)) % 360.0
         elevation = np.degrees(np.arctan2(up, np.hypot(east, north)))
         return azimuth, elevation, np.linalg.norm(sight, axis=0)
+
+    def best_s(
+        self,
+        times: FloatArray,
+        values: FloatArray,
+        *,
+        known_s: float,
+        column: int = 1,
+        sign: float = 1.0,
+    ) -> float:
+        """Return when a column of `look`, times a sign, is greatest, to a millisecond.
+
+        `values` are those at `times`; `known_s` is exact where it is one of them.
+        """
+        best = int(np.argmax(values))
+        low, high = times[max(best - 1, 0)], times[min(best + 1, len(times) - 1)]
+        found = float(times[best])
+        while found != known_s and high - low > _BEST_S:
+            points = np.linspace(low, high, _ZOOM_PARTS + 1)
+            at = int(np.argmax(sign * self.look(points)[column]))
+            low, high = points[max(at - 1, 0)], points[min(at + 1, _ZOOM_PARTS)]
+            found = float(points[at])
+        return found
 
     def is_up(self, offset_s: FloatArray) -> BoolArray:
         """Return whether the satellite is above the horizon."""

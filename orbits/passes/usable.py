@@ -1,7 +1,8 @@
 """The pass search for an element set that decays, is absurd, or jumps in the window.
 
 Only the run of usable instants nearest to the epoch is searched: beyond the first bad one
-SGP4 may return numbers again, but they mean nothing. The ends of the run are found to a
+SGP4 may return numbers again, but they mean nothing. (A window is judged by itself: one that
+begins after such numbers came back is searched.) The ends of the run are found to a
 millisecond, and the grid is four times finer, so that differences may lean to one side.
 """
 

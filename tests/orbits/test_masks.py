@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
 from orbits import (
+    GroundStation,
     Visibility,
     find_passes,
+    subpoint,
     track,
 )
 from tests.orbits.sets import (
@@ -18,6 +21,7 @@ from tests.orbits.sets import (
     SYNTHETIC,
     TEN_PLACES,
     XINGLONG,
+    orbit,
 )
 from tests.orbits.test_passes import DAY, START, micius
 
@@ -64,6 +68,25 @@ def test_a_geostationary_satellite_behind_a_mast_is_not_always_up() -> None:
     assert table.visibility() is Visibility.NEVER_UP
     table = find_passes(geo, replace(place, mask=[(0.0, 5.0), (180.0, 4.0)]), EPOCH, EPOCH + DAY)
     assert table.visibility() is Visibility.ALWAYS_UP
+
+
+def test_long_arcs_over_an_uneven_horizon_culminate_as_over_an_even_one() -> None:
+    """A month in sight is sampled each 144 s; what is highest lies between the samples."""
+    geo = orbit(2, "drifting", rev_per_day=1.0027, inclination_deg=40.0)
+    longitudes = subpoint(geo, [EPOCH + timedelta(hours=hour) for hour in range(24)])[1]
+    place = GroundStation(station_id="s", lat_deg=20.0, lon_deg=float(longitudes.mean()) + 10.0)
+    notched = [(0.0, 30.0), (300.0, 30.0), (300.001, 0.0), (301.0, 0.0), (301.001, 30.0)]
+    even, uneven = (
+        list(find_passes(geo, replace(place, mask=mask), EPOCH, EPOCH + 30 * DAY))
+        for mask in (30.0, notched)
+    )
+    assert len(even) == len(uneven) > 25
+    for one, other in zip(even, uneven, strict=True):
+        assert other.culminations == one.culminations
+        assert abs((other.culminates_at - one.culminates_at).total_seconds()) < 0.02
+        assert abs((other.tca_at - one.tca_at).total_seconds()) < 0.02
+        assert abs(other.max_elevation_deg - one.max_elevation_deg) < 1e-6
+        assert abs(other.range_km_min - one.range_km_min) < 1e-3
 
 
 def test_masks_below_the_horizon_see_further() -> None:

@@ -114,6 +114,10 @@ def test_microseconds_in_a_field_of_their_own_are_read() -> None:
         ({"CENTER_NAME": "MOON"}, "CENTER_NAME is 'MOON', allowed is EARTH"),
         ({"MEAN_ELEMENT_THEORY": "SGP4-XP"}, "MEAN_ELEMENT_THEORY is 'SGP4-XP', allowed is SGP4"),
         ({"EPHEMERIS_TYPE": 4}, "ephemeris type 4"),
+        ({"NORAD_CAT_ID": "1e999"}, "NORAD_CAT_ID is '1e999', too large for a number"),
+        ({"NORAD_CAT_ID": "1e308"}, r"NORAD_CAT_ID is 1e\+308, too large for a whole number"),
+        ({"NORAD_CAT_ID": 10**5000}, "NORAD_CAT_ID is an integer of 16610 bits, too long"),
+        ({"REV_AT_EPOCH": "9" * 400}, "REV_AT_EPOCH is '9999.*', too large for a number"),
     ],
 )
 def test_messages_that_are_no_sgp4_set_are_refused(change: dict[str, object], message: str) -> None:
@@ -135,6 +139,9 @@ def test_messages_that_are_no_sgp4_set_are_refused(change: dict[str, object], me
         ('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "document type or entities"),
         ("OBJECT_NAME,NORAD_CAT_ID\na\n", "line 2, column 1: expected 2 fields, found 1"),
         ("NORAD_CAT_ID,EPOCH\n1,2016-12-18T21:38:11\n", "message 1: MEAN_MOTION is ''"),
+        ("<a>" + "<!--" * 200_000, "document type or entities"),
+        ("<segment>" * 20_000 + "</segment>" * 20_000, "message 1: a segment inside a segment"),
+        ("CCSDS_OMM_VERS = 2.0\nOBJECT_NAME = x" + " " * 100_000 + "y", "MEAN_MOTION is ''"),
         ("CCSDS_OMM_VERS = 2.0\nnonsense\n", "line 2, column 1: expected KEYWORD = value"),
     ],
 )

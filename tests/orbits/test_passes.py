@@ -24,6 +24,7 @@ from orbits import (
     find_passes,
     iter_passes,
     track,
+    track_offsets,
 )
 from tests.orbits.sets import (
     EPOCH,
@@ -358,6 +359,39 @@ def test_a_pass_checks_its_own_times() -> None:
     with pytest.raises(PassTimesError, match="closest approach"):
         replace(one, tca_at=one.sets_at + DAY)
     assert isinstance(one, SatellitePass)
+
+
+@pytest.mark.parametrize(
+    ("rev_per_day", "eccentricity", "inclination_deg", "raan_deg", "perigee_deg", "anomaly_deg"),
+    [
+        (3.81477685, 0.17154994, 28.54484417, 316.81132242, 139.92624719, 341.10919166),
+        (2.5, 0.3, 28.5, 316.8, 139.9, 341.1),
+        (3.8, 0.22, 63.4, 20.0, 270.0, 30.0),
+    ],
+)
+def test_an_elliptic_orbit_may_be_nearest_as_it_rises_or_sets(
+    rev_per_day: float,
+    eccentricity: float,
+    inclination_deg: float,
+    raan_deg: float,
+    perigee_deg: float,
+    anomaly_deg: float,
+) -> None:
+    elements = Elements(
+        norad_id=1, epoch=EPOCH, mean_motion_rev_per_day=rev_per_day, eccentricity=eccentricity,
+        inclination_deg=inclination_deg, raan_deg=raan_deg,
+        argument_of_perigee_deg=perigee_deg, mean_anomaly_deg=anomaly_deg,
+    )  # fmt: skip
+    at_an_end = 0
+    for lat_deg in (-80.0, -53.87872, -20.0, 0.0, 35.0, 70.0):
+        place = GroundStation(station_id="far", lat_deg=lat_deg, lon_deg=180.0)
+        for one in find_passes(elements, place, EPOCH, EPOCH + 6 * DAY, mask_deg=-1.0):
+            seen = track_offsets(elements, place, one.rises_at, np.linspace(0, one.duration_s, 999))
+            assert one.range_km_min <= seen.range_km.min() + 1e-3
+            (there,) = track(elements, place, [one.tca_at]).range_km
+            assert there == pytest.approx(one.range_km_min, abs=1e-2)
+            at_an_end += one.tca_at in {one.rises_at, one.sets_at}
+    assert at_an_end > 0
 
 
 @given(

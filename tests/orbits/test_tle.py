@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,6 +201,34 @@ def test_wrong_checksums_are_accepted_only_when_asked() -> None:
     with pytest.raises(ElementsError, match="checksum"):
         read_elements(OFFICIAL_TEXT)
     assert len(read_elements(OFFICIAL_TEXT, checksums=False)) == 33
+
+
+def test_a_line_that_is_cut_is_refused_though_its_checksum_is_not_asked_for() -> None:
+    for line1, line2, message in (
+        (LINE1[:30], LINE2, "line 1, column 31: expected numbers up to column 61"),
+        (LINE1, LINE2[:60], "line 2, column 61: expected numbers up to column 63"),
+    ):
+        with pytest.raises(ElementsError, match=message):
+            Elements.from_tle(line1, line2, checksums=False)
+    assert Elements.from_tle(LINE1[:61], LINE2[:63], checksums=False).bstar != 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eccentricity": 0.99999996}, "eccentricity 0.99999996 does not fit in a TLE"),
+        ({"ephemeris_type": 12}, "ephemeris type 12 does not fit in a TLE: 0 to 9"),
+        ({"element_set_number": -5}, "element_set_number -5 does not fit in a TLE: 0 and up"),
+        ({"revolution_at_epoch": -1}, "revolution_at_epoch -1 does not fit"),
+        ({"international_designator": "2098-067A"}, "'2098-067A' does not fit in a TLE: 1957"),
+        ({"classification": "\u00e9"}, "classification '.' does not fit in a TLE: printable"),
+        ({"international_designator": "a\nb"}, "designator 'a.*b' does not fit in a TLE"),
+    ],
+)
+def test_what_does_not_fit_in_a_tle_is_refused(change: dict[str, Any], message: str) -> None:
+    elements = replace(Elements.from_tle(LINE1, LINE2), **change)
+    with pytest.raises(ElementsError, match=message):
+        elements.to_tle()
 
 
 def test_numbers_beyond_alpha5_need_an_omm() -> None:
