@@ -75,21 +75,21 @@ def pair_blocks(
     """
     if not 1 <= limit <= BLOCKS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {BLOCKS_MAX}")
-    context.existing_ledger()
-    context.refuse_other_scenario()
-    pool_id = _pair_of(context, pair)
+    pool = _pair_of(pair)
     with context.existing_ledger().read() as reader:
-        blocks = reader.blocks(pool_id)[-limit:]
+        blocks = reader.blocks(pool.pool_id)[-limit:]
+        if not blocks:  # a pair that has none, or none that the network of this ledger has
+            context.check_scenario(reader)
+            for node in (pool.node_a, pool.node_b):
+                context.scenario.node(node)
     return [(_source(block, None), _who_knows(block)) for block in blocks]
 
 
-def _pair_of(context: Context, pair: str) -> str:
+def _pair_of(pair: str) -> Pool:
     one, found, other = pair.removeprefix("pair:").partition("--")
     if not found or one == other:
         raise InputError(f"pair {pair!r}; allowed: two nodes as in nanshan--shanghai")
-    for node in (one, other):
-        context.scenario.node(node)
-    return Pool.pair(one, other).pool_id
+    return Pool.pair(one, other)
 
 
 def _who_knows(block: BlockRecord) -> WhoKnows:

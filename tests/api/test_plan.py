@@ -17,6 +17,7 @@ from icalendar import Calendar
 
 from api.routes.plans import BookingOut, PlannedPassOut
 from api.shape_plans import BOOKING_FIELDS, PLANNED_FIELDS
+from scheduler.ledger import open_ledger
 from scheduler.settings import load_settings
 from tests.api.conftest import Command, run_skytrunk, serving
 
@@ -153,6 +154,8 @@ BAD_INPUT = [
 def test_bad_input_is_one_line(
     skytrunk: Command, arguments: tuple[str, ...], code: int, words: list[str]
 ) -> None:
+    open_ledger("sqlite:///skytrunk.db").close()  # a new one, with nothing in it
+
     done = skytrunk(*arguments)
 
     assert done.returncode == code, done.stderr
