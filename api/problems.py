@@ -73,6 +73,8 @@ def _refusal(one: dict[str, Any]) -> dict[str, str]:
     detail = str(one["msg"]).removeprefix("Value error, ")
     if one["type"] == "extra_forbidden":
         detail = "unknown parameter"
+    elif one["type"] == "json_invalid":
+        name, detail = "body", f"not JSON, {one['ctx']['error']} at character {loc[-1]}"
     elif len(loc) > 1 and one["type"] != "missing" and repr(one["input"]) not in detail:
         detail += f", got {repr(one['input'])[:200]}"
     return {"name": name, "detail": detail}

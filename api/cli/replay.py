@@ -96,6 +96,8 @@ def _print(summary: ReplaySummary, *, as_json: bool) -> None:
     from api.shape import summary_document
 
     document = summary_document(summary)
+    for part in document["unplanned"]:
+        note(f"nothing planned from {part['from']} to {part['to']}: {part['reason']}")
     if as_json:
         emit(to_json(document))
     else:

@@ -110,7 +110,8 @@ def expire(
         typer.Option(
             "--request-id",
             metavar="ID",
-            help="Name of this request: a retry under it adds nothing (default: the instant).",
+            help="Name of this request: whenever it is repeated, its first answer returns"
+            " and nothing is added (default: the instant).",
         ),
     ] = None,
     as_json: JsonOption = False,

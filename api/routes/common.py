@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, Self, cast
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
-from api.inputs import ALLOWED_INSTANT, parse_instant
+from api.inputs import ALLOWED_INSTANT, check_order, parse_instant
 from scheduler.errors import InputError
 from scheduler.services import Services
 
@@ -20,6 +27,28 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
+Instant = Annotated[
+    datetime,
+    BeforeValidator(lambda value: parse_instant(str(value))),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": ALLOWED_INSTANT}),
+]
+
+
+class SpanParameters(Parameters):
+    """Parameters of a question about a span that may be open at either end."""
+
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    """Begin. ISO 8601 with a zone, or a date. From the first on, if not given."""
+    to: Instant | None = None
+    """End, not included. To the last, if not given."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ is not None and self.to is not None:
+            check_order(self.from_, self.to)
+        return self
+
+
 class Answer(BaseModel):
     """An answer's body; what stands under a field describes it."""
 
@@ -28,13 +57,6 @@ class Answer(BaseModel):
 
 NoParameters = Annotated[Parameters, Query()]
 """For a route that takes no parameter at all."""
-
-Instant = Annotated[
-    datetime,
-    BeforeValidator(lambda value: parse_instant(str(value))),
-    WithJsonSchema({"type": "string", "format": "date-time", "description": ALLOWED_INSTANT}),
-]
-
 
 LISTS = frozenset({"station"})
 """The query parameters that may stand more than once."""

@@ -9,17 +9,15 @@ from pydantic import BaseModel, Field
 
 from api.key_shape import merges_document, trace_document
 from api.problems import problem_answers
-from api.routes.common import Instant, NoParameters, Parameters, ServicesDependency
+from api.routes.common import NoParameters, ServicesDependency, SpanParameters
 
 router = APIRouter(tags=["merges"])
 TICKS_MAX = 1000
 
 
-class MergesQuestion(Parameters):
+class MergesQuestion(SpanParameters):
     """Which past ticks."""
 
-    from_: Annotated[Instant | None, Field(alias="from")] = None
-    to: Instant | None = None
     limit: Annotated[int, Field(ge=1, le=TICKS_MAX)] = 20
 
 

@@ -13,7 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.export import to_csv
 from api.inputs import check_order
 from api.problems import problem_answers
-from api.routes.common import Answer, Instant, NoParameters, Parameters, ServicesDependency
+from api.routes.common import (
+    Answer,
+    Instant,
+    NoParameters,
+    Parameters,
+    ServicesDependency,
+    SpanParameters,
+)
 from api.shape_plans import (
     PLANNED_FIELDS,
     booking_fields,
@@ -204,11 +211,9 @@ class ExplainQuestion(Parameters):
     pass_: Annotated[Name, Field(alias="pass")]
 
 
-class BookingsQuestion(Parameters):
+class BookingsQuestion(SpanParameters):
     """Which bookings to list."""
 
-    from_: Annotated[Instant | None, Field(alias="from")] = None
-    to: Instant | None = None
     state: Annotated[str | None, Field(max_length=16)] = None
     """proposed, booked, preparing, running, settled, failed, missed or cancelled."""
 

@@ -253,6 +253,8 @@ PROBLEMS: list[tuple[str, str, dict[str, Any] | None, int, list[str]]] = [
     ("GET", "/plans/nothing/explain?pass=x", None, 422, ["'x'"]),
     ("GET", "/plans/nothing/bookings.ics", None, 404, ["'nothing'"]),
     ("GET", "/bookings?state=lost", None, 422, ["'lost'"]),
+    ("GET", "/bookings?from=2016-12-20&to=2016-12-19", None, 422, ["2016-12-20", "is not before"]),
+    ("GET", "/merges?from=2016-12-20&to=2016-12-19", None, 422, ["2016-12-20", "is not before"]),
     ("POST", f"/bookings/{NOBODY}/lock", {}, 404, [NOBODY]),
     ("POST", f"/bookings/{NOBODY}/lock", {"lock": True}, 422, ["lock", "unknown"]),
     ("POST", f"/bookings/{NOBODY}/cancel", {"reason": "x"}, 404, [NOBODY]),
@@ -280,6 +282,14 @@ def test_what_is_wrong_becomes_a_problem_document(
     assert answer.headers["content-type"] == "application/problem+json"
     for word in words:
         assert word in answer.json()["detail"]
+
+
+def test_a_body_that_is_no_json_is_told_so(client: httpx.Client) -> None:
+    answer = client.post(
+        "/plans", content=b'{"from": ', headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("body: not JSON, Expecting value at character")
 
 
 def test_what_http_documents_is_what_the_shaping_gives() -> None:
