@@ -177,7 +177,12 @@ def test_serve_answers_until_it_is_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("run",), ("serve",), ("keys", "list", "--pair", "nanshan--nanshan-shanghai-1")],
+    [
+        ("run",),
+        ("serve",),
+        ("plan", "make", "--from", "2016-12-28", "--to", "2016-12-29", "--at", "2016-12-28"),
+        ("keys", "list", "--pair", "nanshan--nanshan-shanghai-1"),
+    ],
 )
 def test_a_ledger_of_another_scenario_is_refused_before_anything_else(
     skytrunk: Command, replayed: Replayed, arguments: tuple[str, ...]

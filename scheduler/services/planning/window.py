@@ -94,7 +94,8 @@ def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
     passes by station, and lists the spans for which nothing was planned since the elements were
     too old.
 
-    Raises InputError for reversed or overlong times, PlanError where locks or pins contradict.
+    Raises InputError for reversed or overlong times, PlanError where locks or pins contradict,
+    LedgerMismatch if the ledger belongs to another scenario.
     """
     at = request.at or request.start
     _check(context, request, at)
@@ -102,6 +103,7 @@ def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
     # The clockwork's own request has one answer, whatever the settings say by then.
     digest = request.digest() if request.request_id else ""
     with context.ledger.read() as reader:
+        context.check_scenario(reader)
         answered = reader.answer(request_id, kind="plan", digest=digest)
         standing = _standing(reader, request, at)
     if answered is not None:
