@@ -28,6 +28,8 @@ from api.cli.interrupt import spare_imports
 from api.cli.options import ConfigOption, DatabaseOption, keep_common
 from api.cli.output import emit, note
 
+INTERRUPTED = 130  # 128 and SIGINT, as shells say it
+
 
 def _show_version(asked: bool) -> None:
     if asked:
@@ -47,8 +49,6 @@ def keep_options(
     """Remember the options in front of a command."""
     keep_common(context, database, config)
 
-
-INTERRUPTED = 130  # 128 and SIGINT, as shells say it
 
 app = typer.Typer(
     name="skytrunk",

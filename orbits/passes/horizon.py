@@ -10,6 +10,7 @@ of the others are found between the samples.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,9 +94,9 @@ def _edges(view: _View, low: FloatArray, high: FloatArray, up_low: BoolArray) ->
 def _arc(one: Block, view: _View, low: float, high: float, times: FloatArray) -> Block:
     """Return one arc of a pass as a pass of its own."""
     inside = np.concatenate([[low], times[(times > low) & (times < high)], [high]])
-    azimuth, elevation, distance = view.look(inside)
-    top_s = view.best_s(inside, elevation, known_s=float(one.culmination_s[0]))
-    near_s = view.best_s(inside, -distance, known_s=float(one.approach_s[0]), column=2, sign=-1.0)
+    azimuth, elevation, _ = view.look(inside)
+    top_s = _best_s(inside, view.height_deg, known_s=float(one.culmination_s[0]))
+    near_s = _best_s(inside, view.nearness_km, known_s=float(one.approach_s[0]))
     culminates, nearest = view.look(np.array([top_s])), view.look(np.array([near_s]))
     inner = (elevation[1:-1] > elevation[:-2]) & (elevation[1:-1] >= elevation[2:])
 
@@ -120,6 +121,21 @@ def _arc(one: Block, view: _View, low: float, high: float, times: FloatArray) ->
     )
 
 
+def _best_s(
+    times: FloatArray, value_at: Callable[[FloatArray], FloatArray], *, known_s: float
+) -> float:
+    """Return when a value is greatest, to a millisecond; `known_s` is exact if it is a time."""
+    best = int(np.argmax(value_at(times)))
+    low, high = times[max(best - 1, 0)], times[min(best + 1, len(times) - 1)]
+    found = float(times[best])
+    while found != known_s and high - low > _BEST_S:
+        points = np.linspace(low, high, _ZOOM_PARTS + 1)
+        at = int(np.argmax(value_at(points)))
+        low, high = points[max(at - 1, 0)], points[min(at + 1, _ZOOM_PARTS)]
+        found = float(points[at])
+    return found
+
+
 class _View:
     """One satellite from one station, at any instants."""
 
@@ -140,28 +156,13 @@ class _View:
         elevation = np.degrees(np.arctan2(up, np.hypot(east, north)))
         return azimuth, elevation, np.linalg.norm(sight, axis=0)
 
-    def best_s(
-        self,
-        times: FloatArray,
-        values: FloatArray,
-        *,
-        known_s: float,
-        column: int = 1,
-        sign: float = 1.0,
-    ) -> float:
-        """Return when a column of `look`, times a sign, is greatest, to a millisecond.
+    def height_deg(self, offset_s: FloatArray) -> FloatArray:
+        """Return the elevation."""
+        return self.look(offset_s)[1]
 
-        `values` are those at `times`; `known_s` is exact where it is one of them.
-        """
-        best = int(np.argmax(values))
-        low, high = times[max(best - 1, 0)], times[min(best + 1, len(times) - 1)]
-        found = float(times[best])
-        while found != known_s and high - low > _BEST_S:
-            points = np.linspace(low, high, _ZOOM_PARTS + 1)
-            at = int(np.argmax(sign * self.look(points)[column]))
-            low, high = points[max(at - 1, 0)], points[min(at + 1, _ZOOM_PARTS)]
-            found = float(points[at])
-        return found
+    def nearness_km(self, offset_s: FloatArray) -> FloatArray:
+        """Return the range, negative: greatest where the satellite is nearest."""
+        return -self.look(offset_s)[2]
 
     def is_up(self, offset_s: FloatArray) -> BoolArray:
         """Return whether the satellite is above the horizon."""

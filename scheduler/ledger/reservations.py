@@ -56,6 +56,10 @@ _TO_CURSOR = (
 )
 
 
+class ReservationChanged(LedgerBroken):
+    """A reservation, its parts or their entries are not as they were written; nothing was done."""
+
+
 class TimedOut(NamedTuple):
     """Reservations that time brought to their end, and those it could not."""
 
@@ -140,8 +144,9 @@ def resolve(
 ) -> list[SpentChunk]:
     """Bring a reservation to its end, or to `uncertain`; return the bytes it hands out.
 
-    Out of `uncertain` nobody gets bytes any more: they are erased. Raises LedgerBroken if the
-    reservation, its parts or their entries are not as they were written; then nothing was done.
+    Out of `uncertain` nobody gets bytes any more: they are erased. Raises
+    ReservationChanged if the reservation, its parts or their entries are not as they were written;
+    then nothing was done.
     """
     row = _row(writer, reservation_id)
     was = ReservationState(row.state)
@@ -195,7 +200,7 @@ def expire(writer: Writer, handle: CommandHandle) -> TimedOut:
         end = ReservationState.RELEASED if is_open else ReservationState.UNCERTAIN
         try:
             resolve(writer, handle, UUID(reservation_id), end)
-        except LedgerBroken as error:
+        except ReservationChanged as error:
             refusals.append(str(error))
         else:
             ended[end] += 1
@@ -227,17 +232,17 @@ def _refuse_late(row: Any, handle: CommandHandle) -> None:
 
 
 def _refuse_changed(row: Any, parts: Sequence[_Part]) -> None:
-    """Raise LedgerBroken if somebody put another's range under a reservation.
+    """Raise ReservationChanged if somebody put another's range under a reservation.
 
     An audit would find it, but only after the key had gone to whom it does not belong.
     """
     name = f"reservation {row.reservation_id}"
     entries = canonical_numbers([part.reserved_by for part in parts])
     if row.sha256 != row_digest("reservation", row._mapping, parts=entries):
-        raise LedgerBroken(f"{name}: it or its parts were changed; no key leaves")
+        raise ReservationChanged(f"{name}: it or its parts were changed; no key leaves")
     for part in parts:
         if not part.sound:
-            raise LedgerBroken(
+            raise ReservationChanged(
                 f"{name}: its part, ledger_entry {part.reserved_by}, was changed; no key leaves"
             )
 
