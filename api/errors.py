@@ -43,6 +43,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.NotEnoughKey: _failed("Not enough key", 503),
         errors.LedgerError: _failed("The ledger refuses", 500),
         errors.LedgerBroken: _failed("The ledger contradicts itself", 500),
+        errors.ReservationChanged: _failed("A reservation was changed", 500),
         errors.LedgerMismatch: _failed("The ledger belongs to another run", 409),
         errors.RequestConflict: _failed("One request id, two requests", 409),
         errors.DuplicateBlock: _failed("Key already deposited", 409),

@@ -67,6 +67,10 @@ class LedgerBroken(LedgerError):
     """The ledger contradicts itself; the message names the row."""
 
 
+class ReservationChanged(LedgerBroken):
+    """A reservation, its parts or their entries are not as they were written; nothing was done."""
+
+
 class LedgerMismatch(LedgerError):
     """The database belongs to another run, seed, scenario or schema."""
 

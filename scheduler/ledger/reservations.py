@@ -12,7 +12,12 @@ from uuid import UUID
 from sqlalchemy import bindparam, insert, select, update
 
 from orbits import as_utc
-from scheduler.errors import FactError, LedgerBroken, UnknownName, WrongState
+from scheduler.errors import (
+    FactError,
+    ReservationChanged,
+    UnknownName,
+    WrongState,
+)
 from scheduler.ledger.canonical import (
     DIGESTED,
     ENTRY_COLUMNS,
@@ -54,10 +59,6 @@ _TO_CURSOR = (
     .where(Block.id == bindparam("block_"), Block.next_bit == bindparam("end_"))
     .values(next_bit=bindparam("start_"))
 )
-
-
-class ReservationChanged(LedgerBroken):
-    """A reservation, its parts or their entries are not as they were written; nothing was done."""
 
 
 class TimedOut(NamedTuple):
