@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scheduler.facts import BookingState
+from scheduler.domain import BookingState
 
 if TYPE_CHECKING:
-    from scheduler.facts import BookingTold
+    from scheduler.domain import BookingTold
     from scheduler.network import Satellite, Station
 
 PRODUCT = "-//Skytrunk//Bookings//EN"

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from api.shape import Document, iso_z, iso_z_or_none, rounded
-from scheduler.facts import instant_key
+from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
-    from scheduler.facts import Announcement, Chunk, KeyTrace, MergeDecision, SourceBlock, WhoKnows
+    from scheduler.domain import Announcement, Chunk, KeyTrace, MergeDecision, SourceBlock, WhoKnows
     from scheduler.ledger.verify_export import ExportReport
 
 SETS_SHOWN = 20

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import instant_key
+from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
     from orbits import Elements
-    from scheduler.facts import (
+    from scheduler.domain import (
         ElementsAdded,
         ElementsAnswer,
         ElementsCheck,

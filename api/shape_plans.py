@@ -9,7 +9,7 @@ from api.shape import Document, iso_z, iso_z_or_none, rounded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scheduler.facts import BookingTold, Outage, PlannedPass, PlanTold
+    from scheduler.domain import BookingTold, Outage, PlannedPass, PlanTold
 
 PLANNED_FIELDS = (
     "pass", "satellite", "station", "rises_at", "sets_at", "max_elevation_deg",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduler.facts import TERMINAL_STATES, BookingState, OutageKind, Verdict
+from scheduler.domain import TERMINAL_STATES, BookingState, OutageKind, Verdict
 
 if TYPE_CHECKING:
     from api.plots import PassBar
-    from scheduler.facts import PlannedPass, PlanTold
+    from scheduler.domain import PlannedPass, PlanTold
     from scheduler.services import Services
 
 _OFF = TERMINAL_STATES - {BookingState.SETTLED}

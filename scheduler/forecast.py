@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, track_offsets
-from scheduler.facts import Candidate, PassRow, instant_key
+from scheduler.domain import Candidate, PassRow, instant_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

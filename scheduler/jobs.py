@@ -19,7 +19,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler.clock import AcceleratedClock, Clock, SystemClock
-from scheduler.facts import Booking, BookingState
+from scheduler.domain import Booking, BookingState
 from scheduler.process import settle_in
 from scheduler.services import Services
 

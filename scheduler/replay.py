@@ -12,9 +12,9 @@ from uuid import UUID
 
 from orbits import as_utc
 from scheduler.clock import SimulatedClock
+from scheduler.domain import ReplaySummary
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import InputError
-from scheduler.facts import ReplaySummary
 from scheduler.services import Services
 from scheduler.services.summary import summarise
 

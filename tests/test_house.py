@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [
     "orbits",
     "qkd",
-    "scheduler.facts",
+    "scheduler.domain",
     "scheduler.ledger",
     "scheduler.merge",
     "scheduler.network",

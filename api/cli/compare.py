@@ -16,7 +16,7 @@ from scheduler.errors import InputError, LedgerBroken
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduler.facts import ReplaySummary
+    from scheduler.domain import ReplaySummary
 
 USUAL = ("demand", "total")
 OBJECTIVES_MAX = 3

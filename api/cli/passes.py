@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from api.shape import Document
-    from scheduler.facts import PassAnswer
+    from scheduler.domain import PassAnswer
 
 
 def passes(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from api.shape import Document
-    from scheduler.facts import BookingTold, PlanTold
+    from scheduler.domain import BookingTold, PlanTold
     from scheduler.services import Services
 
 app = typer.Typer(help="Make, show and explain plans; lock or cancel bookings.",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from api.shape import Document
-    from scheduler.facts import ReplaySummary
+    from scheduler.domain import ReplaySummary
     from scheduler.settings import Settings
 
 

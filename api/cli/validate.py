@@ -14,7 +14,7 @@ from api.cli.output import emit, note, show, table_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from scheduler.facts import Validation
+    from scheduler.domain import Validation
 
 
 def validate(

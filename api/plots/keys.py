@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scheduler.facts import SettledPass, UnplannedSpan
+    from scheduler.domain import SettledPass, UnplannedSpan
 
 KILO, MEGA = 1e3, 1e6
 PANELS_MAX = 6  # more stations than this are told apart by their sums alone

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scheduler.facts import Span
+    from scheduler.domain import Span
 
 HOUR_S = 3600.0
 ONE_ROW_DAYS = 2.0  # a longer window gets a row for every day

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from api.shape import Document
-    from scheduler.facts import ReplaySummary
+    from scheduler.domain import ReplaySummary
 
 COLUMNS = {"pairs": "pair", "stations": "station", "sessions": "station", "shares": "pair"}
 MEANS = {

@@ -29,7 +29,7 @@ from api.report.text import report_text
 from api.shape import summary_document
 
 if TYPE_CHECKING:
-    from scheduler.facts import PassRow, ReplaySummary, Validation
+    from scheduler.domain import PassRow, ReplaySummary, Validation
     from scheduler.network import Scenario
     from scheduler.services import Services
 

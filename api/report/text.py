@@ -11,7 +11,7 @@ from api.shape import STATION_SUMS, iso_z, summary_document
 
 if TYPE_CHECKING:
     from api.shape import Document
-    from scheduler.facts import ReplaySummary, UnplannedSpan, Validation
+    from scheduler.domain import ReplaySummary, UnplannedSpan, Validation
 
 SIFTED_MEANS = (
     "`sifted bits` counts matching-basis detections of all intensities in both bases, in every"

@@ -11,7 +11,7 @@ from api.shape import iso_z
 
 if TYPE_CHECKING:
     from qkd.validation import ValidationRow
-    from scheduler.facts import Validation
+    from scheduler.domain import Validation
 
 COLUMNS = ["quantity", "published|", "model, unfitted|", "model, fitted|", "in the fit", "assumes"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
+from scheduler.domain import Announcement, Chunk, Pool
 from scheduler.errors import FactError
-from scheduler.facts import Announcement, Chunk, Pool
 from scheduler.ledger.canonical import PART_COLUMNS, announcement_digest
 from scheduler.ledger.commands import CommandHandle
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from scheduler.domain import Booking, BookingEvent, BookingState, Candidate
 from scheduler.errors import UnknownName
-from scheduler.facts import Booking, BookingEvent, BookingState, Candidate
 from scheduler.ledger.models import BookingEventRow, BookingRow
 
 

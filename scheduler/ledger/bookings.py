@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from orbits import as_utc
+from scheduler.domain import Booking, BookingState, Candidate
 from scheduler.errors import BookingConflict, LedgerError, UnknownName
-from scheduler.facts import Booking, BookingState, Candidate
 from scheduler.ledger.canonical import canonical_json, instant_text, sealed
 from scheduler.ledger.core import Writer
 from scheduler.ledger.models import BookingEventRow, BookingRow

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from scheduler.facts import Chunk
+from scheduler.domain import Chunk
 from scheduler.ledger.models import Block, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.records import DrawnKey
 

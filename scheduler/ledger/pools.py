@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from scheduler.domain import Pool
 from scheduler.errors import FactError
-from scheduler.facts import Pool
 from scheduler.ledger.canonical import pool_digest, sealed
 from scheduler.ledger.models import Account, PoolRow
 from scheduler.ledger.states import AccountKind

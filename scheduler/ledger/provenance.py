@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from scheduler.domain import Pool, Provenance
 from scheduler.errors import LedgerBroken
-from scheduler.facts import Pool, Provenance
 from scheduler.ledger.canonical import canonical_numbers
 from scheduler.ledger.models import AnnouncementRow, PoolRow
 

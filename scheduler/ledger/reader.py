@@ -12,8 +12,8 @@ from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.orm import aliased
 
 from orbits import as_utc
+from scheduler.domain import Booking, BookingEvent, BookingState
 from scheduler.errors import LedgerBroken, RequestConflict, UnknownName
-from scheduler.facts import Booking, BookingEvent, BookingState
 from scheduler.ledger import audit, booking_reads, key_reads, reservation_reads, tracing, waiting
 from scheduler.ledger.models import (
     EXPIRING_BLOCK,

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from orbits import as_utc
-from scheduler.facts import Announcement, Chunk
+from scheduler.domain import Announcement, Chunk
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from scheduler.facts import Chunk
+from scheduler.domain import Chunk
 from scheduler.ledger.models import Block, LedgerEntry, PoolRow, ReservationPart, ReservationRow
 from scheduler.ledger.records import Reservation
 from scheduler.ledger.states import RESERVATION_MOVES, ReservationState

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import Executable, Select, bindparam, exists, or_, select, text, update
 
+from scheduler.domain import Chunk
 from scheduler.errors import FactError, NotEnoughKey
-from scheduler.facts import Chunk
 from scheduler.ledger.bulk import execute_many, rows_json, wanted
 from scheduler.ledger.columns import UtcDateTime
 from scheduler.ledger.core import Writer

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from orbits import as_utc
+from scheduler.domain import VerifyReport
 from scheduler.errors import LedgerError
-from scheduler.facts import VerifyReport
 from scheduler.ledger import (
     audit,
     checkpoints,

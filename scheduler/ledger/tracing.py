@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from scheduler.domain import Announcement, Chunk
 from scheduler.errors import LedgerBroken, UnknownName
-from scheduler.facts import Announcement, Chunk
 from scheduler.ledger.models import (
     AnnouncementPart,
     AnnouncementRow,

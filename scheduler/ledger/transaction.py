@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, select, union_all
 
 from orbits import as_utc
+from scheduler.domain import Announcement, Booking, BookingState, NewBlock, Provenance
 from scheduler.errors import DuplicateBlock, FactError
-from scheduler.facts import Announcement, Booking, BookingState, NewBlock, Provenance
 from scheduler.ledger import bookings, delivery, registers, reservations, transitions
 from scheduler.ledger.announcements import announcement_rows
 from scheduler.ledger.bulk import known_of

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from scheduler.facts import VerifyReport
+from scheduler.domain import VerifyReport
 from scheduler.ledger import verify_log, verify_seals
 from scheduler.ledger.keystore import KeyEncryptionKey
 from scheduler.ledger.snapshot import Snapshot, snapshot_of

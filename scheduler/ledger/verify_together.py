@@ -16,8 +16,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
+from scheduler.domain import VerifyReport
 from scheduler.errors import InputError
-from scheduler.facts import VerifyReport
 from scheduler.ledger.engine import sqlite_file
 from scheduler.ledger.keystore import KeyEncryptionKey
 from scheduler.ledger.snapshot import Address, Snapshot, snapshot_of

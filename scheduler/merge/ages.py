@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from scheduler.domain import KEY_GRAIN_BITS, Demand
 from scheduler.errors import PlanError
-from scheduler.facts import KEY_GRAIN_BITS, Demand
 
 YoungStock = Mapping[float, Mapping[str, int]]
 """Limit of age in seconds -> pool_id -> spendable bits younger than that."""

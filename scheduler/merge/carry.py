@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scheduler.domain import CombinedStep, MergeStep
 from scheduler.errors import FactError
-from scheduler.facts import CombinedStep, MergeStep
 from scheduler.merge.shamir import combine, recombine
 
 HopCopies = Sequence[tuple[bytes, bytes]]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice, product
 
+from scheduler.domain import Provenance
 from scheduler.errors import FactError
-from scheduler.facts import Provenance
 
 SETS_MAX = 10_000
 """Minimal sets listed at most; two paths of 40 relays have 1600."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from scheduler.domain import KEY_GRAIN_BITS
 from scheduler.errors import FactError
-from scheduler.facts import KEY_GRAIN_BITS
 from scheduler.merge.field import BLOCK_BYTES, polynomial_hashes
 from scheduler.merge.relay import xor
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from scheduler.facts import Demand, PathSet, Pool
+from scheduler.domain import Demand, PathSet, Pool
 from scheduler.network import Scenario
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import datetime
 from math import inf
 
 from orbits import as_utc
-from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
+from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
 from scheduler.merge.ages import Ages, YoungStock
 from scheduler.merge.allocate import Ask, allocate, jain_index
 from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, MergeStep, Pool
 from scheduler.errors import FactError
-from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, MergeStep, Pool
 from scheduler.merge.carry import join_paths
 
 GRAIN_BYTES = KEY_GRAIN_BITS // 8

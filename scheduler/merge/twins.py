@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from scheduler.facts import KEY_GRAIN_BITS
+from scheduler.domain import KEY_GRAIN_BITS
 from scheduler.merge.ages import Ages
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
+from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError, UnknownName
-from scheduler.facts import Demand, Pool
 
 NO_LIMIT_BITS = 2**62
 """Stands for "as much as comes" where a number of bits is asked for."""

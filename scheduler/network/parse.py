@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tomllib
 
+from scheduler.domain import Demand, Pool
 from scheduler.errors import FactError, ScenarioError
-from scheduler.facts import Demand, Pool
 from scheduler.network.model import (
     NO_LIMIT_BITS,
     Announces,

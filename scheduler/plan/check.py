@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from scheduler.domain import Candidate, OutageKind, Pool
 from scheduler.errors import PlanError
-from scheduler.facts import Candidate, OutageKind, Pool
 from scheduler.plan.decision import PlanDecision
 from scheduler.plan.problem import PlanProblem, PlanRules
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from scheduler.facts import Candidate, PathSet
+from scheduler.domain import Candidate, PathSet
 
 
 class Objective(StrEnum):

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scheduler.domain import Demand, PathSet
 from scheduler.errors import PlanError
-from scheduler.facts import Demand, PathSet
 from scheduler.plan.bounds import bound_by_resource
 from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.greedy import Choice, worst_first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from scheduler.facts import Candidate, Outage, OutageKind
+from scheduler.domain import Candidate, Outage, OutageKind
 from scheduler.plan.problem import PlanProblem, PlanRules
 
 ALREADY_LOCKED = "booked already and locked"

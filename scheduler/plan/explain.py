@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from scheduler.domain import Candidate, OutageKind
 from scheduler.errors import UnknownName
-from scheduler.facts import Candidate, OutageKind
 from scheduler.plan.decision import PlanDecision
 from scheduler.plan.problem import PlanProblem
 from scheduler.plan.supply import link_of

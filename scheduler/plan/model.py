@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler.domain import Booking, Candidate
 from scheduler.errors import PlanError
-from scheduler.facts import Booking, Candidate
 from scheduler.plan.exclude import ALREADY_LOCKED, excluded
 from scheduler.plan.problem import PlanProblem, PlanRules
 from scheduler.plan.rows import RowKind, Rows, cliques, slow_slews, windows

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scheduler.facts import Candidate, instant_key
+from scheduler.domain import Candidate, instant_key
 from scheduler.plan.problem import PlanRules
 
 Span = tuple[datetime, datetime]

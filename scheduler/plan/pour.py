@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from scheduler.facts import PathSet
+from scheduler.domain import PathSet
 from scheduler.plan.greedy import Choice
 from scheduler.plan.supply import Buckets, LinkKey, inflow, lasting
 

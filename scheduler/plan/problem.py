@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orbits import as_utc
-from scheduler.errors import FactError, PlanError
-from scheduler.facts import (
+from scheduler.domain import (
     TERMINAL_STATES,
     Booking,
     BookingState,
@@ -19,6 +18,7 @@ from scheduler.facts import (
     Outage,
     PathSet,
 )
+from scheduler.errors import FactError, PlanError
 
 UNDER_WAY = frozenset({BookingState.PREPARING, BookingState.RUNNING})
 

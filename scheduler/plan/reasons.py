@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scheduler.facts import Candidate
+from scheduler.domain import Candidate
 from scheduler.plan.greedy import Choice
 from scheduler.plan.model import Model
 from scheduler.plan.rows import RowKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from scheduler.facts import Candidate
+from scheduler.domain import Candidate
 from scheduler.plan import linear
 from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.demand import DemandAim

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from scheduler.domain import Candidate, LinkSupply, Pool
 from scheduler.errors import PlanError
-from scheduler.facts import Candidate, LinkSupply, Pool
 from scheduler.plan.greedy import Choice
 from scheduler.plan.model import Model, worth
 from scheduler.plan.problem import PlanProblem

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Track
-    from scheduler.facts import (
+    from scheduler.domain import (
         Booking,
         KeyFlow,
         KeyTrace,
@@ -136,7 +136,7 @@ class Services(ElementServices, PlanServices):
 
     def record_failure(self, job: str, *, at: datetime, reason: str) -> None:
         """Write down that a job failed; the reason names the kind of error, never its text."""
-        from scheduler.facts import instant_key
+        from scheduler.domain import instant_key
 
         with self.ledger.begin() as tx:
             command = tx.command(f"failure/{job}/{instant_key(at)}", kind="failure", at=at)

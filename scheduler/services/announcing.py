@@ -13,15 +13,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from scheduler.domain import WaitingKey, instant_key
 from scheduler.errors import InputError
-from scheduler.facts import WaitingKey, instant_key
 from scheduler.network import Announces
 from scheduler.services.planning.orders import check_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scheduler.facts import Booking
+    from scheduler.domain import Booking
     from scheduler.ledger import BlockRecord, Reader, Transaction
     from scheduler.network import Satellite
     from scheduler.services.context import Context

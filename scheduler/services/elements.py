@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orbits import Elements, ElementsError, as_utc, format_omm, read_elements
+from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import InputError, SettingsError, UnknownName
-from scheduler.facts import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:

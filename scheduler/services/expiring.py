@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from scheduler.domain import instant_key
 from scheduler.errors import LedgerBroken
-from scheduler.facts import instant_key
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context

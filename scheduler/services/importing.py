@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scheduler.domain import NewBlock
 from scheduler.errors import DuplicateBlock, InputError
-from scheduler.facts import NewBlock
 from scheduler.ledger import refuse_known_key
 from scheduler.services.lifetimes import use_until
 from scheduler.sources.filedrop import TWIN_BITS_MIN, read_drop

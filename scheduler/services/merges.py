@@ -8,8 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from scheduler.errors import InputError
-from scheduler.facts import (
+from scheduler.domain import (
     CombinedStep,
     DemandDecision,
     KeyFlow,
@@ -18,6 +17,7 @@ from scheduler.facts import (
     PlannedMerge,
     Pool,
 )
+from scheduler.errors import InputError
 from scheduler.merge import PROOF_BITS
 from scheduler.services.merge_answers import told
 from scheduler.services.merging import decide_merges

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import instant_key
+from scheduler.domain import instant_key
 from scheduler.merge import plan_merges
 from scheduler.services.merge_answers import told, told_at_once
 from scheduler.services.tick import Tick

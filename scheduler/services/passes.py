@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orbits import as_utc, find_passes_in_archive, iso_utc, subpoint, track
+from scheduler.domain import PassAnswer, PassRow
 from scheduler.errors import InputError
-from scheduler.facts import PassAnswer, PassRow
 from scheduler.forecast import forecast_pass, ground_station
 
 SAMPLES_MAX = 200_000

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from orbits import as_utc
-from scheduler.facts import instant_key
+from scheduler.domain import instant_key
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
-    from scheduler.facts import BookingEvent, BookingTold, Outage, PlanTold, Span
+    from scheduler.domain import BookingEvent, BookingTold, Outage, PlanTold, Span
 
 # As in `Services`, use cases are imported when they are called.
 

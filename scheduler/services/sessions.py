@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scheduler.facts import (
+from scheduler.domain import (
     Booking,
     BookingState,
     Candidate,

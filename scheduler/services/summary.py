@@ -6,7 +6,14 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import PairTally, Pool, ReplaySummary, SettledPass, StationTally, UnplannedSpan
+from scheduler.domain import (
+    PairTally,
+    Pool,
+    ReplaySummary,
+    SettledPass,
+    StationTally,
+    UnplannedSpan,
+)
 from scheduler.services.announcing import told
 
 if TYPE_CHECKING:

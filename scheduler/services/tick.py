@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scheduler.errors import LedgerBroken
-from scheduler.facts import (
+from scheduler.domain import (
     Announcement,
     Chunk,
     CombinedStep,
@@ -25,6 +24,7 @@ from scheduler.facts import (
     Provenance,
     instant_key,
 )
+from scheduler.errors import LedgerBroken
 from scheduler.merge import (
     PROOF_BITS,
     TAG_KEY_BITS,

@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from scheduler.errors import InputError
-from scheduler.facts import (
+from scheduler.domain import (
     Chunk,
     KeyTrace,
     Pool,
@@ -18,6 +17,7 @@ from scheduler.facts import (
     TracedPath,
     WhoKnows,
 )
+from scheduler.errors import InputError
 from scheduler.merge import CompromiseStructure
 
 if TYPE_CHECKING:

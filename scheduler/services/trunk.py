@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import NewBlock, instant_key
+from scheduler.domain import NewBlock, instant_key
 from scheduler.forecast import span_eps, span_secret_bits
 from scheduler.services.lifetimes import use_until
 from scheduler.sources.keys import simulated_material

@@ -17,7 +17,7 @@ from qkd.validation import (
     validate_links,
     validate_micius,
 )
-from scheduler.facts import PresetNotes, RateModel, UsedElements, Validation
+from scheduler.domain import PresetNotes, RateModel, UsedElements, Validation
 from scheduler.forecast import Samples, ground_station
 from scheduler.sources.scenarios import load_scenario
 

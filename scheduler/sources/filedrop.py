@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scheduler.domain import Pool, PoolKind
 from scheduler.errors import FactError, InputError
-from scheduler.facts import Pool, PoolKind
 
 FORMAT = "skytrunk-keys/1"
 MANIFESTS = ("manifest.toml", "manifest.json")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scheduler.domain import NewBlock, SessionResult
 from scheduler.entropy import Entropy
-from scheduler.facts import NewBlock, SessionResult
 
 if TYPE_CHECKING:
     from numpy.random import Generator

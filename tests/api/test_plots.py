@@ -21,7 +21,7 @@ from api.plots import (
 )
 from api.plots.rates import published_points
 from api.plots.world import land_rings
-from scheduler.facts import SettledPass, UnplannedSpan
+from scheduler.domain import SettledPass, UnplannedSpan
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"

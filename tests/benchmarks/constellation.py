@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from scheduler.facts import Candidate
+from scheduler.domain import Candidate
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
 EARTH_RADIUS_KM = 6371.0

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scheduler.facts import Candidate, Demand, LinkSupply, PathSet, Pool
+from scheduler.domain import Candidate, Demand, LinkSupply, PathSet, Pool
 from scheduler.plan import PlanProblem, PlanRules
 from tests.benchmarks.constellation import START, Constellation, candidates
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.facts import NewBlock, Pool
+from scheduler.domain import NewBlock, Pool
 from scheduler.ledger import Ledger, Transaction, merkle, open_ledger
 from scheduler.ledger.audit import AuditTrail
 from scheduler.ledger.canonical import leaf_data

@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from scheduler.facts import Demand, MergeStep
+from scheduler.domain import Demand, MergeStep
 from scheduler.merge import carry_out, plan_merges, prove_equality, routes_of
 from scheduler.network import parse_scenario
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.clock import SimulatedClock
+from scheduler.domain import Demand, NewBlock, Pool
 from scheduler.entropy import SystemEntropy
-from scheduler.facts import Demand, NewBlock, Pool
 from scheduler.ledger import Ledger, Transaction
 from scheduler.merge import PROOF_BITS, jain_index
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from orbits import Elements, GroundStation, find_passes, read_elements
-from scheduler.facts import Booking, BookingState, Candidate
+from scheduler.domain import Booking, BookingState, Candidate
 from scheduler.plan import PlanDecision, PlanProblem, demand_served, make_plan
 from tests.benchmarks.constellation import START, Constellation, candidates
 from tests.benchmarks.demand_scenario import large_problem

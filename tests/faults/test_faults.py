@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.domain import Pool
 from scheduler.errors import LedgerError, LedgerUnavailable
-from scheduler.facts import Pool
 from scheduler.ledger import Ledger, Transaction, open_ledger
 from scheduler.ledger.keystore import LocalKek
 from tests.faults.storage import small_disk

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from scheduler.domain import Pool
 from scheduler.errors import DuplicateBlock, NotEnoughKey, RequestConflict, WrongState
-from scheduler.facts import Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keystore import LocalKek

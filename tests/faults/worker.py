@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scheduler.facts import NewBlock, Pool
+from scheduler.domain import NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, open_ledger
 from scheduler.ledger.keystore import LocalKek
 from tests.faults.history import Event, write

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from scheduler.clock import AcceleratedClock
-from scheduler.facts import BookingState, NewBlock, Pool, instant_key
+from scheduler.domain import BookingState, NewBlock, Pool, instant_key
 from scheduler.jobs import JobRunner
 from scheduler.services import Services
 from scheduler.settings import Settings

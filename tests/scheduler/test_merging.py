@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from scheduler.clock import SimulatedClock
+from scheduler.domain import NewBlock, Pool
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import (
     FactError,
@@ -19,7 +20,6 @@ from scheduler.errors import (
     RequestConflict,
     UnknownName,
 )
-from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
 from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, jain_index, recombine, xor

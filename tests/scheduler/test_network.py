@@ -2,8 +2,8 @@
 
 import pytest
 
+from scheduler.domain import Pool
 from scheduler.errors import ScenarioError, UnknownName
-from scheduler.facts import Pool
 from scheduler.network import Announces, LinkKind, NodeKind, parse_scenario
 
 SMALL = """

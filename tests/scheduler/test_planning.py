@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from scheduler.clock import SimulatedClock
+from scheduler.domain import BookingState, Verdict
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import (
     BookingConflict,
@@ -17,7 +18,6 @@ from scheduler.errors import (
     RequestConflict,
     UnknownName,
 )
-from scheduler.facts import BookingState, Verdict
 from scheduler.plan import SolverFailed, make_plan
 from scheduler.services import Services
 from scheduler.services.planning import window

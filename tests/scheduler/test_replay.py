@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from orbits import Elements, read_elements
+from scheduler.domain import ReplaySummary
 from scheduler.errors import InputError, LedgerMismatch
-from scheduler.facts import ReplaySummary
 from scheduler.ledger import KeyState
 from scheduler.replay import run_replay
 from scheduler.services import Services

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from scheduler.facts import Provenance
+from scheduler.domain import Provenance
 from scheduler.merge import CompromiseStructure, find_routes, plan_merges
 from scheduler.network import Announces, LinkKind, NodeKind, Scenario, parse_scenario
 

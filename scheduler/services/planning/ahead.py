@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orbits import NoElementsError
-from scheduler.facts import Candidate, instant_key
+from scheduler.domain import Candidate, instant_key
 from scheduler.forecast import (
     PassForecast,
     booked_window,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import LinkSupply, Pool
+from scheduler.domain import LinkSupply, Pool
 from scheduler.forecast import span_rate_bps
 from scheduler.merge import parallel_pools, routes_of, sum_parallel
 from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
@@ -14,7 +14,7 @@ from scheduler.plan import PlanRules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scheduler.facts import Candidate
+    from scheduler.domain import Candidate
     from scheduler.ledger import BlockRecord
     from scheduler.network import Link
     from scheduler.services.context import Context

@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scheduler.errors import BookingConflict, InputError, UnknownName
-from scheduler.facts import (
+from scheduler.domain import (
     TERMINAL_STATES,
     Booking,
     BookingState,
@@ -23,6 +22,7 @@ from scheduler.facts import (
     OutageKind,
     instant_key,
 )
+from scheduler.errors import BookingConflict, InputError, UnknownName
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader, Transaction

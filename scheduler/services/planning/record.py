@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduler.facts import Candidate, PassRow, instant_key
+from scheduler.domain import Candidate, PassRow, instant_key
 
 if TYPE_CHECKING:
     from scheduler.plan import PlanDecision, PlanProblem

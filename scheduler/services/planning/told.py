@@ -12,8 +12,7 @@ import numpy as np
 from orbits import find_passes
 from orbits.light import elevation_deg, sun_position_km
 from orbits.times import julian_pairs
-from scheduler.errors import InputError, UnknownName
-from scheduler.facts import (
+from scheduler.domain import (
     Booking,
     BookingState,
     BookingTold,
@@ -25,6 +24,7 @@ from scheduler.facts import (
     Verdict,
     instant_key,
 )
+from scheduler.errors import InputError, UnknownName
 from scheduler.forecast import ground_station
 from scheduler.services.planning.ahead import known_elements
 from scheduler.services.planning.orders import (

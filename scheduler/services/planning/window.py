@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scheduler.errors import InputError, PlanError
-from scheduler.facts import (
+from scheduler.domain import (
     TERMINAL_STATES,
     Booking,
     BookingState,
@@ -18,6 +17,7 @@ from scheduler.facts import (
     Outage,
     instant_key,
 )
+from scheduler.errors import InputError, PlanError
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.planning.ahead import Ahead, look_ahead, options_of, under_sky
 from scheduler.services.planning.asked import coming_key, demand_facts, rules_of

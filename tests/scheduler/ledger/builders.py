@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from scheduler.facts import Announcement, Booking, BookingState, Candidate, NewBlock, Pool
+from scheduler.domain import Announcement, Booking, BookingState, Candidate, NewBlock, Pool
 from scheduler.ledger import Ledger, SpentChunk, Transaction
 
 NOON = datetime(2016, 12, 19, 12, tzinfo=UTC)

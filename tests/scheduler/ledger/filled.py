@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from scheduler.facts import BookingState, NewBlock, Pool
+from scheduler.domain import BookingState, NewBlock, Pool
 from scheduler.ledger import ElementRow, KeyState, Ledger, ReservationState, Transaction
 from scheduler.ledger.models import Base
 from tests.scheduler.ledger.builders import (

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from scheduler.domain import NewBlock
 from scheduler.errors import NotEnoughKey
-from scheduler.facts import NewBlock
 from scheduler.ledger import KeyState, Ledger, ReservationState, SpentChunk, Transaction
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, bytes_of, uuid_of
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.domain import BookingState
 from scheduler.errors import BookingConflict, LedgerError, LedgerMismatch, UnknownName
-from scheduler.facts import BookingState
 from scheduler.ledger import ElementRow, Ledger, open_ledger
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from scheduler.domain import NewBlock
 from scheduler.errors import DuplicateBlock
-from scheduler.facts import NewBlock
 from scheduler.ledger import Ledger, ReservationState, Transaction
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 

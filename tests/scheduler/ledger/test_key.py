@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from scheduler.domain import Announcement, Chunk, NewBlock, Pool
 from scheduler.errors import (
     DuplicateBlock,
     FactError,
@@ -18,7 +19,6 @@ from scheduler.errors import (
     NotEnoughKey,
     RequestConflict,
 )
-from scheduler.facts import Announcement, Chunk, NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
 from scheduler.ledger.keystore import OVERHEAD_BYTES, LocalKek
 from tests.scheduler.ledger.builders import (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.domain import NewBlock, Pool
 from scheduler.errors import KeystoreError, LedgerBroken, WrongState
-from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import BlockRecord, KeyState, Ledger, open_ledger
 from scheduler.ledger.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.keystore import (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import DateTime, MetaData, insert, select, text
 
+from scheduler.domain import Pool
 from scheduler.errors import LedgerMismatch
-from scheduler.facts import Pool
 from scheduler.ledger import Ledger, migrate, open_ledger
 from scheduler.ledger.engine import make_engine
 from scheduler.ledger.keystore import LocalKek

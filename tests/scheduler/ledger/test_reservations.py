@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.domain import NewBlock, Pool
 from scheduler.errors import FactError, NotEnoughKey, UnknownName, WrongState
-from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction
 from scheduler.ledger.records import Expiry, SpentChunk
 from tests.scheduler.ledger.builders import (

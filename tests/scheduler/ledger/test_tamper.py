@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DataError, IntegrityError
 
-from scheduler.facts import BookingState
+from scheduler.domain import BookingState
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger, verify
 from scheduler.ledger.columns import UtcDateTime
 from scheduler.ledger.keystore import LocalKek

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.domain import NewBlock, Pool
 from scheduler.errors import NotEnoughKey
-from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, Transaction, waiting
 from tests.scheduler.ledger.builders import NOON, bytes_of, deposit, uuid_of
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scheduler.facts import Demand, Pool
+from scheduler.domain import Demand, Pool
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
 
 Ends = tuple[str, str]

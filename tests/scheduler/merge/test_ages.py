@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.domain import Demand
 from scheduler.errors import FactError, PlanError
-from scheduler.facts import Demand
 from scheduler.merge import TAG_KEY_BITS, MergePlan, legs_of, plan_merges
 from scheduler.network import Scenario
 from tests.scheduler.merge.networks import network, want

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.domain import CombinedStep, MergeStep
 from scheduler.errors import FactError
-from scheduler.facts import CombinedStep, MergeStep
 from scheduler.merge import carry_out, prove_equality, xor
 
 Hops = list[tuple[bytes, bytes]]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.domain import CombinedStep, MergeStep, Provenance
 from scheduler.errors import FactError
-from scheduler.facts import CombinedStep, MergeStep, Provenance
 from scheduler.merge import CompromiseStructure
 
 RELAY_SETS = st.lists(st.frozensets(st.sampled_from("abcdefg"), max_size=4), min_size=1, max_size=4)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.facts import KEY_GRAIN_BITS, CombinedStep, Demand, Pool, Provenance
+from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, Demand, Pool, Provenance
 from scheduler.merge import (
     TAG_KEY_BITS,
     CompromiseStructure,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.domain import CombinedStep, MergeStep, Pool
 from scheduler.errors import FactError
-from scheduler.facts import CombinedStep, MergeStep, Pool
 from scheduler.merge import (
     Carried,
     LinkKey,

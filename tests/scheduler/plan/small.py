@@ -8,7 +8,7 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
-from scheduler.facts import Candidate
+from scheduler.domain import Candidate
 from scheduler.plan import PlanProblem, PlanRules
 
 START = datetime(2016, 12, 19, 16, tzinfo=UTC)

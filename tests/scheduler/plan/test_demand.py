@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
+from scheduler.domain import Demand, LinkSupply, PathSet, Pool
 from scheduler.errors import FactError, PlanError
-from scheduler.facts import Demand, LinkSupply, PathSet, Pool
 from scheduler.plan import (
     PlanDecision,
     PlanProblem,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from scheduler.facts import Candidate, LinkSupply
+from scheduler.domain import Candidate, LinkSupply
 from scheduler.plan import (
     PlanProblem,
     make_plan,

@@ -10,8 +10,8 @@ from uuid import UUID, uuid5
 import pytest
 from hypothesis import given, settings
 
+from scheduler.domain import Booking, BookingState, Candidate, Outage, OutageKind
 from scheduler.errors import FactError, PlanError
-from scheduler.facts import Booking, BookingState, Candidate, Outage, OutageKind
 from scheduler.plan import PlanDecision, PlanProblem, PlanRules, faults, make_plan, validate
 from tests.scheduler.plan.small import START, allowed, candidate, problems
 

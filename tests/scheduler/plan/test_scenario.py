@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from importlib.resources import files
 
-from scheduler.facts import LinkSupply
+from scheduler.domain import LinkSupply
 from scheduler.merge import routes_of
 from scheduler.network import parse_scenario
 from scheduler.plan import PlanProblem, make_plan

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given, settings
 
+from scheduler.domain import Candidate, Demand, LinkSupply, Outage, OutageKind, PathSet
 from scheduler.errors import UnknownName
-from scheduler.facts import Candidate, Demand, LinkSupply, Outage, OutageKind, PathSet
 from scheduler.plan import (
     BarKind,
     PlanProblem,

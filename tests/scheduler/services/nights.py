@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.facts import Booking
+from scheduler.domain import Booking
 from scheduler.services import Services
 
 NIGHT = datetime(2016, 12, 19, tzinfo=UTC)

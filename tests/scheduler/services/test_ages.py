@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
+from scheduler.domain import NewBlock, Pool, SourceBlock
 from scheduler.errors import NotEnoughKey
-from scheduler.facts import NewBlock, Pool, SourceBlock
 from scheduler.services import Services
 from scheduler.services.planning.asked import demand_facts
 from tests.scheduler.services.nights import NIGHT, export

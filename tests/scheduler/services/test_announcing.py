@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from scheduler.domain import BookingState, NewBlock, Pool
 from scheduler.errors import InputError, LedgerError, UnknownName, WrongState
-from scheduler.facts import BookingState, NewBlock, Pool
 from scheduler.ledger import KeyState
 from scheduler.ledger.transaction import Transaction
 from scheduler.services import Services

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from scheduler.domain import NewBlock, Pool
 from scheduler.errors import LedgerBroken, NotEnoughKey, WrongState
-from scheduler.facts import NewBlock, Pool
 from scheduler.ledger import KeyState, ReservationState
 from scheduler.services import Services
 from tests.scheduler.ledger.test_verify import change

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.facts import Candidate, LinkSupply
+from scheduler.domain import Candidate, LinkSupply
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services import Services
 from scheduler.services.planning import window

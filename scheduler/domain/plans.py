@@ -1,4 +1,4 @@
-"""A stored plan as every door shows it: its proof of quality, and every pass with its reason."""
+"""A stored plan as every interface shows it: its quality, and every pass with its reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from scheduler.facts.core import Booking, BookingState
+from scheduler.domain.bookings import BookingState
 
 
 class Verdict(StrEnum):
@@ -92,12 +92,3 @@ class Span:
 
     start: datetime
     end: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingTold:
-    """A booking as every door shows it."""
-
-    booking: Booking
-    out_of_service: str  #: the outage it meets, in words; empty if none
-    changes: int  #: events since it was made

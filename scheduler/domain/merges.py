@@ -1,14 +1,34 @@
-"""Combined keys: what a merge over several disjoint paths does, and what is known of its key."""
+"""Merges: key relayed along paths, combined, and what a merge execution decided."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from scheduler.domain.demands import Demand
 from scheduler.errors import FactError
-from scheduler.facts.core import MergeStep
+
+KEY_GRAIN_BITS = 256
+"""Merges move whole multiples of this; one AES-256 key is the least that anyone draws."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeStep:
+    """Relay `bits` along one path: one chunk run spent on every hop, one gained end to end."""
+
+    demand_id: str
+    path: tuple[str, ...]  #: node names, from one end to the other
+    links: tuple[str, ...]  #: pool_id of the link of each hop; one fewer than nodes
+    bits: int
+
+    def __post_init__(self) -> None:
+        if len(self.path) < 2 or len(self.links) != len(self.path) - 1:
+            raise FactError(f"path {self.path} needs one link a hop, got {self.links}")
+        if self.bits <= 0 or self.bits % KEY_GRAIN_BITS:
+            raise FactError(f"merge of {self.bits} bits; allowed: multiples of {KEY_GRAIN_BITS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +133,52 @@ class Provenance:
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise FactError(f"provenance {data!r} is not of this form: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandDecision:
+    """What one demand would get at a tick, and why."""
+
+    demand: Demand
+    served_bits: int  #: in the 24 hours before the tick
+    bits: int  #: that this tick would spend on each hop for it, proofs of equality included
+    level: float  #: served/demanded of a day, this tick included
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMerge:
+    """One merge that a tick would make."""
+
+    demand_id: str
+    bits: int  #: spent on each hop, the proof of equality included
+    paths: tuple[tuple[str, ...], ...]
+    links: tuple[tuple[str, ...], ...]  #: pool_id of each hop of each path
+    threshold: int  #: paths that must be corrupt before the key is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeDecision:
+    """What a tick would merge, nothing of it written down."""
+
+    at: datetime
+    demands: tuple[DemandDecision, ...]
+    merges: tuple[PlannedMerge, ...]
+    tagged_links: tuple[str, ...]  #: pools that would spend a key on tagging announcements
+    jain_index: float  #: of served/demanded bits over the demands, this tick included
+
+    @property
+    def bits(self) -> int:
+        """End-to-end bits of the whole tick, proofs of equality included."""
+        return sum(merge.bits for merge in self.merges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFlow:
+    """Key that merges moved through the network in [start, end), in bits."""
+
+    start: datetime
+    end: datetime
+    links: Mapping[tuple[str, str], int]  #: spent on relaying between two nodes, all its links
+    pairs: Mapping[tuple[str, str], int]  #: gained end to end over single paths
+    combined: Mapping[tuple[str, str], int]  #: gained end to end over several disjoint paths

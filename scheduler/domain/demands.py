@@ -1,42 +1,60 @@
-"""What the planner is told of the world: outages, and the links and paths that demands use."""
+"""End-to-end key that pairs of nodes want, and what the planner knows of their paths."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from orbits import as_utc
+from scheduler.domain.keys import Pool
 from scheduler.errors import FactError
-from scheduler.facts.core import Pool
 
-
-class OutageKind(StrEnum):
-    """What is out of service."""
-
-    STATION = "station"
-    SATELLITE = "satellite"
+MAX_AGE_S_MAX = 3660 * 86_400.0
+"""Longest limit of age that a demand may set: what a replay can span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
-    """A station or satellite that is out of service in [starts_at, ends_at)."""
+class Demand:
+    """End-to-end key that two nodes want."""
 
-    kind: OutageKind
-    name: str  #: station_id or satellite_id
-    starts_at: datetime
-    ends_at: datetime
-    reason: str = ""
-    outage_id: str = ""
+    demand_id: str
+    node_a: str
+    node_b: str
+    bits_per_day: int
+    weight: float = 1.0
+    priority: int = 0
+    min_disjoint_paths: int = 1
+    spare_paths: int = 0  #: paths beyond those that may fail without loss of the key
+    avoid_nodes: frozenset[str] = field(default_factory=frozenset)
+    low_water_bits: int = 0
+    high_water_bits: int = 2**62
+    max_age_s: float | None = None
+    """Its key is of no use when older: counted from when the oldest link key behind it was
+    received. Merges for it spend younger key only, and what they gain expires in time."""
 
     def __post_init__(self) -> None:
-        for name in ("starts_at", "ends_at"):
-            object.__setattr__(self, name, as_utc(getattr(self, name)))
-        if not self.starts_at < self.ends_at:
+        if self.node_a == self.node_b:
+            raise FactError(f"demand {self.demand_id}: both ends are {self.node_a}")
+        if self.max_age_s is not None and not 0.0 < self.max_age_s <= MAX_AGE_S_MAX:
             raise FactError(
-                f"outage of {self.name}: start {self.starts_at} is not before end {self.ends_at}"
+                f"demand {self.demand_id}: max_age_s {self.max_age_s:g}; allowed: above 0, up to"
+                f" {MAX_AGE_S_MAX:g}"
             )
+        if self.bits_per_day <= 0 or self.weight <= 0.0 or self.min_disjoint_paths < 1:
+            raise FactError(
+                f"demand {self.demand_id}: bits_per_day {self.bits_per_day}, weight {self.weight},"
+                f" min_disjoint_paths {self.min_disjoint_paths}; all must be positive"
+            )
+        if not 0 <= self.spare_paths <= 8:
+            raise FactError(
+                f"demand {self.demand_id}: spare_paths {self.spare_paths}; allowed: 0 to 8"
+            )
+
+    @property
+    def pool(self) -> Pool:
+        """Where the served key goes."""
+        return Pool.pair(self.node_a, self.node_b)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,51 +1,46 @@
-"""The value types that the floors of the scheduler hand to each other; all frozen."""
+"""The value types that the layers of the scheduler hand to each other; all frozen."""
 
-from scheduler.facts.answers import (
-    ElementsAdded,
-    ElementsAnswer,
-    ElementsCheck,
-    PairTally,
-    PassAnswer,
-    PassRow,
-    ReplaySummary,
-    SettledPass,
-    StationTally,
-    UnplannedSpan,
-)
-from scheduler.facts.core import (
-    KEY_GRAIN_BITS,
+from scheduler.domain.audits import VerifyReport
+from scheduler.domain.bookings import (
     TERMINAL_STATES,
-    Announcement,
     Booking,
     BookingEvent,
     BookingState,
+    BookingTold,
     Candidate,
+    SessionResult,
+)
+from scheduler.domain.demands import Demand, LinkSupply, PathSet
+from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck
+from scheduler.domain.instants import instant_key
+from scheduler.domain.keys import (
+    Announcement,
     Chunk,
-    Demand,
-    MergeStep,
+    KeyTrace,
     NewBlock,
     Pool,
     PoolKind,
-    SessionResult,
-    VerifyReport,
-)
-from scheduler.facts.instants import instant_key
-from scheduler.facts.keys import (
-    DemandDecision,
-    KeyFlow,
-    KeyTrace,
-    MergeDecision,
-    PlannedMerge,
     SourceBlock,
     TracedHop,
     TracedPath,
     WaitingKey,
     WhoKnows,
 )
-from scheduler.facts.merging import CombinedStep, Provenance
-from scheduler.facts.planning import LinkSupply, Outage, OutageKind, PathSet
-from scheduler.facts.plans import BookingTold, PlannedDemand, PlannedPass, PlanTold, Span, Verdict
-from scheduler.facts.validation import PresetNotes, RateModel, UsedElements, Validation
+from scheduler.domain.merges import (
+    KEY_GRAIN_BITS,
+    CombinedStep,
+    DemandDecision,
+    KeyFlow,
+    MergeDecision,
+    MergeStep,
+    PlannedMerge,
+    Provenance,
+)
+from scheduler.domain.outages import Outage, OutageKind
+from scheduler.domain.passes import PassAnswer, PassRow, UnplannedSpan
+from scheduler.domain.plans import PlannedDemand, PlannedPass, PlanTold, Span, Verdict
+from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
+from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",

@@ -1,0 +1,34 @@
+"""Element sets as they are listed, checked and brought in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orbits import Elements, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsAnswer:
+    """Element sets, oldest first, and the present against which their age counts."""
+
+    at: datetime
+    elements: tuple[Elements, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsAdded:
+    """What a feed gave, and how many sets of that were new."""
+
+    received: tuple[Elements, ...]
+    added: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsCheck:
+    """How many element sets were looked at, and which do not agree with their neighbours."""
+
+    checked: int
+    findings: tuple[Finding, ...]

@@ -1,0 +1,60 @@
+"""Passes as every interface shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRow:
+    """One pass as every door shows it: table, JSON, CSV and HTTP give these very numbers."""
+
+    satellite: str  #: satellite id, e.g. micius
+    norad_id: int
+    station: str  #: station id, e.g. xinglong
+    rises_at: datetime
+    culminates_at: datetime
+    sets_at: datetime
+    max_elevation_deg: float
+    max_elevation_azimuth_deg: float
+    range_km_min: float
+    nearest_at: datetime  #: TCA, instant of the least range
+    rise_azimuth_deg: float
+    set_azimuth_deg: float
+    cut_at_start: bool
+    cut_at_end: bool
+    sun_elevation_deg: float  #: of the Sun at the station, at culmination
+    dark: bool  #: some part above the mask has the Sun below the limit
+    elements_epoch: datetime
+    time_sigma_s: float | None  #: timing uncertainty from the age of the elements; None: unknown
+    acquires_at: datetime | None = None  #: start of the longest dark part; None if none
+    loses_at: datetime | None = None
+    sifted_bits: float | None = None  #: the four below only when a forecast was asked for
+    secret_bits: int | None = None
+    qber: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassAnswer:
+    """The passes of one question, and by which rule the element sets were picked."""
+
+    rows: tuple[PassRow, ...]
+    rule: str  #: "nearest" or "known_at"
+    as_known_at: datetime | None
+    epochs: tuple[datetime, ...]  #: of every element set used, in order
+    notes: tuple[str, ...] = ()  #: what the rows do not tell: decay, no position, always up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnplannedSpan:
+    """A time for which nothing was planned since no element set was young enough."""
+
+    start: datetime
+    end: datetime
+    newest_epoch: datetime | None
+    reason: str

@@ -1,0 +1,67 @@
+"""What a replay came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from scheduler.domain.keys import WaitingKey
+from scheduler.domain.passes import UnplannedSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationTally:
+    """What one station saw, booked and gained in a replay."""
+
+    station: str
+    passes: int
+    dark: int
+    booked: int
+    settled: int
+    sifted_bits: int
+    secret_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTally:
+    """End-to-end key that merging gave one pair of nodes."""
+
+    node_a: str
+    node_b: str
+    merges: int
+    merged_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledPass:
+    """One session of a replay, for the curve of key per pass over time."""
+
+    station: str
+    acquires_at: datetime
+    max_elevation_deg: float
+    expected_secret_bits: float
+    sifted_bits: int
+    secret_bits: int
+    qber: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySummary:
+    """What a replay did, in whole numbers; totals are sums over stations and pairs."""
+
+    scenario: str
+    seed: int
+    start: datetime
+    end: datetime
+    planner: str
+    objective: str
+    stations: tuple[StationTally, ...]
+    pairs: tuple[PairTally, ...]
+    refusals: dict[str, str]  #: demand -> why the network cannot serve it, ever
+    settled: tuple[SettledPass, ...]
+    unplanned: tuple[UnplannedSpan, ...]
+    balances: dict[str, dict[str, int]]  #: pool id -> account kind -> bits
+    waiting: tuple[WaitingKey, ...]  #: link key that no contact was left to announce
+    elements_used: tuple[datetime, ...]  #: epochs of the sets used, in order
+    ledger_problems: tuple[str, ...]
+    continued: bool  #: some of the work was found done already
