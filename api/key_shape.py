@@ -11,7 +11,7 @@ from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
     from scheduler.domain import Announcement, Chunk, KeyTrace, MergeDecision, SourceBlock, WhoKnows
-    from scheduler.ledger.verify_export import ExportReport
+    from scheduler.ledger.verify.export import ExportReport
 
 SETS_SHOWN = 20
 """Minimal compromise sets that a document lists; it says how many there are."""

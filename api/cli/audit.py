@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from scheduler.ledger.verify_export import ExportReport
+    from scheduler.ledger.verify.export import ExportReport
     from scheduler.services import Services
 
 CheckpointOption = Annotated[

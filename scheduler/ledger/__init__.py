@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scheduler.ledger.commands import CommandHandle
-    from scheduler.ledger.fingerprints import refuse_known_key
-    from scheduler.ledger.reader import Reader
     from scheduler.ledger.records import (
         BlockRecord,
         CommandRecord,
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from scheduler.ledger.states import AccountKind, KeyState, ReservationState
     from scheduler.ledger.store import Ledger, open_ledger
     from scheduler.ledger.transaction import Transaction
+    from scheduler.ledger.vault.fingerprints import refuse_known_key
+    from scheduler.ledger.view import Reader
 
 __all__ = [
     "AccountKind",
@@ -39,7 +39,7 @@ __all__ = [
     "refuse_known_key",
 ]
 
-# A name is imported when it is first used: `glance` must not pay for SQLAlchemy.
+# A name is imported when it is first used: `books.element_reads` must not pay for SQLAlchemy.
 _HOMES = {
     "AccountKind": "states",
     "BlockRecord": "records",
@@ -50,13 +50,13 @@ _HOMES = {
     "KeyState": "states",
     "Ledger": "store",
     "PlanRecord": "records",
-    "Reader": "reader",
+    "Reader": "view",
     "Reservation": "records",
     "ReservationState": "states",
     "SpentChunk": "records",
     "Transaction": "transaction",
     "open_ledger": "store",
-    "refuse_known_key": "fingerprints",
+    "refuse_known_key": "vault.fingerprints",
 }
 
 

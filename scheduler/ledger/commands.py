@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.canonical import canonical_json, rows_digest, sealed
-from scheduler.ledger.pieces import BlockNames
+from scheduler.ledger.log.canonical import canonical_json, rows_digest, sealed
+from scheduler.ledger.vault.pieces import BlockNames
 
 WRITTEN_TABLES = (
     "ledger_entry",

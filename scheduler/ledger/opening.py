@@ -10,23 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, exists, func, insert, select, true, update
 
 from scheduler.errors import KeystoreError, LedgerError
-from scheduler.ledger.audit import AuditTrail
-from scheduler.ledger.canonical import instant_text, pool_digest, row_digest
-from scheduler.ledger.checkpoints import key_id_of
-from scheduler.ledger.command_rows import CommandRows
-from scheduler.ledger.datakeys import DataKeys, SharedKeys
-from scheduler.ledger.engine import sqlite_file
-from scheduler.ledger.keystore import (
-    KEK_FILE_VARIABLE,
-    KEK_VARIABLE,
-    KeyEncryptionKey,
-    NoKek,
-    kek_from_environment,
-    kek_from_file,
-    make_kek_file,
-)
-from scheduler.ledger.material import seal_first_release
-from scheduler.ledger.models import (
+from scheduler.ledger.db.engine import sqlite_file
+from scheduler.ledger.db.snapshot import snapshot_of
+from scheduler.ledger.log.canonical import instant_text, pool_digest, row_digest
+from scheduler.ledger.log.checkpoints import key_id_of
+from scheduler.ledger.log.command_rows import CommandRows
+from scheduler.ledger.log.trail import AuditTrail
+from scheduler.ledger.schema import (
     Account,
     AuditCheckpoint,
     AuditKey,
@@ -41,7 +31,17 @@ from scheduler.ledger.models import (
     PoolRow,
     RunFact,
 )
-from scheduler.ledger.snapshot import snapshot_of
+from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys
+from scheduler.ledger.vault.keystore import (
+    KEK_FILE_VARIABLE,
+    KEK_VARIABLE,
+    KeyEncryptionKey,
+    NoKek,
+    kek_from_environment,
+    kek_from_file,
+    make_kek_file,
+)
+from scheduler.ledger.vault.material import seal_first_release
 
 KEK_SUFFIX = ".kek"
 """A ledger in an SQLite file that is given no key makes one, mode 0600, beside itself."""

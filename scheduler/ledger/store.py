@@ -13,29 +13,26 @@ from sqlalchemy.exc import DBAPIError
 from orbits import as_utc
 from scheduler.domain import VerifyReport
 from scheduler.errors import LedgerError
-from scheduler.ledger import (
-    audit,
-    checkpoints,
-    export,
-    opening,
-    verify,
-    verify_parts,
-    verify_together,
-)
-from scheduler.ledger.core import Books
-from scheduler.ledger.datakeys import DataKeys, SharedKeys, rewrap
-from scheduler.ledger.engine import make_engine, sqlite_file
-from scheduler.ledger.failures import is_conflict, refused
-from scheduler.ledger.groups import WriterQueue
-from scheduler.ledger.keystore import KeyEncryptionKey, forbid_core_dumps
-from scheduler.ledger.migrate import ensure_schema
-from scheduler.ledger.models import AuditCheckpoint, AuditKey
-from scheduler.ledger.pools import PoolBook, PoolNumbers
-from scheduler.ledger.reader import Reader
+from scheduler.ledger import opening
+from scheduler.ledger.db.engine import make_engine, sqlite_file
+from scheduler.ledger.db.failures import is_conflict, refused
+from scheduler.ledger.db.snapshot import snapshot_of
+from scheduler.ledger.db.wal import WalKeeper
+from scheduler.ledger.db.write_queue import WriterQueue
+from scheduler.ledger.keys.pools import PoolBook, PoolNumbers
+from scheduler.ledger.log import checkpoints, export
+from scheduler.ledger.log import trail as audit
 from scheduler.ledger.records import Checkpoint
-from scheduler.ledger.snapshot import snapshot_of
+from scheduler.ledger.schema import AuditCheckpoint, AuditKey
+from scheduler.ledger.schema.migrate import ensure_schema
 from scheduler.ledger.transaction import Transaction
-from scheduler.ledger.walkeeper import WalKeeper
+from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys, rewrap
+from scheduler.ledger.vault.keystore import KeyEncryptionKey, forbid_core_dumps
+from scheduler.ledger.verify import parallel as verify_together
+from scheduler.ledger.verify import run as verify
+from scheduler.ledger.verify import shards as verify_parts
+from scheduler.ledger.view import Reader
+from scheduler.ledger.writer import Books
 
 ATTEMPTS_MAX = 10
 """Times that `run` begins anew after a serialization failure before it gives up."""

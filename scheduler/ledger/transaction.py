@@ -13,20 +13,21 @@ from sqlalchemy import bindparam, select, union_all
 from orbits import as_utc
 from scheduler.domain import Announcement, Booking, BookingState, NewBlock, Provenance
 from scheduler.errors import DuplicateBlock, FactError
-from scheduler.ledger import bookings, delivery, registers, reservations, transitions
-from scheduler.ledger.announcements import announcement_rows
-from scheduler.ledger.bulk import known_of
-from scheduler.ledger.canonical import canonical_json
+from scheduler.ledger.books import bookings, registers
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.core import Writer
-from scheduler.ledger.equality import same_bytes
-from scheduler.ledger.material import BlockNames
-from scheduler.ledger.models import AnnouncementRow, Block
-from scheduler.ledger.provenance import NOTHING, provenance_text
+from scheduler.ledger.db.bulk import known_of
+from scheduler.ledger.keys import delivery, reservations, transitions
+from scheduler.ledger.keys.announcements import announcement_rows
+from scheduler.ledger.keys.provenance import NOTHING, provenance_text
+from scheduler.ledger.keys.spending import Eligible, claim_all, take
+from scheduler.ledger.log.canonical import canonical_json
+from scheduler.ledger.log.stored import block_digest
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
-from scheduler.ledger.spending import Eligible, claim_all, take
+from scheduler.ledger.schema import AnnouncementRow, Block
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
-from scheduler.ledger.stored import block_digest
+from scheduler.ledger.vault.equality import same_bytes
+from scheduler.ledger.vault.material import BlockNames
+from scheduler.ledger.writer import Writer
 
 # Two lookups by unique index; one with OR would make SQLite choose neither.
 _KNOWN_BLOCK = union_all(

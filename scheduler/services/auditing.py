@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.errors import InputError, ProofInvalid, UnknownName
-from scheduler.ledger import checkpoints
-from scheduler.ledger.canonical import read_json
+from scheduler.ledger.db.snapshot import snapshot_of
+from scheduler.ledger.log import checkpoints
+from scheduler.ledger.log.canonical import read_json
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
-from scheduler.ledger.snapshot import snapshot_of
-from scheduler.ledger.verify_export import ExportReport, verify_lines
-from scheduler.ledger.verify_signed import check_signed
+from scheduler.ledger.verify.export import ExportReport, verify_lines
+from scheduler.ledger.verify.signed import check_signed
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context

@@ -140,7 +140,7 @@ class Context:
     def _element_count(self) -> int:
         if not self._has_database():
             return 0
-        from scheduler.ledger import glance
+        from scheduler.ledger.books import element_reads as glance
 
         count = glance.element_count(self.settings.database_url)
         if count is not None:
@@ -152,7 +152,7 @@ class Context:
         # A question about passes must not leave an empty database file behind.
         if not self._has_database():
             return []
-        from scheduler.ledger import glance
+        from scheduler.ledger.books import element_reads as glance
 
         rows = glance.element_rows(self.settings.database_url, norad_id)
         if rows is not None:

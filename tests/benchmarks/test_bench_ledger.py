@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain import NewBlock, Pool
-from scheduler.ledger import Ledger, Transaction, merkle, open_ledger
-from scheduler.ledger.audit import AuditTrail
-from scheduler.ledger.canonical import leaf_data
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger import Ledger, Transaction, open_ledger
+from scheduler.ledger.log import merkle
+from scheduler.ledger.log.canonical import leaf_data
+from scheduler.ledger.log.trail import AuditTrail
+from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.process import settle_in
 from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, uuid_of
 from tests.scheduler.ledger.postgres import Postgres

@@ -13,7 +13,7 @@ import pytest
 from scheduler.domain import Pool
 from scheduler.errors import LedgerError, LedgerUnavailable
 from scheduler.ledger import Ledger, Transaction, open_ledger
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.faults.storage import small_disk
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, spend
 from tests.scheduler.ledger.postgres import Postgres

@@ -24,7 +24,7 @@ from scheduler.domain import Pool
 from scheduler.errors import DuplicateBlock, NotEnoughKey, RequestConflict, WrongState
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import NOON, deposit, uuid_of
 
 POOL = Pool.link("a", "b")

@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler.domain import NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, open_ledger
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.faults.history import Event, write
 from tests.scheduler.ledger.builders import NOON, bytes_of, chain, deposit, relay, uuid_of
 

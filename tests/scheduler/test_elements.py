@@ -23,7 +23,8 @@ from orbits import (
 from scheduler import ledger as ledger_package
 from scheduler.clock import SimulatedClock
 from scheduler.errors import FeedError, InputError, SettingsError, UnknownName
-from scheduler.ledger import glance, open_ledger
+from scheduler.ledger import open_ledger
+from scheduler.ledger.books import element_reads as glance
 from scheduler.services import Services, open_services
 from scheduler.services.planning.ahead import known_elements, look_ahead
 from scheduler.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import DuplicateBlock, InputError, UnknownName
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.services import Services
 from scheduler.settings import Settings
 from scheduler.sources.filedrop import read_drop

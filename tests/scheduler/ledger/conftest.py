@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.ledger import Ledger, open_ledger
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.postgres import Postgres
 
 STORES = ("sqlite", "postgresql")

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from scheduler.domain import BookingState, NewBlock, Pool
 from scheduler.ledger import ElementRow, KeyState, Ledger, ReservationState, Transaction
-from scheduler.ledger.models import Base
+from scheduler.ledger.schema import Base
 from tests.scheduler.ledger.builders import (
     NOON,
     booking,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, select, update
 
-from scheduler.ledger import Ledger, verify, verify_parts
-from scheduler.ledger.canonical import PART_COLUMNS, announcement_digest
-from scheduler.ledger.keystore import NoKek
-from scheduler.ledger.models import AnnouncementPart, AnnouncementRow
+from scheduler.ledger import Ledger
+from scheduler.ledger.log.canonical import PART_COLUMNS, announcement_digest
+from scheduler.ledger.schema import AnnouncementPart, AnnouncementRow
+from scheduler.ledger.vault.keystore import NoKek
+from scheduler.ledger.verify import run as verify
+from scheduler.ledger.verify import shards as verify_parts
 from tests.scheduler.ledger.test_verify import NODES, fill, tampered
 
 SHIFTED = """

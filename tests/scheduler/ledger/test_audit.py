@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 
 from scheduler.errors import LedgerError, ProofInvalid
-from scheduler.ledger import Ledger, checkpoints, open_ledger
-from scheduler.ledger.canonical import row_digest
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger.log import checkpoints
+from scheduler.ledger.log.canonical import row_digest
 from scheduler.ledger.records import Checkpoint
-from scheduler.ledger.verify_export import verify_lines
+from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend
 from tests.scheduler.ledger.test_verify import NODES, change, fill, problems_after
 
@@ -160,8 +161,8 @@ def _rewrite(ledger: Ledger, *, left_out: str = "") -> None:
     """What an intruder with the database, but not the signing key, would do: all hashes anew."""
     from sqlalchemy import delete, func, select, update
 
-    from scheduler.ledger.audit import AuditTrail
-    from scheduler.ledger.models import AuditLeaf, AuditNode, RunFact
+    from scheduler.ledger.log.trail import AuditTrail
+    from scheduler.ledger.schema import AuditLeaf, AuditNode, RunFact
 
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
         row = connection.execute(select(*RunFact.__table__.c)).mappings().one()

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import bindparam, delete, insert, select, text, update
 
 from scheduler.ledger import Ledger
-from scheduler.ledger.bulk import execute_many
-from scheduler.ledger.models import BookingRow, JobRun
+from scheduler.ledger.db.bulk import execute_many
+from scheduler.ledger.schema import BookingRow, JobRun
 
 AT = datetime(2016, 12, 19, 12, tzinfo=UTC)
 ROWS: list[dict[str, Any]] = [

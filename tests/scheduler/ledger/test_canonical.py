@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.ledger.canonical import (
+from scheduler.ledger.log.canonical import (
     DIGESTED,
     announcement_digest,
     canonical_json,

@@ -13,7 +13,7 @@ import pytest
 
 from scheduler.errors import LedgerError, LedgerUnavailable, NotEnoughKey, WrongState
 from scheduler.ledger import Ledger, Transaction
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 
 POOL_ID = NANSHAN_XINGLONG.pool_id

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from scheduler.ledger import Ledger, open_ledger
-from scheduler.ledger.canonical import canonical_json, row_digest
-from scheduler.ledger.export import EXPORTED
-from scheduler.ledger.keystore import LocalKek
-from scheduler.ledger.verify_export import verify_lines
+from scheduler.ledger.log.canonical import canonical_json, row_digest
+from scheduler.ledger.log.export import EXPORTED
+from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.filled import fill_all
 from tests.scheduler.ledger.test_verify import fill, fill_more
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import pytest
 
 from scheduler.errors import ProofInvalid
-from scheduler.ledger import Ledger, checkpoints
-from scheduler.ledger.verify_export import verify_lines
+from scheduler.ledger import Ledger
+from scheduler.ledger.log import checkpoints
+from scheduler.ledger.verify.export import verify_lines
 from scheduler.services.auditing import PROOF_FORMAT, check_proof
 from tests.scheduler.ledger.builders import NOON
 from tests.scheduler.ledger.test_verify import fill, fill_more

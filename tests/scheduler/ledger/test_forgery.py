@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from scheduler.ledger import Ledger, merkle, verify, verify_log, verify_parts
-from scheduler.ledger.canonical import canonical_json, leaf_data, row_digest
-from scheduler.ledger.keystore import NoKek
-from scheduler.ledger.models import Account, PoolRow
-from scheduler.ledger.verify_export import verify_lines
+from scheduler.ledger import Ledger
+from scheduler.ledger.log import merkle
+from scheduler.ledger.log.canonical import canonical_json, leaf_data, row_digest
+from scheduler.ledger.schema import Account, PoolRow
+from scheduler.ledger.vault.keystore import NoKek
+from scheduler.ledger.verify import log as verify_log
+from scheduler.ledger.verify import run as verify
+from scheduler.ledger.verify import shards as verify_parts
+from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON
 from tests.scheduler.ledger.filled import fill_all
 from tests.scheduler.ledger.test_verify import fill, fill_more, tampered

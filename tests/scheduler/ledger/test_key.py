@@ -20,7 +20,7 @@ from scheduler.errors import (
     RequestConflict,
 )
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
-from scheduler.ledger.keystore import OVERHEAD_BYTES, LocalKek
+from scheduler.ledger.vault.keystore import OVERHEAD_BYTES, LocalKek
 from tests.scheduler.ledger.builders import (
     NANSHAN_XINGLONG,
     NOON,

@@ -12,8 +12,8 @@ import pytest
 from scheduler.domain import NewBlock, Pool
 from scheduler.errors import KeystoreError, LedgerBroken, WrongState
 from scheduler.ledger import BlockRecord, KeyState, Ledger, open_ledger
-from scheduler.ledger.datakeys import DataKeys, SharedKeys
-from scheduler.ledger.keystore import (
+from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys
+from scheduler.ledger.vault.keystore import (
     LocalKek,
     kek_from_environment,
     kek_from_file,

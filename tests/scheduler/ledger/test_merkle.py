@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.errors import ProofInvalid
-from scheduler.ledger import merkle
+from scheduler.ledger.log import merkle
 
 # Leaves, roots and proofs of the Certificate Transparency reference implementation's tests
 # (google/certificate-transparency, merkletree), which follow RFC 6962, section 2.1.

@@ -12,10 +12,11 @@ from sqlalchemy import DateTime, MetaData, insert, select, text
 
 from scheduler.domain import Pool
 from scheduler.errors import LedgerMismatch
-from scheduler.ledger import Ledger, migrate, open_ledger
-from scheduler.ledger.engine import make_engine
-from scheduler.ledger.keystore import LocalKek
-from scheduler.ledger.verify_export import verify_lines
+from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger.db.engine import make_engine
+from scheduler.ledger.schema import migrate
+from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON, bytes_of, deposit, spend
 
 DUMP = Path(__file__).parent / "fixtures" / "release_0001.sql"

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.ledger import Ledger, open_ledger
-from scheduler.ledger.keystore import LocalKek
-from scheduler.ledger.verify_export import verify_lines
+from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 from tests.scheduler.ledger.postgres import Postgres
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scheduler.errors import NotEnoughKey, WrongState
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, open_ledger
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 
 POOL_ID = NANSHAN_XINGLONG.pool_id

@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from scheduler.errors import LedgerError, LedgerMismatch, SettingsError
-from scheduler.ledger import Ledger, migrate, open_ledger, revision
-from scheduler.ledger.models import Base
+from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger.schema import Base, migrate, revision
 
 
 def test_the_migrations_build_exactly_the_tables_of_the_models(ledger: Ledger) -> None:

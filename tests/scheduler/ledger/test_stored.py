@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column, Float, Integer
 
 from scheduler.ledger import Ledger
-from scheduler.ledger.canonical import DIGESTED, row_digest
-from scheduler.ledger.columns import UtcDateTime
-from scheduler.ledger.models import Base
-from scheduler.ledger.stored import (
+from scheduler.ledger.log.canonical import DIGESTED, row_digest
+from scheduler.ledger.log.stored import (
     BLOCK_COLUMNS,
     COMMAND_COLUMNS,
     INSTANTS,
@@ -24,6 +22,8 @@ from scheduler.ledger.stored import (
     command_digest,
     stored_hasher,
 )
+from scheduler.ledger.schema import Base
+from scheduler.ledger.schema.columns import UtcDateTime
 from tests.scheduler.ledger.test_verify import fill, fill_more, problems_after
 
 TABLES = {table.name: table for table in Base.metadata.sorted_tables}

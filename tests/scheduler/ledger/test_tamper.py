@@ -26,10 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, IntegrityError
 
 from scheduler.domain import BookingState
-from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger, verify
-from scheduler.ledger.columns import UtcDateTime
-from scheduler.ledger.keystore import LocalKek
-from scheduler.ledger.models import Base
+from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
+from scheduler.ledger.schema import Base
+from scheduler.ledger.schema.columns import UtcDateTime
+from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.ledger.verify import run as verify
 from tests.scheduler.ledger.builders import NOON
 from tests.scheduler.ledger.filled import fill_all
 from tests.scheduler.ledger.postgres import Postgres

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Connection
 
 from scheduler.errors import LedgerError
-from scheduler.ledger import Ledger, ReservationState, open_ledger, verify
-from scheduler.ledger.keystore import LocalKek
+from scheduler.ledger import Ledger, ReservationState, open_ledger
+from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.ledger.verify import run as verify
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
 from tests.scheduler.ledger.test_books import _elements
 

@@ -15,21 +15,18 @@ import pytest
 from sqlalchemy import Connection
 
 from scheduler.errors import InputError, LedgerError
-from scheduler.ledger import (
-    Ledger,
-    merkle,
-    open_ledger,
-    verify,
-    verify_log,
-    verify_parts,
-    verify_seals,
-    verify_together,
-)
-from scheduler.ledger.keystore import LocalKek, NoKek
-from scheduler.ledger.models import Base
-from scheduler.ledger.snapshot import Address, snapshot_of
-from scheduler.ledger.verify_crew import Crew
-from scheduler.ledger.verify_notes import Findings, Part
+from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger.db.snapshot import Address, snapshot_of
+from scheduler.ledger.log import merkle
+from scheduler.ledger.schema import Base
+from scheduler.ledger.vault.keystore import LocalKek, NoKek
+from scheduler.ledger.verify import log as verify_log
+from scheduler.ledger.verify import parallel as verify_together
+from scheduler.ledger.verify import run as verify
+from scheduler.ledger.verify import seals as verify_seals
+from scheduler.ledger.verify import shards as verify_parts
+from scheduler.ledger.verify.context import Findings, Part
+from scheduler.ledger.verify.workers import Crew
 from tests.scheduler.ledger.builders import chain, deposit, spend
 from tests.scheduler.ledger.test_verify import (
     CHANGES,

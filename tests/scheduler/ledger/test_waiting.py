@@ -6,7 +6,8 @@ import pytest
 
 from scheduler.domain import NewBlock, Pool
 from scheduler.errors import NotEnoughKey
-from scheduler.ledger import KeyState, Ledger, Transaction, waiting
+from scheduler.ledger import KeyState, Ledger, Transaction
+from scheduler.ledger.keys import expiry as waiting
 from tests.scheduler.ledger.builders import NOON, bytes_of, deposit, uuid_of
 
 MINE, OTHERS = Pool.link("micius", "nanshan"), Pool.link("nanshan", "other")

@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 from scheduler.ledger import open_ledger
-from scheduler.ledger.engine import make_engine
-from scheduler.ledger.keystore import LocalKek
-from scheduler.ledger.walkeeper import BACKSTOP_PAGES, LOG_BYTES, WalKeeper
+from scheduler.ledger.db.engine import make_engine
+from scheduler.ledger.db.wal import BACKSTOP_PAGES, LOG_BYTES, WalKeeper
+from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import deposit
 
 KEK = LocalKek(b"k" * 32)

@@ -12,7 +12,7 @@ import pytest
 
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
-from scheduler.ledger.keystore import KEK_VARIABLE, LocalKek
+from scheduler.ledger.vault.keystore import KEK_VARIABLE, LocalKek
 from scheduler.services import Services
 from scheduler.settings import load_settings
 from tests.scheduler.ledger.conftest import (

@@ -1,0 +1,1 @@
+"""Rows beside the key: bookings, plans, element sets, jobs."""

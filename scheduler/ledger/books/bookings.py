@@ -1,0 +1,146 @@
+"""Rows of bookings and of the events that make up their lives."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from orbits import as_utc
+from scheduler.domain import Booking, BookingState, Candidate
+from scheduler.errors import BookingConflict, LedgerError, UnknownName
+from scheduler.ledger.log.canonical import canonical_json, instant_text, sealed
+from scheduler.ledger.schema import BookingEventRow, BookingRow
+from scheduler.ledger.writer import Writer
+
+FREED_STATES = (BookingState.CANCELLED, BookingState.FAILED, BookingState.MISSED)
+"""In these, a booking no longer takes up its satellite or station."""
+
+
+def candidate_text(candidate: Candidate) -> str:
+    """Write a candidate as canonical JSON; floats keep their shortest round-trip form."""
+    values = {item.name: getattr(candidate, item.name) for item in fields(candidate)}
+    return canonical_json(
+        {
+            name: instant_text(value) if isinstance(value, datetime) else value
+            for name, value in values.items()
+        }
+    )
+
+
+def add(writer: Writer, booking: Booking) -> None:
+    """Write a booking and its first event.
+
+    Raises BookingConflict if it is there already, or if another one that still stands takes
+    the satellite or the station at any instant of it.
+    """
+    candidate = booking.candidate
+    connection = writer.connection
+    _refuse_overlap(connection, booking)
+    row: dict[str, Any] = {
+        "booking_id": str(booking.booking_id),
+        "satellite_id": candidate.satellite_id,
+        "station_id": candidate.station_id,
+        "acquires_at": candidate.acquires_at,
+        "loses_at": candidate.loses_at,
+        "candidate": candidate_text(candidate),
+        "state": booking.state.value,
+        "reason": booking.reason,
+        "booked_at": as_utc(booking.booked_at),
+        "changed_at": as_utc(booking.changed_at),
+        "locked": booking.locked,
+        "plan_id": booking.plan_id,
+    }
+    row = sealed("booking", row)
+    connection.execute(insert(BookingRow), [row])
+    writer.trail.record("booking", row["booking_id"], row["sha256"])
+    _add_event(writer, row["booking_id"], 1, booking.booked_at, None, booking)
+
+
+def _add_event(
+    writer: Writer,
+    booking_id: str,
+    position: int,
+    at: datetime,
+    from_state: BookingState | None,
+    to: Booking | tuple[BookingState, str],
+) -> None:
+    state, reason = (to.state, to.reason) if isinstance(to, Booking) else to
+    event: dict[str, Any] = {
+        "booking_id": booking_id,
+        "position": position,
+        "at": as_utc(at),
+        "from_state": None if from_state is None else from_state.value,
+        "to_state": state.value,
+        "reason": reason,
+    }
+    event = sealed("booking_event", event)
+    writer.connection.execute(insert(BookingEventRow), [event])
+    writer.trail.record("booking_event", f"{booking_id}/{position}", event["sha256"])
+
+
+def _refuse_overlap(connection: Connection, booking: Booking) -> None:
+    wanted = booking.candidate
+    taken = connection.execute(
+        select(BookingRow)
+        .with_only_columns(*BookingRow.__table__.c)
+        .where(
+            or_(
+                BookingRow.satellite_id == wanted.satellite_id,
+                BookingRow.station_id == wanted.station_id,
+            ),
+            BookingRow.acquires_at < wanted.loses_at,
+            BookingRow.loses_at > wanted.acquires_at,
+            BookingRow.state.not_in([state.value for state in FREED_STATES]),
+        )
+        .limit(1)
+    ).one_or_none()
+    known = connection.execute(
+        select(BookingRow.booking_id).where(BookingRow.booking_id == str(booking.booking_id))
+    ).one_or_none()
+    if known is not None:
+        raise BookingConflict(f"booking {booking.booking_id} is there already")
+    if taken is not None and booking.state not in FREED_STATES:
+        raise BookingConflict(
+            f"{wanted.satellite_id} over {wanted.station_id},"
+            f" {wanted.acquires_at:%Y-%m-%d %H:%M:%S}Z to {wanted.loses_at:%H:%M:%S}Z,"
+            f" meets booking {taken.booking_id}:"
+            f" {taken.satellite_id} over {taken.station_id}, {taken.acquires_at:%H:%M:%S}Z to"
+            f" {taken.loses_at:%H:%M:%S}Z ({taken.state})"
+        )
+
+
+def move(
+    writer: Writer,
+    booking_id: UUID,
+    *,
+    expected: BookingState,
+    to: BookingState,
+    reason: str,
+    at: datetime,
+) -> None:
+    """Move a booking to another state, guarded by the one it must be in.
+
+    Raises UnknownName if there is no such booking, LedgerError if it is in another state.
+    """
+    connection = writer.connection
+    key = str(booking_id)
+    moved = connection.execute(
+        update(BookingRow)
+        .where(BookingRow.booking_id == key, BookingRow.state == expected.value)
+        .values(state=to.value, reason=reason, changed_at=as_utc(at))
+    )
+    if moved.rowcount != 1:
+        state = connection.execute(
+            select(BookingRow.state).where(BookingRow.booking_id == key)
+        ).scalar()
+        if state is None:
+            raise UnknownName(f"no booking {booking_id}")
+        raise LedgerError(f"booking {booking_id} is {state}, expected {expected.value}")
+    position = connection.execute(
+        select(func.max(BookingEventRow.position)).where(BookingEventRow.booking_id == key)
+    ).scalar_one()
+    _add_event(writer, key, position + 1, at, expected, (to, reason))

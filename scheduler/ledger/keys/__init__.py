@@ -1,0 +1,1 @@
+"""What happens to key: pools, spending, reservations, delivery, expiry, tracing."""

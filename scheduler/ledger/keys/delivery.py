@@ -1,0 +1,243 @@
+"""Keys of applications: drawn from a pool under random ids, collected once by each recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from orbits import as_utc
+from scheduler.errors import FactError, LedgerError, UnknownName, WrongState
+from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.keys import delivery_reads as key_reads
+from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
+from scheduler.ledger.keys.spending import claim, close_empty
+from scheduler.ledger.log.canonical import sealed
+from scheduler.ledger.records import CollectedKey
+from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
+from scheduler.ledger.states import AccountKind, KeyState
+from scheduler.ledger.vault.material import BOTH_ENDS, BlockNames
+from scheduler.ledger.writer import Writer
+
+KeyLine = Any
+"""A row of `KEY_COLUMNS` and more."""
+
+_CLOSE_KEY = (
+    update(KeyRow)
+    .where(KeyRow.id == bindparam("key_"), KeyRow.closed_by.is_(None))
+    .values(closed_by=bindparam("command_"))
+)
+_GIVE = (
+    update(KeyRecipient)
+    .where(
+        KeyRecipient.key_ref == bindparam("key_"),
+        KeyRecipient.recipient == bindparam("who_"),
+        KeyRecipient.delivered_by.is_(None),
+    )
+    .values(delivered_by=bindparam("command_"))
+)
+
+
+def draw(
+    writer: Writer,
+    handle: CommandHandle,
+    pool_id: str,
+    *,
+    key_ids: Sequence[UUID],
+    size_bits: int,
+    recipients: Mapping[str, int],
+    expires_at: datetime | None,
+) -> None:
+    """Cut keys out of a pool, each of one range: pool -> delivered. The bytes wait."""
+    if not key_ids or not recipients or len(set(key_ids)) != len(key_ids):
+        raise FactError(
+            f"{len(key_ids)} key ids, {len(set(key_ids))} different, for {len(recipients)}"
+            " recipients; allowed: at least one of each, and no id twice"
+        )
+    if any(side not in (0, 1) for side in recipients.values()):
+        raise FactError(f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b)")
+    if size_bits <= 0 or size_bits % 8:
+        raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
+    _refuse_known(writer, key_ids)
+    bits = size_bits * len(key_ids)
+    numbers, ranges = claim(writer, pool_id, bits, at=handle.at, piece_bits=size_bits)
+    fresh = iter(key_ids)
+    until = None if expires_at is None else as_utc(expires_at)
+    for part in ranges:
+        writer.post(handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
+        for start in range(part.start, part.end, size_bits):
+            row: dict[str, Any] = {
+                "id": writer.number(KeyRow),
+                "key_id": str(next(fresh)),
+                "command_id": handle.command_id,
+                "block_ref": part.names.ref,
+                "start_bit": start,
+                "end_bit": start + size_bits,
+                "expires_at": until,
+                "closed_by": None,
+            }
+            row = sealed("key", row)
+            handle.wrote("key", row["sha256"])
+            writer.pending.keys.append(row)
+            _name_recipients(writer, handle, row["id"], recipients)
+        # An end at which nobody may collect keeps no bytes.
+        if unwanted := [side for side in BOTH_ENDS if side not in recipients.values()]:
+            writer.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
+
+
+def collect(
+    writer: Writer, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
+) -> list[CollectedKey]:
+    """Give keys to one recipient, all of them or none, in the order asked for."""
+    writer._settle()
+    rows = sorted(_waiting(writer, handle, key_ids, recipient), key=lambda row: row.id)
+    writer.guarded(
+        _GIVE,
+        [{"key_": row.id, "who_": recipient, "command_": handle.command_id} for row in rows],
+        lambda: f"keys for {recipient} were to wait",
+    )
+    for row in rows:
+        handle.marked("collected", (row.id, recipient), row.sha256)
+    kept = _wanted_by_others(writer.connection, rows)
+    taken: dict[str, bytes] = {}
+    for run in _runs(rows, kept):
+        taken.update(_take_run(writer, run, keep=run[0].id in kept))
+    close_empty(writer, {row.block_ref for row in rows})
+    return [CollectedKey(key_id=one, material=taken[str(one)]) for one in key_ids]
+
+
+def close_expired(writer: Writer, handle: CommandHandle) -> int:
+    """Erase what is left of keys that nobody collected in time; return how many keys."""
+    writer._settle()
+    rows = writer.connection.execute(
+        select(*KEY_COLUMNS, KeyRecipient.side, KeyRow.sha256.label("key_sha256"))
+        .join(Block, KeyRow.block_ref == Block.id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
+        .where(
+            KeyRow.expires_at <= handle.at,
+            KeyRow.closed_by.is_(None),
+            KeyRecipient.delivered_by.is_(None),
+        )
+        .order_by(KeyRow.id, KeyRecipient.recipient)
+    ).all()
+    sides = {(row.id, row.side): row for row in rows}
+    for row in sides.values():
+        writer.vault.take(_names(row), row.start_bit // 8, row.end_bit // 8, (row.side,))
+    numbers = sorted({row.id for row in rows})
+    hashes = {row.id: row.key_sha256 for row in rows}
+    for number in numbers:
+        handle.marked("closed", (number, ""), hashes[number])
+    if numbers:
+        writer.guarded(
+            _CLOSE_KEY,
+            [{"key_": number, "command_": handle.command_id} for number in numbers],
+            lambda: "keys were to be open",
+        )
+        writer.books.erased = True
+    close_empty(writer, {row.block_ref for row in rows})
+    return len(numbers)
+
+
+def _refuse_known(writer: Writer, key_ids: Sequence[UUID]) -> None:
+    writer._settle()
+    known = key_reads.find(writer.connection, key_ids)
+    if known:
+        raise LedgerError(f"key {known[0].key_id} was drawn before; ids are used once")
+
+
+def _name_recipients(
+    writer: Writer, handle: CommandHandle, key_ref: int, recipients: Mapping[str, int]
+) -> None:
+    for recipient, side in sorted(recipients.items()):
+        names = {"key_ref": key_ref, "recipient": recipient, "side": side}
+        row = sealed("key_recipient", names | {"delivered_by": None})
+        handle.wrote("key_recipient", row["sha256"])
+        writer.pending.recipients.append(row)
+
+
+def _waiting(
+    writer: Writer, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
+) -> list[KeyLine]:
+    """The rows of keys that wait for a recipient.
+
+    Raises UnknownName for a key that is not there or not this recipient's (the two look the
+    same from outside), WrongState for one that was given out, closed or has expired.
+    """
+    names = [str(one) for one in key_ids]
+    if not names or len(set(names)) != len(names):
+        raise FactError(f"{len(names)} key ids, {len(set(names))} different; none may come twice")
+    found: list[KeyLine] = []
+    for first in range(0, len(names), KEYS_AT_ONCE):
+        found += writer.connection.execute(
+            select(
+                *KEY_COLUMNS,
+                KeyRow.expires_at,
+                KeyRow.closed_by,
+                KeyRecipient.side,
+                KeyRecipient.delivered_by,
+                KeyRecipient.sha256,
+            )
+            .join(Block, KeyRow.block_ref == Block.id)
+            .join(PoolRow, Block.pool_ref == PoolRow.id)
+            .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
+            .where(
+                KeyRow.key_id.in_(names[first : first + KEYS_AT_ONCE]),
+                KeyRecipient.recipient == recipient,
+            )
+        ).all()
+    missing = set(names) - {row.key_id for row in found}
+    if missing:
+        raise UnknownName(f"{recipient} has no key {min(missing)}")
+    for row in found:
+        if row.delivered_by is not None:
+            raise WrongState(f"key {row.key_id} was given to {recipient} before")
+        if row.closed_by is not None or (row.expires_at and row.expires_at <= handle.at):
+            raise WrongState(f"key {row.key_id} expired at {row.expires_at}")
+    return found
+
+
+def _wanted_by_others(connection: Connection, rows: Sequence[KeyLine]) -> set[int]:
+    """Keys whose bytes at the same end somebody else still waits for."""
+    side_of = {row.id: row.side for row in rows}
+    numbers = list(side_of)
+    kept: set[int] = set()
+    for first in range(0, len(numbers), KEYS_AT_ONCE):
+        others = connection.execute(
+            select(KeyRecipient.key_ref, KeyRecipient.side).where(
+                KeyRecipient.key_ref.in_(numbers[first : first + KEYS_AT_ONCE]),
+                KeyRecipient.delivered_by.is_(None),
+            )
+        )
+        kept.update(number for number, side in others if side_of[number] == side)
+    return kept
+
+
+def _runs(rows: Sequence[KeyLine], kept: set[int]) -> list[list[KeyLine]]:
+    """Keys that lie side by side and share a fate, so that their bytes are taken together."""
+    runs: list[list[KeyLine]] = []
+    for row in sorted(rows, key=lambda row: (row.block_ref, row.start_bit)):
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and (last.block_ref, last.end_bit, last.side)
+            == (row.block_ref, row.start_bit, row.side)
+            and (last.id in kept) == (row.id in kept)
+        ):
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
+
+
+def _take_run(writer: Writer, run: Sequence[KeyLine], *, keep: bool) -> dict[str, bytes]:
+    start, end, side = run[0].start_bit // 8, run[-1].end_bit // 8, run[0].side
+    held = writer.vault.take(_names(run[0]), start, end, (side,), keep=keep)[side]
+    return {row.key_id: held[row.start_bit // 8 - start : row.end_bit // 8 - start] for row in run}
+
+
+def _names(row: KeyLine) -> BlockNames:
+    return BlockNames(row.block_ref, row.block_id, row.pool_ref, row.pool_id, row.epoch)

@@ -1,0 +1,91 @@
+"""How a block's provenance stands in its row: names as numbers, a sixth of the words.
+
+A relay over 33 hops names 34 nodes, 33 links and 32 announcements. The ledger knows links and
+announcements by number, and the nodes of a path follow from its links and its first node.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from scheduler.domain import Pool, Provenance
+from scheduler.errors import LedgerBroken
+from scheduler.ledger.log.canonical import canonical_numbers
+from scheduler.ledger.schema import AnnouncementRow, PoolRow
+
+LOOKUPS_AT_ONCE = 500
+NOTHING = "{}"
+"""What a link's own key says of where it came from."""
+
+
+def provenance_text(
+    provenance: Provenance, announced: Sequence[int], links: Sequence[Sequence[int]]
+) -> str:
+    """Write a provenance as canonical JSON of numbers, by hand: a tick writes hundreds."""
+    return (
+        f'{{"announcements":{canonical_numbers(announced)},'
+        f'"from":{encode_basestring_ascii(provenance.paths[0][0])},'
+        f'"links":[{",".join(map(canonical_numbers, links))}],'
+        f'"run_bits":{provenance.run_bits},'
+        f'"runs":[{",".join(map(canonical_numbers, provenance.runs))}],'
+        f'"threshold":{provenance.threshold}}}'
+    )
+
+
+def read_provenances(connection: Connection, texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return each provenance as `Provenance.as_dict` gives it; an empty one as it is.
+
+    The first releases wrote names, not numbers; both are read. Raises LedgerBroken for a number
+    that nothing has.
+    """
+    told: list[dict[str, Any]] = [json.loads(text) for text in texts]
+    in_numbers = [one for one in told if "from" in one]
+    if not in_numbers:
+        return told
+    links = _names(connection, PoolRow, PoolRow.pool_id, [n for one in in_numbers
+                   for numbers in one["links"] for n in numbers])  # fmt: skip
+    announced = _names(connection, AnnouncementRow, AnnouncementRow.announcement_id,
+                       [n for one in in_numbers for n in one["announcements"]])  # fmt: skip
+    return [_named(one, links, announced) if "from" in one else one for one in told]
+
+
+def _named(
+    told: dict[str, Any], links: dict[int, str], announced: dict[int, str]
+) -> dict[str, Any]:
+    named = [[links[number] for number in numbers] for numbers in told["links"]]
+    return {
+        "threshold": told["threshold"],
+        "paths": [_path(told["from"], pools) for pools in named],
+        "links": named,
+        "announcements": [announced[number] for number in told["announcements"]],
+        "run_bits": told["run_bits"],
+        "runs": told["runs"],
+    }
+
+
+def _path(first: str, links: Sequence[str]) -> list[str]:
+    """The nodes that links lead over."""
+    nodes = [first]
+    for link in links:
+        pool = Pool.parse(link)
+        nodes.append(pool.node_b if nodes[-1] == pool.node_a else pool.node_a)
+    return nodes
+
+
+def _names(connection: Connection, table: Any, name: Any, numbers: list[int]) -> dict[int, str]:
+    """The names behind rows' numbers."""
+    wanted = sorted(set(numbers))
+    found: dict[int, str] = {}
+    for first in range(0, len(wanted), LOOKUPS_AT_ONCE):
+        part = wanted[first : first + LOOKUPS_AT_ONCE]
+        found.update(connection.execute(select(table.id, name).where(table.id.in_(part))).all())
+    missing = set(wanted) - found.keys()
+    if missing:
+        raise LedgerBroken(f"a provenance names {table.__tablename__} {min(missing)}, which is"
+                           " not there")  # fmt: skip
+    return found

@@ -1,0 +1,352 @@
+"""Two phases: key set aside first, then delivered, consumed, or given back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, select, update
+
+from orbits import as_utc
+from scheduler.errors import (
+    FactError,
+    ReservationChanged,
+    UnknownName,
+    WrongState,
+)
+from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.keys.expiry import DUE_RESERVATIONS
+from scheduler.ledger.keys.spending import Range, claim, take
+from scheduler.ledger.log.canonical import (
+    DIGESTED,
+    ENTRY_COLUMNS,
+    canonical_numbers,
+    entry_digest,
+    row_digest,
+    sealed,
+)
+from scheduler.ledger.records import Reservation, SpentChunk
+from scheduler.ledger.schema import (
+    Block,
+    FreedRange,
+    LedgerEntry,
+    PoolRow,
+    ReservationPart,
+    ReservationRow,
+)
+from scheduler.ledger.states import (
+    ACCOUNT_OF,
+    RESERVATION_MOVES,
+    AccountKind,
+    KeyState,
+    ReservationState,
+)
+from scheduler.ledger.vault.material import BlockNames
+from scheduler.ledger.writer import Writer
+
+HANDED_OUT = (
+    ReservationState.DELIVERED,
+    ReservationState.RELAY_CONSUMED,
+    ReservationState.COMBINED,
+)
+
+_TO_CURSOR = (
+    update(Block)
+    .where(Block.id == bindparam("block_"), Block.next_bit == bindparam("end_"))
+    .values(next_bit=bindparam("start_"))
+)
+
+
+class TimedOut(NamedTuple):
+    """Reservations that time brought to their end, and those it could not."""
+
+    released: int
+    uncertain: int
+    refusals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One range of a reservation, the entry it hangs from, and how its block stands."""
+
+    entry_id: int
+    range: Range
+    block_state: KeyState
+    reserved_by: int  #: the entry that set it aside
+    sound: bool  #: that entry has the hash it was written with
+
+
+def reserve(
+    writer: Writer,
+    handle: CommandHandle,
+    pool_id: str,
+    bits: int,
+    *,
+    reservation_id: UUID,
+    purpose: str,
+    expires_at: datetime,
+) -> Reservation:
+    """Set key aside: pool -> reserved."""
+    until = as_utc(expires_at)
+    if until <= handle.at:
+        raise FactError(f"reservation until {until}, which is not after {handle.at}")
+    numbers, ranges = claim(writer, pool_id, bits, at=handle.at)
+    row: dict[str, Any] = {
+        "id": writer.number(ReservationRow),
+        "reservation_id": str(reservation_id),
+        "command_id": handle.command_id,
+        "pool_ref": numbers.ref,
+        "purpose": purpose,
+        "expires_at": until,
+        "state": ReservationState.OPEN.value,
+        "intended_by": None,
+    }
+    entries = [
+        writer.post(handle, numbers.accounts, AccountKind.POOL, KeyState.RESERVED, part.span)
+        for part in ranges
+    ]
+    # The hash covers the parts too: whoever moved one would be handed another's key.
+    row = sealed("reservation", row, parts=canonical_numbers(entries))
+    handle.wrote("reservation", row["sha256"])
+    writer.pending.reservations.append(row)
+    writer.pending.reserved.extend(
+        {"entry_id": entry_id, "reservation_ref": row["id"]} for entry_id in entries
+    )
+    return Reservation(
+        reservation_id=reservation_id,
+        pool_id=pool_id,
+        purpose=purpose,
+        chunks=tuple(part.chunk for part in ranges),
+        expires_at=until,
+        state=ReservationState.OPEN,
+    )
+
+
+def intend(writer: Writer, handle: CommandHandle, reservation_id: UUID) -> None:
+    """Say that bytes or announcements are about to leave: from here on there is no release."""
+    row = _row(writer, reservation_id)
+    _refuse_late(row, handle)
+    writer.guarded(
+        update(ReservationRow)
+        .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
+        .values(state=ReservationState.INTENDED.value, intended_by=handle.command_id),
+        [{"from_": ReservationState.OPEN.value}],
+        lambda: f"reservation {reservation_id} is {row.state}, was to be open",
+    )
+    handle.marked("intended", (row.id, ""), row.sha256)
+
+
+def resolve(
+    writer: Writer, handle: CommandHandle, reservation_id: UUID, to: ReservationState
+) -> list[SpentChunk]:
+    """Bring a reservation to its end, or to `uncertain`; return the bytes it hands out.
+
+    Out of `uncertain` nobody gets bytes any more: they are erased. Raises
+    ReservationChanged if the reservation, its parts or their entries are not as they were written;
+    then nothing was done.
+    """
+    row = _row(writer, reservation_id)
+    was = ReservationState(row.state)
+    if to not in RESERVATION_MOVES.get(was, frozenset()):
+        allowed = (
+            ", ".join(sorted(end.value for end in RESERVATION_MOVES.get(was, ()))) or "nothing"
+        )
+        raise WrongState(
+            f"reservation {reservation_id} is {was.value}, asked for {to.value}; allowed: {allowed}"
+        )
+    if was is ReservationState.OPEN and to in HANDED_OUT:
+        _refuse_late(row, handle)
+    parts = _parts(writer, row)
+    _refuse_changed(row, parts)
+    if to in HANDED_OUT and was is not ReservationState.UNCERTAIN:
+        _refuse_blocked(reservation_id, parts)
+    writer.guarded(
+        update(ReservationRow)
+        .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
+        .values(state=to.value),
+        [{"from_": was.value}],
+        lambda: f"reservation {reservation_id} was to be {was.value}",
+    )
+    if to is ReservationState.RELEASED:
+        _give_back(writer, handle, row.pool_id, parts)
+        return []
+    numbers = writer.pools.find(writer.connection, row.pool_id)
+    assert numbers is not None
+    enters = KeyState(to.value)
+    source = ACCOUNT_OF[
+        KeyState.UNCERTAIN if was is ReservationState.UNCERTAIN else KeyState.RESERVED
+    ]
+    for part in parts:
+        writer.post(handle, numbers.accounts, source, enters, part.range.span, part.entry_id)
+    if to is ReservationState.UNCERTAIN:
+        return []
+    return _hand_out(writer, handle, parts, kept=was is not ReservationState.UNCERTAIN)
+
+
+def expire(writer: Writer, handle: CommandHandle) -> TimedOut:
+    """Release what nobody resolved in time; what may have left becomes uncertain instead.
+
+    A reservation that was changed stays as it is: it must not keep the sound ones from ending.
+    """
+    writer._settle()
+    rows = writer.connection.execute(DUE_RESERVATIONS, {"at_": handle.at}).all()
+    ended: Counter[ReservationState] = Counter()
+    refusals: list[str] = []
+    for reservation_id, state in rows:
+        is_open = state == ReservationState.OPEN
+        end = ReservationState.RELEASED if is_open else ReservationState.UNCERTAIN
+        try:
+            resolve(writer, handle, UUID(reservation_id), end)
+        except ReservationChanged as error:
+            refusals.append(str(error))
+        else:
+            ended[end] += 1
+    return TimedOut(
+        ended[ReservationState.RELEASED], ended[ReservationState.UNCERTAIN], tuple(refusals)
+    )
+
+
+def _row(writer: Writer, reservation_id: UUID) -> Any:
+    writer._settle()
+    row = writer.connection.execute(
+        select(
+            *(getattr(ReservationRow, name) for name in DIGESTED["reservation"]),
+            ReservationRow.state,
+            ReservationRow.sha256,
+            PoolRow.pool_id,
+        )
+        .join(PoolRow, ReservationRow.pool_ref == PoolRow.id)
+        .where(ReservationRow.reservation_id == str(reservation_id))
+    ).one_or_none()
+    if row is None:
+        raise UnknownName(f"no reservation {reservation_id}")
+    return row
+
+
+def _refuse_late(row: Any, handle: CommandHandle) -> None:
+    if handle.at >= row.expires_at:
+        raise WrongState(f"the reservation timed out at {row.expires_at}, it is {handle.at}")
+
+
+def _refuse_changed(row: Any, parts: Sequence[_Part]) -> None:
+    """Raise ReservationChanged if somebody put another's range under a reservation.
+
+    An audit would find it, but only after the key had gone to whom it does not belong.
+    """
+    name = f"reservation {row.reservation_id}"
+    entries = canonical_numbers([part.reserved_by for part in parts])
+    if row.sha256 != row_digest("reservation", row._mapping, parts=entries):
+        raise ReservationChanged(f"{name}: it or its parts were changed; no key leaves")
+    for part in parts:
+        if not part.sound:
+            raise ReservationChanged(
+                f"{name}: its part, ledger_entry {part.reserved_by}, was changed; no key leaves"
+            )
+
+
+def _refuse_blocked(reservation_id: UUID, parts: Sequence[_Part]) -> None:
+    for part in parts:
+        if part.block_state is not KeyState.AVAILABLE and part.block_state is not KeyState.EXPIRED:
+            raise WrongState(
+                f"reservation {reservation_id} holds key of block {part.range.names.block_id},"
+                f" which is {part.block_state.value}; it can only be released"
+            )
+
+
+def _parts(writer: Writer, row: Any) -> list[_Part]:
+    """The ranges, each with the entry that a resolution must point at: the last one about it."""
+    entry = LedgerEntry
+    rows = writer.connection.execute(
+        select(
+            *(getattr(entry, name) for name in ENTRY_COLUMNS),
+            entry.sha256,
+            Block.id.label("ref"),
+            Block.block_id,
+            Block.pool_ref,
+            Block.epoch,
+            Block.state,
+            Block.length_bits,
+            Block.eps_total,
+            Block.simulated,
+        )
+        .join(ReservationPart, ReservationPart.entry_id == entry.id)
+        .join(Block, entry.block_ref == Block.id)
+        .where(ReservationPart.reservation_ref == row.id)
+        .order_by(entry.id)
+    ).all()
+    latest = {part.id: part.id for part in rows}
+    if row.state == ReservationState.UNCERTAIN:
+        marks = writer.connection.execute(
+            select(entry.resolves_id, entry.id).where(entry.resolves_id.in_(list(latest)))
+        )
+        latest.update((was, now) for was, now in marks)
+    return [
+        _Part(
+            latest[part.id],
+            Range(
+                names=BlockNames(part.ref, part.block_id, part.pool_ref, row.pool_id, part.epoch),
+                start=part.start_bit,
+                end=part.end_bit,
+                limit=part.end_bit,
+                freed=False,
+                eps_total=part.eps_total,
+                simulated=part.simulated,
+            ),
+            KeyState(part.state),
+            reserved_by=part.id,
+            sound=part.sha256 == entry_digest(*part[: len(ENTRY_COLUMNS)]),
+        )
+        for part in rows
+    ]
+
+
+def _hand_out(
+    writer: Writer, handle: CommandHandle, parts: Sequence[_Part], *, kept: bool
+) -> list[SpentChunk]:
+    """Take the bytes; return them, or nothing where nobody may have them any more."""
+    chunks = take(writer, [part.range for part in parts])
+    if not kept:
+        return []
+    for part in parts:
+        spent = handle.spent.setdefault(part.range.chunk.block_id, [])
+        spent.append(part.range.span)
+        handle.spent_simulated |= part.range.simulated
+    return chunks
+
+
+def _give_back(writer: Writer, handle: CommandHandle, pool_id: str, parts: Sequence[_Part]) -> None:
+    """reserved -> pool, and on to where the rest of the block went meanwhile."""
+    numbers = writer.pools.find(writer.connection, pool_id)
+    assert numbers is not None
+    for part in reversed(parts):
+        ref, start, end = part.range.span
+        writer.post(
+            handle,
+            numbers.accounts,
+            AccountKind.RESERVED,
+            KeyState.AVAILABLE,
+            part.range.span,
+            part.entry_id,
+        )
+        if part.block_state is not KeyState.AVAILABLE:
+            writer.post(
+                handle,
+                numbers.accounts,
+                AccountKind.POOL,
+                part.block_state,
+                part.range.span,
+            )
+        if part.block_state not in (KeyState.AVAILABLE, KeyState.HELD):
+            continue
+        moved = writer.connection.execute(
+            _TO_CURSOR, [{"block_": ref, "start_": start, "end_": end}]
+        )
+        if moved.rowcount != 1:
+            writer.freed()
+            writer.connection.execute(
+                insert(FreedRange), [{"block_ref": ref, "start_bit": start, "end_bit": end}]
+            )

@@ -1,0 +1,322 @@
+"""Choosing ranges of a pool, moving the cursors past them, and taking their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Executable, Select, bindparam, exists, or_, select, text, update
+
+from scheduler.domain import Chunk
+from scheduler.errors import FactError, NotEnoughKey
+from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
+from scheduler.ledger.keys.pools import PoolNumbers
+from scheduler.ledger.records import SpentChunk
+from scheduler.ledger.schema import OPEN_BLOCK, Block, FreedRange, Material
+from scheduler.ledger.schema.columns import UtcDateTime
+from scheduler.ledger.states import KeyState
+from scheduler.ledger.vault.material import BlockNames
+from scheduler.ledger.writer import Writer
+
+_ADVANCE = text(
+    "UPDATE block SET next_bit = :to_"
+    " WHERE id = :block_ AND next_bit = :from_ AND state = 'available'"
+)
+_TAKE_FREED = text(
+    "DELETE FROM freed_range WHERE block_ref = :block_ AND start_bit = :from_ AND end_bit = :end_"
+)
+_KEEP_FREED = text(
+    "INSERT INTO freed_range (block_ref, start_bit, end_bit) VALUES (:block_, :to_, :end_)"
+)
+_CLOSE = (
+    update(Block)
+    .where(
+        Block.id == bindparam("block_"),
+        Block.next_bit == Block.length_bits,
+        Block.state == KeyState.AVAILABLE.value,
+        ~exists().where(Material.block_ref == Block.id),
+    )
+    .values(state=KeyState.DESTROYED.value)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range chosen for a use, and where it ended before: at a cursor's block or a freed one."""
+
+    names: BlockNames
+    start: int
+    end: int
+    limit: int  #: end of the block, or of the freed range it is cut from
+    freed: bool
+    eps_total: float
+    simulated: bool
+    received_at: datetime | None = None  #: of the block; read only where its age counts
+
+    @property
+    def span(self) -> tuple[int, int, int]:
+        """As an entry wants it."""
+        return self.names.ref, self.start, self.end
+
+    @property
+    def chunk(self) -> Chunk:
+        """As the world knows it."""
+        return Chunk(
+            block_id=UUID(self.names.block_id),
+            pool_id=self.names.pool_id,
+            start_bit=self.start,
+            end_bit=self.end,
+        )
+
+
+_COLUMNS = (
+    Block.id,
+    Block.block_id,
+    Block.pool_ref,
+    Block.epoch,
+    Block.eps_total,
+    Block.simulated,
+)
+OPEN_FEW, OPEN_MANY = 4, 256
+"""Open blocks looked up for each pool: most spends end in the first or second of them."""
+_LAST = 2**62
+"""Above every block's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Which blocks may be spent: none whose time is over, and perhaps only young ones.
+
+    Without a limit of age the oldest go first, so that young key is there for who needs it. With
+    one the youngest go first, so that what is made of them lasts longest.
+    """
+
+    at: datetime
+    received_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the statements must ask, each built once: nothing more where nobody set a limit."""
+
+    young: bool
+    lasting: bool
+
+    def where(self, block: str) -> str:
+        """The conditions on a block."""
+        young = f" AND {block}.received_at > :younger_" if self.young else ""
+        lasting = f" AND ({block}.expires_at IS NULL OR {block}.expires_at > :at_)"
+        return young + (lasting if self.lasting else "")
+
+    def typed(self, statement: str) -> Executable:
+        """A text whose instants go in and out as those of the tables do."""
+        names = [name for name, used in (("younger_", self.young), ("at_", self.lasting)) if used]
+        made = text(statement).bindparams(*(bindparam(name, type_=UtcDateTime()) for name in names))
+        return made.columns(received_at=UtcDateTime()) if self.young else made
+
+
+# Another session's row lock must not stall us; the guarded move decides anyway.
+@cache
+def _freed_query(terms: _Terms) -> Select[Any]:
+    """What came back of one pool, in the order in which it is spent."""
+    columns = (*_COLUMNS, *((Block.received_at,) if terms.young else ()))
+    query = (
+        select(*columns, FreedRange.start_bit, FreedRange.end_bit)
+        .join(FreedRange, FreedRange.block_ref == Block.id)
+        .where(Block.pool_ref == bindparam("pool_"), Block.state == KeyState.AVAILABLE.value)
+        .order_by(Block.id.desc() if terms.young else Block.id, FreedRange.start_bit)
+        .with_for_update(skip_locked=True)
+    )
+    if terms.young:
+        query = query.where(Block.received_at > bindparam("younger_"))
+    if terms.lasting:
+        query = query.where(or_(Block.expires_at.is_(None), Block.expires_at > bindparam("at_")))
+    return query
+
+
+@cache
+def _open_query(dialect_name: str, terms: _Terms) -> Executable:
+    """The first open blocks of each wanted pool behind a block number, in the order of use."""
+    rows = wanted(dialect_name, ("pool_ref", "after"))
+    behind, order = ("<", " DESC") if terms.young else (">", "")
+    first = (
+        f"FROM block AS o WHERE o.pool_ref = w.pool_ref AND o.id {behind} w.after"
+        f" AND {OPEN_BLOCK}{terms.where('o')} ORDER BY o.id{order} LIMIT :most_"
+    )
+    blocks = f"block AS b WHERE b.id IN (SELECT o.id {first})"
+    if dialect_name == "postgresql":
+        blocks = f"LATERAL (SELECT o.* {first} FOR UPDATE SKIP LOCKED) AS b"
+    more = ", b.received_at" if terms.young else ""
+    return terms.typed(
+        "SELECT w.place, b.id, b.block_id, b.pool_ref, b.epoch, b.eps_total, b.simulated,"
+        f" b.length_bits, b.next_bit{more} FROM {rows} AS w CROSS JOIN {blocks}"
+        f" ORDER BY w.place, b.id{order}"
+    )
+
+
+Claimed = dict[str, tuple[PoolNumbers, list[Range]]]
+
+
+def claim(
+    writer: Writer, pool_id: str, bits: int, *, at: datetime, piece_bits: int = 8
+) -> tuple[PoolNumbers, list[Range]]:
+    """Choose ranges of whole pieces, oldest block first, and move the cursors past them.
+
+    Key whose time is over at `at` counts as not there. Raises FactError if `bits` is no positive
+    multiple of `piece_bits`, NotEnoughKey if the pool holds less; then nothing was changed.
+    """
+    return claim_all(writer, {pool_id: bits}, Eligible(at), piece_bits=piece_bits)[pool_id]
+
+
+def claim_all(
+    writer: Writer, needs: Mapping[str, int], eligible: Eligible, *, piece_bits: int = 8
+) -> Claimed:
+    """As `claim`, for the bits wanted of each of several pools, in few round trips."""
+    for pool_id, bits in needs.items():
+        if bits <= 0 or bits % piece_bits or piece_bits % 8:
+            raise FactError(f"{bits} bits asked of {pool_id}; allowed: positive multiples of 8")
+    if writer.pending.blocks:
+        writer._settle()
+    chosen: Claimed = {}
+    for pool_id, bits in needs.items():
+        numbers = writer.pools.find(writer.connection, pool_id)
+        if numbers is None:
+            raise NotEnoughKey(f"pool {pool_id} holds no key, {bits} bits were asked for")
+        chosen[pool_id] = (numbers, [])
+    after = eligible.received_after
+    terms = _Terms(young=after is not None, lasting=writer.has_expiring())
+    given = {"younger_": after} if terms.young else {}
+    given |= {"at_": eligible.at} if terms.lasting else {}
+    gather = _Gathering(writer, chosen, terms, given, piece_bits)
+    for pool_id, missing in gather.open(gather.freed(needs)).items():
+        pieces = f" in whole pieces of {piece_bits}" if piece_bits > 8 else ""
+        young = f" received after {after}" if terms.young else ""
+        raise NotEnoughKey(
+            f"pool {pool_id} holds {needs[pool_id] - missing} spendable bits{young}{pieces},"
+            f" {needs[pool_id]} were asked for"
+        )
+    _move_cursors(writer, [part for _, ranges in chosen.values() for part in ranges])
+    return chosen
+
+
+def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
+    """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones."""
+    taken = writer.vault.take_all([(part.names, part.start // 8, part.end // 8) for part in ranges])
+    chunks = [
+        SpentChunk(
+            chunk=part.chunk,
+            material_a=held[0],
+            material_b=held[1],
+            eps_total=part.eps_total,
+            simulated=part.simulated,
+            received_at=part.received_at,
+        )
+        for part, held in zip(ranges, taken, strict=True)
+    ]
+    # A block can only be empty now if the range reached its end or was freed behind its cursor.
+    close_empty(writer, {part.names.ref for part in ranges if part.freed or part.end == part.limit})
+    return chunks
+
+
+def close_empty(writer: Writer, block_refs: set[int]) -> None:
+    """Mark blocks as destroyed whose cursor is at the end and whose bytes are all gone."""
+    if block_refs:
+        rows = [{"block_": ref} for ref in sorted(block_refs)]
+        execute_many(writer.connection, _CLOSE, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathering:
+    """Choosing ranges pool by pool, of what came back first, then behind the cursors."""
+
+    writer: Writer
+    chosen: Claimed
+    terms: _Terms
+    given: Mapping[str, Any]  #: instants that the terms speak of
+    piece_bits: int
+
+    def freed(self, needs: Mapping[str, int]) -> dict[str, int]:
+        """Choose among ranges that came back; return how many bits each pool still lacks."""
+        lacking = dict(needs)
+        if not self.writer.has_freed():
+            return lacking
+        query = _freed_query(self.terms)
+        for pool_id, (numbers, _) in self.chosen.items():
+            values = {"pool_": numbers.ref, **self.given}
+            for row in self.writer.connection.execute(query, values).all():
+                span = (row.start_bit, row.end_bit)
+                lacking[pool_id] -= self._choose(row, pool_id, span, lacking[pool_id], freed=True)
+        return lacking
+
+    def open(self, needs: Mapping[str, int]) -> dict[str, int]:
+        """Choose behind the cursors of open blocks; return the pools that lack bits at the end."""
+        lacking = {pool_id: bits for pool_id, bits in needs.items() if bits}
+        start, connection = _LAST if self.terms.young else 0, self.writer.connection
+        after, ended, most = dict.fromkeys(lacking, start), set[str](), OPEN_FEW
+        query = _open_query(connection.dialect.name, self.terms)
+        while asked := [pool_id for pool_id in lacking if pool_id not in ended]:
+            seen = dict.fromkeys(asked, 0)
+            rows = rows_json((self.chosen[pool_id][0].ref, after[pool_id]) for pool_id in asked)
+            values = {"rows_": rows, "most_": most, **self.given}
+            for row in connection.execute(query, values).all():
+                pool_id = asked[row.place]
+                after[pool_id] = row.id
+                seen[pool_id] += 1
+                if bits := lacking.get(pool_id, 0):
+                    span = (row.next_bit, row.length_bits)
+                    part = self._choose(row, pool_id, span, bits, freed=False)
+                    lacking[pool_id] -= part
+                    if part == bits:
+                        del lacking[pool_id]
+            ended = {pool_id for pool_id, count in seen.items() if count < most} | ended
+            most = OPEN_MANY
+        return lacking
+
+    def _choose(
+        self, row: Any, pool_id: str, span: tuple[int, int], bits: int, *, freed: bool
+    ) -> int:
+        """Choose what whole pieces of a span are wanted; return their bits."""
+        start, limit = span
+        part = min(bits, (limit - start) // self.piece_bits * self.piece_bits)
+        if part:
+            self.chosen[pool_id][1].append(
+                Range(
+                    names=BlockNames(row.id, row.block_id, row.pool_ref, pool_id, row.epoch),
+                    start=start,
+                    end=start + part,
+                    limit=limit,
+                    freed=freed,
+                    eps_total=row.eps_total,
+                    simulated=bool(row.simulated),
+                    received_at=row.received_at if self.terms.young else None,
+                )
+            )
+        return part
+
+
+def _move_cursors(writer: Writer, ranges: Sequence[Range]) -> None:
+    """Move past the ranges, each guarded by where its cursor must stand."""
+    moves = [
+        {"block_": part.names.ref, "from_": part.start, "to_": part.end}
+        for part in ranges
+        if not part.freed
+    ]
+    if moves:
+        writer.guarded(_ADVANCE, moves, lambda: "cursors were to stand where they were read")
+    freed = [part for part in ranges if part.freed]
+    if freed:
+        rows = [
+            {"block_": part.names.ref, "from_": part.start, "end_": part.limit} for part in freed
+        ]
+        writer.guarded(_TAKE_FREED, rows, lambda: "freed ranges were to be there")
+    rest = [
+        {"block_": part.names.ref, "to_": part.end, "end_": part.limit}
+        for part in freed
+        if part.end < part.limit
+    ]
+    if rest:
+        execute_many(writer.connection, _KEEP_FREED, rest)

@@ -1,0 +1,236 @@
+"""What happens to the unallocated rest of a block: accepted, held, expired, voided, destroyed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, func, select, text, update
+
+from scheduler.errors import UnknownName, WrongState
+from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.keys.expiry import DUE_BLOCKS
+from scheduler.ledger.schema import (
+    EXPIRED_BLOCK,
+    Block,
+    FreedRange,
+    KeyRecipient,
+    KeyRow,
+    LedgerEntry,
+    PoolRow,
+    ReservationPart,
+    ReservationRow,
+)
+from scheduler.ledger.states import (
+    ACCOUNT_OF,
+    ALLOWED_MOVES,
+    RESERVATION_MOVES,
+    TERMINAL_KEY_STATES,
+    KeyState,
+)
+from scheduler.ledger.writer import Writer
+
+_MOVE = (
+    update(Block)
+    .where(Block.id == bindparam("block_"), Block.state == bindparam("from_"))
+    .values(state=bindparam("to_"))
+)
+
+
+def move_block(
+    writer: Writer,
+    handle: CommandHandle,
+    block_id: UUID,
+    *,
+    expected: KeyState,
+    to: KeyState,
+) -> int:
+    """Move what is left of a block to another state; return how many bits that was."""
+    if to not in ALLOWED_MOVES.get(expected, frozenset()):
+        allowed = ", ".join(sorted(ALLOWED_MOVES.get(expected, ()))) or "nothing"
+        raise WrongState(f"a block goes from {expected.value} to: {allowed}; not to {to.value}")
+    block = _row(writer, block_id)
+    writer.guarded(
+        _MOVE,
+        [{"block_": block.id, "from_": expected.value, "to_": to.value}],
+        lambda: f"block {block_id} is {block.state}, was to be {expected.value}",
+    )
+    bits = _book_rest(writer, handle, block, expected, to)
+    if not bits:
+        raise WrongState(f"block {block_id}: nothing of it is left to become {to.value}")
+    return bits
+
+
+def expire_blocks(writer: Writer, handle: CommandHandle) -> list[int]:
+    """Expire the available blocks whose time is over; return the bits that were left of each."""
+    writer._settle()
+    due = writer.connection.execute(DUE_BLOCKS, {"at_": handle.at}).scalars().all()
+    return [
+        move_block(writer, handle, UUID(name), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
+        for name in due
+    ]
+
+
+def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
+    """Erase the bytes of a block that was voided, expired or compromised; its row stays.
+
+    Raises WrongState while any of it is reserved, uncertain or waits to be collected.
+    """
+    block = _row(writer, block_id)
+    if block.state not in (KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED):
+        raise WrongState(
+            f"block {block_id} is {block.state}; allowed: voided, expired, compromised"
+        )
+    if outstanding := _outstanding(writer, block.id):
+        raise WrongState(f"block {block_id}: {outstanding} of its ranges wait to be resolved")
+    writer.guarded(
+        _MOVE,
+        [{"block_": block.id, "from_": block.state, "to_": KeyState.DESTROYED.value}],
+        lambda: f"block {block_id} was to be {block.state}",
+    )
+    writer.vault.erase_all([block.id])
+    writer.books.erased = True
+
+
+def erase_expired(writer: Writer) -> int:
+    """Erase the bytes of expired blocks of which nobody waits for any more; return how many."""
+    writer._settle()
+    expired = select(Block.id).where(text(EXPIRED_BLOCK)).order_by(Block.id)
+    refs = [
+        ref
+        for ref in writer.connection.execute(expired).scalars().all()
+        if not _outstanding(writer, ref)
+    ]
+    if refs:
+        ends = {"from_": KeyState.EXPIRED.value, "to_": KeyState.DESTROYED.value}
+        moves = [{"block_": ref, **ends} for ref in refs]
+        writer.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
+        writer.vault.erase_all(refs)
+        writer.books.erased = True
+    return len(refs)
+
+
+def new_epoch(writer: Writer, pool_id: str) -> int:
+    """Begin a pool's next epoch: deposits from now on lie under a data key of their own."""
+    row = _pool(writer, pool_id)
+    epoch: int = row.epoch + 1
+    writer.pools.epoch(writer.connection, pool_id)
+    writer.connection.execute(update(PoolRow).where(PoolRow.id == row.id).values(epoch=epoch))
+    writer.pools.set_epoch(pool_id, epoch)
+    writer.trail.record("epoch", pool_id, epoch_digest(pool_id, epoch))
+    return epoch
+
+
+def epoch_digest(pool_id: str, epoch: int) -> str:
+    """Hash under which the audit log knows a pool's epoch."""
+    return hashlib.sha256(f"{pool_id}|{epoch}".encode()).hexdigest()
+
+
+def shred_epoch(writer: Writer, pool_id: str, epoch: int) -> int:
+    """Destroy an epoch's data key: whatever it sealed, here or in a backup, is gone.
+
+    Every block of the epoch must be at its end. Returns how many blocks became tombstones.
+    """
+    pool = _pool(writer, pool_id)
+    if epoch >= pool.epoch:
+        raise WrongState(
+            f"pool {pool_id} is in epoch {pool.epoch}; allowed: epochs before it, got {epoch}"
+        )
+    blocks = writer.connection.execute(
+        select(Block.id, Block.block_id, Block.state, Block.next_bit, Block.length_bits).where(
+            Block.pool_ref == pool.id, Block.epoch == epoch
+        )
+    ).all()
+    ended = [KeyState.DESTROYED, KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED]
+    for block in blocks:
+        if KeyState(block.state) not in ended or _outstanding(writer, block.id):
+            raise WrongState(
+                f"epoch {epoch} of {pool_id}: block {block.block_id} is {block.state}"
+                " or waits to be resolved; expire, void or spend it first"
+            )
+    writer.keys.destroy(writer.connection, pool.id, epoch)
+    writer.books.erased = True
+    rest = [block for block in blocks if block.state != KeyState.DESTROYED]
+    writer.vault.erase_all([block.id for block in rest])
+    if rest:
+        moves = [
+            {"block_": block.id, "from_": block.state, "to_": KeyState.DESTROYED.value}
+            for block in rest
+        ]
+        writer.guarded(_MOVE, moves, lambda: f"blocks of epoch {epoch} were to stay as read")
+    return len(rest)
+
+
+def _book_rest(
+    writer: Writer,
+    handle: CommandHandle,
+    block: Any,
+    expected: KeyState,
+    to: KeyState,
+) -> int:
+    """Entries for the freed ranges and for what lies behind the cursor."""
+    numbers = writer.pools.find(writer.connection, block.pool_id)
+    assert numbers is not None
+    freed = writer.connection.execute(
+        select(FreedRange.start_bit, FreedRange.end_bit)
+        .where(FreedRange.block_ref == block.id)
+        .order_by(FreedRange.start_bit)
+    ).all()
+    spans = [(start, end) for start, end in freed]
+    if block.next_bit < block.length_bits:
+        spans.append((block.next_bit, block.length_bits))
+    for start, end in spans:
+        writer.post(handle, numbers.accounts, ACCOUNT_OF[expected], to, (block.id, start, end))
+    if to in TERMINAL_KEY_STATES:
+        writer.connection.execute(delete(FreedRange).where(FreedRange.block_ref == block.id))
+    return sum(end - start for start, end in spans)
+
+
+def _outstanding(writer: Writer, block_ref: int) -> int:
+    """Ranges of a block that somebody must still resolve or collect."""
+    reserved = select(func.count()).select_from(ReservationPart)
+    reserved = (
+        reserved.join(ReservationRow, ReservationPart.reservation_ref == ReservationRow.id)
+        .join(LedgerEntry, LedgerEntry.id == ReservationPart.entry_id)
+        .where(
+            LedgerEntry.block_ref == block_ref,
+            ReservationRow.state.in_([state.value for state in RESERVATION_MOVES]),
+        )
+    )
+    waiting = (
+        select(func.count())
+        .select_from(KeyRecipient)
+        .join(KeyRow, KeyRecipient.key_ref == KeyRow.id)
+        .where(
+            KeyRow.block_ref == block_ref,
+            KeyRow.closed_by.is_(None),
+            KeyRecipient.delivered_by.is_(None),
+        )
+    )
+    return int(
+        writer.connection.execute(reserved).scalar_one()
+        + writer.connection.execute(waiting).scalar_one()
+    )
+
+
+def _row(writer: Writer, block_id: UUID) -> Any:
+    writer._settle()
+    row = writer.connection.execute(
+        select(Block.id, Block.state, Block.next_bit, Block.length_bits, PoolRow.pool_id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .where(Block.block_id == str(block_id))
+    ).one_or_none()
+    if row is None:
+        raise UnknownName(f"no block {block_id}")
+    return row
+
+
+def _pool(writer: Writer, pool_id: str) -> Any:
+    writer._settle()
+    row = writer.connection.execute(
+        select(PoolRow.id, PoolRow.epoch).where(PoolRow.pool_id == pool_id)
+    ).one_or_none()
+    if row is None:
+        raise UnknownName(f"no pool {pool_id}")
+    return row

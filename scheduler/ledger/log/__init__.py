@@ -1,0 +1,1 @@
+"""The audit log: canonical rows, hashes, the Merkle tree, checkpoints, the export."""

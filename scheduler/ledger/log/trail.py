@@ -1,0 +1,147 @@
+"""The audit log in the database: one leaf for every change, in the change's own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, insert, select
+
+from scheduler.errors import ProofInvalid
+from scheduler.ledger.db.bulk import execute_many
+from scheduler.ledger.log import merkle
+from scheduler.ledger.log.canonical import leaf_data
+from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
+from scheduler.ledger.schema import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
+
+LOOKUPS_AT_ONCE = 500
+
+_ADD_LEAF, _ADD_NODE = insert(AuditLeaf), insert(AuditNode)
+
+
+class AuditTrail:
+    """Changes of one transaction, appended to the log when it completes."""
+
+    def __init__(self) -> None:
+        self._pending: list[tuple[str, str, str]] = []
+
+    def record(self, kind: str, subject: str, row_sha256: str) -> None:
+        """Note a change: the kind of row, its natural key, the row's hash."""
+        self._pending.append((kind, subject, row_sha256))
+
+    def append(self, connection: Connection) -> None:
+        """Append what was noted: leaves, and the subtrees that they complete."""
+        if not self._pending:
+            return
+        size = tree_size(connection)
+        frontier = _hashes(connection, merkle.cover(0, size))
+        leaves, nodes = [], []
+        for seq, (kind, subject, row_sha256) in enumerate(self._pending, start=size):
+            leaves.append({"seq": seq, "kind": kind, "subject": subject, "row_sha256": row_sha256})
+            hashed = merkle.leaf_hash(leaf_data(seq, kind, subject, row_sha256))
+            nodes += [
+                {"position": merkle.position(part), "hash": done}
+                for part, done in merkle.grow(frontier, seq, hashed)
+            ]
+        self._pending = []
+        execute_many(connection, _ADD_LEAF, leaves)
+        execute_many(connection, _ADD_NODE, nodes)
+
+
+def tree_size(connection: Connection) -> int:
+    """Leaves in the log."""
+    last = connection.execute(select(func.max(AuditLeaf.seq))).scalar()
+    return 0 if last is None else last + 1
+
+
+def root(connection: Connection, size: int | None = None) -> bytes:
+    """Root of the log, or the root it had at a smaller size. Raises ProofInvalid if larger."""
+    whole = tree_size(connection)
+    size = whole if size is None else size
+    if not 0 <= size <= whole:
+        raise ProofInvalid(f"log of size {size}; allowed: 0 to {whole}")
+    return merkle.fold(_hashes(connection, merkle.cover(0, size)))
+
+
+def inclusion(connection: Connection, seq: int, size: int | None = None) -> InclusionProof:
+    """Proof that a leaf is in the log, at cost O(log n). Raises ProofInvalid if it is not there."""
+    size = tree_size(connection) if size is None else size
+    ranges = merkle.inclusion_ranges(seq, size)
+    proof = _fold_all(connection, ranges)
+    row = connection.execute(
+        select(AuditLeaf.kind, AuditLeaf.subject, AuditLeaf.row_sha256).where(AuditLeaf.seq == seq)
+    ).one_or_none()
+    if row is None:
+        raise ProofInvalid(f"leaf {seq} is missing from the log")
+    return InclusionProof(
+        seq=seq,
+        size=size,
+        kind=row.kind,
+        subject=row.subject,
+        row_sha256=row.row_sha256,
+        hashes=tuple(part.hex() for part in proof),
+    )
+
+
+def consistency(connection: Connection, old: int, size: int | None = None) -> ConsistencyProof:
+    """Proof that the log continues what it was at a smaller size."""
+    size = tree_size(connection) if size is None else size
+    proof = _fold_all(connection, merkle.consistency_ranges(old, size))
+    return ConsistencyProof(old_size=old, size=size, hashes=tuple(part.hex() for part in proof))
+
+
+def find_leaf(connection: Connection, kind: str, subject: str) -> int:
+    """Number of the last leaf about a row. Raises ProofInvalid if there is none."""
+    seq = connection.execute(
+        select(func.max(AuditLeaf.seq)).where(AuditLeaf.kind == kind, AuditLeaf.subject == subject)
+    ).scalar()
+    if seq is None:
+        raise ProofInvalid(f"the log has no leaf about {kind} {subject}")
+    return seq
+
+
+def checkpoints(connection: Connection) -> list[Checkpoint]:
+    """Stored checkpoints, oldest first."""
+    rows = connection.execute(
+        select(*AuditCheckpoint.__table__.c, AuditKey.public_key)
+        .join(AuditKey, AuditCheckpoint.key_id == AuditKey.key_id)
+        .order_by(AuditCheckpoint.id)
+    )
+    return [
+        Checkpoint(
+            size=row.size,
+            root=row.root,
+            at=row.at,
+            key_id=row.key_id,
+            public_key=row.public_key,
+            signature=row.signature,
+        )
+        for row in rows
+    ]
+
+
+def _fold_all(connection: Connection, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+    """Hash of each range, all looked up together."""
+    bounds = list(ranges)
+    parts = [part for pair in bounds for part in merkle.cover(*pair)]
+    known = dict(zip(parts, _hashes(connection, parts), strict=True))
+    return merkle.hashes_of(bounds, known.__getitem__)
+
+
+def _hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
+    """Stored hashes of complete subtrees. Raises ProofInvalid if one is missing or none."""
+    places = [merkle.position(part) for part in parts]
+    found: dict[int, bytes] = {}
+    for first in range(0, len(places), LOOKUPS_AT_ONCE):
+        rows = connection.execute(
+            select(AuditNode.position, AuditNode.hash).where(
+                AuditNode.position.in_(places[first : first + LOOKUPS_AT_ONCE])
+            )
+        )
+        for place, hashed in rows:
+            if not isinstance(hashed, bytes) or len(hashed) != merkle.HASH_BYTES:
+                raise ProofInvalid(f"audit_node {place} holds no hash")
+            found[place] = hashed
+    missing = [place for place in places if place not in found]
+    if missing:
+        raise ProofInvalid(f"audit_node {missing[0]} is missing from the log")
+    return [found[place] for place in places]

@@ -1,0 +1,195 @@
+"""Blocks of key, their bytes, and who has them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.ledger.schema.base import Base, Number
+from scheduler.ledger.schema.columns import UtcDateTime
+
+OPEN_BLOCK = "state = 'available' AND next_bit <= length_bits - 8"
+"""A block from which a whole byte can be spent; also the predicate of its partial index."""
+
+RECEIVED_BLOCK = "state = 'received'"
+"""A block that waits for an announcement; few at any time, so its partial index is small."""
+
+EXPIRING_BLOCK = "state = 'available' AND expires_at IS NOT NULL"
+"""A block whose rest time may end; the predicate of a partial index by that instant."""
+
+EXPIRED_BLOCK = "state = 'expired'"
+"""A block past its time whose bytes are still to be erased; mostly none is."""
+
+OPEN_RESERVATION = "state IN ('open', 'intended')"
+"""A reservation that somebody must still resolve, or that times out."""
+
+
+class Block(Base):
+    """The settled bits of one session or one span interval, spent from the front."""
+
+    __tablename__ = "block"
+    __table_args__ = (
+        CheckConstraint("length_bits > 0", name="some_bits"),
+        CheckConstraint("next_bit >= 0 AND next_bit <= length_bits", name="cursor_inside"),
+        Index(
+            "ix_block_open",
+            "pool_ref",
+            "id",
+            sqlite_where=text(OPEN_BLOCK),
+            postgresql_where=text(OPEN_BLOCK),
+        ),
+        Index(
+            "ix_block_received",
+            "id",
+            sqlite_where=text(RECEIVED_BLOCK),
+            postgresql_where=text(RECEIVED_BLOCK),
+        ),
+        Index(
+            "ix_block_expiring",
+            "expires_at",
+            sqlite_where=text(EXPIRING_BLOCK),
+            postgresql_where=text(EXPIRING_BLOCK),
+        ),
+        Index(
+            "ix_block_expired",
+            "id",
+            sqlite_where=text(EXPIRED_BLOCK),
+            postgresql_where=text(EXPIRED_BLOCK),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    block_id: Mapped[str] = mapped_column(String(36), unique=True)
+    pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    natural_key: Mapped[str] = mapped_column(String(300), unique=True)
+    length_bits: Mapped[int] = mapped_column(Number)
+    next_bit: Mapped[int] = mapped_column(Number)  #: first bit not yet handed out
+    state: Mapped[str] = mapped_column(String(16))  #: of what is not handed out yet
+    source: Mapped[str] = mapped_column(String(80))
+    simulated: Mapped[bool]
+    eps_total: Mapped[float]
+    epoch: Mapped[int] = mapped_column(Integer)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
+    provenance: Mapped[str] = mapped_column(Text)  #: canonical JSON; "{}" for a link's own key
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `next_bit` and `state`
+
+
+class Material(Base):
+    """A piece of a block's key bytes at one of its two ends; erased when it is spent.
+
+    Pieces are small so that spending a few bytes never rewrites a whole pass.
+    """
+
+    __tablename__ = "material"
+
+    block_ref: Mapped[int] = mapped_column(ForeignKey("block.id"), primary_key=True)
+    side: Mapped[int] = mapped_column(Integer, primary_key=True)  #: 0 node_a's, 1 node_b's
+    start_byte: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)  #: nonce, ciphertext, tag
+    #: empty only in rows of the first release, which are sealed when the ledger is next opened
+    data_key_id: Mapped[int | None] = mapped_column(Number)
+
+
+class FreedRange(Base):
+    """A range behind a block's cursor that came back unused and is spent first."""
+
+    __tablename__ = "freed_range"
+    __table_args__ = (CheckConstraint("end_bit > start_bit", name="some_bits"),)
+
+    block_ref: Mapped[int] = mapped_column(ForeignKey("block.id"), primary_key=True)
+    start_bit: Mapped[int] = mapped_column(Number, primary_key=True)
+    end_bit: Mapped[int] = mapped_column(Number)
+
+
+class DataKey(Base):
+    """The key under which one pool's bytes of one epoch are kept; itself wrapped.
+
+    Without its wrapped bytes it is destroyed, and everything under it with it.
+    """
+
+    __tablename__ = "data_key"
+    __table_args__ = (UniqueConstraint("pool_ref", "epoch"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    epoch: Mapped[int] = mapped_column(Integer)
+    kek_id: Mapped[str] = mapped_column(String(32))  #: fingerprint of the wrapping key
+    wrapped: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class ReservationRow(Base):
+    """Key set aside for a purpose until an instant; its parts are entries pool -> reserved."""
+
+    __tablename__ = "reservation"
+    __table_args__ = (
+        Index(
+            "ix_reservation_open",
+            "expires_at",
+            sqlite_where=text(OPEN_RESERVATION),
+            postgresql_where=text(OPEN_RESERVATION),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    reservation_id: Mapped[str] = mapped_column(String(36), unique=True)
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
+    pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
+    purpose: Mapped[str] = mapped_column(String(200))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    state: Mapped[str] = mapped_column(String(16))
+    #: the command after which bytes may have left the process
+    intended_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `state` and `intended_by`
+
+
+class ReservationPart(Base):
+    """One range of a reservation: the entry that set it aside."""
+
+    __tablename__ = "reservation_part"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("ledger_entry.id"), primary_key=True)
+    reservation_ref: Mapped[int] = mapped_column(ForeignKey("reservation.id"), index=True)
+
+
+class KeyRow(Base):
+    """A key that an application drew: an id, a range, and how long it waits to be collected."""
+
+    __tablename__ = "key"
+    __table_args__ = (CheckConstraint("end_bit > start_bit", name="some_bits"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    key_id: Mapped[str] = mapped_column(String(36), unique=True)
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
+    block_ref: Mapped[int] = mapped_column(ForeignKey("block.id"), index=True)
+    start_bit: Mapped[int] = mapped_column(Number)
+    end_bit: Mapped[int] = mapped_column(Number)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    #: the command that erased what nobody collected in time
+    closed_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `closed_by`
+
+
+class KeyRecipient(Base):
+    """Who may have a key, at which end, and the command that gave it out, once."""
+
+    __tablename__ = "key_recipient"
+
+    key_ref: Mapped[int] = mapped_column(ForeignKey("key.id"), primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(200), primary_key=True)
+    side: Mapped[int] = mapped_column(Integer)
+    delivered_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `delivered_by`

@@ -1,0 +1,1 @@
+"""Key at rest: data keys, sealed pieces, fingerprints."""

@@ -1,0 +1,284 @@
+"""Key bytes in the store: cut into small sealed pieces, read and erased by range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    TextClause,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from scheduler.errors import LedgerBroken
+from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
+from scheduler.ledger.schema import Block, Material, PoolRow
+from scheduler.ledger.vault.datakeys import DataKeys
+from scheduler.ledger.vault.keystore import new_nonces, seal
+from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece
+
+__all__ = ["BOTH_ENDS", "PIECE_BYTES", "BlockNames", "Vault", "seal_first_release"]
+
+PIECE_BYTES = 3840
+"""Bytes of key in one row: sealed, it fits into one 4096-byte page of SQLite."""
+
+_OF_BLOCK = Material.block_ref == bindparam("block_")
+_FROM: BindParameter[int] = bindparam("from_")
+_TO: BindParameter[int] = bindparam("to_")
+_ERASE = delete(Material).where(_OF_BLOCK, Material.start_byte >= _FROM, Material.start_byte < _TO)
+_ERASE_END = _ERASE.where(Material.side == bindparam("side_"))
+_SHORTEN = (
+    update(Material)
+    .where(_OF_BLOCK, Material.side == bindparam("side_"), Material.start_byte == bindparam("at_"))
+    .values(data=bindparam("data_"), data_key_id=bindparam("key_"))
+)
+_ADD = insert(Material)
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What taking ranges changes in the store: rows for each statement, in this order."""
+
+    erased: list[dict[str, Any]] = field(default_factory=list)
+    erased_at_end: list[dict[str, Any]] = field(default_factory=list)
+    shortened: list[dict[str, Any]] = field(default_factory=list)
+    added: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Vault:
+    """The sealed bytes, as one transaction sees them."""
+
+    def __init__(self, connection: Connection, keys: DataKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    def cut(
+        self, block: BlockNames, side: int, material: bytes, start_byte: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Cut one end's bytes into sealed rows; `start_byte` is where they begin in the block."""
+        nonces = new_nonces(_pieces_of(material))
+        yield from self._sealed(block, side, material, start_byte, nonces)
+
+    def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes]]) -> list[dict[str, Any]]:
+        """Cut whole blocks into sealed rows: (block, end, bytes). As `cut`, in one go."""
+        nonces = new_nonces(sum(_pieces_of(material) for _, _, material in held))
+        return [
+            row
+            for block, side, material in held
+            for row in self._sealed(block, side, material, 0, nonces)
+        ]
+
+    def _sealed(
+        self,
+        block: BlockNames,
+        side: int,
+        material: bytes,
+        start_byte: int,
+        nonces: Iterator[bytes],
+    ) -> Iterator[dict[str, Any]]:
+        """One end's bytes as sealed rows, each under the next nonce."""
+        number, cipher = self._keys.current(
+            self._connection, block.pool_ref, block.pool_id, block.epoch
+        )
+        for offset in range(0, len(material), PIECE_BYTES):
+            place = start_byte + offset
+            plain = material[offset : offset + PIECE_BYTES]
+            yield {
+                "block_ref": block.ref,
+                "side": side,
+                "start_byte": place,
+                "data": seal(cipher, plain, block.context(side, place), next(nonces)),
+                "data_key_id": number,
+            }
+
+    def take(
+        self,
+        block: BlockNames,
+        start_byte: int,
+        end_byte: int,
+        sides: Sequence[int] = BOTH_ENDS,
+        *,
+        keep: bool = False,
+    ) -> dict[int, bytes]:
+        """Return the bytes [start_byte, end_byte) at these ends and erase them from the store.
+
+        With `keep` they stay: somebody else at the same end still waits for them.
+
+        Raises LedgerBroken if any of them is not there or was changed.
+        """
+        changes = _Changes()
+        span = (block, start_byte, end_byte)
+        (pieces,) = self._pieces([span], sides)
+        taken = self._cut_out(span, pieces, sides, changes)
+        if not keep:
+            self._write(changes)
+        return taken
+
+    def take_all(self, spans: Sequence[tuple[BlockNames, int, int]]) -> list[dict[int, bytes]]:
+        """As `take` at both ends, for many ranges [start, end) of bytes, in few round trips."""
+        taken = []
+        for some in _apart(spans):
+            changes = _Changes()
+            for span, pieces in zip(some, self._pieces(some, BOTH_ENDS), strict=True):
+                taken.append(self._cut_out(span, pieces, BOTH_ENDS, changes))
+            self._write(changes)
+        return taken
+
+    def _write(self, changes: _Changes) -> None:
+        for statement, rows in (
+            (_ERASE, changes.erased),
+            (_ERASE_END, changes.erased_at_end),
+            (_SHORTEN, changes.shortened),
+            (_ADD, changes.added),
+        ):
+            if rows:
+                execute_many(self._connection, statement, rows)
+
+    def _cut_out(
+        self,
+        span: tuple[BlockNames, int, int],
+        pieces: Iterable[Any],
+        sides: Sequence[int],
+        changes: _Changes,
+    ) -> dict[int, bytes]:
+        """Open what may touch the bytes [start, end) and note what erasing them changes."""
+        block, start_byte, end_byte = span
+        found: dict[int, list[bytes]] = {side: [] for side in sides}
+        heads: list[tuple[int, int, bytes]] = []
+        tails: list[tuple[int, bytes]] = []
+        for _, side, begins, data, number in pieces:
+            cipher = self._keys.cipher(self._connection, number)
+            plain = open_piece(cipher, data, block, side, begins)
+            ends = begins + len(plain)
+            if ends <= start_byte:
+                continue
+            found[side].append(plain[max(0, start_byte - begins) : end_byte - begins])
+            if begins < start_byte:
+                heads.append((side, begins, plain[: start_byte - begins]))
+            if ends > end_byte:
+                tails.append((side, plain[end_byte - begins :]))
+        taken = {side: b"".join(parts) for side, parts in found.items()}
+        for side, held in taken.items():
+            if len(held) != end_byte - start_byte:
+                raise LedgerBroken(
+                    f"block {block.block_id}: {len(held)} of the bytes {start_byte} to {end_byte}"
+                    f" are in the store at end {side}"
+                )
+        row = {"block_": block.ref, "from_": start_byte, "to_": end_byte}
+        if tuple(sides) == BOTH_ENDS:
+            changes.erased.append(row)
+        else:
+            changes.erased_at_end += [row | {"side_": side} for side in sides]
+        changes.shortened += [self._resealed(block, side, at, plain) for side, at, plain in heads]
+        for side, rest in tails:
+            changes.added += self.cut(block, side, rest, end_byte)
+        return taken
+
+    def erase_all(self, block_refs: Sequence[int]) -> None:
+        """Erase every byte of these blocks."""
+        if block_refs:
+            self._connection.execute(
+                delete(Material).where(Material.block_ref == bindparam("block_")),
+                [{"block_": ref} for ref in block_refs],
+            )
+
+    def _pieces(
+        self, spans: Sequence[tuple[BlockNames, int, int]], sides: Sequence[int]
+    ) -> list[list[Any]]:
+        """For each range the sealed pieces that may touch it, by end and place, in one query."""
+        rows = [
+            (block.ref, side, start_byte - PIECE_BYTES, end_byte)
+            for block, start_byte, end_byte in spans
+            for side in sides
+        ]
+        query = _pieces_query(self._connection.dialect.name)
+        found: list[list[Any]] = [[] for _ in spans]
+        for row in self._connection.execute(query, {"rows_": rows_json(rows)}).all():
+            found[row[0] // len(sides)].append(row)
+        return found
+
+    def rewrite(self, block: BlockNames, side: int, begins: int, plain: bytes) -> None:
+        """Seal a piece anew in its place."""
+        self._connection.execute(_SHORTEN, [self._resealed(block, side, begins, plain)])
+
+    def _resealed(self, block: BlockNames, side: int, begins: int, plain: bytes) -> dict[str, Any]:
+        """What is left of a piece in front of a range, under a fresh nonce."""
+        (row,) = self.cut(block, side, plain, begins)
+        return {
+            "block_": block.ref,
+            "side_": side,
+            "at_": begins,
+            "data_": row["data"],
+            "key_": row["data_key_id"],
+        }
+
+
+def _pieces_of(material: bytes) -> int:
+    """How many pieces so many bytes are cut into."""
+    return -(-len(material) // PIECE_BYTES)
+
+
+@lru_cache(maxsize=2)
+def _pieces_query(dialect_name: str) -> TextClause:
+    """The sealed pieces that touch the wanted ranges; `place` says which."""
+    rows = wanted(dialect_name, ("block_ref", "side", "low", "high"))
+    return text(
+        "SELECT w.place, m.side, m.start_byte, m.data, m.data_key_id"
+        f" FROM {rows} AS w CROSS JOIN material AS m"
+        " WHERE m.block_ref = w.block_ref AND m.side = w.side AND m.start_byte > w.low"
+        " AND m.start_byte < w.high AND m.data_key_id IS NOT NULL"
+        " ORDER BY w.place, m.start_byte"
+    )
+
+
+def _apart(
+    spans: Sequence[tuple[BlockNames, int, int]],
+) -> Iterator[list[tuple[BlockNames, int, int]]]:
+    """Cut a list of ranges so that no part has two of one block.
+
+    What one range leaves over may be a piece of the next, so the first must be written before.
+    """
+    some: list[tuple[BlockNames, int, int]] = []
+    seen: set[int] = set()
+    for span in spans:
+        if span[0].ref in seen:
+            yield some
+            some, seen = [], set()
+        some.append(span)
+        seen.add(span[0].ref)
+    if some:
+        yield some
+
+
+def seal_first_release(connection: Connection, keys: DataKeys) -> int:
+    """Seal the pieces that the first release kept in clear; return how many."""
+    rows = connection.execute(
+        select(
+            Material.side,
+            Material.start_byte,
+            Material.data,
+            Block.id,
+            Block.block_id,
+            Block.pool_ref,
+            PoolRow.pool_id,
+            Block.epoch,
+        )
+        .join(Block, Material.block_ref == Block.id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .where(Material.data_key_id.is_(None))
+    ).all()
+    vault = Vault(connection, keys)
+    for row in rows:
+        names = BlockNames(row.id, row.block_id, row.pool_ref, row.pool_id, row.epoch)
+        vault.rewrite(names, row.side, row.start_byte, bytes(row.data))
+    keys.settle(connection)
+    return len(rows)

@@ -1,0 +1,91 @@
+"""A sealed piece of key: what it is bound to, and how it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from scheduler.errors import KeystoreError, LedgerBroken
+from scheduler.ledger.vault.keystore import NONCE_BYTES, unseal
+
+BOTH_ENDS = (0, 1)
+
+
+class BlockNames(NamedTuple):
+    """What a piece is bound to, besides its end and its place."""
+
+    ref: int
+    block_id: str
+    pool_ref: int
+    pool_id: str
+    epoch: int
+
+    def context(self, side: int, start_byte: int) -> bytes:
+        """Associated data of a piece: it opens nowhere else."""
+        return f"{self.block_id}|{self.pool_id}|{side}|{start_byte}|{self.epoch}".encode()
+
+
+def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins: int) -> bytes:
+    """Open one sealed piece. Raises LedgerBroken if it was changed or belongs elsewhere."""
+    try:
+        return unseal(cipher, data, block.context(side, begins))
+    except (InvalidTag, TypeError, ValueError):  # the last two: no bytes, or too few
+        raise LedgerBroken(
+            f"material of block {block.block_id}, end {side}, byte {begins}: does not open;"
+            " it was changed or belongs elsewhere"
+        ) from None
+
+
+class Ciphers(dict[int, AESGCM]):
+    """Ciphers of data keys by number, each made when it is first asked for.
+
+    Takes the opened keys, or why one does not open: that is raised for whatever it sealed.
+    Another process gets the keys; a cipher cannot be sent.
+    """
+
+    def __init__(self, keys: Mapping[int, bytes | str]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def __missing__(self, number: int) -> AESGCM:
+        key = self._keys.get(number)
+        if key is None:
+            raise KeystoreError(f"data key {number} is destroyed, and what it sealed with it")
+        if isinstance(key, str):
+            raise KeystoreError(key)
+        cipher = self[number] = AESGCM(key)
+        return cipher
+
+    def __reduce__(self) -> tuple[type[Ciphers], tuple[Mapping[int, bytes | str]]]:
+        return Ciphers, (self._keys,)
+
+    def unopened(self) -> dict[int, str]:
+        """Why a key does not open, by number."""
+        return {number: key for number, key in self._keys.items() if isinstance(key, str)}
+
+
+def opened_sizes(
+    ciphers: Mapping[int, AESGCM],
+    block_id: str,
+    pool_id: str,
+    epoch: int,
+    pieces: Iterable[tuple[Any, ...]],
+) -> dict[int, int] | None:
+    """Bytes of key at each end; None if a piece does not open, or is at no end.
+
+    What `open_piece` does, written out for speed: an audit opens every piece there is. Each is
+    (block row, end, first byte, sealed bytes, data key).
+    """
+    front, back = f"{block_id}|{pool_id}|", f"|{epoch}"
+    sizes = dict.fromkeys(BOTH_ENDS, 0)
+    try:
+        for _, side, begins, data, number in pieces:
+            context = f"{front}{side}|{begins}{back}".encode()
+            plain = ciphers[number].decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context)
+            sizes[side] += len(plain)
+    except (InvalidTag, KeyError, KeystoreError, TypeError, ValueError):
+        return None
+    return sizes

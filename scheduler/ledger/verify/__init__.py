@@ -1,0 +1,1 @@
+"""Recomputing everything the ledger claims."""
