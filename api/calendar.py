@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scheduler.domain import BookingState
 
 if TYPE_CHECKING:
-    from scheduler.domain import BookingTold
+    from scheduler.domain import BookingView
     from scheduler.network import Satellite, Station
 
 PRODUCT = "-//Skytrunk//Bookings//EN"
@@ -17,7 +17,7 @@ _OFF = {BookingState.CANCELLED, BookingState.MISSED, BookingState.FAILED}
 
 
 def to_calendar(
-    bookings: Iterable[BookingTold],
+    bookings: Iterable[BookingView],
     *,
     satellites: Mapping[str, Satellite],
     stations: Mapping[str, Station],

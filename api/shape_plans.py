@@ -9,7 +9,7 @@ from api.shape import Document, iso_z, iso_z_or_none, rounded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scheduler.domain import BookingTold, Outage, PlannedPass, PlanTold
+    from scheduler.domain import BookingView, Outage, PlannedPass, PlanView
 
 PLANNED_FIELDS = (
     "pass", "satellite", "station", "rises_at", "sets_at", "max_elevation_deg",
@@ -46,7 +46,7 @@ def planned_fields(planned: PlannedPass) -> Document:
     }
 
 
-def plan_summary(told: PlanTold) -> Document:
+def plan_summary(told: PlanView) -> Document:
     """Return a plan's figures, without its passes."""
     return {
         "plan": told.plan_id,
@@ -78,17 +78,17 @@ def plan_summary(told: PlanTold) -> Document:
     }
 
 
-def plan_document(told: PlanTold) -> Document:
+def plan_document(told: PlanView) -> Document:
     """Return a plan with every pass of its window."""
     return {**plan_summary(told), "passes": [planned_fields(item) for item in told.passes]}
 
 
-def plans_document(plans: Sequence[PlanTold]) -> Document:
+def plans_document(plans: Sequence[PlanView]) -> Document:
     """Return plans without their passes."""
     return {"plans": [plan_summary(told) for told in plans]}
 
 
-def booking_fields(told: BookingTold) -> Document:
+def booking_fields(told: BookingView) -> Document:
     """Return one booking as it stands."""
     booking, candidate = told.booking, told.booking.candidate
     return {

@@ -9,13 +9,13 @@ from scheduler.domain import TERMINAL_STATES, BookingState, OutageKind, Verdict
 
 if TYPE_CHECKING:
     from api.plots import PassBar
-    from scheduler.domain import PlannedPass, PlanTold
+    from scheduler.domain import PlannedPass, PlanView
     from scheduler.services import Services
 
 _OFF = TERMINAL_STATES - {BookingState.SETTLED}
 
 
-def draw_plan(path: Path, told: PlanTold, services: Services) -> Path:
+def draw_plan(path: Path, told: PlanView, services: Services) -> Path:
     """Draw a plan's timeline to `path` as PNG."""
     from api.plots import OutageBar, plan_timeline
 

@@ -16,7 +16,7 @@ from scheduler.domain import ReplaySummary
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import InputError
 from scheduler.services import Services
-from scheduler.services.summary import summarise
+from scheduler.services.replays import summarise
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings

@@ -92,7 +92,7 @@ def _verify_proof(
     proof: Path, signed: str, older: Path | None, trusted: str | None, *, as_json: bool
 ) -> None:
     from api.export import to_json
-    from scheduler.services.auditing import check_proof
+    from scheduler.services.audit import check_proof
 
     before = None if older is None else read_text(older, "older checkpoint")
     shown = check_proof(read_text(proof, "proof"), signed, older=before, public_key=trusted)
@@ -102,7 +102,7 @@ def _verify_proof(
 def _verify_export(export: Path, signed: str | None, trusted: str | None, *, as_json: bool) -> None:
     from api.export import to_json
     from api.key_shape import export_report_document
-    from scheduler.services.auditing import check_export
+    from scheduler.services.audit import check_export
 
     report = check_export(_lines(export), checkpoint=signed, public_key=trusted)
     if as_json:
@@ -145,7 +145,7 @@ def _verify_ledger(
     problems: list[str] = []
     with opening as services:
         if signed is not None:
-            from scheduler.services.auditing import check_against
+            from scheduler.services.audit import check_against
 
             problems = check_against(services, signed, public_key=trusted)
         report = services.verify_ledger(workers=workers)
@@ -187,7 +187,7 @@ def checkpoint(
     config: ConfigOption = None,
 ) -> None:
     """Sign size and root of the audit log; keep the line, and the public key, somewhere else."""
-    from scheduler.services.auditing import public_key_of, sign_checkpoint
+    from scheduler.services.audit import public_key_of, sign_checkpoint
 
     # Opened before anything is signed: what is signed stays in the ledger.
     with services_of(context, database, config) as services, ExitStack() as files:
@@ -225,7 +225,7 @@ def prove(
 
     The proof is for the size of --checkpoint, else for the log as it stands.
     """
-    from scheduler.services.auditing import prove_growth, prove_row
+    from scheduler.services.audit import prove_growth, prove_row
 
     if (since is None) == (kind is None or subject is None):
         raise InputError("name a kind and a subject, or --since FILE; allowed: one of the two")

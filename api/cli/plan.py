@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from api.shape import Document
-    from scheduler.domain import BookingTold, PlanTold
+    from scheduler.domain import BookingView, PlanView
     from scheduler.services import Services
 
 app = typer.Typer(help="Make, show and explain plans; lock or cancel bookings.",
@@ -66,7 +66,7 @@ def make(
         answer = services.make_plan(
             start=first, end=last, at=present, pins=pin or (), vetoes=veto or (), allow=allow or ()
         )
-        told = services.told_plan(answer["plan"])
+        told = services.get_plan(answer["plan"])
     for part in answer["unplanned"]:
         note(f"nothing planned from {part['start']} to {part['end']}: {part['reason']}")
     _print(told, as_json=as_json)
@@ -85,7 +85,7 @@ def list_plans(
 
     with services_of(context, database, config) as services:
         services.existing_ledger()
-        document = plans_document(services.told_plans())
+        document = plans_document(services.list_plans())
     if as_json:
         emit(to_json(document))
         return
@@ -121,7 +121,7 @@ def show_plan(
         raise InputError("--json, --csv, --ical together; allowed: one of them")
     with services_of(context, database, config) as services:
         services.existing_ledger()
-        told = services.told_plan(plan)
+        told = services.get_plan(plan)
         if picture is not None:
             from api.timeline import draw_plan
 
@@ -135,7 +135,7 @@ def show_plan(
             _print(told, as_json=as_json)
 
 
-def _calendar(services: Services, bookings: list[BookingTold]) -> str:
+def _calendar(services: Services, bookings: list[BookingView]) -> str:
     from api.calendar import to_calendar
 
     return to_calendar(
@@ -218,7 +218,7 @@ def booking_id_of(text: str) -> UUID:
         raise InputError(f"booking {text[:80]!r} is no id; allowed: a UUID") from None
 
 
-def _print(told: PlanTold, *, as_json: bool) -> None:
+def _print(told: PlanView, *, as_json: bool) -> None:
     from api.export import to_json
     from api.shape_plans import plan_document
 
@@ -268,7 +268,7 @@ def _percent(gap: float | None) -> str:
     return "-" if gap is None else f"{100.0 * gap:.3g}"
 
 
-def _print_bookings(found: list[BookingTold], *, as_json: bool) -> None:
+def _print_bookings(found: list[BookingView], *, as_json: bool) -> None:
     from api.export import to_json
     from api.shape_plans import booking_fields
 

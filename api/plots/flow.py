@@ -77,7 +77,7 @@ def key_flow_map(
         above, below = figure.subplots(2, 1, height_ratios=[MAP_HEIGHT_IN, below_in])
         above.set_title(title)
         _network(above, nodes, idle, relayed_bits)
-        _gains(below, bars)
+        _merged_keys(below, bars)
 
     return draw(path, (9.5, MAP_HEIGHT_IN + below_in), paint)
 
@@ -244,7 +244,7 @@ def _bars(pairs: Sequence[FlowPair]) -> list[FlowPair]:
     return sorted(gained, key=lambda one: -(one.relayed_bits + one.combined_bits))
 
 
-def _gains(axes: Axes, ordered: Sequence[FlowPair]) -> None:
+def _merged_keys(axes: Axes, ordered: Sequence[FlowPair]) -> None:
     """Draw what each pair gained, the most at the top."""
     bars, rest = ordered[:PAIRS_MAX], ordered[PAIRS_MAX:]
     if not bars:

@@ -266,7 +266,7 @@ def make_plan(asked: PlanAsked, services: ServicesDependency) -> dict[str, Any]:
         allow=asked.allow,
         request_id=asked.request_id,
     )
-    return plan_document(services.told_plan(answer["plan"]))
+    return plan_document(services.get_plan(answer["plan"]))
 
 
 @router.get("/plans", response_model=PlansOut)
@@ -274,13 +274,13 @@ def plans(
     question: Annotated[PlansQuestion, Query()], services: ServicesDependency
 ) -> dict[str, Any]:
     """List the newest plans, by the start of their window."""
-    return plans_document(services.told_plans(limit=question.limit))
+    return plans_document(services.list_plans(limit=question.limit))
 
 
 @router.get("/plans/{plan_id}", response_model=PlanOut, responses=problem_answers(404))
 def plan(plan_id: Name, _: NoParameters, services: ServicesDependency) -> dict[str, Any]:
     """Give one plan with every pass of its window and the reason for each."""
-    return plan_document(services.told_plan(plan_id))
+    return plan_document(services.get_plan(plan_id))
 
 
 @router.get(
@@ -301,7 +301,7 @@ def explain(
                        **problem_answers(404)})  # fmt: skip
 def passes_csv(plan_id: Name, _: NoParameters, services: ServicesDependency) -> Response:
     """Give the passes of a plan as CSV."""
-    rows = plan_document(services.told_plan(plan_id))["passes"]
+    rows = plan_document(services.get_plan(plan_id))["passes"]
     return Response(to_csv(rows, PLANNED_FIELDS), media_type="text/csv")
 
 
@@ -328,7 +328,7 @@ def timeline_png(plan_id: Name, _: NoParameters, services: ServicesDependency) -
     from api.timeline import draw_plan
 
     with TemporaryDirectory() as folder:
-        path = draw_plan(Path(folder) / "plan.png", services.told_plan(plan_id), services)
+        path = draw_plan(Path(folder) / "plan.png", services.get_plan(plan_id), services)
         return Response(path.read_bytes(), media_type="image/png")
 
 

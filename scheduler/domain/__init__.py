@@ -6,7 +6,7 @@ from scheduler.domain.bookings import (
     Booking,
     BookingEvent,
     BookingState,
-    BookingTold,
+    BookingView,
     Candidate,
     SessionResult,
 )
@@ -38,7 +38,7 @@ from scheduler.domain.merges import (
 )
 from scheduler.domain.outages import Outage, OutageKind
 from scheduler.domain.passes import PassAnswer, PassRow, UnplannedSpan
-from scheduler.domain.plans import PlannedDemand, PlannedPass, PlanTold, Span, Verdict
+from scheduler.domain.plans import PlannedDemand, PlannedPass, PlanView, Span, Verdict
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
@@ -49,7 +49,7 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingState",
-    "BookingTold",
+    "BookingView",
     "Candidate",
     "Chunk",
     "CombinedStep",
@@ -70,7 +70,7 @@ __all__ = [
     "PassAnswer",
     "PassRow",
     "PathSet",
-    "PlanTold",
+    "PlanView",
     "PlannedDemand",
     "PlannedMerge",
     "PlannedPass",

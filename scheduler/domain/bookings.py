@@ -103,7 +103,7 @@ class BookingEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookingTold:
+class BookingView:
     """A booking as every door shows it."""
 
     booking: Booking

@@ -113,6 +113,6 @@ class LinkSupply:
             raise FactError(f"{self.pool_id}: lifetime_s {self.lifetime_s}; allowed: above 0")
         if any(bits < 0 for _, bits in self.coming):
             raise FactError(f"{self.pool_id}: coming {self.coming}; allowed: 0 bits and up")
-        lapsing = sum(bits for _, bits in self.expiring)
-        if any(bits < 0 for _, bits in self.expiring) or lapsing > self.stock_bits:
-            raise FactError(f"{self.pool_id}: {lapsing} bits lapse of a stock of {self.stock_bits}")
+        ending = sum(bits for _, bits in self.expiring)
+        if any(bits < 0 for _, bits in self.expiring) or ending > self.stock_bits:
+            raise FactError(f"{self.pool_id}: {ending} bits lapse of a stock of {self.stock_bits}")

@@ -91,7 +91,7 @@ class Provenance:
         announcements: tuple[UUID, ...] = (),
         runs: tuple[tuple[int, ...], ...] = (),
     ) -> Provenance:
-        """Return the provenance of what a step gains."""
+        """Return the provenance of what a step merged_keys."""
         legs = step.legs if isinstance(step, CombinedStep) else (step,)
         return cls(
             paths=tuple(leg.path for leg in legs),

@@ -61,7 +61,7 @@ class PlannedDemand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanTold:
+class PlanView:
     """One run of the planner, as it was stored."""
 
     plan_id: str

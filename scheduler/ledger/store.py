@@ -17,7 +17,7 @@ from scheduler.ledger import opening
 from scheduler.ledger.db.engine import make_engine, sqlite_file
 from scheduler.ledger.db.failures import is_conflict, refused
 from scheduler.ledger.db.snapshot import snapshot_of
-from scheduler.ledger.db.wal import WalKeeper
+from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.db.write_queue import WriterQueue
 from scheduler.ledger.keys.pools import PoolBook, PoolNumbers
 from scheduler.ledger.log import checkpoints, export
@@ -50,7 +50,7 @@ class Ledger:
         self._shared_keys = SharedKeys()
         self._queue = WriterQueue(self._writing, self._books)
         file = sqlite_file(engine)
-        self._wal = None if file is None else WalKeeper(file)
+        self._wal = None if file is None else WalCheckpointer(file)
 
     def _books(self) -> Books:
         return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys), self._wal)

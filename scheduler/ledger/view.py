@@ -149,10 +149,10 @@ class Reader:
                 found[pool_id] -= bits
         return found
 
-    def lapsing(self, *, at: datetime) -> dict[str, list[tuple[datetime, int]]]:
+    def expiring_stock(self, *, at: datetime) -> dict[str, list[tuple[datetime, int]]]:
         """Of `stock`, what ends later on: (when, bits) by pool; those without a limit left out."""
         self._settle()
-        return waiting.lapsing(self.connection, as_utc(at))
+        return waiting.expiring_stock(self.connection, as_utc(at))
 
     def young_stock(self, *, received_after: datetime, at: datetime) -> dict[str, int]:
         """As `stock`, of the blocks alone that were received later than that."""

@@ -14,7 +14,7 @@ from orbits import as_utc
 from scheduler.errors import LedgerError, RequestConflict, WrongState
 from scheduler.ledger.commands import CommandHandle, Pending
 from scheduler.ledger.db.bulk import execute_many
-from scheduler.ledger.db.wal import WalKeeper
+from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.keys.pools import PoolBook
 from scheduler.ledger.log.canonical import entry_digest
 from scheduler.ledger.log.trail import AuditTrail
@@ -67,7 +67,7 @@ class Books:
 
     pools: PoolBook
     keys: DataKeys
-    wal: WalKeeper | None = None
+    wal: WalCheckpointer | None = None
     erased: bool = False  #: key was destroyed, or what opens it
 
     def publish(self) -> None:

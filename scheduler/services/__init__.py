@@ -11,7 +11,7 @@ from uuid import UUID
 
 from scheduler.services.context import Context
 from scheduler.services.elements import ElementServices
-from scheduler.services.plans import PlanServices
+from scheduler.services.plan_services import PlanServices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,43 +150,43 @@ class Services(ElementServices, PlanServices):
 
     def announce_due(self, *, at: datetime) -> list[dict[str, Any]]:
         """Satellites that announce some time after a session have done so by now."""
-        from scheduler.services.announcing import announce_due
+        from scheduler.services.keys.announce import announce_due
 
         return announce_due(self, at=at)
 
     def waiting_key(self) -> list[WaitingKey]:
         """Every block that waits for an announcement, oldest first."""
-        from scheduler.services.announcing import waiting_key
+        from scheduler.services.keys.announce import waiting_key
 
         return waiting_key(self)
 
     def accept_key(self, block_id: UUID, *, reason: str) -> dict[str, Any]:
         """Make waiting key available by hand."""
-        from scheduler.services.announcing import accept_key
+        from scheduler.services.keys.announce import accept_key
 
         return accept_key(self, block_id, reason=reason)
 
     def void_key(self, block_id: UUID, *, reason: str) -> dict[str, Any]:
         """Give waiting key up by hand."""
-        from scheduler.services.announcing import void_key
+        from scheduler.services.keys.announce import void_key
 
         return void_key(self, block_id, reason=reason)
 
     def expire_due(self, *, at: datetime, request: str | None = None) -> dict[str, Any]:
         """What time has brought to its end leaves the pools."""
-        from scheduler.services.expiring import expire_due
+        from scheduler.services.keys.expire import expire_due
 
         return expire_due(self, at=at, request=request)
 
     def merge_due(self, *, scheduled_for: datetime, request: str | None = None) -> dict[str, Any]:
         """Merge what is due at one tick; the same tick or request again gives its first answer."""
-        from scheduler.services.merging import merge_due
+        from scheduler.services.merges.due import merge_due
 
         return merge_due(self, scheduled_for=scheduled_for, request=request)
 
     def merge_plan(self, *, at: datetime) -> MergeDecision:
         """What a tick would merge and why; nothing is written."""
-        from scheduler.services.merges import plan_merges_now
+        from scheduler.services.merges.history import plan_merges_now
 
         return plan_merges_now(self, at=at)
 
@@ -194,37 +194,37 @@ class Services(ElementServices, PlanServices):
         self, *, start: datetime | None = None, end: datetime | None = None, limit: int = 20
     ) -> list[dict[str, Any]]:
         """The last ticks within [start, end), the newest last."""
-        from scheduler.services.merges import merge_history
+        from scheduler.services.merges.history import merge_history
 
         return merge_history(self, start=start, end=end, limit=limit)
 
     def key_flow(self, *, start: datetime, end: datetime) -> KeyFlow:
         """Key that merges moved through the network in [start, end)."""
-        from scheduler.services.merges import key_flow
+        from scheduler.services.merges.history import key_flow
 
         return key_flow(self, start=start, end=end)
 
     def trace_key(self, name: str) -> KeyTrace:
         """Where a block or a drawn key came from, and who could know it."""
-        from scheduler.services.tracing import trace_key
+        from scheduler.services.keys.trace import trace_key
 
         return trace_key(self, name)
 
     def pair_blocks(self, pair: str, *, limit: int = 50) -> list[tuple[SourceBlock, WhoKnows]]:
         """The newest end-to-end blocks of a pair, and who could know each."""
-        from scheduler.services.tracing import pair_blocks
+        from scheduler.services.keys.trace import pair_blocks
 
         return pair_blocks(self, pair, limit=limit)
 
     def last_checkpoint(self) -> str:
         """The newest signed checkpoint of the audit log, one line of JSON."""
-        from scheduler.services.auditing import last_checkpoint
+        from scheduler.services.audit import last_checkpoint
 
         return last_checkpoint(self)
 
     def import_keys(self, folder: Path) -> dict[str, Any]:
         """Deposit the key of a file drop, all of it or none."""
-        from scheduler.services.importing import import_keys
+        from scheduler.services.keys.file_drop import import_keys
 
         return import_keys(self, folder)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scheduler.ledger import ElementRow, Ledger, Reader
     from scheduler.merge import Routes
-    from scheduler.services.served import ServedBook
+    from scheduler.services.merges.demand_served import DemandServed
     from scheduler.settings import Settings
 
 
@@ -60,16 +60,16 @@ class Context:
         """Seconds after which a link's key is of no use, where its demands all limit its age."""
         if all(demand.max_age_s is None for demand in self.scenario.demands):
             return {}
-        from scheduler.services.lifetimes import link_lifetimes
+        from scheduler.services.keys.lifetimes import link_lifetimes
 
         return link_lifetimes(self.scenario, self.routes)
 
     @cached_property
-    def served(self) -> ServedBook:
+    def served(self) -> DemandServed:
         """What each demand had of late, read from the ledger as it grows."""
-        from scheduler.services.served import ServedBook
+        from scheduler.services.merges.demand_served import DemandServed
 
-        return ServedBook()
+        return DemandServed()
 
     @property
     def ledger(self) -> Ledger:

@@ -15,9 +15,9 @@ from scheduler.domain import (
     instant_key,
 )
 from scheduler.forecast import booked_window, expected_counts, link_preset
-from scheduler.services.announcing import KIND, announce_at_contact, must_wait
-from scheduler.services.lifetimes import use_until
-from scheduler.services.planning.orders import out_of_service, outage_at
+from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
+from scheduler.services.keys.lifetimes import use_until
+from scheduler.services.plans.directives import out_of_service, outage_at
 from scheduler.sources.keys import simulated_material, simulated_session
 
 if TYPE_CHECKING:

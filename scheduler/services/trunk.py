@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import NewBlock, instant_key
 from scheduler.forecast import span_eps, span_secret_bits
-from scheduler.services.lifetimes import use_until
+from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
 if TYPE_CHECKING:

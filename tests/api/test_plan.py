@@ -69,7 +69,7 @@ def test_a_calendar_entry_keeps_its_uid_and_tells_its_cancellation(skytrunk: Com
     before = _events(skytrunk("plan", "show", "--ical").stdout)
     booked = {row["booking"]: row for row in made["passes"] if row["booking"]}
     gone = next(key for key, row in booked.items() if row["station"] == "xinglong")
-    told = _json(skytrunk, "plan", "cancel", gone, "--reason", "no crew")["bookings"]
+    told = _json(skytrunk, "plan", "cancel", gone, "--reason", "no workers")["bookings"]
     after = _events(skytrunk("plan", "show", made["plan"], "--ical").stdout)
 
     assert set(before) == set(after) == {f"{key}@skytrunk" for key in booked}
@@ -82,7 +82,7 @@ def test_a_calendar_entry_keeps_its_uid_and_tells_its_cancellation(skytrunk: Com
     assert told[0]["state"] == "cancelled"
     cancelled = after[f"{gone}@skytrunk"]
     assert (cancelled["STATUS"], cancelled["SEQUENCE"]) == ("CANCELLED", 1)
-    assert "no crew" in cancelled["DESCRIPTION"]
+    assert "no workers" in cancelled["DESCRIPTION"]
     assert skytrunk("plan", "show", made["plan"], "--ical").stdout.count("\n") > 20
 
 
@@ -217,7 +217,7 @@ def test_http_locks_cancels_and_takes_out_of_service(
         json={"kind": "station", "name": "nanshan", "from": "2016-12-19T17:00:00Z",
               "to": "2016-12-19T20:00:00Z"},
     )  # fmt: skip
-    cancelled = client.post(f"/bookings/{keys['delingha']}/cancel", json={"reason": "no crew"})
+    cancelled = client.post(f"/bookings/{keys['delingha']}/cancel", json={"reason": "no workers"})
     bookings = client.get("/bookings", params=BODY).json()["bookings"]
     found = {booking["booking"]: booking for booking in bookings}
 

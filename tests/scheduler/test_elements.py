@@ -26,7 +26,7 @@ from scheduler.errors import FeedError, InputError, SettingsError, UnknownName
 from scheduler.ledger import open_ledger
 from scheduler.ledger.books import element_reads as glance
 from scheduler.services import Services, open_services
-from scheduler.services.planning.ahead import known_elements, look_ahead
+from scheduler.services.plans.outlook import known_elements, plan_outlook
 from scheduler.settings import Settings
 from scheduler.sources import feed as feed_module
 from scheduler.sources.feed import Feed
@@ -349,7 +349,7 @@ def test_a_plan_knows_the_timing_of_its_passes_from_what_was_known_then(
     start = datetime(2017, 1, 13, tzinfo=UTC)
     known = services.archive_of(41731, known_at=start)
 
-    ahead = look_ahead(services, start, start + timedelta(days=1), at=start)
+    ahead = plan_outlook(services, start, start + timedelta(days=1), at=start)
 
     assert ahead.forecasts
     for forecast in ahead.forecasts:

@@ -24,10 +24,11 @@ from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
 from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, jain_index, recombine, xor
 from scheduler.replay import run_replay
-from scheduler.services import Services, merging
-from scheduler.services.merge_answers import told
-from scheduler.services.merging import decide_merges
-from scheduler.services.served import ServedBook
+from scheduler.services import Services
+from scheduler.services.merges import due
+from scheduler.services.merges.answers import told
+from scheduler.services.merges.demand_served import DemandServed
+from scheduler.services.merges.due import decide_merges
 from scheduler.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -344,7 +345,7 @@ def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
                     handle.finish({})
             return plan
 
-        monkeypatch.setattr(merging, "decide_merges", interrupted)
+        monkeypatch.setattr(due, "decide_merges", interrupted)
         answer = services.merge_due(scheduled_for=START)
 
         assert len(decided) == 2
@@ -435,7 +436,7 @@ def test_a_ledger_of_another_scenario_is_merged_by_nobody(settings_of: SettingsO
 def test_merges_that_lie_ahead_are_not_counted_as_served(fibre: Services) -> None:
     last = fibre.merge_history(limit=1)[-1]
     with fibre.ledger.read() as reader:
-        book = ServedBook()
+        book = DemandServed()
         late = book.lately(reader, last["at"])
         early = book.lately(reader, START)
         again = book.lately(reader, last["at"])

@@ -20,7 +20,7 @@ from scheduler.errors import (
 )
 from scheduler.plan import SolverFailed, make_plan
 from scheduler.services import Services
-from scheduler.services.planning import window
+from scheduler.services.plans import make
 from scheduler.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -58,7 +58,7 @@ def by_station(services: Services, answer: dict[str, Any]) -> dict[str, UUID]:
 
 def test_a_plan_tells_its_figures_and_a_reason_for_every_pass(services: Services) -> None:
     answer = services.make_plan(**NIGHT)
-    told = services.told_plan(answer["plan"])
+    told = services.get_plan(answer["plan"])
 
     assert told.objective == "demand"
     assert (told.booked, told.kept, told.cancelled) == (len(answer["bookings"]), 0, 0)
@@ -105,7 +105,7 @@ def test_every_objective_plans_with_every_solver(
 ) -> None:
     answer = services.make_plan(**NIGHT, objective=objective, solver=solver)
 
-    told = services.told_plan(answer["plan"])
+    told = services.get_plan(answer["plan"])
     assert (told.objective, told.asked_solver) == (objective, solver)
     assert told.booked > 0
     assert told.fallback == ""
@@ -117,8 +117,8 @@ def test_a_failing_solver_falls_back_to_greedy_and_the_plan_says_so(
     def fails(*_: object) -> None:
         raise SolverFailed("made to fail")
 
-    monkeypatch.setattr(window, "make_plan", partial(make_plan, engine=fails))
-    told = services.told_plan(services.make_plan(**NIGHT)["plan"])
+    monkeypatch.setattr(make, "make_plan", partial(make_plan, engine=fails))
+    told = services.get_plan(services.make_plan(**NIGHT)["plan"])
 
     assert told.solver == "greedy"
     assert "made to fail" in told.fallback
@@ -151,7 +151,7 @@ def test_a_question_that_cannot_be_planned_is_refused_and_nothing_is_booked(
         services.make_plan(**asked)
 
     assert services.bookings() == []
-    assert services.told_plans() == []
+    assert services.list_plans() == []
 
 
 # -- outages ----------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_overlapping_outages_are_named_in_the_plan(services: Services) -> None:
     services.add_outage(**NANSHAN_OUT)
     services.add_outage(**{**NANSHAN_OUT, "end": END})
 
-    told = services.told_plan(services.make_plan(**NIGHT)["plan"])
+    told = services.get_plan(services.make_plan(**NIGHT)["plan"])
     assert any("overlap" in note for note in told.notes)
 
 
@@ -239,16 +239,16 @@ def test_a_locked_booking_stays_whatever_a_new_plan_would_rather_do(services: Se
     answer = services.make_plan(**NIGHT, request_id="two")
 
     assert _states(services)[str(booked["nanshan"])] is BookingState.BOOKED
-    assert any("stays, though" in note for note in services.told_plan(answer["plan"]).notes)
+    assert any("stays, though" in note for note in services.get_plan(answer["plan"]).notes)
     services.lock_booking(booked["nanshan"], locked=False)
     assert str(booked["nanshan"]) in services.make_plan(**NIGHT, request_id="three")["cancelled"]
 
 
 def test_a_cancelled_pass_is_left_alone_until_it_is_allowed_again(services: Services) -> None:
     booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
-    told = services.cancel_booking(booked["xinglong"], reason="no crew")
+    told = services.cancel_booking(booked["xinglong"], reason="no workers")
     assert told.booking.state is BookingState.CANCELLED
-    assert "no crew" in told.booking.reason
+    assert "no workers" in told.booking.reason
     assert services.cancel_booking(booked["xinglong"], reason="again") == told  # once is enough
 
     second = services.make_plan(**NIGHT, request_id="two")
@@ -278,7 +278,7 @@ def test_an_earlier_pin_that_no_longer_fits_is_set_aside_and_named(services: Ser
     services.make_plan(**NIGHT, request_id="one", pins=["micius/nanshan/2016-12-19T18:25:00Z"])
     services.add_outage(**NANSHAN_OUT)
 
-    told = services.told_plan(services.make_plan(**NIGHT, request_id="two")["plan"])
+    told = services.get_plan(services.make_plan(**NIGHT, request_id="two")["plan"])
     assert any("earlier pins are set aside" in note for note in told.notes)
 
 
@@ -353,7 +353,7 @@ def test_any_pass_is_explained_in_one_sentence_with_its_numbers(
 
 
 def test_every_pass_of_a_plan_is_explained_by_its_own_name(planned: Services) -> None:
-    for item in planned.told_plan().passes:
+    for item in planned.get_plan().passes:
         sentence = planned.explain_pass(item.pass_id)
         assert ("not booked" in sentence) is (item.verdict is not Verdict.BOOKED)
 
@@ -372,7 +372,7 @@ def test_what_is_no_pass_is_said_to_be_none(planned: Services, name: str, messag
 
 
 def test_an_unknown_plan_is_named(planned: Services) -> None:
-    for ask in (planned.told_plan, partial(planned.explain_pass, XINGLONG)):
+    for ask in (planned.get_plan, partial(planned.explain_pass, XINGLONG)):
         with pytest.raises(UnknownName, match="'nothing' is not known"):
             ask(plan_id="nothing")
 

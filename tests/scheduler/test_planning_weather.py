@@ -15,7 +15,7 @@ from tests.scheduler.test_planning import NIGHT, XINGLONG, SettingsOf, by_statio
 
 def test_climatology_thins_the_expected_key_and_says_so(settings_of: SettingsOf) -> None:
     with opened_at(settings_of(weather="climatology")) as services:
-        told = services.told_plan(services.make_plan(**NIGHT)["plan"])
+        told = services.get_plan(services.make_plan(**NIGHT)["plan"])
 
     for planned in (p for p in told.passes if p.secret_bits):
         assert planned.clear_probability is not None
@@ -41,7 +41,7 @@ def test_only_forecasts_issued_by_then_count(settings_of: SettingsOf, tmp_path: 
             **NIGHT, request_id="late", at=datetime(2016, 12, 19, 13, tzinfo=UTC)
         )
         clear = [
-            {p.station: p.clear_probability for p in services.told_plan(answer["plan"]).passes
+            {p.station: p.clear_probability for p in services.get_plan(answer["plan"]).passes
              if p.acquires_at and p.acquires_at.hour == 16}
             for answer in (early, late)
         ]  # fmt: skip
@@ -82,5 +82,5 @@ def test_aversion_to_risk_lowers_what_a_plan_is_worth(settings_of: SettingsOf) -
         given = {"weather": "climatology", "risk_aversion": aversion}
         with opened_at(settings_of(name, **given)) as services:
             answer = services.make_plan(**NIGHT, objective="total")
-            values.append(services.told_plan(answer["plan"]).value)
+            values.append(services.get_plan(answer["plan"]).value)
     assert values[1] < values[0]

@@ -21,7 +21,7 @@ BACKSTOP_PAGES = 16_000
 EMPTY_TIMEOUT_MS = 2_000
 
 
-class WalKeeper:
+class WalCheckpointer:
     """One thread for one database file; it sleeps until it is nudged."""
 
     def __init__(self, file: Path) -> None:

@@ -128,7 +128,7 @@ def bits_over(connection: Connection, at: datetime) -> Iterator[tuple[str, int]]
             yield pool_id, int(bits)
 
 
-def lapsing(connection: Connection, at: datetime) -> dict[str, list[tuple[datetime, int]]]:
+def expiring_stock(connection: Connection, at: datetime) -> dict[str, list[tuple[datetime, int]]]:
     """When the time of available key ends, after an instant, and of how many bits; by pool."""
     found: dict[str, list[tuple[datetime, int]]] = {}
     for pool_id, when, bits in connection.execute(_LAPSING, {"at_": at}):

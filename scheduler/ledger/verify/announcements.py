@@ -14,7 +14,7 @@ from scheduler.ledger.log.canonical import DIGESTED
 from scheduler.ledger.log.stored import announcement_digest
 from scheduler.ledger.verify.context import (
     PROBLEMS_MAX,
-    Bearings,
+    AuditContext,
     Findings,
     Grouped,
     Outcome,
@@ -48,24 +48,24 @@ LOST = """
 NO_POOL = ("", "", "")
 
 
-def check_announcements(snapshot: Snapshot, bearings: Bearings, part: Part) -> Outcome:
+def check_announcements(snapshot: Snapshot, context: AuditContext, part: Part) -> Outcome:
     """I5, for the announcements of a range of commands."""
     found = Findings()
     span = {"first": part.first, "last": part.last}
     parts = Grouped(snapshot.rows(PARTS, **span))
     spent = Grouped(snapshot.rows(SPENT, **span))
-    command = _Command(bearings, None, (), found)
+    command = _Command(context, None, (), found)
     for row in snapshot.rows(ANNOUNCEMENTS, **span):
         number, command_id = row[0], row[2]
         if command_id != command.number:
             command.finish()
-            command = _Command(bearings, command_id, spent.of(command_id), found)
+            command = _Command(context, command_id, spent.of(command_id), found)
         command.check(row, parts.of(number))
     command.finish()
     return Outcome(found.problems)
 
 
-def check_parts(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_parts(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """Every part of an announcement has one."""
     found = Findings()
     for (number,) in snapshot.rows(LOST, most=PROBLEMS_MAX):
@@ -77,11 +77,11 @@ class _Command:
     """What one command spent, and what was announced of it."""
 
     def __init__(
-        self, bearings: Bearings, number: int | None, spent: Iterable[Row], found: Findings
+        self, context: AuditContext, number: int | None, spent: Iterable[Row], found: Findings
     ) -> None:
         self.number = number
-        self._accounts = bearings.accounts
-        self._pools = bearings.pools
+        self._accounts = context.accounts
+        self._pools = context.pools
         self._found = found
         self._spent: dict[int, list[tuple[int, int, int]]] = {}
         for _, block_ref, start, end, source_id in spent:

@@ -14,7 +14,7 @@ from scheduler.ledger.log.stored import BLOCK_COLUMNS, block_digest
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 from scheduler.ledger.vault.keystore import OVERHEAD_BYTES
 from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece, opened_sizes
-from scheduler.ledger.verify.context import NO_ROWS, Bearings, Findings, Grouped, Outcome, Part
+from scheduler.ledger.verify.context import NO_ROWS, AuditContext, Findings, Grouped, Outcome, Part
 
 REST_KIND = {
     KeyState.AVAILABLE: AccountKind.POOL,
@@ -110,28 +110,28 @@ class BlockFacts(NamedTuple):
     sums: dict[int, int]  #: of the accounts that its entries name
 
 
-def check_blocks(snapshot: Snapshot, bearings: Bearings, part: Part) -> Outcome:
+def check_blocks(snapshot: Snapshot, context: AuditContext, part: Part) -> Outcome:
     """Audit a range of blocks and everything that belongs to them."""
-    audit = BlockAudit(snapshot, bearings, part)
+    audit = BlockAudit(snapshot, context, part)
     blocks = 0
     for row in snapshot.rows(BLOCKS, first=part.first, last=part.last):
         blocks += 1
         audit.check(row)
     facts = BlockFacts(blocks, audit.entries, audit.sums)
-    return Outcome(audit.found.problems, facts, audit.strays())
+    return Outcome(audit.found.problems, facts, audit.dangling())
 
 
 class BlockAudit:
     """Streams of everything that belongs to blocks, read side by side with them."""
 
-    def __init__(self, snapshot: Snapshot, bearings: Bearings, part: Part) -> None:
+    def __init__(self, snapshot: Snapshot, context: AuditContext, part: Part) -> None:
         def grouped(query: str) -> Grouped:
             return Grouped(snapshot.rows(query, first=part.first, last=part.last))
 
-        self._accounts = bearings.accounts
-        self._pools = bearings.pools
-        self._ciphers = bearings.ciphers
-        self._has_bytes = bearings.has_bytes
+        self._accounts = context.accounts
+        self._pools = context.pools
+        self._ciphers = context.ciphers
+        self._has_bytes = context.has_bytes
         self._entries = grouped(ENTRIES)
         self._pieces = grouped(PIECES) if self._has_bytes else Grouped(iter(()))
         self._freed = grouped(FREED)
@@ -220,7 +220,7 @@ class BlockAudit:
         except TypeError:  # SQLite keeps a word in a column of numbers
             self._note(block, "or a row of it holds what is no number in place of a number")
 
-    def strays(self) -> dict[str, list[int]]:
+    def dangling(self) -> dict[str, list[int]]:
         """Blocks that are not there, though rows name them."""
         streams = (
             ("material", self._pieces),

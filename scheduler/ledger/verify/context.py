@@ -38,7 +38,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bearings:
+class AuditContext:
     """What every part of an audit needs of the ledger; little, and the same for all parts."""
 
     accounts: dict[int, tuple[int, AccountKind]]  #: pool and kind, by number
@@ -68,10 +68,10 @@ class Outcome:
     problems: list[str]
     facts: Any = None
     #: rows that others name and that are not there, by the words to report them in
-    strays: dict[str, list[int]] = field(default_factory=dict)
+    dangling: dict[str, list[int]] = field(default_factory=dict)
 
 
-Check = Callable[[Snapshot, Bearings, Part], Outcome]
+Check = Callable[[Snapshot, AuditContext, Part], Outcome]
 
 
 class Grouped:
@@ -81,7 +81,7 @@ class Grouped:
         self._rows = rows
         self._head = next(rows, END_ROW)
         self.key: float = self._head[0]  #: of the group that comes next
-        self.strays: list[int] = []  #: groups nobody asked for
+        self.dangling: list[int] = []  #: groups nobody asked for
 
     def of(self, key: int) -> Sequence[Row]:
         """The rows of one group; ask in ascending order."""
@@ -102,11 +102,11 @@ class Grouped:
         """Groups that nobody asked for, to the end of the stream."""
         while self.key != END:
             self._skip()
-        return self.strays
+        return self.dangling
 
     def _skip(self) -> None:
-        if len(self.strays) < PROBLEMS_MAX:
-            self.strays.append(self._head[0])
+        if len(self.dangling) < PROBLEMS_MAX:
+            self.dangling.append(self._head[0])
         stray = self.key
         while self.key == stray:
             self._head = next(self._rows, END_ROW)

@@ -11,7 +11,7 @@ from scheduler.ledger.db.snapshot import Snapshot
 from scheduler.ledger.log.export import EXPORTED
 from scheduler.ledger.schema.columns import UtcDateTime
 from scheduler.ledger.states import AccountKind
-from scheduler.ledger.verify.context import Bearings, Findings, Part
+from scheduler.ledger.verify.context import AuditContext, Findings, Part
 from scheduler.ledger.verify.shards import CHECKS
 
 CHECKED = (
@@ -65,7 +65,7 @@ class Copy:
         for table in _COLUMNS:
             self._write(table)
         snapshot = Snapshot(self._database)
-        bearings = Bearings(
+        context = AuditContext(
             accounts={
                 number: (pool, KIND_OF_WORD[kind])
                 for number, pool, kind in snapshot.rows("SELECT id, pool_ref, kind FROM account")
@@ -81,9 +81,9 @@ class Copy:
             has_bytes=False,
         )
         for check in CHECKED:
-            outcome = CHECKS[check](snapshot, bearings, Part(check))
+            outcome = CHECKS[check](snapshot, context, Part(check))
             found.extend(outcome.problems)
-            for words, numbers in outcome.strays.items():
+            for words, numbers in outcome.dangling.items():
                 found.extend(words.format(number) for number in numbers)
         self._database.close()
 

@@ -11,7 +11,7 @@ from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data, pool_digest
 from scheduler.ledger.verify.context import (
     PROBLEMS_MAX,
-    Bearings,
+    AuditContext,
     Findings,
     Grouped,
     Outcome,
@@ -59,7 +59,7 @@ def log_parts(size: int) -> list[Part]:
     return [Part("log", start or LOWEST, last) for start, last in zip(starts, ends, strict=True)]
 
 
-def check_log(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_log(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Build a part of the tree anew and compare its every node (I7)."""
     found = Findings()
     start = max(part.first, 0)
@@ -205,7 +205,7 @@ POOL_ACCOUNTS = """
 POOL_LEAVES = "SELECT subject, row_sha256 FROM audit_leaf WHERE kind = 'pool' ORDER BY seq"
 
 
-def check_commands_logged(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_commands_logged(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Every command of a range has its leaf with its hash."""
     found = Findings()
     among = "AND mine.id BETWEEN :first AND :last"
@@ -213,7 +213,7 @@ def check_commands_logged(snapshot: Snapshot, _: Bearings, part: Part) -> Outcom
     return Outcome(found.problems)
 
 
-def check_logged(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_logged(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """Every other logged row has its leaf with its hash, and every leaf of any kind its row."""
     found = Findings()
     for logged in LOGGED:

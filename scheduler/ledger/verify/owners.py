@@ -10,7 +10,7 @@ from scheduler.ledger.log.stored import stored_hasher
 from scheduler.ledger.states import KeyState, ReservationState
 from scheduler.ledger.verify.context import (
     PROBLEMS_MAX,
-    Bearings,
+    AuditContext,
     Findings,
     Grouped,
     Outcome,
@@ -116,7 +116,7 @@ def _span(part: Part) -> dict[str, int]:
     return {"first": part.first, "last": part.last, "most": PROBLEMS_MAX}
 
 
-def check_reservations(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_reservations(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """State of a range of reservations against the entries that resolved their parts."""
     found = Findings()
     digest = stored_hasher("reservation", (*RESERVATION_COLUMNS, "parts"), "parts")
@@ -129,8 +129,8 @@ def check_reservations(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
         _check_reservation(name, row, mine, found)
     for name, command in snapshot.rows(UNINTENDED, **_span(part)):
         found.add(f"reservation {name}: intended by command {command}, which is not there")
-    strays = {"reservation_part: names reservation {}, which is not there": parts.finish()}
-    return Outcome(found.problems, strays=strays)
+    dangling = {"reservation_part: names reservation {}, which is not there": parts.finish()}
+    return Outcome(found.problems, dangling=dangling)
 
 
 def _check_reservation(name: str, row: Row, parts: Sequence[Row], found: Findings) -> None:
@@ -164,7 +164,7 @@ def _state(resolved: str | None, settled: str | None) -> str:
     return resolved if settled is None else settled
 
 
-def check_reserved(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_reserved(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """As many parts of reservations as entries that reserve."""
     found = Findings()
     (reserved,) = snapshot.one(RESERVED, word=KeyState.RESERVED.value)
@@ -174,7 +174,7 @@ def check_reserved(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_keys(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_keys(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Hashes of a range of keys."""
     found = Findings()
     check_hashes(snapshot, found, "key", KEY_COLUMNS, KEYS, ("key_id",), part)
@@ -183,7 +183,7 @@ def check_keys(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_recipients(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_recipients(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Hashes of the recipients of a range of keys."""
     found = Findings()
     name = ("key_ref", "recipient")
@@ -196,7 +196,7 @@ def check_recipients(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_drawn(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_drawn(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """No two keys share a bit, in a range of blocks."""
     found = Findings()
     reached = (0, 0)
@@ -210,7 +210,7 @@ def check_drawn(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_delivered(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_delivered(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Each of a range of keys lies inside what its command delivered, and has its recipients."""
     found = Findings()
     span = _span(part)

@@ -21,10 +21,10 @@ from scheduler.errors import InputError
 from scheduler.ledger.db.engine import sqlite_file
 from scheduler.ledger.db.snapshot import Address, Snapshot, snapshot_of
 from scheduler.ledger.vault.keystore import KeyEncryptionKey
-from scheduler.ledger.verify.context import Bearings, Part
+from scheduler.ledger.verify.context import AuditContext, Part
 from scheduler.ledger.verify.run import Progress, Take, verify
 from scheduler.ledger.verify.shards import check_part
-from scheduler.ledger.verify.workers import Crew
+from scheduler.ledger.verify.workers import WorkerPool
 
 WORKERS_MAX = 64
 
@@ -61,12 +61,15 @@ def verify_together(
 
     Raises LedgerError if one of them ends before its time: then nothing is said of the ledger.
     """
-    with Crew(_address_of(engine), workers - 1) as crew, _moment_of(engine, alone) as moment:
+    with (
+        WorkerPool(_address_of(engine), workers - 1) as pool,
+        _moment_of(engine, alone) as moment,
+    ):
         while True:
             with engine.connect() as connection, connection.begin():
-                moment.begin(connection, crew)
+                moment.begin(connection, pool)
                 try:
-                    return verify(connection, kek, progress, _Together(crew, moment))
+                    return verify(connection, kek, progress, _Together(pool, moment))
                 except Moved:
                     continue
 
@@ -84,10 +87,10 @@ def _address_of(engine: Engine) -> Address:
 class _Moment(Protocol):
     """How all see one state of a ledger."""
 
-    def begin(self, connection: Connection, crew: Crew) -> None:
+    def begin(self, connection: Connection, workers: WorkerPool) -> None:
         """Fix what this process sees, and what the workers see if they are ready."""
 
-    def join(self, crew: Crew) -> None:
+    def join(self, workers: WorkerPool) -> None:
         """Let the workers see the same. Raises Moved if it is the past by now."""
 
 
@@ -106,15 +109,15 @@ class _ExportedMoment:
     def __init__(self) -> None:
         self._exported = ""
 
-    def begin(self, connection: Connection, crew: Crew) -> None:
+    def begin(self, connection: Connection, workers: WorkerPool) -> None:
         """Fix what this process sees, and what the workers see if they are ready."""
         self._exported = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
-        if crew.is_ready():
-            self.join(crew)
+        if workers.is_ready():
+            self.join(workers)
 
-    def join(self, crew: Crew) -> None:
+    def join(self, workers: WorkerPool) -> None:
         """Let the workers see the same."""
-        crew.begin(self._exported)
+        workers.begin(self._exported)
 
 
 class _StillMoment:
@@ -131,51 +134,51 @@ class _StillMoment:
         with self._alone(), self._guard.begin():
             yield self._guard.exec_driver_sql("PRAGMA data_version").scalar_one()
 
-    def begin(self, connection: Connection, crew: Crew) -> None:
+    def begin(self, connection: Connection, workers: WorkerPool) -> None:
         """Fix what this process sees, and what the workers see if they are ready."""
         with self._still() as self._version:
             snapshot_of(connection).hold()
-            if crew.is_ready():
-                crew.begin()
+            if workers.is_ready():
+                workers.begin()
 
-    def join(self, crew: Crew) -> None:
+    def join(self, workers: WorkerPool) -> None:
         """Let the workers see the same. Raises Moved if it is the past by now."""
         with self._still() as version:
             if version != self._version:
                 raise Moved
-            crew.begin()
+            workers.begin()
 
 
 class _Together:
-    """Checks parts in this process and, once they have begun, in those of a crew."""
+    """Checks parts in this process and, once they have begun, in those of a workers."""
 
-    def __init__(self, crew: Crew, moment: _Moment) -> None:
-        self._crew = crew
+    def __init__(self, workers: WorkerPool, moment: _Moment) -> None:
+        self._crew = workers
         self._moment = moment
         self._told = False
 
     def __call__(
-        self, snapshot: Snapshot, bearings: Bearings, parts: list[Part], take: Take
+        self, snapshot: Snapshot, context: AuditContext, parts: list[Part], take: Take
     ) -> None:
         """Check every part; raises Moved if the ledger was written to before all could begin."""
         # Whole tables come first: the longest of all parts must not be the last.
         todo = deque(sorted(range(len(parts)), key=lambda place: not parts[place].is_whole))
         while todo or self._crew.is_busy:
-            if self._has_joined(bearings):
+            if self._has_joined(context):
                 self._crew.hand_out(parts, todo)
                 for place, outcome in self._crew.collect(waiting=not todo):
                     take(place, outcome)
                 self._crew.hand_out(parts, todo)
             if todo:
                 place = todo.popleft()
-                take(place, check_part(snapshot, bearings, parts[place]))
+                take(place, check_part(snapshot, context, parts[place]))
 
-    def _has_joined(self, bearings: Bearings) -> bool:
+    def _has_joined(self, context: AuditContext) -> bool:
         """True once the workers see what this process sees, and know what it knows."""
         if self._told or not self._crew.is_ready():
             return self._told
         if not self._crew.has_begun:
             self._moment.join(self._crew)
-        self._crew.tell(bearings)
+        self._crew.tell(context)
         self._told = True
         return True

@@ -14,7 +14,7 @@ from scheduler.ledger.log.stored import (
 )
 from scheduler.ledger.verify.context import (
     PROBLEMS_MAX,
-    Bearings,
+    AuditContext,
     Findings,
     Outcome,
     Part,
@@ -85,7 +85,7 @@ class CommandFacts(NamedTuple):
     last: int | None
 
 
-def check_numbering(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_numbering(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """Lines of each command are numbered without gaps, and each has its command."""
     found = Findings()
     last, count = snapshot.one(TALLY)
@@ -96,7 +96,7 @@ def check_numbering(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
     return Outcome(found.problems, EntryFacts(count, last))
 
 
-def check_references(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_references(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """No row refers by a word, which SQLite keeps behind every number and no range would meet."""
     found = Findings()
     for table, column in REFERENCES:
@@ -107,7 +107,7 @@ def check_references(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_commands(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_commands(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Hashes of a range of commands, and their numbering inside it."""
     found = Findings()
     rows_of = CommandRows(snapshot, part.first, part.last).of
@@ -126,7 +126,7 @@ def check_commands(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
     return Outcome(found.problems, CommandFacts(first, last))
 
 
-def check_pools(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_pools(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """A pool is simulated if and only if one of its blocks is."""
     found = Findings()
     marks: dict[Any, Any] = dict(snapshot.rows(MARKED))
@@ -142,7 +142,7 @@ def check_pools(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_bookings(snapshot: Snapshot, _: Bearings, __: Part) -> Outcome:
+def check_bookings(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     """Hashes of bookings and events, and every state against the events that led there."""
     found = Findings()
     lives: dict[str, list[Row]] = {}
@@ -178,7 +178,7 @@ def _check_life(booking_id: str, ends: Row, life: list[Row], found: Findings) ->
         found.add(f"{name}: changed at {changed_at}, its last event at {last[2]}")
 
 
-def check_registers(snapshot: Snapshot, _: Bearings, part: Part) -> Outcome:
+def check_registers(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
     """Hashes of plans, jobs, element sets and run facts."""
     found = Findings()
     for table, key, order, hashed in REGISTERS:

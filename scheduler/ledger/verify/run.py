@@ -12,7 +12,7 @@ from scheduler.ledger.db.snapshot import Snapshot, snapshot_of
 from scheduler.ledger.vault.keystore import KeyEncryptionKey
 from scheduler.ledger.verify import log as verify_log
 from scheduler.ledger.verify import seals as verify_seals
-from scheduler.ledger.verify.context import PROBLEMS_MAX, Bearings, Findings, Outcome, Part
+from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Part
 from scheduler.ledger.verify.shards import CHECKS, check_part, parts_of
 
 PROGRESS_EVERY = 1_000
@@ -25,15 +25,15 @@ class Runner(Protocol):
     """What sees to it that every part is checked, in any order."""
 
     def __call__(
-        self, snapshot: Snapshot, bearings: Bearings, parts: list[Part], take: Take
+        self, snapshot: Snapshot, context: AuditContext, parts: list[Part], take: Take
     ) -> None:
         """Check every part and hand over each outcome with the part's place in the list."""
 
 
-def alone(snapshot: Snapshot, bearings: Bearings, parts: list[Part], take: Take) -> None:
+def alone(snapshot: Snapshot, context: AuditContext, parts: list[Part], take: Take) -> None:
     """Check one part after another."""
     for place, part in enumerate(parts):
-        take(place, check_part(snapshot, bearings, part))
+        take(place, check_part(snapshot, context, part))
 
 
 def verify(
@@ -49,11 +49,11 @@ def verify(
     the report is the same.
     """
     found = Findings()
-    bearings = verify_seals.take_bearings(connection, kek, found)
+    context = verify_seals.read_context(connection, kek, found)
     snapshot = snapshot_of(connection)
     parts = parts_of(snapshot)
     tally = Tally(parts, progress)
-    run(snapshot, bearings, parts, tally.take)
+    run(snapshot, context, parts, tally.take)
 
     for check in CHECKS:
         if check == "log":
@@ -62,23 +62,23 @@ def verify(
         else:
             found.extend(tally.problems_of(check))
         if check == "blocks":
-            verify_seals.check_balances(connection, bearings, tally.sums, found)
+            verify_seals.check_balances(connection, context, tally.sums, found)
         elif check == "logged":
             verify_seals.check_epochs(connection, found)
     verify_seals.check_data_keys(connection, found)
     verify_seals.check_checkpoints(connection, found)
-    if bearings.ciphers is not None:
-        verify_seals.check_wrapping(connection, kek, bearings.ciphers, found)
+    if context.ciphers is not None:
+        verify_seals.check_wrapping(connection, kek, context.ciphers, found)
     return VerifyReport(
         commands=tally.last_command,
         entries=tally.entries,
         blocks=tally.blocks,
-        pools=len({pool for pool, _ in bearings.accounts.values()}),
+        pools=len({pool for pool, _ in context.accounts.values()}),
         problems=tuple(found.problems),
         figures={
             "audit_size": size,
             "audit_root": root,
-            "sealed_bytes_opened": bearings.ciphers is not None,
+            "sealed_bytes_opened": context.ciphers is not None,
         },
     )
 
@@ -104,7 +104,7 @@ class Tally:
         if outcome.problems:
             self._problems[check][place] = outcome.problems
             _drop_surplus(self._problems[check])
-        for words, numbers in outcome.strays.items():
+        for words, numbers in outcome.dangling.items():
             known = self._strays[check].setdefault(words, set())
             self._strays[check][words] = set(sorted(known.union(numbers))[:PROBLEMS_MAX])
         if check == "blocks":

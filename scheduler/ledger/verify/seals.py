@@ -22,7 +22,7 @@ from scheduler.ledger.states import AccountKind, KeyState
 from scheduler.ledger.vault.datakeys import context_of
 from scheduler.ledger.vault.keystore import KeyEncryptionKey, NoKek
 from scheduler.ledger.vault.pieces import Ciphers
-from scheduler.ledger.verify.context import Bearings, Findings
+from scheduler.ledger.verify.context import AuditContext, Findings
 
 KIND_OF_WORD = {kind.value: kind for kind in AccountKind}
 
@@ -59,7 +59,7 @@ EPOCHS = "SELECT DISTINCT pool_ref, epoch, state = :word FROM block"
 SIGNERS = "SELECT DISTINCT kek_id FROM audit_key"
 
 
-def take_bearings(connection: Connection, kek: KeyEncryptionKey, found: Findings) -> Bearings:
+def read_context(connection: Connection, kek: KeyEncryptionKey, found: Findings) -> AuditContext:
     """Pools, accounts and opened data keys; the rows of the first two checked.
 
     Data keys are opened afresh: what this process remembers proves nothing.
@@ -69,7 +69,7 @@ def take_bearings(connection: Connection, kek: KeyEncryptionKey, found: Findings
         pools = _pools(snapshot, found)
         accounts = _accounts(snapshot, found)
     ciphers = None if isinstance(kek, NoKek) else Ciphers(_data_keys(connection, kek))
-    return Bearings(accounts=accounts, pools=pools, ciphers=ciphers)
+    return AuditContext(accounts=accounts, pools=pools, ciphers=ciphers)
 
 
 def _pools(snapshot: Snapshot, found: Findings) -> dict[int, tuple[str, str, str]]:
@@ -120,7 +120,7 @@ def _wrapped_keys(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def check_balances(
-    connection: Connection, bearings: Bearings, sums: dict[int, int], found: Findings
+    connection: Connection, context: AuditContext, sums: dict[int, int], found: Findings
 ) -> None:
     """Running figures against their sums, and nothing but `generated` below zero (I2)."""
     snapshot = snapshot_of(connection)
@@ -129,9 +129,9 @@ def check_balances(
         balances = list(snapshot.rows(BALANCES))
         odd_sums: dict[int, int] = dict(snapshot.rows(ODD_SUMS))
     for number, running, odd in balances:
-        if number not in bearings.accounts:
+        if number not in context.accounts:
             continue
-        pool, kind = bearings.accounts[number]
+        pool, kind = context.accounts[number]
         if not isinstance(running, int):  # SQLite keeps a word in a column of numbers
             found.add(f"account {number} ({kind.value} of pool {pool}): balance is no number")
             continue

@@ -11,7 +11,7 @@ from scheduler.ledger.verify import log as verify_log
 from scheduler.ledger.verify import owners as verify_owners
 from scheduler.ledger.verify import rows as verify_rows
 from scheduler.ledger.verify.blocks import check_blocks
-from scheduler.ledger.verify.context import Bearings, Check, Outcome, Part
+from scheduler.ledger.verify.context import AuditContext, Check, Outcome, Part
 
 CHECKS: dict[str, Check] = {
     "blocks": check_blocks,
@@ -54,10 +54,10 @@ TOPS = """
 """
 
 
-def check_part(snapshot: Snapshot, bearings: Bearings, part: Part) -> Outcome:
+def check_part(snapshot: Snapshot, context: AuditContext, part: Part) -> Outcome:
     """Check one part of an audit."""
     with snapshot.failures():
-        return CHECKS[part.check](snapshot, bearings, part)
+        return CHECKS[part.check](snapshot, context, part)
 
 
 def count_rows(snapshot: Snapshot) -> int:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from scheduler.errors import SchedulerError
 from scheduler.ledger.db.snapshot import Snapshot, begin, connect
 from scheduler.ledger.vault.keystore import forbid_core_dumps
-from scheduler.ledger.verify.context import Bearings, Part
+from scheduler.ledger.verify.context import AuditContext, Part
 from scheduler.ledger.verify.shards import check_part
 
 READY = "ready"
@@ -49,15 +49,15 @@ def _serve(pipe: Connection[Any, Any]) -> None:
     connection = connect(pipe.recv())
     pipe.send(READY)
     snapshot: Snapshot | None = None
-    bearings: Bearings | None = None
+    context: AuditContext | None = None
     while True:
         match pipe.recv():
             case Begin(exported):
                 snapshot = begin(connection, exported)
                 pipe.send(BEGUN)
-            case Bearings() as bearings:
+            case AuditContext() as context:
                 pass
             case Part() as part:
                 assert snapshot is not None
-                assert bearings is not None
-                pipe.send(check_part(snapshot, bearings, part))
+                assert context is not None
+                pipe.send(check_part(snapshot, context, part))

@@ -15,7 +15,7 @@ from typing import Any, Self
 from scheduler.errors import LedgerError, LedgerUnavailable, SchedulerError
 from scheduler.ledger.db.snapshot import Address
 from scheduler.ledger.vault.keystore import KEK_FILE_VARIABLE, KEK_VARIABLE
-from scheduler.ledger.verify.context import Bearings, Outcome, Part
+from scheduler.ledger.verify.context import AuditContext, Outcome, Part
 from scheduler.ledger.verify.worker import BEGUN, Begin
 
 AHEAD = 2
@@ -61,7 +61,7 @@ class Worker:
         )
 
 
-class Crew:
+class WorkerPool:
     """The workers of one audit; they end with it."""
 
     def __init__(self, address: Address, count: int) -> None:
@@ -108,10 +108,10 @@ class Crew:
                 )
         self.has_begun = True
 
-    def tell(self, bearings: Bearings) -> None:
+    def tell(self, context: AuditContext) -> None:
         """Tell every worker what all parts need to know."""
         for worker in self._workers:
-            worker.send(bearings)
+            worker.send(context)
 
     def hand_out(self, parts: list[Part], todo: deque[int]) -> None:
         """Give every worker enough to do."""

@@ -143,8 +143,8 @@ def test_key_whose_time_is_over_is_never_handed_out_expired_or_not(ledger: Ledge
         assert tx.stock() == {POOL_ID: 768}
         assert tx.stock(at=over - HOUR) == {POOL_ID: 768}
         assert tx.stock(at=over) == {POOL_ID: 256}
-        assert tx.lapsing(at=NOON) == {POOL_ID: [(over, 512)]}
-        assert tx.lapsing(at=over) == {}
+        assert tx.expiring_stock(at=NOON) == {POOL_ID: [(over, 512)]}
+        assert tx.expiring_stock(at=over) == {}
         assert tx.young_stock(received_after=NOON - HOUR, at=over) == {POOL_ID: 256}
     with ledger.begin() as tx:
         handle = tx.command("late", kind="late", at=over)

@@ -11,7 +11,7 @@ from scheduler.errors import ProofInvalid
 from scheduler.ledger import Ledger
 from scheduler.ledger.log import checkpoints
 from scheduler.ledger.verify.export import verify_lines
-from scheduler.services.auditing import PROOF_FORMAT, check_proof
+from scheduler.services.audit import PROOF_FORMAT, check_proof
 from tests.scheduler.ledger.builders import NOON
 from tests.scheduler.ledger.test_verify import fill, fill_more
 

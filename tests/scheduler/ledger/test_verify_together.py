@@ -26,7 +26,7 @@ from scheduler.ledger.verify import run as verify
 from scheduler.ledger.verify import seals as verify_seals
 from scheduler.ledger.verify import shards as verify_parts
 from scheduler.ledger.verify.context import Findings, Part
-from scheduler.ledger.verify.workers import Crew
+from scheduler.ledger.verify.workers import WorkerPool
 from tests.scheduler.ledger.builders import chain, deposit, spend
 from tests.scheduler.ledger.test_verify import (
     CHANGES,
@@ -50,16 +50,16 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crews(monkeypatch: pytest.MonkeyPatch) -> list[Crew]:
+def crews(monkeypatch: pytest.MonkeyPatch) -> list[WorkerPool]:
     """The crews of the audits that a test runs, to do them harm."""
-    made: list[Crew] = []
+    made: list[WorkerPool] = []
 
-    class Watched(Crew):
+    class Watched(WorkerPool):
         def __init__(self, address: Address, count: int) -> None:
             super().__init__(address, count)
             made.append(self)
 
-    monkeypatch.setattr(verify_together, "Crew", Watched)
+    monkeypatch.setattr(verify_together, "WorkerPool", Watched)
     monkeypatch.setattr(verify, "PROGRESS_EVERY", 1)
     return made
 
@@ -123,9 +123,9 @@ def test_a_tree_in_parts_is_the_tree(sqlite_ledger: Ledger, small_parts: None) -
 def _log(connection: Connection) -> tuple[int, str, list[str]]:
     """Size, root and problems of the log alone."""
     snapshot = snapshot_of(connection)
-    bearings = verify_seals.take_bearings(connection, NoKek(), Findings())
+    context = verify_seals.read_context(connection, NoKek(), Findings())
     parts = [part for part in verify_parts.parts_of(snapshot) if part.check == "log"]
-    outcomes = [verify_parts.check_part(snapshot, bearings, part) for part in parts]
+    outcomes = [verify_parts.check_part(snapshot, context, part) for part in parts]
     problems = {place: outcome.problems for place, outcome in enumerate(outcomes)}
     return verify_log.join_log(parts, [outcome.facts for outcome in outcomes], problems)
 
@@ -199,22 +199,22 @@ def test_all_begin_anew_if_somebody_wrote_before_all_had_begun(sqlite_ledger: Le
     ledger = sqlite_ledger
     fill(ledger)
     engine, alone = ledger._engine, ledger._queue.alone
-    with Crew(Address(), 0) as crew, verify_together._moment_of(engine, alone) as moment:
+    with WorkerPool(Address(), 0) as workers, verify_together._moment_of(engine, alone) as moment:
         with engine.connect() as connection, connection.begin():
-            moment.begin(connection, crew)
-            moment.join(crew)
-            moment.join(crew)  # nobody wrote
+            moment.begin(connection, workers)
+            moment.join(workers)
+            moment.join(workers)  # nobody wrote
             spend(ledger, "meanwhile", 128, pool=POOL)
             with pytest.raises(verify_together.Moved):
-                moment.join(crew)
+                moment.join(workers)
         with engine.connect() as connection, connection.begin():
-            moment.begin(connection, crew)
-            moment.join(crew)
+            moment.begin(connection, workers)
+            moment.join(workers)
             assert verify.verify(connection, ledger._kek).entries == 7
 
 
 def test_an_audit_begins_anew_and_ends(
-    ledger: Ledger, small_parts: None, crews: list[Crew]
+    ledger: Ledger, small_parts: None, crews: list[WorkerPool]
 ) -> None:
     """A write that comes while the workers start: the report is of the ledger with it."""
     fill(ledger)
@@ -241,14 +241,14 @@ def _wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _kill(crew: Crew) -> None:
-    process = crew._workers[0].process
+def _kill(workers: WorkerPool) -> None:
+    process = workers._workers[0].process
     os.kill(process.pid, signal.SIGKILL)
     process.wait()  # until it is gone, and its end of the pipe with it
 
 
 def test_a_worker_that_is_killed_at_its_start_is_told(
-    ledger: Ledger, small_parts: None, crews: list[Crew]
+    ledger: Ledger, small_parts: None, crews: list[WorkerPool]
 ) -> None:
     fill(ledger)
     with pytest.raises(LedgerError, match=r"ended before its time \(signal SIGKILL\)"):
@@ -257,21 +257,21 @@ def test_a_worker_that_is_killed_at_its_start_is_told(
 
 
 def test_a_worker_that_is_killed_at_its_work_is_told(
-    ledger: Ledger, small_parts: None, crews: list[Crew], monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, small_parts: None, crews: list[WorkerPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither does the audit hang, nor does it call the ledger sound."""
     fill(ledger)
-    hand_out = Crew.hand_out
+    hand_out = WorkerPool.hand_out
     unanswered: list[int] = []
 
-    def hand_out_and_kill(crew: Crew, parts: list[Part], todo: deque[int]) -> None:
-        (worker,) = crew._workers
+    def hand_out_and_kill(workers: WorkerPool, parts: list[Part], todo: deque[int]) -> None:
+        (worker,) = workers._workers
         if not unanswered:
             # Stopped first: what it is given now it cannot have answered when it is killed.
             os.kill(worker.process.pid, signal.SIGSTOP)
-        hand_out(crew, parts, todo)
+        hand_out(workers, parts, todo)
         if not unanswered:
-            _kill(crew)
+            _kill(workers)
             unanswered.extend(worker.in_hand)
 
     def hear(_: int) -> None:
@@ -279,14 +279,16 @@ def test_a_worker_that_is_killed_at_its_work_is_told(
             _wait_until(crews[0].is_ready)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Crew, "hand_out", hand_out_and_kill)
+        patch.setattr(WorkerPool, "hand_out", hand_out_and_kill)
         with pytest.raises(LedgerError, match="not known whether the ledger is sound"):
             ledger.verify(hear, workers=2)
     assert unanswered
     assert ledger.verify(workers=2).ok
 
 
-def test_no_worker_outlives_its_audit(ledger: Ledger, small_parts: None, crews: list[Crew]) -> None:
+def test_no_worker_outlives_its_audit(
+    ledger: Ledger, small_parts: None, crews: list[WorkerPool]
+) -> None:
     fill(ledger)
 
     def interrupt(_: int) -> None:
@@ -295,29 +297,29 @@ def test_no_worker_outlives_its_audit(ledger: Ledger, small_parts: None, crews: 
     with pytest.raises(KeyboardInterrupt):
         ledger.verify(interrupt, workers=3)
     assert ledger.verify(workers=2).ok
-    processes = [worker.process for crew in crews for worker in crew._workers]
+    processes = [worker.process for workers in crews for worker in workers._workers]
     assert [process.returncode for process in processes] == [-signal.SIGKILL] * 3
 
 
 def test_a_worker_ends_when_its_audit_is_killed(tmp_path: Path) -> None:
     """A worker whose other end is gone does not stay behind."""
-    crew = Crew(Address(file=tmp_path / "none.db"), 1)
-    (worker,) = crew._workers
+    workers = WorkerPool(Address(file=tmp_path / "none.db"), 1)
+    (worker,) = workers._workers
     worker.pipe.close()
     assert worker.process.wait(timeout=60) == 0
 
 
 def test_a_database_that_is_not_there_is_told_by_the_worker(tmp_path: Path) -> None:
     unable = pytest.raises(LedgerError, match="the database could not: unable to open")
-    with Crew(Address(file=tmp_path / "none.db"), 1) as crew, unable:
-        _wait_until(crew.is_ready)
+    with WorkerPool(Address(file=tmp_path / "none.db"), 1) as workers, unable:
+        _wait_until(workers.is_ready)
 
 
 def test_nothing_secret_is_where_other_processes_can_see_it(
     store_url: str,
     kek: LocalKek,
     small_parts: None,
-    crews: list[Crew],
+    crews: list[WorkerPool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[bytes] = []
@@ -336,7 +338,7 @@ def test_nothing_secret_is_where_other_processes_can_see_it(
     with open_ledger(store_url) as ledger:
         assert ledger.verify(look, workers=2).ok
     assert seen
-    assert all(b"verify_worker" in text and key.hex().encode() not in text for text in seen)
+    assert all(b"verify.worker" in text and key.hex().encode() not in text for text in seen)
 
 
 def test_small_ledgers_are_not_worth_a_worker() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scheduler.ledger import open_ledger
 from scheduler.ledger.db.engine import make_engine
-from scheduler.ledger.db.wal import BACKSTOP_PAGES, LOG_BYTES, WalKeeper
+from scheduler.ledger.db.wal import BACKSTOP_PAGES, LOG_BYTES, WalCheckpointer
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import deposit
 
@@ -48,7 +48,7 @@ def test_a_ledger_that_writes_little_starts_no_thread(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_not_there_is_no_matter(tmp_path: Path) -> None:
-    keeper = WalKeeper(tmp_path / "nothing.db")
+    keeper = WalCheckpointer(tmp_path / "nothing.db")
 
     keeper.nudge()
     keeper.close()
@@ -61,7 +61,7 @@ def test_a_database_that_breaks_meanwhile_does_not_break_the_keeper(tmp_path: Pa
     file = tmp_path / "broken.db"
     file.write_bytes(b"no database at all" * 100)
     file.with_name("broken.db-wal").write_bytes(bytes(LOG_BYTES))
-    keeper = WalKeeper(file)
+    keeper = WalCheckpointer(file)
 
     keeper.nudge()
     keeper.nudge()

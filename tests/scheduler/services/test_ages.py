@@ -14,7 +14,7 @@ import pytest
 from scheduler.domain import NewBlock, Pool, SourceBlock
 from scheduler.errors import NotEnoughKey
 from scheduler.services import Services
-from scheduler.services.planning.asked import demand_facts
+from scheduler.services.plans.inputs import demand_facts
 from tests.scheduler.services.nights import NIGHT, export
 
 Open = Callable[..., Services]
@@ -267,7 +267,7 @@ def test_the_planner_knows_what_of_a_links_key_ends_when(open_services: Open) ->
     at = NIGHT + 2 * HOUR
 
     with services.ledger.read() as reader:
-        facts = demand_facts(services, reader.stock(at=at), reader.lapsing(at=at), {})
+        facts = demand_facts(services, reader.stock(at=at), reader.expiring_stock(at=at), {})
     for supply in facts["supplies"]:
         assert supply.lifetime_s == 86_400.0
         assert supply.expiring == ((NIGHT + HOUR + timedelta(days=1), supply.stock_bits),)

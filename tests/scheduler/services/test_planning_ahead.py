@@ -11,8 +11,8 @@ import pytest
 from scheduler.domain import Candidate, LinkSupply
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services import Services
-from scheduler.services.planning import window
-from scheduler.services.planning.asked import coming_key, demand_facts
+from scheduler.services.plans import make
+from scheduler.services.plans.inputs import coming_key, demand_facts
 from tests.scheduler.services.nights import MORNING, NANSHAN, XINGLONG, booked, run
 
 Open = Callable[..., Services]
@@ -75,7 +75,7 @@ def test_a_plan_is_asked_with_it(open_services: Open, monkeypatch: pytest.Monkey
         asked.append(problem)
         return make_plan(problem, **more)
 
-    monkeypatch.setattr(window, "make_plan", seen)
+    monkeypatch.setattr(make, "make_plan", seen)
     first = booked(services, MORNING)[0]
 
     (problem,) = asked

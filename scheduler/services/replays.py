@@ -14,7 +14,7 @@ from scheduler.domain import (
     StationTally,
     UnplannedSpan,
 )
-from scheduler.services.announcing import told
+from scheduler.services.keys.announce import told
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader

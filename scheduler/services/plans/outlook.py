@@ -39,7 +39,7 @@ class Known:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ahead:
+class PlanOutlook:
     """What is known of a window when it is planned."""
 
     forecasts: list[PassForecast] = field(default_factory=list)
@@ -72,9 +72,9 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
     return Known(elements=elements, usable_until=until, reason="")
 
 
-def look_ahead(context: Context, start: datetime, end: datetime, *, at: datetime) -> Ahead:
+def plan_outlook(context: Context, start: datetime, end: datetime, *, at: datetime) -> PlanOutlook:
     """Forecast every pass that rises in [start, end), with the one set known at `at`."""
-    ahead = Ahead()
+    ahead = PlanOutlook()
     context.refresh_elements()
     for satellite in context.scenario.satellites:
         name = satellite.satellite_id
@@ -118,7 +118,7 @@ def _newest_epoch(known: Known, context: Context) -> str | None:
 
 
 def options_of(
-    context: Context, ahead: Ahead, rules: PlanRules, *, at: datetime
+    context: Context, ahead: PlanOutlook, rules: PlanRules, *, at: datetime
 ) -> tuple[Candidate, ...]:
     """Everything that could be booked: passes, and parts of those that clash, under their sky."""
     whole = [item.candidate for item in ahead.forecasts if item.candidate is not None]
@@ -130,7 +130,11 @@ def options_of(
 
 
 def _part(
-    context: Context, ahead: Ahead, whole: Candidate, acquires_at: datetime, loses_at: datetime
+    context: Context,
+    ahead: PlanOutlook,
+    whole: Candidate,
+    acquires_at: datetime,
+    loses_at: datetime,
 ) -> Candidate:
     """Part of a pass with its own key: a shorter block, weaker statistics."""
     satellite = context.satellite(whole.satellite_id)
@@ -163,7 +167,7 @@ def _top(of_whole: float, samples: NDArray[np.float64]) -> float:
 
 
 def under_sky(
-    context: Context, candidates: tuple[Candidate, ...], ahead: Ahead, *, at: datetime
+    context: Context, candidates: tuple[Candidate, ...], ahead: PlanOutlook, *, at: datetime
 ) -> tuple[Candidate, ...]:
     """The candidates with the chance of a clear sky as it was known at `at`."""
     weather = _weather(context, ahead, candidates, at=at)
@@ -191,7 +195,7 @@ def weather_in_use(context: Context) -> str:
 
 
 def _weather(
-    context: Context, ahead: Ahead, candidates: tuple[Candidate, ...], *, at: datetime
+    context: Context, ahead: PlanOutlook, candidates: tuple[Candidate, ...], *, at: datetime
 ) -> Weather | None:
     settings = context.settings
     used = weather_in_use(context)

@@ -13,14 +13,14 @@ from scheduler.merge import legs_of
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
-    from scheduler.services.tick import Gain
+    from scheduler.services.merges.execute import MergedKey
 
 
-def told_at_once(answer: dict[str, Any], gains: Sequence[Gain]) -> dict[str, Any]:
+def told_at_once(answer: dict[str, Any], merged_keys: Sequence[MergedKey]) -> dict[str, Any]:
     """The answer of a tick that was just carried out, with the paths of its steps."""
     steps = [
         {**step, "paths": [list(leg.path) for leg in legs_of(gain.step)]}
-        for step, gain in zip(answer["steps"], gains, strict=True)
+        for step, gain in zip(answer["steps"], merged_keys, strict=True)
     ]
     return {**answer, "steps": steps}
 

@@ -47,14 +47,14 @@ def rules_of(context: Context) -> PlanRules:
 def demand_facts(
     context: Context,
     stock: Mapping[str, int],
-    lapsing: Mapping[str, Sequence[Dated]],
+    expiring_stock: Mapping[str, Sequence[Dated]],
     coming: Mapping[str, Sequence[Dated]],
 ) -> dict[str, Any]:
     """The part of a problem that is about demands: they, their paths, and every link's key.
 
-    A hop of parallel links counts as one, under its first pool. `lapsing` is what of the stock
-    ends when, `coming` what waits for an announcement. A supply lasts as long as some demand may
-    use it; that others may ask for younger key is left to the merges.
+    A hop of parallel links counts as one, under its first pool. `expiring_stock` is what of the
+    stock ends when, `coming` what waits for an announcement. A supply lasts as long as some
+    demand may use it; that others may ask for younger key is left to the merges.
     """
     scenario = context.scenario
     routes = routes_of(scenario, scenario.demands)
@@ -78,7 +78,7 @@ def demand_facts(
                 reserve_bits=int(reserve[pool_id]),
                 buffer_bits=None if buffers[pool_id] >= NO_LIMIT_BITS else int(buffers[pool_id]),
                 lifetime_s=context.lifetimes_s.get(pool_id),
-                expiring=_of_all(twins[pool_id], lapsing),
+                expiring=_of_all(twins[pool_id], expiring_stock),
                 coming=_of_all(twins[pool_id], coming),
             )
             for pool_id in sorted(used)

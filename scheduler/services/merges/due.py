@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import instant_key
 from scheduler.merge import plan_merges
-from scheduler.services.merge_answers import told, told_at_once
-from scheduler.services.tick import Tick
+from scheduler.services.merges.answers import told, told_at_once
+from scheduler.services.merges.execute import MergeExecution
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
@@ -71,13 +71,13 @@ def merge_due(
         command = tx.command(request_id, kind="merge", at=scheduled_for)
         # The shortest limit takes first, in the order of the plan's steps.
         young = [(too_old(scheduled_for, age), bits) for age, bits in plan.young_needs.items()]
-        tick = Tick(context, tx, command, plan=plan, needs=[*young, (None, plan.needs)])
+        tick = MergeExecution(context, tx, command, plan=plan, needs=[*young, (None, plan.needs)])
         tick.announce(plan.tags)
-        gains = tick.gains()
+        merged_keys = tick.merged_keys()
         answer = {
-            "steps": tick.deposit(gains),
+            "steps": tick.deposit(merged_keys),
             "reasons": dict(plan.reasons),
             "tags": len(plan.tags),
         }
         command.finish(answer)
-    return told_at_once(answer, gains)
+    return told_at_once(answer, merged_keys)

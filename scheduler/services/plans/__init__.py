@@ -1,6 +1,6 @@
 """Use cases around the plan: make it, tell it, and what people decide about bookings."""
 
-from scheduler.services.planning.orders import (
+from scheduler.services.plans.directives import (
     add_outage,
     cancel_booking,
     lift_outage,
@@ -9,15 +9,15 @@ from scheduler.services.planning.orders import (
     outages_of,
     with_locks,
 )
-from scheduler.services.planning.told import (
+from scheduler.services.plans.explain import (
     bookings_between,
     explain_pass,
+    get_booking,
+    get_plan,
+    list_plans,
     nights,
-    told_booking,
-    told_plan,
-    told_plans,
 )
-from scheduler.services.planning.window import PlanRequest, plan_window
+from scheduler.services.plans.make import PlanRequest, plan_window
 
 __all__ = [
     "PlanRequest",
@@ -25,14 +25,14 @@ __all__ = [
     "bookings_between",
     "cancel_booking",
     "explain_pass",
+    "get_booking",
+    "get_plan",
     "lift_outage",
+    "list_plans",
     "lock_booking",
     "nights",
     "outage_at",
     "outages_of",
     "plan_window",
-    "told_booking",
-    "told_plan",
-    "told_plans",
     "with_locks",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scheduler.domain import NewBlock
 from scheduler.errors import DuplicateBlock, InputError
 from scheduler.ledger import refuse_known_key
-from scheduler.services.lifetimes import use_until
+from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.filedrop import TWIN_BITS_MIN, read_drop
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from uuid import UUID
 from scheduler.domain import WaitingKey, instant_key
 from scheduler.errors import InputError
 from scheduler.network import Announces
-from scheduler.services.planning.orders import check_reason
+from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """What people decide about passes and bookings: outages, locks, cancellations, pins, vetoes.
 
 Each decision is a command of the ledger, and its answer holds it: kind `outage`, `outage-lifted`,
-`lock`, `cancel` and `wish`. They are read back from there, the last word on a thing counts, and no
-table of their own is needed: commands are only ever added, hashed and exported.
+`lock`, `cancel` and `directive`. They are read back from there, and the last word on a thing
+counts.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ TEXT_MAX = 200
 """Characters of a reason that a person gives."""
 SLACK = timedelta(seconds=60)
 """New elements shift a pass by moments; a name still means it within this."""
-WISHES = ("pin", "veto", "none")
+DIRECTIVES = ("pin", "veto", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What somebody wants of a pass: pinned or vetoed; "none" takes an earlier wish back."""
+class Directive:
+    """What somebody wants of a pass: pinned or vetoed; "none" takes an earlier directive back."""
 
     satellite: str
     station: str
     at: datetime  #: an instant inside the pass
-    wish: str
+    directive: str
 
     def means(self, candidate: Candidate) -> bool:
         """Whether a candidate is (part of) that pass."""
@@ -265,65 +265,68 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
             at=now,
         )
         command.finish({"booking": str(booking_id), "reason": reason})
-        add_wish(tx, wish_for(booking.candidate, "veto"), at=now)
+        add_directive(tx, directive_for(booking.candidate, "veto"), at=now)
         return tx.booking(booking_id)
 
 
 # -- pins and vetoes --------------------------------------------------------------------------
 
 
-def wish_for(candidate: Candidate, wish: str) -> Wish:
-    """A wish about the pass of a candidate."""
+def directive_for(candidate: Candidate, directive: str) -> Directive:
+    """A directive about the pass of a candidate."""
     middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
-    return Wish(
-        satellite=candidate.satellite_id, station=candidate.station_id, at=middle, wish=wish
+    return Directive(
+        satellite=candidate.satellite_id,
+        station=candidate.station_id,
+        at=middle,
+        directive=directive,
     )
 
 
-def add_wish(tx: Transaction, wish: Wish, *, at: datetime) -> None:
-    """Write a wish down; it holds for every later plan until another one follows."""
-    assert wish.wish in WISHES
-    number = len(answers_of(tx, "wish")) + 1
-    command = tx.command(f"wish/{number}", kind="wish", at=at)
+def add_directive(tx: Transaction, directive: Directive, *, at: datetime) -> None:
+    """Write a directive down; it holds for every later plan until another one follows."""
+    assert directive.directive in DIRECTIVES
+    number = len(answers_of(tx, "directive")) + 1
+    command = tx.command(f"directive/{number}", kind="directive", at=at)
     command.finish(
         {
-            "satellite": wish.satellite,
-            "station": wish.station,
-            "at": instant_key(wish.at),
-            "wish": wish.wish,
+            "satellite": directive.satellite,
+            "station": directive.station,
+            "at": instant_key(directive.at),
+            "directive": directive.directive,
         }
     )
 
 
-def wishes_of(reader: Reader) -> list[Wish]:
-    """Every wish, oldest first."""
+def directives_of(reader: Reader) -> list[Directive]:
+    """Every directive, oldest first."""
     return [
-        Wish(
+        Directive(
             satellite=answer["satellite"],
             station=answer["station"],
             at=datetime.fromisoformat(answer["at"]),
-            wish=answer["wish"],
+            directive=answer["directive"],
         )
-        for answer in answers_of(reader, "wish")
+        for answer in answers_of(reader, "directive")
     ]
 
 
-def wished(
-    wishes: Sequence[Wish], candidates: Sequence[Candidate]
+def directed(
+    directives: Sequence[Directive], candidates: Sequence[Candidate]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The passes pinned and vetoed among some candidates; of several wishes the last counts."""
+    """The passes pinned and vetoed among some candidates; of several directives the last counts."""
     found: dict[str, str] = {}
-    for wish in wishes:
+    for directive in directives:
         for candidate in candidates:
-            if wish.means(candidate):
-                found[candidate.pass_id] = wish.wish
+            if directive.means(candidate):
+                found[candidate.pass_id] = directive.directive
     return (
-        frozenset(name for name, wish in found.items() if wish == "pin"),
-        frozenset(name for name, wish in found.items() if wish == "veto"),
+        frozenset(name for name, directive in found.items() if directive == "pin"),
+        frozenset(name for name, directive in found.items() if directive == "veto"),
     )
 
 
-def parse_pass(context: Context, name: str) -> Wish:
+def parse_pass(context: Context, name: str) -> Directive:
     """Read satellite/station/instant, any instant of the pass. Raises InputError, UnknownName."""
     parts = name.split("/")
     try:
@@ -336,9 +339,9 @@ def parse_pass(context: Context, name: str) -> Wish:
             f"pass {name[:80]!r}; allowed: SATELLITE/STATION/INSTANT, an instant of the pass with"
             " its zone, e.g. micius/xinglong/2016-12-19T16:50:00Z"
         ) from None
-    return Wish(
+    return Directive(
         satellite=context.satellite(satellite).satellite_id,
         station=context.stations([station])[0].station_id,
         at=at,
-        wish="none",
+        directive="none",
     )

@@ -10,11 +10,11 @@ from scheduler.domain import Candidate, PassRow, instant_key
 
 if TYPE_CHECKING:
     from scheduler.plan import PlanDecision, PlanProblem
-    from scheduler.services.planning.ahead import Ahead
+    from scheduler.services.plans.outlook import PlanOutlook
 
 
 def plan_details(
-    problem: PlanProblem, decision: PlanDecision, ahead: Ahead, too_early: Sequence[Candidate]
+    problem: PlanProblem, decision: PlanDecision, ahead: PlanOutlook, too_early: Sequence[Candidate]
 ) -> dict[str, Any]:
     """Return the details of a plan as JSON-able data; no wall time, so that a seed repeats it."""
     options: dict[str, list[dict[str, Any]]] = defaultdict(list)

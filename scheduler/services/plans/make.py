@@ -19,19 +19,19 @@ from scheduler.domain import (
 )
 from scheduler.errors import InputError, PlanError
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
-from scheduler.services.planning.ahead import Ahead, look_ahead, options_of, under_sky
-from scheduler.services.planning.asked import coming_key, demand_facts, rules_of
-from scheduler.services.planning.orders import (
-    Wish,
-    add_wish,
+from scheduler.services.plans.directives import (
+    Directive,
+    add_directive,
+    directed,
+    directive_for,
+    directives_of,
     outages_of,
     parse_pass,
-    wish_for,
-    wished,
-    wishes_of,
     with_locks,
 )
-from scheduler.services.planning.record import plan_details
+from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
+from scheduler.services.plans.outlook import PlanOutlook, options_of, plan_outlook, under_sky
+from scheduler.services.plans.record import plan_details
 
 if TYPE_CHECKING:
     from scheduler.ledger import BlockRecord, Reader, Transaction
@@ -78,9 +78,9 @@ class _Standing:
 
     bookings: list[Booking]  #: that take up a satellite or station near the window
     outages: list[Outage]
-    wishes: list[Wish]
+    directives: list[Directive]
     stock: dict[str, int]
-    lapsing: dict[str, list[tuple[datetime, int]]]  #: of the stock, what ends when
+    expiring_stock: dict[str, list[tuple[datetime, int]]]  #: of the stock, what ends when
     waiting: list[BlockRecord]  #: received, not announced
     taken: set[UUID]  #: every booking id near the window, whatever its state
 
@@ -108,13 +108,13 @@ def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
         standing = _standing(reader, request, at)
     if answered is not None:
         return answered
-    ahead = look_ahead(context, request.start, request.end, at=at)
+    ahead = plan_outlook(context, request.start, request.end, at=at)
     problem, ahead_of = _problem(context, request, ahead, standing, at=at)
     decision, problem = _decide(context, request, problem, ahead)
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="plan", at=at, digest=digest)
-        for wish in _new_wishes(context, request, problem.candidates):
-            add_wish(tx, wish, at=at)
+        for directive in _new_directives(context, request, problem.candidates):
+            add_directive(tx, directive, at=at)
         writing = _Writing(context, tx, problem, decision, standing, at=at, request=request)
         answer = writing.write(ahead, ahead_of)
         command.finish(answer)
@@ -147,16 +147,16 @@ def _standing(reader: Reader, request: PlanRequest, at: datetime) -> _Standing:
             for outage in outages_of(reader)
             if outage.starts_at < request.end + REACH and request.start - REACH < outage.ends_at
         ],
-        wishes=wishes_of(reader),
+        directives=directives_of(reader),
         stock=reader.stock(at=at),
-        lapsing=reader.lapsing(at=at),
+        expiring_stock=reader.expiring_stock(at=at),
         waiting=reader.waiting(),
         taken={booking.booking_id for booking in near},
     )
 
 
 def _problem(
-    context: Context, request: PlanRequest, ahead: Ahead, standing: _Standing, *, at: datetime
+    context: Context, request: PlanRequest, ahead: PlanOutlook, standing: _Standing, *, at: datetime
 ) -> tuple[PlanProblem, list[Candidate]]:
     """The planner's problem, and the candidates whose link would begin before its present."""
     rules = rules_of(context)
@@ -164,8 +164,8 @@ def _problem(
     options += _still_standing(context, ahead, standing, options, at=at)
     present = max(at, request.not_before or at)
     open_ = [item for item in options if item.acquires_at >= present]
-    wishes = [*standing.wishes, *_new_wishes(context, request, open_)]
-    pins, vetoes = wished(wishes, open_)
+    directives = [*standing.directives, *_new_directives(context, request, open_)]
+    pins, vetoes = directed(directives, open_)
     sessions = [*open_, *(b.candidate for b in standing.bookings if b.state is BookingState.BOOKED)]
     coming = coming_key(context, standing.waiting, sessions, present=present)
     problem = PlanProblem(
@@ -178,14 +178,14 @@ def _problem(
         now=present,
         starts_at=max(request.start, present),
         ends_at=request.end,
-        **demand_facts(context, standing.stock, standing.lapsing, coming),
+        **demand_facts(context, standing.stock, standing.expiring_stock, coming),
     )
     return problem, [item for item in options if item.acquires_at < present]
 
 
 def _still_standing(
     context: Context,
-    ahead: Ahead,
+    ahead: PlanOutlook,
     standing: _Standing,
     options: Sequence[Candidate],
     *,
@@ -202,7 +202,7 @@ def _still_standing(
     return under_sky(context, tuple(missing), ahead, at=at)
 
 
-def _as_planned(booking: Booking, request: PlanRequest, ahead: Ahead) -> Booking:
+def _as_planned(booking: Booking, request: PlanRequest, ahead: PlanOutlook) -> Booking:
     """A booking outside of what this run can plan is none of its business: it is locked."""
     candidate = booking.candidate
     until = ahead.until.get(candidate.satellite_id, request.start)
@@ -211,11 +211,11 @@ def _as_planned(booking: Booking, request: PlanRequest, ahead: Ahead) -> Booking
     return replace(booking, locked=True)
 
 
-def _new_wishes(
+def _new_directives(
     context: Context, request: PlanRequest, candidates: Sequence[Candidate]
-) -> list[Wish]:
-    """The wishes of this request. Raises PlanError for a pass that is not in the window."""
-    found: list[Wish] = []
+) -> list[Directive]:
+    """The directives of this request. Raises PlanError for a pass that is not in the window."""
+    found: list[Directive] = []
     for names, word in ((request.lift, "none"), (request.pins, "pin"), (request.vetoes, "veto")):
         for name in names:
             asked = parse_pass(context, name)
@@ -225,7 +225,7 @@ def _new_wishes(
                     f"{name} is none of the {len(candidates)} options of this window, so there is"
                     f" nothing to {'allow' if word == 'none' else word}"
                 )
-            found.append(wish_for(max(mine, key=lambda c: c.duration_s), word))
+            found.append(directive_for(max(mine, key=lambda c: c.duration_s), word))
     both = set(request.pins) & set(request.vetoes)
     if both:
         raise PlanError(f"{min(both)} is both pinned and vetoed")
@@ -233,7 +233,7 @@ def _new_wishes(
 
 
 def _decide(
-    context: Context, request: PlanRequest, problem: PlanProblem, ahead: Ahead
+    context: Context, request: PlanRequest, problem: PlanProblem, ahead: PlanOutlook
 ) -> tuple[PlanDecision, PlanProblem]:
     """Plan; an earlier pin that no longer fits is set aside and named, a new one is refused."""
 
@@ -248,7 +248,7 @@ def _decide(
     try:
         return plan(problem), problem
     except PlanError as error:
-        new, _ = wished(_new_wishes(context, request, problem.candidates), problem.candidates)
+        new, _ = directed(_new_directives(context, request, problem.candidates), problem.candidates)
         if problem.pins <= new:
             raise
         without = replace(problem, pins=new)
@@ -269,7 +269,7 @@ class _Writing:
     at: datetime
     request: PlanRequest
 
-    def write(self, ahead: Ahead, too_early: Sequence[Candidate]) -> dict[str, Any]:
+    def write(self, ahead: PlanOutlook, too_early: Sequence[Candidate]) -> dict[str, Any]:
         """Cancel, book, store the plan; return the answer."""
         plan_id = self._plan_id()
         kept, cancelled = self._settle_standing()
@@ -380,7 +380,7 @@ def _same(candidate: Candidate, chosen: Sequence[Candidate]) -> Candidate | None
     return None
 
 
-def _count(context: Context, ahead: Ahead, *, dark_only: bool) -> dict[str, int]:
+def _count(context: Context, ahead: PlanOutlook, *, dark_only: bool) -> dict[str, int]:
     counted = {station.station_id: 0 for station in context.scenario.stations}
     for item in ahead.forecasts:
         counted[item.row.station] += int(item.row.dark or not dark_only)

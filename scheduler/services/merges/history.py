@@ -19,8 +19,8 @@ from scheduler.domain import (
 )
 from scheduler.errors import InputError
 from scheduler.merge import PROOF_BITS
-from scheduler.services.merge_answers import told
-from scheduler.services.merging import decide_merges
+from scheduler.services.merges.answers import told
+from scheduler.services.merges.due import decide_merges
 
 if TYPE_CHECKING:
     from scheduler.ledger import CommandRecord, Reader

@@ -1,4 +1,4 @@
-"""What one merge tick spends, says in public and gains, inside one transaction."""
+"""What one merge tick spends, says in public and merged_keys, inside one transaction."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
 
 
-class Purse:
+class KeyBuffer:
     """What one tick spends of one link: claimed in one piece, handed out from its front.
 
     A run is named by its first bit, counted over all that was claimed.
@@ -70,7 +70,7 @@ class Purse:
         first, last = start // 8, (start + bits) // 8
         return self.key.at_a[first:last], self.key.at_b[first:last]
 
-    def doubts(self, taken: Taken) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def eps_and_simulated(self, taken: Taken) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """For each run the failure probability of the blocks behind it, and if any is simulated."""
         first = np.searchsorted(self._starts, taken.start, side="right") - 1
         last = np.searchsorted(self._starts, taken.start + taken.bits - 1, side="right")
@@ -108,7 +108,7 @@ class Purse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gain:
+class MergedKey:
     """What a step gained at both ends, proved equal, not yet deposited."""
 
     natural_key: str
@@ -122,8 +122,8 @@ class Gain:
     expires_at: datetime | None  #: where its demand limits its age
 
 
-class Tick:
-    """The merges of one tick: carried out, announced, tagged, and their gains deposited."""
+class MergeExecution:
+    """The merges of one tick: carried out, announced, tagged, and their merged_keys deposited."""
 
     def __init__(
         self,
@@ -139,13 +139,13 @@ class Tick:
         self._command = command
         self._max_age_s = plan.max_age_s
         # One range a link, limit of age and tick, not one a merge: the ledger grows with links,
-        # not with pairs. Steps take from the front of a purse, so the shortest limit lies there.
+        # not with pairs. Steps take from the front of a buffer, so the shortest limit lies there.
         spent: dict[str, list[SpentChunk]] = {}
         for received_after, bits in needs:
             for link, held in tx.spend_all(command, bits, received_after=received_after).items():
                 spent[link] = spent[link] + held if link in spent else held
-        self._purses = {link: Purse(link, held) for link, held in spent.items()}
-        keys = {link: purse.key for link, purse in self._purses.items()}
+        self._buffers = {link: KeyBuffer(link, held) for link, held in spent.items()}
+        keys = {link: buffer.key for link, buffer in self._buffers.items()}
         self._carried: Carried = carry_out_all(plan.every_step, keys)
         self._numbers: list[int] = []  #: of what relays announced, in the order of `said`
         self._forgery: dict[str, float] = {}
@@ -180,8 +180,8 @@ class Tick:
             used[link] += TAG_KEY_BITS
 
     def _ranges(self, link: str, runs: Iterable[tuple[int, int]]) -> tuple[Chunk, ...]:
-        purse = self._purses[link]
-        return tuple(chunk for start, bits in runs for chunk in purse.chunks(start, bits))
+        buffer = self._buffers[link]
+        return tuple(chunk for start, bits in runs for chunk in buffer.chunks(start, bits))
 
     def _tag(self, link: str, start: int, message: bytes) -> float:
         """Tag what travels on a link one way; return how likely a forgery passes.
@@ -189,33 +189,33 @@ class Tick:
         The sending end tags with its copy, the receiving end checks with its own. Corrections
         of a combination need no tag: the proof of equality finds any change of theirs.
         """
-        at_a, at_b = self._purses[link].copies(start, TAG_KEY_BITS)
+        at_a, at_b = self._buffers[link].copies(start, TAG_KEY_BITS)
         if not tag_fits(message, key=at_b, tagged=tag(message, key=at_a)):
             raise LedgerBroken(f"the tag of the announcements on {link} does not fit")
         return forgery_bound(len(message))
 
-    def gains(self) -> list[Gain]:
+    def merged_keys(self) -> list[MergedKey]:
         """Prove both ends of every step equal. Raises LedgerBroken if they are not."""
         arrived = self._carried.arrived
         # Each end hashes its own run; here both do in one go.
         proofs = prove_all([*(one.near_run for one in arrived), *(one.far_run for one in arrived)])
         near, far = proofs[: len(arrived)], proofs[len(arrived) :]
-        eps, simulated = self._doubts()
+        eps, simulated = self._eps_and_simulated()
         request = self._command.request_id
         ends = zip(arrived, near, far, eps, simulated, strict=True)
-        return [self._gain(f"{request}/{index}", *one) for index, one in enumerate(ends)]
+        return [self._merged_key(f"{request}/{index}", *one) for index, one in enumerate(ends)]
 
-    def _doubts(self) -> tuple[list[float], list[bool]]:
+    def _eps_and_simulated(self) -> tuple[list[float], list[bool]]:
         """Of each step: failure probability of its source blocks and tags; simulated or not."""
         count = len(self._carried.arrived)
         eps, simulated = np.zeros(count), np.zeros(count, dtype=np.bool_)
         for link, taken in self._carried.taken.items():
-            mine, made_up = self._purses[link].doubts(taken)
+            mine, made_up = self._buffers[link].eps_and_simulated(taken)
             np.add.at(eps, taken.step, mine + self._forgery.get(link, 0.0))
             np.logical_or.at(simulated, taken.step, made_up)
         return eps.tolist(), simulated.tolist()
 
-    def _gain(
+    def _merged_key(
         self,
         natural_key: str,
         one: Arrived,
@@ -223,10 +223,10 @@ class Tick:
         far: EqualityProof,
         eps: float,
         simulated: bool,
-    ) -> Gain:
+    ) -> MergedKey:
         if not hmac.compare_digest(near.tag, far.tag):
             raise LedgerBroken(f"merge {natural_key}: the two ends hold unequal keys")
-        return Gain(
+        return MergedKey(
             natural_key=natural_key,
             step=one.step,
             provenance=Provenance.of(one.step, runs=one.runs),
@@ -245,19 +245,19 @@ class Tick:
         if limit is None:
             return None
         oldest = min(
-            self._purses[link].oldest(start, one.step.bits)
+            self._buffers[link].oldest(start, one.step.bits)
             for leg, starts in zip(legs_of(one.step), one.runs, strict=True)
             for link, start in zip(leg.links, starts, strict=True)
         )
         return oldest + timedelta(seconds=limit)
 
-    def deposit(self, gains: Sequence[Gain]) -> list[dict[str, Any]]:
+    def deposit(self, merged_keys: Sequence[MergedKey]) -> list[dict[str, Any]]:
         """Put what the steps gained into the pools of their two ends; return what to tell."""
-        blocks = [self._block(gain) for gain in gains]
+        blocks = [self._block(gain) for gain in merged_keys]
         self._tx.expect(blocks)
-        return [self._deposit(gain, block) for gain, block in zip(gains, blocks, strict=True)]
+        return [self._deposit(gain, block) for gain, block in zip(merged_keys, blocks, strict=True)]
 
-    def _block(self, gain: Gain) -> NewBlock:
+    def _block(self, gain: MergedKey) -> NewBlock:
         path = legs_of(gain.step)[0].path
         return NewBlock(
             block_id=self._context.entropy.uuid("block", gain.natural_key),
@@ -269,7 +269,7 @@ class Tick:
             eps_total=gain.eps_total,
         )
 
-    def _deposit(self, gain: Gain, block: NewBlock) -> dict[str, Any]:
+    def _deposit(self, gain: MergedKey, block: NewBlock) -> dict[str, Any]:
         legs, pool = legs_of(gain.step), block.pool
         at_a, at_b = gain.near_key, gain.far_key
         if legs[0].path[0] != pool.node_a:

@@ -13,7 +13,7 @@ from scheduler.domain import instant_key
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
-    from scheduler.domain import BookingEvent, BookingTold, Outage, PlanTold, Span
+    from scheduler.domain import BookingEvent, BookingView, Outage, PlanView, Span
 
 # As in `Services`, use cases are imported when they are called.
 
@@ -29,7 +29,7 @@ class PlanServices(Context):
         Passes whose link would begin before `not_before` (a live clock's present) are not
         offered. A repeat returns the first answer.
         """
-        from scheduler.services.planning import PlanRequest, plan_window
+        from scheduler.services.plans import PlanRequest, plan_window
 
         return plan_window(self, PlanRequest(start=start, end=end, not_before=not_before))
 
@@ -52,7 +52,7 @@ class PlanServices(Context):
         `at` is the plan's present: what was known by then counts, and what begins before it is
         not booked. By default it is now, or the start of a window that has begun already.
         """
-        from scheduler.services.planning import PlanRequest, plan_window
+        from scheduler.services.plans import PlanRequest, plan_window
 
         start, end = as_utc(start), as_utc(end)
         present = as_utc(at) if at is not None else min(self.clock.now(), start)
@@ -72,21 +72,21 @@ class PlanServices(Context):
             ),
         )
 
-    def told_plans(self, *, limit: int = 1000) -> list[PlanTold]:
+    def list_plans(self, *, limit: int = 1000) -> list[PlanView]:
         """The newest plans, without their passes."""
-        from scheduler.services.planning import told_plans
+        from scheduler.services.plans import list_plans
 
-        return told_plans(self, limit=limit)
+        return list_plans(self, limit=limit)
 
-    def told_plan(self, plan_id: str | None = None) -> PlanTold:
+    def get_plan(self, plan_id: str | None = None) -> PlanView:
         """One plan with every pass of its window; without a name the one made last."""
-        from scheduler.services.planning import told_plan
+        from scheduler.services.plans import get_plan
 
-        return told_plan(self, plan_id)
+        return get_plan(self, plan_id)
 
     def explain_pass(self, name: str, *, plan_id: str | None = None) -> str:
         """Why a pass was or was not booked, in one sentence with the numbers."""
-        from scheduler.services.planning import explain_pass
+        from scheduler.services.plans import explain_pass
 
         return explain_pass(self, name, plan_id=plan_id)
 
@@ -97,9 +97,9 @@ class PlanServices(Context):
         end: datetime | None = None,
         state: str | None = None,
         plan_id: str | None = None,
-    ) -> list[BookingTold]:
+    ) -> list[BookingView]:
         """Bookings by AOS; those of one span, state or plan where named."""
-        from scheduler.services.planning import bookings_between
+        from scheduler.services.plans import bookings_between
 
         return bookings_between(self, start=start, end=end, state=state, plan_id=plan_id)
 
@@ -110,50 +110,50 @@ class PlanServices(Context):
 
     def lock_booking(
         self, booking_id: UUID, *, locked: bool = True, reason: str = ""
-    ) -> BookingTold:
+    ) -> BookingView:
         """Let no plan move a booking, or let plans move it again."""
-        from scheduler.services.planning import lock_booking, told_booking
+        from scheduler.services.plans import get_booking, lock_booking
 
         lock_booking(self, booking_id, locked=locked, reason=reason)
-        return told_booking(self, booking_id)
+        return get_booking(self, booking_id)
 
-    def cancel_booking(self, booking_id: UUID, *, reason: str) -> BookingTold:
+    def cancel_booking(self, booking_id: UUID, *, reason: str) -> BookingView:
         """Cancel a booking that has not begun, and veto its pass for later plans."""
-        from scheduler.services.planning import cancel_booking, told_booking
+        from scheduler.services.plans import cancel_booking, get_booking
 
         cancel_booking(self, booking_id, reason=reason)
-        return told_booking(self, booking_id)
+        return get_booking(self, booking_id)
 
     def add_outage(
         self, *, kind: str, name: str, start: datetime, end: datetime, reason: str = ""
     ) -> dict[str, Any]:
         """Take a station or satellite out of service; mark the bookings it meets."""
-        from scheduler.services.planning import add_outage
+        from scheduler.services.plans import add_outage
 
         return add_outage(self, kind=kind, name=name, start=start, end=end, reason=reason)
 
     def lift_outage(self, outage_id: str) -> dict[str, Any]:
         """Put it back into service."""
-        from scheduler.services.planning import lift_outage
+        from scheduler.services.plans import lift_outage
 
         return lift_outage(self, outage_id)
 
     def outages(self) -> list[Outage]:
         """Every outage that was not lifted, by start."""
-        from scheduler.services.planning import outages_of
+        from scheduler.services.plans import outages_of
 
         with self.ledger.read() as reader:
             return outages_of(reader)
 
     def nights(self, station: str, start: datetime, end: datetime) -> list[Span]:
         """When it is dark enough at a station for a link, within [start, end)."""
-        from scheduler.services.planning import nights
+        from scheduler.services.plans import nights
 
         return nights(self, station, start, end)
 
     def weather_identity(self) -> str:
         """Which weather plans use, for the identity of a run: a file counts by its content."""
-        from scheduler.services.planning.ahead import weather_in_use
+        from scheduler.services.plans.outlook import weather_in_use
 
         file = self.settings.weather_file
         if file is None:

@@ -15,10 +15,10 @@ from orbits.times import julian_pairs
 from scheduler.domain import (
     Booking,
     BookingState,
-    BookingTold,
+    BookingView,
     PlannedDemand,
     PlannedPass,
-    PlanTold,
+    PlanView,
     Pool,
     Span,
     Verdict,
@@ -26,10 +26,9 @@ from scheduler.domain import (
 )
 from scheduler.errors import InputError, UnknownName
 from scheduler.forecast import ground_station
-from scheduler.services.planning.ahead import known_elements
-from scheduler.services.planning.orders import (
+from scheduler.services.plans.directives import (
     SLACK,
-    Wish,
+    Directive,
     answers_of,
     meets,
     out_of_service,
@@ -37,6 +36,7 @@ from scheduler.services.planning.orders import (
     parse_pass,
     with_locks,
 )
+from scheduler.services.plans.outlook import known_elements
 
 if TYPE_CHECKING:
     from scheduler.ledger import PlanRecord, Reader
@@ -48,7 +48,7 @@ _NEAR = timedelta(hours=2)
 NIGHT_STEP_S = 120.0
 
 
-def told_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanTold]:
+def list_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanView]:
     """The newest plans, by the start of their window, without their passes."""
     if not 1 <= limit <= PLANS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {PLANS_MAX}")
@@ -56,7 +56,7 @@ def told_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanTold]:
         return [_told(record, ()) for record in reader.plans()[-limit:]]
 
 
-def told_plan(context: Context, plan_id: str | None = None) -> PlanTold:
+def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
     """One plan with its passes; without a name, the one made last. Raises UnknownName."""
     with context.ledger.read() as reader:
         record = _record(reader, plan_id)
@@ -80,9 +80,9 @@ def _last_made(reader: Reader, records: Sequence[PlanRecord]) -> PlanRecord:
     return max(records, key=lambda record: turns[record.plan_id])
 
 
-def _told(record: PlanRecord, passes: Sequence[PlannedPass]) -> PlanTold:
+def _told(record: PlanRecord, passes: Sequence[PlannedPass]) -> PlanView:
     details = record.details
-    return PlanTold(
+    return PlanView(
         plan_id=record.plan_id,
         at=record.at,
         start=record.window_start,
@@ -207,7 +207,7 @@ def explain_pass(context: Context, name: str, *, plan_id: str | None = None) -> 
     return f"{name}: {_why_no_candidate(context, record, asked, mine)}."
 
 
-def _asked(context: Context, reader: Reader, name: str) -> tuple[Wish, Booking | None]:
+def _asked(context: Context, reader: Reader, name: str) -> tuple[Directive, Booking | None]:
     """What is asked about, and the booking if its id was given."""
     try:
         booking = reader.booking(UUID(name))
@@ -215,13 +215,13 @@ def _asked(context: Context, reader: Reader, name: str) -> tuple[Wish, Booking |
         return parse_pass(context, name), None
     candidate = booking.candidate
     middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
-    asked = Wish(
-        satellite=candidate.satellite_id, station=candidate.station_id, at=middle, wish="none"
+    asked = Directive(
+        satellite=candidate.satellite_id, station=candidate.station_id, at=middle, directive="none"
     )
     return asked, booking
 
 
-def _record_for(reader: Reader, asked: Wish, plan_id: str | None) -> PlanRecord:
+def _record_for(reader: Reader, asked: Directive, plan_id: str | None) -> PlanRecord:
     if plan_id:
         return _record(reader, plan_id)
     covering = [r for r in reader.plans() if r.window_start <= asked.at < r.window_end + SLACK]
@@ -240,7 +240,7 @@ def _sentence(planned: PlannedPass) -> str:
 
 
 def _why_no_candidate(
-    context: Context, record: PlanRecord, asked: Wish, others: Sequence[PlannedPass]
+    context: Context, record: PlanRecord, asked: Directive, others: Sequence[PlannedPass]
 ) -> str:
     """Why the plan has no such pass: too low, no usable elements, or no pass at all."""
     satellite = context.satellite(asked.satellite)
@@ -277,7 +277,7 @@ def bookings_between(
     end: datetime | None = None,
     state: str | None = None,
     plan_id: str | None = None,
-) -> list[BookingTold]:
+) -> list[BookingView]:
     """Bookings by AOS, locks as last decided; those of one state, span or plan where named."""
     try:
         wanted = None if state is None else BookingState(state)
@@ -298,17 +298,17 @@ def bookings_between(
         return _booked(reader, found)
 
 
-def told_booking(context: Context, booking_id: UUID) -> BookingTold:
+def get_booking(context: Context, booking_id: UUID) -> BookingView:
     """One booking. Raises UnknownName."""
     with context.ledger.read() as reader:
         (told,) = _booked(reader, [reader.booking(booking_id)])
     return told
 
 
-def _booked(reader: Reader, bookings: Sequence[Booking]) -> list[BookingTold]:
+def _booked(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
     outages = outages_of(reader)
     return [
-        BookingTold(
+        BookingView(
             booking=booking,
             out_of_service=next(
                 (out_of_service(o) for o in outages if meets(o, booking.candidate)), ""

@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 COMMANDS_AT_ONCE = 1000
 
 
-class ServedBook:
+class DemandServed:
     """A running sum over the merge commands of a ledger; it remembers how far it has read."""
 
     def __init__(self) -> None:

@@ -1,0 +1,1 @@
+"""Use cases around key: announced, expired, brought in, traced."""

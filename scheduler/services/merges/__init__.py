@@ -1,0 +1,1 @@
+"""Use cases around merges: what is due, its execution, what was done."""
