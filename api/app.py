@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from api.problems import add_problem_handlers, problem_answers
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
-from scheduler.services import open_services
+from scheduler.services.context import Context
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings
@@ -23,12 +23,12 @@ DESCRIPTION = (
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application on these settings. The services open with it and close with it."""
+    """Return the application on these settings. The context opens with it and closes with it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with open_services(settings) as services:
-            app.state.services = services
+        with Context(settings) as context:
+            app.state.services = context
             yield
 
     app = FastAPI(

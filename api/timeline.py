@@ -5,21 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler import services
 from scheduler.domain import TERMINAL_STATES, BookingState, OutageKind, Verdict
 
 if TYPE_CHECKING:
     from api.plots import PassBar
     from scheduler.domain import PlannedPass, PlanView
-    from scheduler.services import Services
+    from scheduler.services.context import Context
 
 _OFF = TERMINAL_STATES - {BookingState.SETTLED}
 
 
-def draw_plan(path: Path, told: PlanView, services: Services) -> Path:
+def draw_plan(path: Path, told: PlanView, context: Context) -> Path:
     """Draw a plan's timeline to `path` as PNG."""
     from api.plots import OutageBar, plan_timeline
 
-    stations = {station.station_id: station.name for station in services.all_stations()}
+    stations = {station.station_id: station.name for station in context.scenario.stations}
     outages = [
         OutageBar(
             station=outage.name if outage.kind is OutageKind.STATION else None,
@@ -27,20 +28,20 @@ def draw_plan(path: Path, told: PlanView, services: Services) -> Path:
             end=outage.ends_at,
             label=outage.reason,
         )
-        for outage in services.outages()
+        for outage in services.list_outages(context)
     ]
     gap = "" if told.gap is None else f", gap {100.0 * told.gap:.3g} %"
     return plan_timeline(
         path,
         title=(
-            f"{services.scenario.name}, {told.start:%Y-%m-%d} to {told.end:%Y-%m-%d}:"
+            f"{context.scenario.name}, {told.start:%Y-%m-%d} to {told.end:%Y-%m-%d}:"
             f" {told.booked} sessions booked for {told.objective} ({told.solver}{gap})"
         ),
         start=told.start,
         end=told.end,
         stations=stations,
         passes=[_bar(planned) for planned in told.passes],
-        nights={name: services.nights(name, told.start, told.end) for name in stations},
+        nights={name: services.nights(context, name, told.start, told.end) for name in stations},
         outages=outages,
     )
 

@@ -18,10 +18,11 @@ from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from scheduler import services
 from scheduler.clock import AcceleratedClock, Clock, SystemClock
 from scheduler.domain import Booking, BookingState
 from scheduler.process import settle_in
-from scheduler.services import Services
+from scheduler.services.context import Context
 
 log = structlog.get_logger("skytrunk.jobs")
 
@@ -36,14 +37,14 @@ class JobRunner:
 
     def __init__(
         self,
-        services: Services,
+        context: Context,
         *,
         clock: Clock,
         rate: float = 1.0,
         warmed_up: Callable[[], None] = lambda: None,
     ) -> None:
         """`warmed_up` is called when a job has run for the first time, with all that it loads."""
-        self.services = services
+        self.context = context
         self.clock = clock
         self.rate = rate
         self.fired: dict[str, int] = {}
@@ -61,7 +62,7 @@ class JobRunner:
 
     def start(self) -> None:
         """Close what was missed while nobody ran, plan, and start ticking."""
-        schedule = self.services.scenario.schedule
+        schedule = self.context.scenario.schedule
         now = self.clock.now()
         self._trunk_done = now
         self._guard("recover", self._recover)
@@ -115,30 +116,32 @@ class JobRunner:
         return SystemClock().now() + timedelta(seconds=wait_s)
 
     def _plan(self, when: datetime) -> None:
-        step = timedelta(seconds=self.services.scenario.schedule.plan_interval_s)
-        answer = self.services.plan_window(start=when, end=when + step, not_before=self.clock.now())
+        step = timedelta(seconds=self.context.scenario.schedule.plan_interval_s)
+        answer = services.plan_window(
+            self.context, start=when, end=when + step, not_before=self.clock.now()
+        )
         for part in answer["unplanned"]:
             log.warning("nothing planned", **part)
         log.info("plan", at=when.isoformat(), bookings=len(answer["bookings"]))
-        for booking in self.services.bookings_of(answer):
+        for booking in services.bookings_of_plan(self.context, answer):
             self._schedule(booking)
 
     def _trunk(self, when: datetime) -> None:
-        step = timedelta(seconds=self.services.scenario.schedule.trunk_interval_s)
+        step = timedelta(seconds=self.context.scenario.schedule.trunk_interval_s)
         # A late tick deposits each interval that passed, under its own request id; the first is
         # cut to the time since the clockwork was started.
         while self._trunk_done < when:
             end = _grid(self._trunk_done, step.total_seconds()) + step
-            answer = self.services.deposit_trunk(start=self._trunk_done, end=end)
+            answer = services.deposit_trunk(self.context, start=self._trunk_done, end=end)
             log.info("trunk", until=end.isoformat(), **answer)
             self._trunk_done = end
 
     def _announce(self, when: datetime) -> None:
-        for answer in self.services.announce_due(at=when):
+        for answer in services.announce_due(self.context, at=when):
             self._log_announced(answer)
 
     def _expire(self, when: datetime) -> None:
-        answer = self.services.expire_due(at=when)
+        answer = services.expire_due(self.context, at=when)
         log.info("expire", **answer)
 
     def _log_announced(self, answer: dict[str, Any]) -> None:
@@ -148,7 +151,7 @@ class JobRunner:
         )  # fmt: skip
 
     def _merge(self, when: datetime) -> None:
-        answer = self.services.merge_due(scheduled_for=when)
+        answer = services.merge_due(self.context, scheduled_for=when)
         log.info("merge", at=when.isoformat(), steps=len(answer["steps"]))
 
     def _schedule(self, booking: Booking) -> None:
@@ -157,7 +160,9 @@ class JobRunner:
         if booking.state is not BookingState.BOOKED:
             return
         if candidate.loses_at <= now:
-            self.services.miss_session(booking.booking_id, at=now, reason="its time had passed")
+            services.miss_session(
+                self.context, booking.booking_id, at=now, reason="its time had passed"
+            )
             return
         key = booking.booking_id
         # Less than what is left of the pass: a session is missed rather than run late.
@@ -183,7 +188,7 @@ class JobRunner:
             self._guard(name, lambda: self._settle(booking_id, when))
 
     def _settle(self, booking_id: UUID, when: datetime) -> None:
-        if answer := self.services.settle_session(booking_id, at=when):
+        if answer := services.settle_session(self.context, booking_id, at=when):
             log.info(
                 "session settled", station=answer["station"], at=when.isoformat(),
                 secret_bits=answer["secret_bits"],
@@ -191,24 +196,26 @@ class JobRunner:
 
     def _begin(self, booking_id: UUID, when: datetime) -> None:
         """Begin a session in its time, or not at all."""
-        (booking,) = self.services.bookings_of({"bookings": [str(booking_id)]})
+        (booking,) = services.bookings_of_plan(self.context, {"bookings": [str(booking_id)]})
         now = self.clock.now()
         if now < booking.candidate.loses_at:
-            if answer := self.services.begin_session(booking_id, at=when):
+            if answer := services.begin_session(self.context, booking_id, at=when):
                 self._log_announced(answer)
         else:
-            self.services.miss_session(booking_id, at=now, reason="the clockwork came too late")
+            services.miss_session(
+                self.context, booking_id, at=now, reason="the clockwork came too late"
+            )
 
     def _recover(self) -> None:
         """Schedule what is still to come; close what can no longer happen."""
         now = self.clock.now()
-        self.services.close_overdue(at=now)
-        for booking in self.services.open_bookings():
+        services.close_overdue(self.context, at=now)
+        for booking in services.open_bookings(self.context):
             self._schedule(booking)
 
     def _watch(self) -> None:
         """Schedule the bookings that somebody else made meanwhile."""
-        for booking in self.services.open_bookings():
+        for booking in services.open_bookings(self.context):
             if self._scheduler.get_job(f"begin/{booking.booking_id}") is None:
                 self._schedule(booking)
 
@@ -218,8 +225,11 @@ class JobRunner:
         if name == "begin" and key:
             self._guard(
                 "missed",
-                lambda: self.services.miss_session(
-                    UUID(key), at=self.clock.now(), reason="the clockwork came too late"
+                lambda: services.miss_session(
+                    self.context,
+                    UUID(key),
+                    at=self.clock.now(),
+                    reason="the clockwork came too late",
                 ),
             )
 
@@ -233,7 +243,9 @@ class JobRunner:
         except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
             # As text of our own: structlog's rendering shows local variables, key among them.
             log.error("job failed", job=name, traceback="".join(format_exception(error)))
-            self.services.record_failure(name, at=self.clock.now(), reason=type(error).__name__)
+            services.record_failure(
+                self.context, name, at=self.clock.now(), reason=type(error).__name__
+            )
 
 
 def _grid(when: datetime, step_s: float) -> datetime:
@@ -254,12 +266,12 @@ def run_forever(
 ) -> None:
     """Run the live clockwork until `stop` is set."""
     clock = live_clock(clock_start, clock_rate)
-    with Services(settings, clock=clock) as services:
-        with services.ledger.read() as reader:
-            services.check_scenario(reader)
-        runner = JobRunner(services, clock=clock, rate=clock_rate, warmed_up=settle_in)
+    with Context(settings, clock=clock) as context:
+        with context.ledger.read() as reader:
+            context.check_scenario(reader)
+        runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=settle_in)
         log.info(
-            "started", scenario=services.scenario.name, now=clock.now().isoformat(),
+            "started", scenario=context.scenario.name, now=clock.now().isoformat(),
             rate=clock_rate, jobs=list(_ORDER),
         )  # fmt: skip
         runner.start()

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from orbits import as_utc
+from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import ReplaySummary
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import InputError
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.services.replays import summarise
 
 if TYPE_CHECKING:
@@ -70,33 +71,34 @@ def run_replay(
     if end - start > timedelta(days=DAYS_MAX):
         raise InputError(f"a replay of {(end - start).days} days; allowed: up to {DAYS_MAX}")
     clock = SimulatedClock(start)
-    with Services(settings, clock=clock, entropy=KeyedEntropy(seed)) as services:
+    with Context(settings, clock=clock, entropy=KeyedEntropy(seed)) as context:
         continued = services.bind_run(
+            context,
             {
-                "scenario": services.scenario.name,
-                "scenario_sha256": services.scenario_digest(),
-                "elements_sha256": services.elements_digest(),
+                "scenario": context.scenario.name,
+                "scenario_sha256": context.scenario_digest(),
+                "elements_sha256": context.elements_digest(),
                 "seed": seed,
                 "start": start.isoformat(),
                 "planner": settings.planner,
                 "objective": settings.objective,
                 "risk_aversion": settings.risk_aversion,
-                "weather": services.weather_identity(),
+                "weather": services.weather_identity(context),
                 "bound": settings.bound,
-                "max_element_age_s": int(services.max_element_age.total_seconds()),
-                "announces": {s.satellite_id: s.announcing for s in services.satellites()},
-            }
+                "max_element_age_s": int(context.max_element_age.total_seconds()),
+                "announces": {s.satellite_id: s.announcing for s in context.scenario.satellites},
+            },
         )
-        _drive(services, clock, start, end, progress or (lambda _fraction, _text: None))
-        return summarise(services, start=start, end=end, seed=seed, continued=continued)
+        _drive(context, clock, start, end, progress or (lambda _fraction, _text: None))
+        return summarise(context, start=start, end=end, seed=seed, continued=continued)
 
 
 def _drive(
-    services: Services, clock: SimulatedClock, start: datetime, end: datetime, progress: Progress
+    context: Context, clock: SimulatedClock, start: datetime, end: datetime, progress: Progress
 ) -> None:
     """Take event after event off the agenda until the end."""
     agenda = _Agenda()
-    schedule = services.scenario.schedule
+    schedule = context.scenario.schedule
     for rank, step_s in (
         (_TRUNK, schedule.trunk_interval_s),
         (_TIME, schedule.merge_interval_s),
@@ -109,28 +111,28 @@ def _drive(
         when, rank, what = agenda.next()
         clock.advance_to(when)
         if rank == _PLAN:
-            _plan(services, agenda, when, min(end, when + timedelta(seconds=what)))
+            _plan(context, agenda, when, min(end, when + timedelta(seconds=what)))
             if when + timedelta(seconds=what) < end:
                 agenda.add(when + timedelta(seconds=what), _PLAN, what)
             progress((when - start) / (end - start), f"{when:%Y-%m-%d}")
         elif rank == _TRUNK:
-            services.deposit_trunk(start=when - timedelta(seconds=what), end=when)
+            services.deposit_trunk(context, start=when - timedelta(seconds=what), end=when)
         elif rank == _TIME:
-            services.announce_due(at=when)
-            services.expire_due(at=when)
+            services.announce_due(context, at=when)
+            services.expire_due(context, at=when)
         elif rank == _MERGE:
-            services.merge_due(scheduled_for=when)
+            services.merge_due(context, scheduled_for=when)
         elif rank == _BEGIN:
-            services.begin_session(what, at=when)
+            services.begin_session(context, what, at=when)
         else:
-            services.settle_session(what, at=when)
+            services.settle_session(context, what, at=when)
     progress(1.0, f"{end:%Y-%m-%d}")
 
 
-def _plan(services: Services, agenda: _Agenda, start: datetime, end: datetime) -> None:
+def _plan(context: Context, agenda: _Agenda, start: datetime, end: datetime) -> None:
     """Book a window and put its sessions on the agenda."""
-    answer = services.plan_window(start=start, end=end)
-    for booking in services.bookings_of(answer):
+    answer = services.plan_window(context, start=start, end=end)
+    for booking in services.bookings_of_plan(context, answer):
         agenda.add(booking.candidate.acquires_at, _BEGIN, UUID(str(booking.booking_id)))
         agenda.add(booking.candidate.loses_at, _SETTLE, UUID(str(booking.booking_id)))
 

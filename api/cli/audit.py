@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of
 from api.cli.output import emit, emit_lines, note, read_text, written
+from scheduler import services
 from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from scheduler.ledger.verify.export import ExportReport
-    from scheduler.services import Services
+    from scheduler.services.context import Context
 
 CheckpointOption = Annotated[
     Path | None,
@@ -32,7 +33,7 @@ PublicKeyOption = Annotated[
 
 
 def verify(
-    context: typer.Context,
+    ctx: typer.Context,
     export: Annotated[
         Path | None,
         typer.Option("--export", metavar="FILE", help="Check this export; no database is opened."),
@@ -77,8 +78,8 @@ def verify(
     elif export is not None:
         _verify_export(export, signed, trusted, as_json=as_json)
     else:
-        services = services_of(context, database, config)
-        _verify_ledger(services, signed, trusted, workers=workers, as_json=as_json)
+        context = context_of(ctx, database, config)
+        _verify_ledger(context, signed, trusted, workers=workers, as_json=as_json)
 
 
 def _public_key(path: Path) -> str:
@@ -132,7 +133,7 @@ def _say_export(report: ExportReport, signed: bool) -> None:
 
 
 def _verify_ledger(
-    opening: AbstractContextManager[Services],
+    opening: AbstractContextManager[Context],
     signed: str | None,
     trusted: str | None,
     *,
@@ -143,12 +144,12 @@ def _verify_ledger(
     from api.shape import verify_document
 
     problems: list[str] = []
-    with opening as services:
+    with opening as context:
         if signed is not None:
             from scheduler.services.audit import check_against
 
-            problems = check_against(services, signed, public_key=trusted)
-        report = services.verify_ledger(workers=workers)
+            problems = check_against(context, signed, public_key=trusted)
+        report = services.verify_ledger(context, workers=workers)
     problems = [*report.problems, *problems]
     if not report.figures["sealed_bytes_opened"]:
         note(
@@ -174,7 +175,7 @@ def _fail_on(problems: Sequence[str]) -> None:
 
 
 def checkpoint(
-    context: typer.Context,
+    ctx: typer.Context,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
     ] = None,
@@ -190,10 +191,10 @@ def checkpoint(
     from scheduler.services.audit import public_key_of, sign_checkpoint
 
     # Opened before anything is signed: what is signed stays in the ledger.
-    with services_of(context, database, config) as services, ExitStack() as files:
+    with context_of(ctx, database, config) as context, ExitStack() as files:
         key_file = files.enter_context(written(public_key)) if public_key else None
         file = files.enter_context(written(out)) if out else None
-        signed = sign_checkpoint(services)
+        signed = sign_checkpoint(context)
         if key_file is not None:
             key_file.write(public_key_of(signed) + "\n")
         if file is not None:
@@ -203,7 +204,7 @@ def checkpoint(
 
 
 def prove(
-    context: typer.Context,
+    ctx: typer.Context,
     kind: Annotated[
         str | None,
         typer.Argument(help="command, booking, plan, run_fact, ...; or block, key."),
@@ -230,13 +231,13 @@ def prove(
     if (since is None) == (kind is None or subject is None):
         raise InputError("name a kind and a subject, or --since FILE; allowed: one of the two")
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
-    with services_of(context, database, config) as services:
+    with context_of(ctx, database, config) as context:
         if since is not None:
-            proof = prove_growth(services, read_text(since, "checkpoint"), newer=signed)
+            proof = prove_growth(context, read_text(since, "checkpoint"), newer=signed)
         else:
             assert kind is not None
             assert subject is not None
-            proof = prove_row(services, kind, subject, checkpoint=signed)
+            proof = prove_row(context, kind, subject, checkpoint=signed)
     text = json.dumps(proof, indent=2) + "\n"
     if out is not None:
         with written(out) as file:

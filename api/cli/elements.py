@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of, keep_common
 from api.cli.output import emit, emit_lines, note, read_text, show, table_of, written
 from api.inputs import parse_instant
+from scheduler import services
 from scheduler.errors import InputError
 
 app = typer.Typer(help="Import, fetch, list, check or export element sets.", callback=keep_common)
@@ -36,7 +37,7 @@ class Form(StrEnum):
 
 @app.command("import")
 def import_elements(
-    context: typer.Context,
+    ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="TLE, or OMM as JSON, CSV, XML or KVN.")],
     arrived_at: Annotated[
         str | None,
@@ -53,9 +54,9 @@ def import_elements(
 
     arrival = None if arrived_at is None else parse_instant(arrived_at, "arrived-at")
     text = read_text(file, "element sets")
-    with services_of(context, database, config) as services:
-        added = services.import_elements(text, source=file.name, arrived_at=arrival)
-        strangers = services.strange_satellites(text)
+    with context_of(ctx, database, config) as context:
+        added = services.import_elements(context, text, source=file.name, arrived_at=arrival)
+        strangers = services.strange_satellites(context, text)
     if as_json:
         emit(to_json({"added": added}))
     else:
@@ -67,7 +68,7 @@ def import_elements(
 
 @app.command("fetch")
 def fetch_elements(
-    context: typer.Context,
+    ctx: typer.Context,
     satellites: Annotated[
         list[str] | None,
         typer.Argument(help="Satellites or catalogue numbers (default: the scenario's)."),
@@ -80,8 +81,8 @@ def fetch_elements(
     from api.export import to_json
     from api.shape import fetched_document
 
-    with services_of(context, database, config) as services:
-        fetched = services.fetch_elements(satellites or None)
+    with context_of(ctx, database, config) as context:
+        fetched = services.fetch_elements(context, satellites or None)
     if as_json:
         emit(to_json(fetched_document(fetched)))
     else:
@@ -90,7 +91,7 @@ def fetch_elements(
 
 @app.command("list")
 def list_elements(
-    context: typer.Context,
+    ctx: typer.Context,
     satellite: SatelliteOption = None,
     latest: LatestOption = False,
     as_json: JsonOption = False,
@@ -104,8 +105,8 @@ def list_elements(
 
     if as_json and as_csv:
         raise InputError("--json and --csv together; allowed: one of them")
-    with services_of(context, database, config) as services:
-        document = elements_document(services.list_elements(satellite, latest=latest))
+    with context_of(ctx, database, config) as context:
+        document = elements_document(services.list_elements(context, satellite, latest=latest))
     rows = document["elements"]
     if as_json:
         emit(to_json(document))
@@ -123,7 +124,7 @@ def list_elements(
 
 @app.command("check")
 def check_elements(
-    context: typer.Context,
+    ctx: typer.Context,
     satellite: SatelliteOption = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -133,8 +134,8 @@ def check_elements(
     from api.export import to_json
     from api.shape import check_document
 
-    with services_of(context, database, config) as services:
-        checked = services.check_elements(satellite)
+    with context_of(ctx, database, config) as context:
+        checked = services.check_elements(context, satellite)
     if as_json:
         emit(to_json(check_document(checked)))
     elif checked.findings:
@@ -148,7 +149,7 @@ def check_elements(
 
 @app.command("export")
 def export_elements(
-    context: typer.Context,
+    ctx: typer.Context,
     satellite: SatelliteOption = None,
     form: Annotated[
         Form, typer.Option("--format", help="TLE, or OMM in one of its forms.")
@@ -161,8 +162,8 @@ def export_elements(
     config: ConfigOption = None,
 ) -> None:
     """Write the element sets known, oldest first; a set that does not fit in a TLE is refused."""
-    with services_of(context, database, config) as services:
-        text = services.export_elements(satellite, form=form.value, latest=latest)
+    with context_of(ctx, database, config) as context:
+        text = services.export_elements(context, satellite, form=form.value, latest=latest)
     if out is None:
         emit(text)
     else:

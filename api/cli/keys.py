@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of, keep_common
 from api.cli.output import emit, emit_lines, show, table_of
+from scheduler import services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ CHUNKS_IN_TEXT = 3
 
 @app.command("trace")
 def trace(
-    context: typer.Context,
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="KEY_ID|BLOCK_ID", help="Id of a key or block.")],
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -34,8 +35,8 @@ def trace(
     from api.export import to_json
     from api.key_shape import trace_document
 
-    with services_of(context, database, config) as services:
-        document = trace_document(services.trace_key(name))
+    with context_of(ctx, database, config) as context:
+        document = trace_document(services.trace_key(context, name))
     if as_json:
         emit(to_json(document))
     else:
@@ -44,7 +45,7 @@ def trace(
 
 @app.command("list")
 def list_blocks(
-    context: typer.Context,
+    ctx: typer.Context,
     pair: Annotated[str, typer.Option("--pair", metavar="A--B", help="The pair's two nodes.")],
     limit: Annotated[int, typer.Option(help="The newest so many blocks.")] = 50,
     scenario: Annotated[
@@ -58,8 +59,8 @@ def list_blocks(
     from api.export import to_json
     from api.key_shape import pair_blocks_document
 
-    with services_of(context, database, config, scenario=scenario) as services:
-        document = pair_blocks_document(pair, services.pair_blocks(pair, limit=limit))
+    with context_of(ctx, database, config, scenario=scenario) as context:
+        document = pair_blocks_document(pair, services.pair_blocks(context, pair, limit=limit))
     if as_json:
         emit(to_json(document))
         return
@@ -82,7 +83,7 @@ def _who_knows(block: Document) -> str:
 
 @app.command("import")
 def import_keys(
-    context: typer.Context,
+    ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder with manifest.toml or .json and keys.")],
     scenario: Annotated[
         str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
@@ -94,8 +95,8 @@ def import_keys(
     """Deposit every block of FOLDER in one transaction, or none if any of them is bad."""
     from api.export import to_json
 
-    with services_of(context, database, config, scenario=scenario) as services:
-        answer = services.import_keys(folder)
+    with context_of(ctx, database, config, scenario=scenario) as context:
+        answer = services.import_keys(context, folder)
     if as_json:
         emit(to_json(answer))
         return

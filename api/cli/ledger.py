@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli import audit, waiting
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of, keep_common
 from api.cli.output import emit, emit_lines, show, table_of, written
+from scheduler import services
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,7 +25,7 @@ app = typer.Typer(
 
 @app.command("show")
 def show_balances(
-    context: typer.Context,
+    ctx: typer.Context,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -33,9 +34,9 @@ def show_balances(
     from api.export import to_json
     from api.shape import balances_document
 
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        document = balances_document(services.balances())
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        document = balances_document(services.pool_balances(context))
     if as_json:
         emit(to_json(document))
     else:
@@ -69,7 +70,7 @@ app.command("prove")(audit.prove)
 
 @app.command("export")
 def export(
-    context: typer.Context,
+    ctx: typer.Context,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
     ] = None,
@@ -77,8 +78,8 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Write the ledger as JSON lines: entries, states, balances; no key and no wall time."""
-    with services_of(context, database, config) as services:
-        lines = services.export_ledger()
+    with context_of(ctx, database, config) as context:
+        lines = services.export_ledger(context)
         if out is None:
             emit_lines(lines)
             return

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, keep_common, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of, keep_common
 from api.cli.output import emit, show, table_of
 from api.inputs import parse_instant
+from scheduler import services
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from api.shape import Document
-    from scheduler.services import Services
+    from scheduler.services.context import Context
 
 app = typer.Typer(help="Plan, run or list merges of link key into end-to-end key.",
                   callback=keep_common)  # fmt: skip
@@ -31,7 +32,7 @@ ScenarioOption = Annotated[
 
 @app.command("plan")
 def plan(
-    context: typer.Context,
+    ctx: typer.Context,
     at: AtOption = None,
     scenario: ScenarioOption = None,
     as_json: JsonOption = False,
@@ -42,8 +43,8 @@ def plan(
     from api.export import to_json
     from api.key_shape import merge_plan_document
 
-    with services_of(context, database, config, scenario=scenario) as services:
-        document = merge_plan_document(services.merge_plan(at=_instant(at, services)))
+    with context_of(ctx, database, config, scenario=scenario) as context:
+        document = merge_plan_document(services.plan_merges(context, at=_instant(at, context)))
     if as_json:
         emit(to_json(document))
     else:
@@ -52,7 +53,7 @@ def plan(
 
 @app.command("run")
 def run(
-    context: typer.Context,
+    ctx: typer.Context,
     at: AtOption = None,
     request: Annotated[
         str | None,
@@ -71,9 +72,9 @@ def run(
     """Merge once, in one transaction; a repeated tick gives its first answer and adds nothing."""
     from api.export import to_json
 
-    with services_of(context, database, config, scenario=scenario) as services:
-        services.existing_ledger()
-        answer = services.merge_due(scheduled_for=_instant(at, services), request=request)
+    with context_of(ctx, database, config, scenario=scenario) as context:
+        context.existing_ledger()
+        answer = services.merge_due(context, scheduled_for=_instant(at, context), request=request)
     if as_json:
         emit(to_json(answer))
     else:
@@ -82,7 +83,7 @@ def run(
 
 @app.command("history")
 def history(
-    context: typer.Context,
+    ctx: typer.Context,
     start: Annotated[
         str | None, typer.Option("--from", metavar="T", help="Only ticks from T on.")
     ] = None,
@@ -98,9 +99,10 @@ def history(
     from api.export import to_json
     from api.key_shape import merges_document
 
-    with services_of(context, database, config) as services:
+    with context_of(ctx, database, config) as context:
         document = merges_document(
             services.merge_history(
+                context,
                 start=None if start is None else parse_instant(start, "from"),
                 end=None if end is None else parse_instant(end, "to"),
                 limit=limit,
@@ -112,8 +114,8 @@ def history(
         show(_history_table(document))
 
 
-def _instant(text: str | None, services: Services) -> datetime:
-    return services.clock.now() if text is None else parse_instant(text, "at")
+def _instant(text: str | None, context: Context) -> datetime:
+    return context.clock.now() if text is None else parse_instant(text, "at")
 
 
 def _plan_table(document: Document) -> RenderableType:

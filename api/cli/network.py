@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of
 from api.cli.output import emit, show, table_of
 
 
 def satellites(
-    context: typer.Context,
+    ctx: typer.Context,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -18,8 +18,8 @@ def satellites(
     from api.export import to_json
     from api.shape import satellite_fields
 
-    with services_of(context, database, config) as services:
-        rows = [satellite_fields(satellite) for satellite in services.satellites()]
+    with context_of(ctx, database, config) as context:
+        rows = [satellite_fields(satellite) for satellite in context.scenario.satellites]
     if as_json:
         emit(to_json({"satellites": rows}))
         return
@@ -28,7 +28,7 @@ def satellites(
 
 
 def stations(
-    context: typer.Context,
+    ctx: typer.Context,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -37,8 +37,8 @@ def stations(
     from api.export import to_json
     from api.shape import station_fields
 
-    with services_of(context, database, config) as services:
-        rows = [station_fields(station) for station in services.stations()]
+    with context_of(ctx, database, config) as context:
+        rows = [station_fields(station) for station in context.stations()]
     if as_json:
         emit(to_json({"stations": rows}))
         return

@@ -1,4 +1,4 @@
-"""Options that many commands share, and how they become settings and services."""
+"""Options that many commands share, and how they become settings and a context."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from scheduler.services import Services
+    from scheduler.services.context import Context
     from scheduler.settings import Settings
 
 DatabaseOption = Annotated[
@@ -45,27 +45,27 @@ class Common:
 
 
 def keep_common(
-    context: typer.Context, database: DatabaseOption = None, config: ConfigOption = None
+    ctx: typer.Context, database: DatabaseOption = None, config: ConfigOption = None
 ) -> None:
     """Remember the options in front of a command, for `settings_of`."""
-    outer = context.obj or Common()
-    context.obj = Common(database or outer.database, config or outer.config)
+    outer = ctx.obj or Common()
+    ctx.obj = Common(database or outer.database, config or outer.config)
 
 
 def settings_of(
-    context: typer.Context, database: str | None, config: Path | None, **more: Any
+    ctx: typer.Context, database: str | None, config: Path | None, **more: Any
 ) -> Settings:
     """Read the settings; what the command line says goes before environment and file."""
     from scheduler.settings import load_settings
 
-    outer = context.obj or Common()
+    outer = ctx.obj or Common()
     return load_settings(config or outer.config, database_url=database or outer.database, **more)
 
 
-def services_of(
-    context: typer.Context, database: str | None, config: Path | None, **more: Any
-) -> AbstractContextManager[Services]:
-    """Open the services on the settings of this command line."""
-    from scheduler.services import open_services
+def context_of(
+    ctx: typer.Context, database: str | None, config: Path | None, **more: Any
+) -> AbstractContextManager[Context]:
+    """Open the context on the settings of this command line."""
+    from scheduler.services.context import Context
 
-    return open_services(settings_of(context, database, config, **more))
+    return Context(settings_of(ctx, database, config, **more))

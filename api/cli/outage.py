@@ -12,11 +12,12 @@ from api.cli.options import (
     FromOption,
     JsonOption,
     ToOption,
+    context_of,
     keep_common,
-    services_of,
 )
 from api.cli.output import emit, note, show, table_of
 from api.inputs import parse_span
+from scheduler import services
 from scheduler.errors import InputError
 
 app = typer.Typer(help="Take stations and satellites out of service.", callback=keep_common)
@@ -24,7 +25,7 @@ app = typer.Typer(help="Take stations and satellites out of service.", callback=
 
 @app.command("add")
 def add(
-    context: typer.Context,
+    ctx: typer.Context,
     start: FromOption,
     end: ToOption,
     station: Annotated[str | None, typer.Option(metavar="S", help="A station.")] = None,
@@ -43,8 +44,10 @@ def add(
     if len(named) != 1:
         raise InputError(f"{len(named)} of --station and --satellite; allowed: one of them")
     ((kind, name),) = named
-    with services_of(context, database, config) as services:
-        answer = services.add_outage(kind=kind, name=name, start=first, end=last, reason=reason)
+    with context_of(ctx, database, config) as context:
+        answer = services.add_outage(
+            context, kind=kind, name=name, start=first, end=last, reason=reason
+        )
     if as_json:
         emit(to_json(answer))
         return
@@ -54,7 +57,7 @@ def add(
 
 @app.command("list")
 def list_outages(
-    context: typer.Context,
+    ctx: typer.Context,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -63,9 +66,9 @@ def list_outages(
     from api.export import to_json
     from api.shape_plans import outage_document
 
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        rows = [outage_document(outage) for outage in services.outages()]
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        rows = [outage_document(outage) for outage in services.list_outages(context)]
     if as_json:
         emit(to_json({"outages": rows}))
         return
@@ -75,12 +78,12 @@ def list_outages(
 
 @app.command("lift")
 def lift(
-    context: typer.Context,
+    ctx: typer.Context,
     outage: Annotated[str, typer.Argument(metavar="OUTAGE", help="As `outage list` names it.")],
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Put it back into service."""
-    with services_of(context, database, config) as services:
-        answer = services.lift_outage(outage)
+    with context_of(ctx, database, config) as context:
+        answer = services.lift_outage(context, outage)
     emit(f"{answer['kind']} {answer['name']} is in service again\n")

@@ -12,10 +12,11 @@ from api.cli.options import (
     FromOption,
     JsonOption,
     ToOption,
-    services_of,
+    context_of,
 )
 from api.cli.output import emit, note, show, table_of
 from api.inputs import parse_elevation, parse_instant, parse_span
+from scheduler import services
 from scheduler.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def passes(
-    context: typer.Context,
+    ctx: typer.Context,
     satellite: Annotated[str, typer.Argument(help="Satellite, e.g. micius.")],
     start: FromOption,
     end: ToOption,
@@ -59,8 +60,9 @@ def passes(
         raise InputError("--json and --csv together; allowed: one of them")
     first, last = parse_span(start, end)
     known_at = None if as_known_at is None else parse_instant(as_known_at, "as-known-at")
-    with services_of(context, database, config) as services:
-        answer = services.passes(
+    with context_of(ctx, database, config) as context:
+        answer = services.upcoming_passes(
+            context,
             satellite=satellite,
             stations=station,
             start=first,

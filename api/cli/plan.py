@@ -14,11 +14,12 @@ from api.cli.options import (
     FromOption,
     JsonOption,
     ToOption,
+    context_of,
     keep_common,
-    services_of,
 )
 from api.cli.output import emit, note, show, table_of
 from api.inputs import parse_instant, parse_span
+from scheduler import services
 from scheduler.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from api.shape import Document
     from scheduler.domain import BookingView, PlanView
-    from scheduler.services import Services
+    from scheduler.services.context import Context
 
 app = typer.Typer(help="Make, show and explain plans; lock or cancel bookings.",
                   callback=keep_common)  # fmt: skip
@@ -37,7 +38,7 @@ _PASS = "SATELLITE/STATION/INSTANT, any instant of the pass"
 
 @app.command("make")
 def make(
-    context: typer.Context,
+    ctx: typer.Context,
     start: FromOption,
     end: ToOption,
     scenario: Annotated[str | None, typer.Option(metavar="NAME", help="Scenario.")] = None,
@@ -62,11 +63,17 @@ def make(
     first, last = parse_span(start, end)
     present = None if at is None else parse_instant(at, "at")
     more = {"scenario": scenario, "objective": objective, "planner": planner}
-    with services_of(context, database, config, **more) as services:
-        answer = services.make_plan(
-            start=first, end=last, at=present, pins=pin or (), vetoes=veto or (), allow=allow or ()
+    with context_of(ctx, database, config, **more) as context:
+        answer = services.plan_by_hand(
+            context,
+            start=first,
+            end=last,
+            at=present,
+            pins=pin or (),
+            vetoes=veto or (),
+            allow=allow or (),
         )
-        told = services.get_plan(answer["plan"])
+        told = services.get_plan(context, answer["plan"])
     for part in answer["unplanned"]:
         note(f"nothing planned from {part['start']} to {part['end']}: {part['reason']}")
     _print(told, as_json=as_json)
@@ -74,7 +81,7 @@ def make(
 
 @app.command("list")
 def list_plans(
-    context: typer.Context,
+    ctx: typer.Context,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -83,9 +90,9 @@ def list_plans(
     from api.export import to_json
     from api.shape_plans import plans_document
 
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        document = plans_document(services.list_plans())
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        document = plans_document(services.list_plans(context))
     if as_json:
         emit(to_json(document))
         return
@@ -100,7 +107,7 @@ def list_plans(
 
 @app.command("show")
 def show_plan(
-    context: typer.Context,
+    ctx: typer.Context,
     plan: Annotated[str | None, typer.Argument(help="A plan's name (the last one made).")] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print its passes as CSV.")] = False,
@@ -119,35 +126,35 @@ def show_plan(
 
     if as_json + as_csv + as_ical > 1:
         raise InputError("--json, --csv, --ical together; allowed: one of them")
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        told = services.get_plan(plan)
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        told = services.get_plan(context, plan)
         if picture is not None:
             from api.timeline import draw_plan
 
-            draw_plan(picture, told, services)
+            draw_plan(picture, told, context)
             note(f"timeline drawn to {picture}")
         if as_ical:
-            emit(_calendar(services, services.bookings(plan_id=told.plan_id)))
+            emit(_calendar(context, services.list_bookings(context, plan_id=told.plan_id)))
         elif as_csv:
             emit(to_csv(plan_document(told)["passes"], PLANNED_FIELDS))
         else:
             _print(told, as_json=as_json)
 
 
-def _calendar(services: Services, bookings: list[BookingView]) -> str:
+def _calendar(context: Context, bookings: list[BookingView]) -> str:
     from api.calendar import to_calendar
 
     return to_calendar(
         bookings,
-        satellites={item.satellite_id: item for item in services.satellites()},
-        stations={item.station_id: item for item in services.all_stations()},
+        satellites={item.satellite_id: item for item in context.scenario.satellites},
+        stations={item.station_id: item for item in context.scenario.stations},
     )
 
 
 @app.command("explain")
 def explain(
-    context: typer.Context,
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="PASS", help=f"{_PASS}; or a booking's id.")],
     plan: Annotated[
         str | None, typer.Option(metavar="PLAN", help="(the last one made for that time)")
@@ -159,29 +166,29 @@ def explain(
     """Say in one sentence why a pass was or was not booked."""
     from api.export import to_json
 
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        sentence = services.explain_pass(name, plan_id=plan)
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        sentence = services.explain_pass(context, name, plan_id=plan)
     emit(to_json({"pass": name, "why": sentence}) if as_json else sentence + "\n")
 
 
 @app.command("bookings")
 def bookings(
-    context: typer.Context,
+    ctx: typer.Context,
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """List bookings with their ids, states and reasons."""
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        _print_bookings(services.bookings(state=state), as_json=as_json)
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        _print_bookings(services.list_bookings(context, state=state), as_json=as_json)
 
 
 @app.command("lock")
 def lock(
-    context: typer.Context,
+    ctx: typer.Context,
     booking: BookingArgument,
     unlock: Annotated[bool, typer.Option("--unlock", help="Let plans move it again.")] = False,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
@@ -190,14 +197,16 @@ def lock(
     config: ConfigOption = None,
 ) -> None:
     """Lock a booking, so that no plan moves it."""
-    with services_of(context, database, config) as services:
-        told = services.lock_booking(booking_id_of(booking), locked=not unlock, reason=reason)
+    with context_of(ctx, database, config) as context:
+        told = services.lock_booking(
+            context, booking_id_of(booking), locked=not unlock, reason=reason
+        )
     _print_bookings([told], as_json=as_json)
 
 
 @app.command("cancel")
 def cancel(
-    context: typer.Context,
+    ctx: typer.Context,
     booking: BookingArgument,
     reason: Annotated[str, typer.Option(help="Why.")],
     as_json: JsonOption = False,
@@ -205,8 +214,8 @@ def cancel(
     config: ConfigOption = None,
 ) -> None:
     """Cancel a booking that has not begun; later plans leave its pass alone."""
-    with services_of(context, database, config) as services:
-        told = services.cancel_booking(booking_id_of(booking), reason=reason)
+    with context_of(ctx, database, config) as context:
+        told = services.cancel_booking(context, booking_id_of(booking), reason=reason)
     _print_bookings([told], as_json=as_json)
 
 

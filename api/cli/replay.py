@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def replay(
-    context: typer.Context,
+    ctx: typer.Context,
     start: FromOption,
     end: ToOption,
     scenario: Annotated[
@@ -54,7 +54,7 @@ def replay(
     if report is not None:  # before the work is done whose report could not be written
         _make_folder(report)
     settings = settings_of(
-        context, database, config, scenario=scenario, planner=planner, objective=objective
+        ctx, database, config, scenario=scenario, planner=planner, objective=objective
     )
     from scheduler.replay import run_replay
 
@@ -84,10 +84,10 @@ def _make_folder(report: Path) -> None:
 
 def _report(out: Path, summary: ReplaySummary, settings: Settings) -> None:
     from api.report import write_report
-    from scheduler.services import open_services
+    from scheduler.services.context import Context
 
-    with progress_bar("report") as progress, open_services(settings) as services:
-        write_report(out, summary, services, progress)
+    with progress_bar("report") as progress, Context(settings) as context:
+        write_report(out, summary, context, progress)
     note(f"report written to {out / 'report.md'}")
 
 

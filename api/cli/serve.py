@@ -20,20 +20,20 @@ RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
 
 
 def serve(
-    context: typer.Context,
+    ctx: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8014).")] = None,
     database: DatabaseOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Answer over HTTP until stopped; the API describes itself at /docs."""
-    settings = settings_of(context, database, config, host=host, port=port)
+    settings = settings_of(ctx, database, config, host=host, port=port)
     stopping = threading.Event()
     _when_stopped(stopping.set)
-    from scheduler.services import open_services
+    from scheduler.services.context import Context
 
-    with open_services(settings) as services:
-        services.refuse_other_scenario()
+    with Context(settings) as context:
+        context.refuse_other_scenario()
     import uvicorn
 
     from api.app import create_app
@@ -83,7 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def run(
-    context: typer.Context,
+    ctx: typer.Context,
     clock_start: Annotated[
         str | None,
         typer.Option(metavar="T", help="Start the clock at T (default: now)."),
@@ -98,7 +98,7 @@ def run(
     if not 0.0 < clock_rate <= RATE_MAX:
         raise InputError(f"clock-rate {clock_rate}; allowed: above 0, up to {RATE_MAX:g}")
     start = None if clock_start is None else parse_instant(clock_start, "clock-start")
-    settings = settings_of(context, database, config)
+    settings = settings_of(ctx, database, config)
     stop = threading.Event()
     _when_stopped(stop.set)
     from scheduler.jobs import run_forever

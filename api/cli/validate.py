@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of
 from api.cli.output import emit, note, show, table_of
+from scheduler import services
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def validate(
-    context: typer.Context,
+    ctx: typer.Context,
     picture: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw the sifted rate of 2016-12-19 to this PNG."),
@@ -31,8 +32,8 @@ def validate(
     from api.export import to_json
     from api.shape import validation_document
 
-    with services_of(context, database, config) as services:
-        validation = services.validation()
+    with context_of(ctx, database, config) as context:
+        validation = services.validate_all(context)
     if picture is not None:
         from api.report import draw_validation
 

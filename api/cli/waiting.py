@@ -7,9 +7,10 @@ from uuid import UUID
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, services_of
+from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of
 from api.cli.output import emit, note, show, table_of
 from api.inputs import parse_instant
+from scheduler import services
 from scheduler.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ReasonOption = Annotated[str, typer.Option(help="Why; it is written down.")]
 
 
 def waiting(
-    context: typer.Context,
+    ctx: typer.Context,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
     config: ConfigOption = None,
@@ -31,8 +32,8 @@ def waiting(
     from api.export import to_json
     from api.shape import waiting_fields
 
-    with services_of(context, database, config) as services:
-        found = [waiting_fields(key) for key in services.waiting_key()]
+    with context_of(ctx, database, config) as context:
+        found = [waiting_fields(key) for key in services.waiting_key(context)]
     if as_json:
         emit(to_json({"waiting": found, "waiting_bits": sum(one["bits"] for one in found)}))
         return
@@ -45,7 +46,7 @@ def waiting(
 
 
 def accept(
-    context: typer.Context,
+    ctx: typer.Context,
     block: BlockArgument,
     reason: ReasonOption,
     as_json: JsonOption = False,
@@ -53,11 +54,11 @@ def accept(
     config: ConfigOption = None,
 ) -> None:
     """Make waiting key available by hand, because its announcement came another way."""
-    _decide(context, block, "accept", reason, database, config, as_json=as_json)
+    _decide(ctx, block, "accept", reason, database, config, as_json=as_json)
 
 
 def void(
-    context: typer.Context,
+    ctx: typer.Context,
     block: BlockArgument,
     reason: ReasonOption,
     as_json: JsonOption = False,
@@ -65,11 +66,11 @@ def void(
     config: ConfigOption = None,
 ) -> None:
     """Give waiting key up by hand, for ever, and erase its bytes."""
-    _decide(context, block, "void", reason, database, config, as_json=as_json)
+    _decide(ctx, block, "void", reason, database, config, as_json=as_json)
 
 
 def _decide(
-    context: typer.Context,
+    ctx: typer.Context,
     block: str,
     word: str,
     reason: str,
@@ -81,10 +82,10 @@ def _decide(
     from api.export import to_json
 
     block_id = _block_id(block)
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
         decide = services.accept_key if word == "accept" else services.void_key
-        answer = decide(block_id, reason=reason)
+        answer = decide(context, block_id, reason=reason)
     if as_json:
         emit(to_json(answer))
         return
@@ -101,7 +102,7 @@ def _block_id(text: str) -> UUID:
 
 
 def expire(
-    context: typer.Context,
+    ctx: typer.Context,
     at: Annotated[
         str | None, typer.Option("--at", metavar="T", help="What is over by T (default: now).")
     ] = None,
@@ -124,10 +125,10 @@ def expire(
     """
     from api.export import to_json
 
-    with services_of(context, database, config) as services:
-        services.existing_ledger()
-        when = services.clock.now() if at is None else parse_instant(at, "at")
-        answer = services.expire_due(at=when, request=request)
+    with context_of(ctx, database, config) as context:
+        context.existing_ledger()
+        when = context.clock.now() if at is None else parse_instant(at, "at")
+        answer = services.expire_due(context, at=when, request=request)
     if as_json:
         emit(to_json(answer))
         return

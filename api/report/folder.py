@@ -27,11 +27,12 @@ from api.plots import (
 )
 from api.report.text import report_text
 from api.shape import summary_document
+from scheduler import services
 
 if TYPE_CHECKING:
     from scheduler.domain import PassRow, ReplaySummary, Validation
     from scheduler.network import Scenario
-    from scheduler.services import Services
+    from scheduler.services.context import Context
 
 HALF_ORBIT = timedelta(minutes=48)
 MARK_EVERY_S, TRACK_STEP_S = 120, 20
@@ -55,20 +56,20 @@ class _Shown:
 def write_report(
     out: Path,
     summary: ReplaySummary,
-    services: Services,
+    context: Context,
     progress: Callable[[float, str], None],
 ) -> list[Path]:
     """Write report.md, summary.json and the pictures into the folder `out`; return their paths."""
     out.mkdir(parents=True, exist_ok=True)
-    scenario = services.scenario
+    scenario = context.scenario
     pictures: dict[str, str] = {}
 
     progress(0.0, "night of the first session")
-    shown = _first_night(summary, services)
+    shown = _first_night(summary, context)
     if shown is not None:
         name = f"sky-{shown.station}-{shown.day}.png"
         title = f"{_satellite_name(scenario, shown)} over {shown.station_name}, {shown.day} (UTC)"
-        sky_plot(out / name, _sky_tracks(shown, services), title=title)
+        sky_plot(out / name, _sky_tracks(shown, context), title=title)
         pictures[name] = f"{title}: the dark passes of the night"
     progress(0.3, "map")
     title = f"{scenario.name}: stations, trunk and ground track"
@@ -77,7 +78,7 @@ def write_report(
         title=title,
         places=_places(scenario),
         links=_links(scenario),
-        tracks=[_ground_track(shown, services)] if shown else [],
+        tracks=[_ground_track(shown, context)] if shown else [],
     )
     pictures["map.png"] = title + (f" of the pass of {shown.day}" if shown else "")
     progress(0.6, "key over time")
@@ -89,13 +90,13 @@ def write_report(
     pictures["key-over-time.png"] = title
     progress(0.7, "flow of key")
     title = f"{scenario.name}: key relayed, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}"
-    draw_flow(out / "key-flow.png", summary, services, title=title)
+    draw_flow(out / "key-flow.png", summary, context, title=title)
     pictures["key-flow.png"] = (
         f"{title}; a link is as wide as the bits that merges spent on it, below what each pair"
         " gained end to end"
     )
     progress(0.8, "published and model")
-    validation = services.published_pass()
+    validation = services.validate_published_pass(context)
     if validation is not None:
         draw_validation(out / "published-and-model.png", validation)
         pictures["published-and-model.png"] = f"{validation.title}: sifted rate over the pass"
@@ -109,10 +110,10 @@ def write_report(
     return [out / "report.md", out / "summary.json", *(out / name for name in pictures)]
 
 
-def draw_flow(path: Path, summary: ReplaySummary, services: Services, *, title: str) -> Path:
+def draw_flow(path: Path, summary: ReplaySummary, context: Context, *, title: str) -> Path:
     """Draw what merges moved through the network during a replay, and for whom."""
-    flow = services.key_flow(start=summary.start, end=summary.end + timedelta(seconds=1))
-    scenario = services.scenario
+    flow = services.key_flow(context, start=summary.start, end=summary.end + timedelta(seconds=1))
+    scenario = context.scenario
     # Users go by their short ids, two to a bar.
     names = {
         node.node_id: node.name if node.kind.value in _NAMED else node.node_id
@@ -160,23 +161,27 @@ def draw_validation(path: Path, validation: Validation) -> Path:
     )
 
 
-def _first_night(summary: ReplaySummary, services: Services) -> _Shown | None:
+def _first_night(summary: ReplaySummary, context: Context) -> _Shown | None:
     """Return the night of the first session at the scenario's first station that had one."""
-    for station in services.scenario.stations:
+    for station in context.scenario.stations:
         mine = [done for done in summary.settled if done.station == station.station_id]
         if mine:
             first = min(done.acquires_at for done in mine)
-            return _night(station.station_id, station.name, first, services)
+            return _night(station.station_id, station.name, first, context)
     return None
 
 
-def _night(station: str, name: str, instant: datetime, services: Services) -> _Shown | None:
+def _night(station: str, name: str, instant: datetime, context: Context) -> _Shown | None:
     noon = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-    for satellite in services.scenario.satellites:
-        answer = services.passes(
-            satellite=satellite.satellite_id, stations=[station], start=noon,
-            end=noon + timedelta(days=1), dark_only=True,
-        )  # fmt: skip
+    for satellite in context.scenario.satellites:
+        answer = services.upcoming_passes(
+            context,
+            satellite=satellite.satellite_id,
+            stations=[station],
+            start=noon,
+            end=noon + timedelta(days=1),
+            dark_only=True,
+        )
         if answer.rows:
             return _Shown(
                 satellite=satellite.satellite_id, station=station, station_name=name,
@@ -189,10 +194,12 @@ def _satellite_name(scenario: Scenario, shown: _Shown) -> str:
     return scenario.satellite(shown.satellite).name
 
 
-def _sky_tracks(shown: _Shown, services: Services) -> list[SkyTrack]:
+def _sky_tracks(shown: _Shown, context: Context) -> list[SkyTrack]:
     tracks = []
     for row in shown.rows:
-        track = services.track(shown.satellite, shown.station, row.rises_at, row.sets_at, 1.0)
+        track = services.station_track(
+            context, shown.satellite, shown.station, row.rises_at, row.sets_at, 1.0
+        )
         tracks.append(
             SkyTrack(
                 label=f"{row.rises_at:%H:%M} to {row.sets_at:%H:%M}, up to"
@@ -207,15 +214,17 @@ def _sky_tracks(shown: _Shown, services: Services) -> list[SkyTrack]:
     return tracks
 
 
-def _ground_track(shown: _Shown, services: Services) -> GroundTrack:
+def _ground_track(shown: _Shown, context: Context) -> GroundTrack:
     """Return the orbit around the highest pass of the night, and where stations see it."""
     row = max(shown.rows, key=lambda one: one.max_elevation_deg)
     start = (row.culminates_at - HALF_ORBIT).replace(second=0, microsecond=0)
     end = start + 2 * HALF_ORBIT
-    lat_deg, lon_deg = services.ground_track(shown.satellite, start, end, TRACK_STEP_S)
+    lat_deg, lon_deg = services.ground_track(context, shown.satellite, start, end, TRACK_STEP_S)
     seen = np.zeros(len(lat_deg), dtype=np.bool_)
-    for station in services.scenario.stations:
-        track = services.track(shown.satellite, station.station_id, start, end, TRACK_STEP_S)
+    for station in context.scenario.stations:
+        track = services.station_track(
+            context, shown.satellite, station.station_id, start, end, TRACK_STEP_S
+        )
         seen |= np.asarray(track.elevation_deg) >= station.mask_deg
     every = MARK_EVERY_S // TRACK_STEP_S
     marks = tuple(

@@ -1,4 +1,4 @@
-"""What every route shares: the services, and the refusal of unknown parameters."""
+"""What every route shares: the context, and the refusal of unknown parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import (
 
 from api.inputs import ALLOWED_INSTANT, check_order, parse_instant
 from scheduler.errors import InputError
-from scheduler.services import Services
+from scheduler.services.context import Context
 
 
 class Parameters(BaseModel):
@@ -70,8 +70,8 @@ def refuse_repeats(request: Request) -> None:
             raise InputError(f"{name} stands {count} times in the query; allowed: once")
 
 
-def _services(request: Request) -> Services:
-    return cast(Services, request.app.state.services)
+def _services(request: Request) -> Context:
+    return cast(Context, request.app.state.services)
 
 
-ServicesDependency = Annotated[Services, Depends(_services)]
+ServicesDependency = Annotated[Context, Depends(_services)]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.problems import problem_answers
 from api.routes.common import Parameters, ServicesDependency
 from api.shape import elements_document
+from scheduler import services
 
 router = APIRouter(tags=["elements"])
 LIMIT_MAX = 5000
@@ -44,8 +45,8 @@ class ElementsOut(BaseModel):
 
 @router.get("/elements", response_model=ElementsOut, responses=problem_answers(404))
 def elements(
-    question: Annotated[ElementsQuestion, Query()], services: ServicesDependency
+    question: Annotated[ElementsQuestion, Query()], context: ServicesDependency
 ) -> dict[str, Any]:
     """List the element sets known, of one satellite or of all."""
-    answer = services.list_elements(question.satellite, latest=question.latest)
+    answer = services.list_elements(context, question.satellite, latest=question.latest)
     return elements_document(answer, limit=question.limit)

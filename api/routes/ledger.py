@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from api.problems import problem_answers
 from api.routes.common import NoParameters, ServicesDependency
 from api.shape import balances_document
+from scheduler import services
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
 
@@ -27,9 +28,9 @@ class BalancesOut(BaseModel):
 
 
 @router.get("/balances", response_model=BalancesOut)
-def balances(_: NoParameters, services: ServicesDependency) -> dict[str, Any]:
+def balances(_: NoParameters, context: ServicesDependency) -> dict[str, Any]:
     """Give the balance of every pool, in bits."""
-    return balances_document(services.balances())
+    return balances_document(services.pool_balances(context))
 
 
 class CheckpointOut(BaseModel):
@@ -45,7 +46,7 @@ class CheckpointOut(BaseModel):
 
 
 @router.get("/checkpoint", response_model=CheckpointOut, responses=problem_answers(404))
-def checkpoint(_: NoParameters, services: ServicesDependency) -> dict[str, Any]:
+def checkpoint(_: NoParameters, context: ServicesDependency) -> dict[str, Any]:
     """Give the newest signed checkpoint; making one is left to the command line."""
-    signed: dict[str, Any] = json.loads(services.last_checkpoint())
+    signed: dict[str, Any] = json.loads(services.last_checkpoint(context))
     return signed

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.key_shape import merges_document, trace_document
 from api.problems import problem_answers
 from api.routes.common import NoParameters, ServicesDependency, SpanParameters
+from scheduler import services
 
 router = APIRouter(tags=["merges"])
 TICKS_MAX = 1000
@@ -53,10 +54,12 @@ class MergesOut(BaseModel):
 
 @router.get("/merges", response_model=MergesOut)
 def merges(
-    question: Annotated[MergesQuestion, Query()], services: ServicesDependency
+    question: Annotated[MergesQuestion, Query()], context: ServicesDependency
 ) -> dict[str, Any]:
     """List the last ticks of merging within [from, to)."""
-    history = services.merge_history(start=question.from_, end=question.to, limit=question.limit)
+    history = services.merge_history(
+        context, start=question.from_, end=question.to, limit=question.limit
+    )
     return merges_document(history)
 
 
@@ -127,7 +130,7 @@ class TraceOut(BaseModel):
 
 @router.get("/keys/{key_id}/trace", response_model=TraceOut, responses=problem_answers(404))
 def trace(
-    key_id: Annotated[str, Path(max_length=64)], _: NoParameters, services: ServicesDependency
+    key_id: Annotated[str, Path(max_length=64)], _: NoParameters, context: ServicesDependency
 ) -> dict[str, Any]:
     """Follow a key or a block back to passes, spans and announcements."""
-    return trace_document(services.trace_key(key_id))
+    return trace_document(services.trace_key(context, key_id))

@@ -33,12 +33,12 @@ class StationOut(BaseModel):
 
 
 @router.get("/satellites", response_model=list[SatelliteOut])
-def satellites(_: NoParameters, services: ServicesDependency) -> list[dict[str, Any]]:
+def satellites(_: NoParameters, context: ServicesDependency) -> list[dict[str, Any]]:
     """List the satellites of the scenario."""
-    return [satellite_fields(satellite) for satellite in services.satellites()]
+    return [satellite_fields(satellite) for satellite in context.scenario.satellites]
 
 
 @router.get("/stations", response_model=list[StationOut])
-def stations(_: NoParameters, services: ServicesDependency) -> list[dict[str, Any]]:
+def stations(_: NoParameters, context: ServicesDependency) -> list[dict[str, Any]]:
     """List the ground stations of the scenario."""
-    return [station_fields(station) for station in services.stations()]
+    return [station_fields(station) for station in context.stations()]

@@ -11,6 +11,7 @@ from api.inputs import check_order
 from api.problems import problem_answers
 from api.routes.common import Answer, Instant, Parameters, ServicesDependency
 from api.shape import passes_document
+from scheduler import services
 
 router = APIRouter(tags=["passes"])
 STATIONS_MAX = 64
@@ -102,10 +103,11 @@ class PassesOut(Answer):
     responses=problem_answers(404, 409),
 )
 def passes(
-    question: Annotated[PassQuestion, Query()], services: ServicesDependency
+    question: Annotated[PassQuestion, Query()], context: ServicesDependency
 ) -> dict[str, Any]:
     """List the passes of a satellite over one or more stations within [from, to)."""
-    answer = services.passes(
+    answer = services.upcoming_passes(
+        context,
         satellite=question.satellite,
         stations=question.station,
         start=question.from_,

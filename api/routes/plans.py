@@ -28,6 +28,7 @@ from api.shape_plans import (
     plan_document,
     plans_document,
 )
+from scheduler import services
 
 router = APIRouter(tags=["plans"])
 NAMES_MAX = 100
@@ -252,9 +253,10 @@ class OutageAsked(Body):
     response_model=PlanOut,
     responses=problem_answers(404, 409),
 )
-def make_plan(asked: PlanAsked, services: ServicesDependency) -> dict[str, Any]:
+def make_plan(asked: PlanAsked, context: ServicesDependency) -> dict[str, Any]:
     """Plan a window and book what is chosen; a repeated request_id gives the first answer."""
-    answer = services.make_plan(
+    answer = services.plan_by_hand(
+        context,
         start=asked.from_,
         end=asked.to,
         at=asked.at,
@@ -266,56 +268,56 @@ def make_plan(asked: PlanAsked, services: ServicesDependency) -> dict[str, Any]:
         allow=asked.allow,
         request_id=asked.request_id,
     )
-    return plan_document(services.get_plan(answer["plan"]))
+    return plan_document(services.get_plan(context, answer["plan"]))
 
 
 @router.get("/plans", response_model=PlansOut)
 def plans(
-    question: Annotated[PlansQuestion, Query()], services: ServicesDependency
+    question: Annotated[PlansQuestion, Query()], context: ServicesDependency
 ) -> dict[str, Any]:
     """List the newest plans, by the start of their window."""
-    return plans_document(services.list_plans(limit=question.limit))
+    return plans_document(services.list_plans(context, limit=question.limit))
 
 
 @router.get("/plans/{plan_id}", response_model=PlanOut, responses=problem_answers(404))
-def plan(plan_id: Name, _: NoParameters, services: ServicesDependency) -> dict[str, Any]:
+def plan(plan_id: Name, _: NoParameters, context: ServicesDependency) -> dict[str, Any]:
     """Give one plan with every pass of its window and the reason for each."""
-    return plan_document(services.get_plan(plan_id))
+    return plan_document(services.get_plan(context, plan_id))
 
 
 @router.get(
     "/plans/{plan_id}/explain", response_model=ExplanationOut, responses=problem_answers(404)
 )
 def explain(
-    plan_id: Name, question: Annotated[ExplainQuestion, Query()], services: ServicesDependency
+    plan_id: Name, question: Annotated[ExplainQuestion, Query()], context: ServicesDependency
 ) -> dict[str, Any]:
     """Say in one sentence why a pass was or was not booked."""
     return {
         "pass": question.pass_,
-        "why": services.explain_pass(question.pass_, plan_id=plan_id),
+        "why": services.explain_pass(context, question.pass_, plan_id=plan_id),
     }
 
 
 @router.get("/plans/{plan_id}/passes.csv", response_class=Response,
             responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
                        **problem_answers(404)})  # fmt: skip
-def passes_csv(plan_id: Name, _: NoParameters, services: ServicesDependency) -> Response:
+def passes_csv(plan_id: Name, _: NoParameters, context: ServicesDependency) -> Response:
     """Give the passes of a plan as CSV."""
-    rows = plan_document(services.get_plan(plan_id))["passes"]
+    rows = plan_document(services.get_plan(context, plan_id))["passes"]
     return Response(to_csv(rows, PLANNED_FIELDS), media_type="text/csv")
 
 
 @router.get("/plans/{plan_id}/bookings.ics", response_class=Response,
             responses={200: {"content": {"text/calendar": {"schema": {"type": "string"}}}},
                        **problem_answers(404)})  # fmt: skip
-def bookings_ics(plan_id: Name, _: NoParameters, services: ServicesDependency) -> Response:
+def bookings_ics(plan_id: Name, _: NoParameters, context: ServicesDependency) -> Response:
     """Give the bookings of a plan as an iCalendar file."""
     from api.calendar import to_calendar
 
     text = to_calendar(
-        services.bookings(plan_id=plan_id),
-        satellites={item.satellite_id: item for item in services.satellites()},
-        stations={item.station_id: item for item in services.all_stations()},
+        services.list_bookings(context, plan_id=plan_id),
+        satellites={item.satellite_id: item for item in context.scenario.satellites},
+        stations={item.station_id: item for item in context.scenario.stations},
     )
     return Response(text, media_type="text/calendar")
 
@@ -323,45 +325,47 @@ def bookings_ics(plan_id: Name, _: NoParameters, services: ServicesDependency) -
 @router.get("/plans/{plan_id}/timeline.png", response_class=Response,
             responses={200: {"content": {"image/png": {"schema": {"type": "string"}}}},
                        **problem_answers(404)})  # fmt: skip
-def timeline_png(plan_id: Name, _: NoParameters, services: ServicesDependency) -> Response:
+def timeline_png(plan_id: Name, _: NoParameters, context: ServicesDependency) -> Response:
     """Draw a plan: stations by time, night shaded, booked and left-out passes."""
     from api.timeline import draw_plan
 
     with TemporaryDirectory() as folder:
-        path = draw_plan(Path(folder) / "plan.png", services.get_plan(plan_id), services)
+        path = draw_plan(Path(folder) / "plan.png", services.get_plan(context, plan_id), context)
         return Response(path.read_bytes(), media_type="image/png")
 
 
 @router.get("/bookings", response_model=BookingsOut)
 def bookings(
-    question: Annotated[BookingsQuestion, Query()], services: ServicesDependency
+    question: Annotated[BookingsQuestion, Query()], context: ServicesDependency
 ) -> dict[str, Any]:
     """List bookings by AOS."""
-    found = services.bookings(start=question.from_, end=question.to, state=question.state)
+    found = services.list_bookings(
+        context, start=question.from_, end=question.to, state=question.state
+    )
     return {"bookings": [booking_fields(told) for told in found]}
 
 
 @router.post(
     "/bookings/{booking_id}/lock", response_model=BookingOut, responses=problem_answers(404, 409)
 )
-def lock(booking_id: UUID, asked: LockAsked, services: ServicesDependency) -> dict[str, Any]:
+def lock(booking_id: UUID, asked: LockAsked, context: ServicesDependency) -> dict[str, Any]:
     """Let no plan move a booking, or let plans move it again."""
-    told = services.lock_booking(booking_id, locked=asked.locked, reason=asked.reason)
+    told = services.lock_booking(context, booking_id, locked=asked.locked, reason=asked.reason)
     return booking_fields(told)
 
 
 @router.post(
     "/bookings/{booking_id}/cancel", response_model=BookingOut, responses=problem_answers(404, 409)
 )
-def cancel(booking_id: UUID, asked: CancelAsked, services: ServicesDependency) -> dict[str, Any]:
+def cancel(booking_id: UUID, asked: CancelAsked, context: ServicesDependency) -> dict[str, Any]:
     """Cancel a booking that has not begun; 409 for a session under way or over."""
-    return booking_fields(services.cancel_booking(booking_id, reason=asked.reason))
+    return booking_fields(services.cancel_booking(context, booking_id, reason=asked.reason))
 
 
 @router.get("/outages", response_model=OutagesOut)
-def outages(_: NoParameters, services: ServicesDependency) -> dict[str, Any]:
+def outages(_: NoParameters, context: ServicesDependency) -> dict[str, Any]:
     """List the outages that were not lifted."""
-    return {"outages": [outage_document(outage) for outage in services.outages()]}
+    return {"outages": [outage_document(outage) for outage in services.list_outages(context)]}
 
 
 @router.post(
@@ -370,8 +374,13 @@ def outages(_: NoParameters, services: ServicesDependency) -> dict[str, Any]:
     response_model=MarkedOut,
     responses=problem_answers(404),
 )
-def add_outage(asked: OutageAsked, services: ServicesDependency) -> dict[str, Any]:
+def add_outage(asked: OutageAsked, context: ServicesDependency) -> dict[str, Any]:
     """Take a station or satellite out of service; its bookings are marked, not deleted."""
     return services.add_outage(
-        kind=asked.kind, name=asked.name, start=asked.from_, end=asked.to, reason=asked.reason
+        context,
+        kind=asked.kind,
+        name=asked.name,
+        start=asked.from_,
+        end=asked.to,
+        reason=asked.reason,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from scheduler.ledger.verify.export import ExportReport, verify_lines
 from scheduler.ledger.verify.signed import check_signed
 
 if TYPE_CHECKING:
+    from scheduler.domain import VerifyReport
     from scheduler.services.context import Context
 
 PROOF_FORMAT = "skytrunk-proof/1"
@@ -127,3 +128,23 @@ def _read_proof(text: str) -> InclusionProof | ConsistencyProof:
         return made(**{**body, "hashes": tuple(body["hashes"])})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProofInvalid(f"not a proof of {PROOF_FORMAT}: {error}") from None
+
+
+def pool_balances(context: Context) -> dict[str, dict[str, int]]:
+    """Bits by pool and account."""
+    with context.ledger.read() as reader:
+        return reader.balances()
+
+
+def verify_ledger(context: Context, *, workers: int | None = None) -> VerifyReport:
+    """Recompute the whole ledger and say what does not hold.
+
+    `workers` processes do it, by default as many as the ledger is worth and the machine has
+    cores.
+    """
+    return context.existing_ledger().verify(workers=workers)
+
+
+def export_ledger(context: Context) -> Iterator[str]:
+    """The ledger as lines of canonical JSON: no key, no wall time."""
+    return context.existing_ledger().export_lines()

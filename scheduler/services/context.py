@@ -168,6 +168,10 @@ class Context:
         texts = sorted(elements.sha256 for elements in self.archive)
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
+    def scenario_digest(self) -> str:
+        """SHA-256 of the scenario as it was understood."""
+        return hashlib.sha256(repr(self.scenario).encode()).hexdigest()
+
     def satellite(self, name: str) -> Satellite:
         """The satellite of that id, name or catalogue number. Raises UnknownName."""
         wanted = name.casefold()

@@ -9,47 +9,14 @@ from typing import TYPE_CHECKING
 from orbits import Elements, ElementsError, as_utc, format_omm, read_elements
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import InputError, SettingsError, UnknownName
-from scheduler.services.context import Context
 
 if TYPE_CHECKING:
     from scheduler.ledger import ElementRow
+    from scheduler.services.context import Context
 
 EXPORT_FORMS = ("tle", "json", "csv", "xml", "kvn")
 FETCHED_MAX = 100
 _KNOWN_SHOWN = 10
-
-
-class ElementServices(Context):
-    """The use cases about element sets, for `Services`."""
-
-    def import_elements(self, text: str, *, source: str, arrived_at: datetime | None = None) -> int:
-        """Add element sets to the archive; all of them or none. Returns how many were new."""
-        return import_elements(self, text, source=source, arrived_at=arrived_at)
-
-    def strange_satellites(self, text: str) -> list[int]:
-        """Catalogue numbers in a text of element sets that the scenario knows no satellite of."""
-        known = {satellite.norad_id for satellite in self.scenario.satellites}
-        return sorted({item.norad_id for item in read_elements(text)} - known)
-
-    def fetch_elements(self, satellites: Sequence[str] | None = None) -> ElementsAdded:
-        """Fetch the newest sets of some satellites (all of the scenario: None) and add them."""
-        return fetch_elements(self, satellites)
-
-    def list_elements(
-        self, satellite: str | None = None, *, latest: bool = False
-    ) -> ElementsAnswer:
-        """The element sets known, of one satellite or of all, oldest first."""
-        return list_elements(self, satellite, latest=latest)
-
-    def check_elements(self, satellite: str | None = None) -> ElementsCheck:
-        """The sets that do not agree with the others of their satellite, and by how much."""
-        return check_elements(self, satellite)
-
-    def export_elements(
-        self, satellite: str | None = None, *, form: str, latest: bool = False
-    ) -> str:
-        """The element sets known as TLE or OMM text."""
-        return export_elements(self, satellite, form=form, latest=latest)
 
 
 def import_elements(
@@ -70,6 +37,12 @@ def import_elements(
     if arrived_at is not None:
         _check_arrival(found, as_utc(arrived_at))
     return _add(context, found, arrived_at=arrived_at)
+
+
+def strange_satellites(context: Context, text: str) -> list[int]:
+    """Catalogue numbers in a text of element sets that the scenario knows no satellite of."""
+    known = {satellite.norad_id for satellite in context.scenario.satellites}
+    return sorted({item.norad_id for item in read_elements(text)} - known)
 
 
 def fetch_elements(context: Context, satellites: Sequence[str] | None = None) -> ElementsAdded:

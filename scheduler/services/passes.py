@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orbits import as_utc, find_passes_in_archive, iso_utc, subpoint, track
-from scheduler.domain import PassAnswer, PassRow
+from orbits.light import elevation_deg, sun_position_km
+from orbits.times import julian_pairs
+from scheduler.domain import PassAnswer, PassRow, Span
 from scheduler.errors import InputError
 from scheduler.forecast import forecast_pass, ground_station
 
 SAMPLES_MAX = 200_000
+NIGHT_STEP_S = 120.0
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,10 +32,10 @@ def upcoming_passes(
     stations: Sequence[str] | None,
     start: datetime,
     end: datetime,
-    min_elevation_deg: float | None,
-    as_known_at: datetime | None,
-    forecast: bool,
-    dark_only: bool,
+    min_elevation_deg: float | None = None,
+    as_known_at: datetime | None = None,
+    forecast: bool = False,
+    dark_only: bool = False,
 ) -> PassAnswer:
     """The passes within [start, end), by station and rise, nothing precomputed.
 
@@ -102,12 +105,12 @@ def _notes(archive: Archive, table: PassTable, end: datetime) -> tuple[str, ...]
 
 def station_track(
     context: Context,
-    *,
     satellite: str,
     station: str,
     start: datetime,
     end: datetime,
-    step_s: float,
+    step_s: float = 1.0,
+    *,
     as_known_at: datetime | None = None,
 ) -> Track:
     """The satellite as one station sees it every `step_s` seconds of [start, end)."""
@@ -117,7 +120,7 @@ def station_track(
 
 
 def ground_track(
-    context: Context, *, satellite: str, start: datetime, end: datetime, step_s: float
+    context: Context, satellite: str, start: datetime, end: datetime, step_s: float = 10.0
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Latitude and longitude of the point below the satellite, degrees, one an instant."""
     elements = _elements_for(context, satellite, start, None)
@@ -162,3 +165,23 @@ def _check_span(start: datetime, end: datetime, days_max: float) -> None:
     if end - start > timedelta(days=days_max):
         days = (end - start) / timedelta(days=1)
         raise InputError(f"{days:g} days of passes; allowed: up to {days_max:g} in one question")
+
+
+def nights(context: Context, station: str, start: datetime, end: datetime) -> list[Span]:
+    """When the Sun is low enough at a station for a link, to two minutes, within [start, end)."""
+    (place,) = context.stations([station])
+    limit = context.scenario.planning.sun_elevation_deg_max
+    seconds = np.arange(0.0, (end - start).total_seconds() + NIGHT_STEP_S, NIGHT_STEP_S)
+    site = ground_station(place)
+    sun = elevation_deg(
+        sun_position_km(*julian_pairs(start, seconds)),
+        site.position_km()[:, None],
+        site.axes()[2][:, None],
+    )
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], sun < limit, [False])).astype(int)))
+    instants = [start + timedelta(seconds=NIGHT_STEP_S * int(edge)) for edge in edges]
+    return [
+        Span(start=begin, end=min(until, end))
+        for begin, until in zip(instants[::2], instants[1::2], strict=True)
+        if begin < end
+    ]

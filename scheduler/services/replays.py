@@ -14,31 +14,32 @@ from scheduler.domain import (
     StationTally,
     UnplannedSpan,
 )
+from scheduler.services.audit import verify_ledger
 from scheduler.services.keys.announce import told
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
-    from scheduler.services import Services
+    from scheduler.services.context import Context
 
 
 def summarise(
-    services: Services, *, start: datetime, end: datetime, seed: int, continued: bool
+    context: Context, *, start: datetime, end: datetime, seed: int, continued: bool
 ) -> ReplaySummary:
     """Add up the answers of every plan, settlement and merge, and verify the ledger."""
-    with services.ledger.read() as reader:
+    with context.ledger.read() as reader:
         plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
         balances = reader.balances()
         waiting = told(reader.waiting())
     return ReplaySummary(
-        scenario=services.scenario.name,
+        scenario=context.scenario.name,
         seed=seed,
         start=start,
         end=end,
-        planner=services.settings.planner,
-        objective=services.settings.objective,
-        stations=_stations(services, plans, settled),
+        planner=context.settings.planner,
+        objective=context.settings.objective,
+        stations=_stations(context, plans, settled),
         pairs=_pairs(merges),
-        refusals={name: found.refusal for name, found in services.routes.items() if found.refusal},
+        refusals={name: found.refusal for name, found in context.routes.items() if found.refusal},
         settled=tuple(_settled_pass(answer) for answer in settled),
         unplanned=_unplanned(plans),
         balances=balances,
@@ -46,9 +47,17 @@ def summarise(
         elements_used=tuple(
             sorted({datetime.fromisoformat(text) for plan in plans for text in plan["epochs"]})
         ),
-        ledger_problems=services.verify_ledger().problems,
+        ledger_problems=verify_ledger(context).problems,
         continued=continued,
     )
+
+
+def bind_run(context: Context, facts: dict[str, Any]) -> bool:
+    """Tie the database to one run; True if it already was tied to this very run."""
+    with context.ledger.begin() as tx:
+        bound = bool(tx.run_facts())
+        tx.bind_run(facts)
+    return bound
 
 
 def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
@@ -62,7 +71,7 @@ def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
 
 
 def _stations(
-    services: Services, plans: list[dict[str, Any]], settled: list[dict[str, Any]]
+    context: Context, plans: list[dict[str, Any]], settled: list[dict[str, Any]]
 ) -> tuple[StationTally, ...]:
     counted = {name: Counter[str]() for name in ("passes", "dark", "booked")}
     for plan in plans:
@@ -78,7 +87,7 @@ def _stations(
             station=station.station_id,
             **{name: counter[station.station_id] for name, counter in {**counted, **sums}.items()},
         )
-        for station in services.scenario.stations
+        for station in context.scenario.stations
     )
 
 

@@ -17,7 +17,7 @@ from scheduler.domain import (
 from scheduler.forecast import booked_window, expected_counts, link_preset
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.lifetimes import use_until
-from scheduler.services.plans.directives import out_of_service, outage_at
+from scheduler.services.outages import out_of_service, outage_at
 from scheduler.sources.keys import simulated_material, simulated_session
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import Demand, NewBlock, Pool
 from scheduler.entropy import SystemEntropy
@@ -19,7 +20,7 @@ from scheduler.ledger import Ledger, Transaction
 from scheduler.merge import PROOF_BITS, jain_index
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
 from scheduler.process import settle_in
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.settings import Settings
 from scheduler.sources.scenarios import load_scenario
 
@@ -72,45 +73,45 @@ def _access(name: str, city: str) -> Link:
 
 
 @pytest.fixture
-def services_of(tmp_path: Path) -> Iterator[Callable[[Scenario | str], Services]]:
-    """Services on a new SQLite file and a scenario, by name or as it is."""
-    opened: list[Services] = []
+def services_of(tmp_path: Path) -> Iterator[Callable[[Scenario | str], Context]]:
+    """Context on a new SQLite file and a scenario, by name or as it is."""
+    opened: list[Context] = []
 
-    def build(scenario: Scenario | str) -> Services:
+    def build(scenario: Scenario | str) -> Context:
         name = scenario if isinstance(scenario, str) else "beijing-shanghai"
         settings = Settings(
             database_url=f"sqlite:///{tmp_path / f'{len(opened)}.db'}", scenario=name
         )
-        services = Services(settings, clock=SimulatedClock(NOON), entropy=SystemEntropy())
+        context = Context(settings, clock=SimulatedClock(NOON), entropy=SystemEntropy())
         if isinstance(scenario, Scenario):
-            services.__dict__["scenario"] = scenario
-        opened.append(services)
-        return services
+            context.__dict__["scenario"] = scenario
+        opened.append(context)
+        return context
 
     yield build
-    for services in opened:
-        services.close()
+    for context in opened:
+        context.close()
 
 
-def _deposit(services: Services, second: int, keys: dict[str, bytes]) -> None:
+def _deposit(context: Context, second: int, keys: dict[str, bytes]) -> None:
     """Every link of the trunk brings what it made in a second, one transaction for all."""
-    trunk = [link for link in services.scenario.links if link.kind is LinkKind.FIBRE]
-    _bring(services, f"second/{second}", trunk, LINK_BITS, keys)
+    trunk = [link for link in context.scenario.links if link.kind is LinkKind.FIBRE]
+    _bring(context, f"second/{second}", trunk, LINK_BITS, keys)
 
 
-def _stock_access(services: Services) -> None:
-    access = [link for link in services.scenario.links if link.kind is LinkKind.ACCESS]
-    _bring(services, "stock", access, ACCESS_BITS, {})
+def _stock_access(context: Context) -> None:
+    access = [link for link in context.scenario.links if link.kind is LinkKind.ACCESS]
+    _bring(context, "stock", access, ACCESS_BITS, {})
 
 
 def _bring(
-    services: Services, name: str, links: list[Link], bits: int, keys: dict[str, bytes]
+    context: Context, name: str, links: list[Link], bits: int, keys: dict[str, bytes]
 ) -> None:
-    with services.ledger.begin() as tx:
+    with context.ledger.begin() as tx:
         command = tx.command(name, kind="trunk", at=NOON)
         blocks = [
             NewBlock(
-                block_id=services.entropy.uuid("block"),
+                block_id=context.entropy.uuid("block"),
                 pool=link.pool,
                 natural_key=f"{link.pool.pool_id}/{name}",
                 length_bits=bits,
@@ -126,11 +127,11 @@ def _bring(
         command.finish({})
 
 
-def _refresh(services: Services, tick: int) -> None:
+def _refresh(context: Context, tick: int) -> None:
     """Let every pair's mark rise by one key: the key of the last second was drawn."""
     mark = KEY_BITS * tick + PROOF_BITS + KEY_BITS
-    demands = tuple(replace(one, high_water_bits=mark) for one in services.scenario.demands)
-    services.__dict__["scenario"] = replace(services.scenario, demands=demands)
+    demands = tuple(replace(one, high_water_bits=mark) for one in context.scenario.demands)
+    context.__dict__["scenario"] = replace(context.scenario, demands=demands)
 
 
 def _timed(ledger: Ledger) -> list[float]:
@@ -156,16 +157,16 @@ def _tell(what: str, seconds: list[float]) -> None:
     print(f"{what}: median {median * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, n = {len(ordered)}")
 
 
-def test_one_key_over_33_hops(services_of: Callable[[Scenario | str], Services]) -> None:
-    services = services_of(_trunk(1, 1))
-    _stock_access(services)
+def test_one_key_over_33_hops(services_of: Callable[[Scenario | str], Context]) -> None:
+    context = services_of(_trunk(1, 1))
+    _stock_access(context)
     for second in range(2):
-        _deposit(services, second, {})
+        _deposit(context, second, {})
     seconds = []
     for tick in range(WARM + (5 if SMOKE else 200)):
-        _refresh(services, tick)
+        _refresh(context, tick)
         start = time.perf_counter()
-        answer = services.merge_due(scheduled_for=NOON + timedelta(seconds=tick))
+        answer = services.merge_due(context, scheduled_for=NOON + timedelta(seconds=tick))
         seconds.append(time.perf_counter() - start)
         if tick == 0:
             settle_in()
@@ -176,22 +177,22 @@ def test_one_key_over_33_hops(services_of: Callable[[Scenario | str], Services])
 
 
 def test_300_pairs_a_second_over_33_hops(
-    services_of: Callable[[Scenario | str], Services],
+    services_of: Callable[[Scenario | str], Context],
 ) -> None:
-    services = services_of(_trunk(WEST, EAST))
+    context = services_of(_trunk(WEST, EAST))
     keys: dict[str, bytes] = {}
     count = WARM + (3 if SMOKE else 200)
     deposits, merges = [], []
-    services.routes  # noqa: B018 - found once, whatever the stock
-    _stock_access(services)
-    held = _timed(services.ledger)
+    context.routes  # noqa: B018 - found once, whatever the stock
+    _stock_access(context)
+    held = _timed(context.ledger)
     for tick in range(count):
         start = time.perf_counter()
-        _deposit(services, tick, keys)
+        _deposit(context, tick, keys)
         middle = time.perf_counter()
-        _refresh(services, tick)
+        _refresh(context, tick)
         begun = time.perf_counter()
-        answer = services.merge_due(scheduled_for=NOON + timedelta(seconds=tick))
+        answer = services.merge_due(context, scheduled_for=NOON + timedelta(seconds=tick))
         merges.append(time.perf_counter() - begun)
         deposits.append(middle - start)
         if tick == 0:
@@ -208,25 +209,25 @@ def test_300_pairs_a_second_over_33_hops(
 
 
 def test_the_beijing_shanghai_trunk_is_shared_fairly(
-    services_of: Callable[[Scenario | str], Services],
+    services_of: Callable[[Scenario | str], Context],
 ) -> None:
-    services = services_of("beijing-shanghai")
+    context = services_of("beijing-shanghai")
     hour, hours = timedelta(hours=1), 2 if SMOKE else 24
     merges = []
     for tick in range(1, hours + 1):
-        services.deposit_trunk(start=NOON + (tick - 1) * hour, end=NOON + tick * hour)
+        services.deposit_trunk(context, start=NOON + (tick - 1) * hour, end=NOON + tick * hour)
         start = time.perf_counter()
-        services.merge_due(scheduled_for=NOON + tick * hour)
+        services.merge_due(context, scheduled_for=NOON + tick * hour)
         merges.append(time.perf_counter() - start)
-    served = dict.fromkeys((one.demand_id for one in services.scenario.demands), 0)
-    for done in services.merge_history(limit=hours):
+    served = dict.fromkeys((one.demand_id for one in context.scenario.demands), 0)
+    for done in services.merge_history(context, limit=hours):
         for step in done["steps"]:
             served[step["demand"]] += step["bits"]
-    levels = [served[one.demand_id] / one.bits_per_day for one in services.scenario.demands]
+    levels = [served[one.demand_id] / one.bits_per_day for one in context.scenario.demands]
     gained = sum(served.values()) / 1e6
     for workers in (1, 2):
         start = time.perf_counter()
-        report = services.ledger.verify(workers=workers)
+        report = context.ledger.verify(workers=workers)
         seconds = time.perf_counter() - start
         assert report.ok
         print(

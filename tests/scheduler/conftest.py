@@ -1,4 +1,4 @@
-"""Settings and services on a ledger file of their own."""
+"""Settings and context on a ledger file of their own."""
 
 from collections.abc import Callable
 from pathlib import Path

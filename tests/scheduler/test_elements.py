@@ -21,11 +21,12 @@ from orbits import (
     read_elements,
 )
 from scheduler import ledger as ledger_package
+from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.errors import FeedError, InputError, SettingsError, UnknownName
 from scheduler.ledger import open_ledger
 from scheduler.ledger.books import element_reads as glance
-from scheduler.services import Services, open_services
+from scheduler.services.context import Context
 from scheduler.services.plans.outlook import known_elements, plan_outlook
 from scheduler.settings import Settings
 from scheduler.sources import feed as feed_module
@@ -44,9 +45,9 @@ ISS (ZARYA)
 
 
 @pytest.fixture
-def services(settings_of: SettingsOf) -> Iterator[Services]:
+def context(settings_of: SettingsOf) -> Iterator[Context]:
     settings = settings_of(elements_url="https://feed.example/gp")
-    with open_services(settings, clock=SimulatedClock(NOW)) as opened:
+    with Context(settings, clock=SimulatedClock(NOW)) as opened:
         yield opened
 
 
@@ -54,13 +55,13 @@ def _omm_of(norad_id: int, **changes: object) -> str:
     return json.dumps({**PACKAGED[0].to_omm(), "NORAD_CAT_ID": norad_id, **changes})
 
 
-def test_text_hash_source_and_arrival_are_kept(services: Services) -> None:
+def test_text_hash_source_and_arrival_are_kept(context: Context) -> None:
     arrival = datetime(2008, 9, 22, tzinfo=UTC)
 
-    assert services.import_elements(ISS, source="iss.tle", arrived_at=arrival) == 1
-    assert services.import_elements(ISS, source="again.tle") == 0
+    assert services.import_elements(context, ISS, source="iss.tle", arrived_at=arrival) == 1
+    assert services.import_elements(context, ISS, source="again.tle") == 0
 
-    (kept,) = services.list_elements("25544").elements
+    (kept,) = services.list_elements(context, "25544").elements
     (read,) = read_elements(ISS)
     assert kept == read
     assert (kept.raw, kept.sha256) == (read.raw, read.sha256)
@@ -68,11 +69,11 @@ def test_text_hash_source_and_arrival_are_kept(services: Services) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "xml", "kvn"])
-def test_omm_of_every_form_comes_in(services: Services, form: str) -> None:
+def test_omm_of_every_form_comes_in(context: Context, form: str) -> None:
     sets = [replace(item, norad_id=270_000_001) for item in PACKAGED[:3]]
 
-    assert services.import_elements(format_omm(sets, form), source=f"sets.{form}") == 3
-    assert services.list_elements("270000001").elements == tuple(sets)
+    assert services.import_elements(context, format_omm(sets, form), source=f"sets.{form}") == 3
+    assert services.list_elements(context, "270000001").elements == tuple(sets)
 
 
 BAD_TEXTS = [
@@ -85,66 +86,70 @@ BAD_TEXTS = [
 
 
 @pytest.mark.parametrize(("text", "words"), BAD_TEXTS)
-def test_one_bad_set_keeps_all_of_them_out(services: Services, text: str, words: list[str]) -> None:
-    before = services.list_elements().elements
+def test_one_bad_set_keeps_all_of_them_out(context: Context, text: str, words: list[str]) -> None:
+    before = services.list_elements(context).elements
 
     with pytest.raises(ElementsError) as refused:
-        services.import_elements(text, source="bad.tle")
+        services.import_elements(context, text, source="bad.tle")
 
     for word in ("bad.tle", *words):
         assert word in str(refused.value)
-    assert services.list_elements().elements == before
+    assert services.list_elements(context).elements == before
 
 
-def test_an_arrival_before_the_epoch_is_refused(services: Services) -> None:
+def test_an_arrival_before_the_epoch_is_refused(context: Context) -> None:
     with pytest.raises(InputError, match="25544"):
-        services.import_elements(ISS, source="x", arrived_at=datetime(2008, 9, 1, tzinfo=UTC))
+        services.import_elements(
+            context, ISS, source="x", arrived_at=datetime(2008, 9, 1, tzinfo=UTC)
+        )
 
 
-def test_a_set_serves_from_its_arrival_on(services: Services) -> None:
+def test_a_set_serves_from_its_arrival_on(context: Context) -> None:
     late = replace(PACKAGED[0], epoch=datetime(2017, 1, 10, tzinfo=UTC))
     arrival = datetime(2017, 1, 12, tzinfo=UTC)
-    services.import_elements(format_omm([late]), source="late", arrived_at=arrival)
-    archive = services.archive_of(41731)
+    services.import_elements(context, format_omm([late]), source="late", arrived_at=arrival)
+    archive = context.archive_of(41731)
 
     assert archive.known_at(arrival).epoch == late.epoch
     assert archive.known_at(arrival - timedelta(seconds=1)).epoch < late.epoch
 
 
 @pytest.mark.parametrize("name", ["micius", "Micius", "41731", "QSS (MICIUS)"])
-def test_a_satellite_is_known_by_id_number_and_name(services: Services, name: str) -> None:
-    services.import_elements(ISS, source="iss.tle")
+def test_a_satellite_is_known_by_id_number_and_name(context: Context, name: str) -> None:
+    services.import_elements(context, ISS, source="iss.tle")
 
-    assert {item.norad_id for item in services.list_elements(name).elements} == {41731}
-    assert {item.norad_id for item in services.list_elements("iss (zarya)").elements} == {25544}
-    latest = services.list_elements(latest=True).elements
+    assert {item.norad_id for item in services.list_elements(context, name).elements} == {41731}
+    assert {item.norad_id for item in services.list_elements(context, "iss (zarya)").elements} == {
+        25544
+    }
+    latest = services.list_elements(context, latest=True).elements
     assert [item.norad_id for item in latest] == [25544, 41731]  # by epoch
-    assert services.list_elements().at == NOW
+    assert services.list_elements(context).at == NOW
 
 
 @pytest.mark.parametrize("name", ["sputnik", "99999", "", "-1", "4173١", "9" * 30])
-def test_an_unknown_satellite_is_refused(services: Services, name: str) -> None:
+def test_an_unknown_satellite_is_refused(context: Context, name: str) -> None:
     for question in (services.list_elements, services.check_elements):
         with pytest.raises(UnknownName, match="41731"):
-            question(name)
+            question(context, name)
 
 
-def test_the_packaged_sets_agree_with_each_other(services: Services) -> None:
-    checked = services.check_elements()
+def test_the_packaged_sets_agree_with_each_other(context: Context) -> None:
+    checked = services.check_elements(context)
 
     assert checked.checked == len(PACKAGED)
     assert checked.findings == ()
 
 
-def test_a_spliced_and_an_edited_set_are_named_by_how_far_they_are_off(services: Services) -> None:
+def test_a_spliced_and_an_edited_set_are_named_by_how_far_they_are_off(context: Context) -> None:
     # Micius under another number, one line 2 exchanged and one node turned.
     sets = [replace(item, norad_id=99001) for item in PACKAGED]
     at, other = sets[4], sets[9]
     sets[4] = replace(other, epoch=at.epoch)
     sets[19] = replace(sets[19], raan_deg=sets[19].raan_deg + 1.0)
-    services.import_elements(format_omm(sets), source="suspect.json")
+    services.import_elements(context, format_omm(sets), source="suspect.json")
 
-    checked = services.check_elements("99001")
+    checked = services.check_elements(context, "99001")
 
     assert checked.checked == len(sets)
     spliced, edited = checked.findings
@@ -154,28 +159,28 @@ def test_a_spliced_and_an_edited_set_are_named_by_how_far_they_are_off(services:
     assert spliced.difference_km > 100.0
     # A node turned by 1 deg moves the satellite by 120 km at the equator, less elsewhere.
     assert 1.0 < edited.difference_km < 125.0
-    assert services.check_elements("micius").findings == ()
+    assert services.check_elements(context, "micius").findings == ()
 
 
 @pytest.mark.parametrize("form", ["tle", "json", "csv", "xml", "kvn"])
-def test_what_is_exported_reads_back_as_it_was(services: Services, form: str) -> None:
-    text = services.export_elements("micius", form=form)
+def test_what_is_exported_reads_back_as_it_was(context: Context, form: str) -> None:
+    text = services.export_elements(context, "micius", form=form)
 
-    assert read_elements(text) == services.list_elements("micius").elements
+    assert read_elements(text) == services.list_elements(context, "micius").elements
 
 
-def test_what_does_not_fit_in_a_tle_is_refused(services: Services) -> None:
-    services.import_elements(_omm_of(400_001), source="long.json")
+def test_what_does_not_fit_in_a_tle_is_refused(context: Context) -> None:
+    services.import_elements(context, _omm_of(400_001), source="long.json")
 
     with pytest.raises(ElementsError, match="400001 does not fit in a TLE"):
-        services.export_elements("400001", form="tle")
-    assert "400001" in services.export_elements("400001", form="kvn")
+        services.export_elements(context, "400001", form="tle")
+    assert "400001" in services.export_elements(context, "400001", form="kvn")
     with pytest.raises(InputError, match="'yaml'; allowed: tle, json"):
-        services.export_elements(form="yaml")
+        services.export_elements(context, form="yaml")
 
 
 def test_fetched_sets_arrive_at_the_clocks_present(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[int]] = []
 
@@ -185,60 +190,60 @@ def test_fetched_sets_arrive_at_the_clocks_present(
 
     monkeypatch.setattr(feed_module.Feed, "fetch", fetch)
 
-    first = services.fetch_elements()
-    again = services.fetch_elements(["micius", "41731", "5"])
+    first = services.fetch_elements(context)
+    again = services.fetch_elements(context, ["micius", "41731", "5"])
 
     assert asked == [[41731], [41731, 5]]
     assert (len(first.received), first.added) == (1, 1)
     assert (len(again.received), again.added) == (2, 1)
-    (kept,) = services.list_elements("5").elements
+    (kept,) = services.list_elements(context, "5").elements
     assert (kept.arrived_at, kept.source) == (NOW, "https://feed.example/gp")
 
 
 def test_a_feed_that_fails_stores_nothing(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(self: Feed, norad_ids: list[int]) -> tuple[Elements, ...]:
         raise FeedError("away")
 
     monkeypatch.setattr(feed_module.Feed, "fetch", fetch)
     with pytest.raises(FeedError, match="away"):
-        services.fetch_elements()
+        services.fetch_elements(context)
 
-    assert len(services.list_elements().elements) == len(PACKAGED)
+    assert len(services.list_elements(context).elements) == len(PACKAGED)
 
 
 def test_without_an_endpoint_or_a_satellite_nothing_is_fetched(settings_of: SettingsOf) -> None:
-    with open_services(settings_of()) as services, pytest.raises(SettingsError) as refused:
-        services.fetch_elements()
+    with Context(settings_of()) as context, pytest.raises(SettingsError) as refused:
+        services.fetch_elements(context)
     assert "elements_url" in str(refused.value)
     assert "allowed" in str(refused.value)
 
-    with open_services(settings_of(elements_url="https://feed.example/gp")) as services:
+    with Context(settings_of(elements_url="https://feed.example/gp")) as context:
         for satellites in ([], [str(n) for n in range(101)]):
             with pytest.raises(InputError, match="1 to 100"):
-                services.fetch_elements(satellites)
+                services.fetch_elements(context, satellites)
         with pytest.raises(UnknownName, match="sputnik"):
-            services.fetch_elements(["sputnik"])
+            services.fetch_elements(context, ["sputnik"])
 
 
 def test_sets_that_another_process_adds_are_seen(settings_of: SettingsOf) -> None:
     settings = settings_of()
-    with open_services(settings) as here, open_services(settings) as there:
-        assert len(here.list_elements().elements) == len(PACKAGED)
-        there.import_elements(ISS, source="iss.tle")
+    with Context(settings) as here, Context(settings) as there:
+        assert len(services.list_elements(here).elements) == len(PACKAGED)
+        services.import_elements(there, ISS, source="iss.tle")
 
-        assert len(here.list_elements().elements) == len(PACKAGED) + 1
+        assert len(services.list_elements(here).elements) == len(PACKAGED) + 1
 
 
 DAY = datetime(2016, 12, 19, tzinfo=UTC)
 
 
-def test_every_pass_tells_its_timing_from_the_archives_own_history(services: Services) -> None:
-    answer = services.passes(
-        satellite="micius", stations=["xinglong"], start=DAY, end=DAY + timedelta(days=1)
+def test_every_pass_tells_its_timing_from_the_archives_own_history(context: Context) -> None:
+    answer = services.upcoming_passes(
+        context, satellite="micius", stations=["xinglong"], start=DAY, end=DAY + timedelta(days=1)
     )
-    archive = services.archive_of(41731)
+    archive = context.archive_of(41731)
 
     assert answer.rows
     for row in answer.rows:
@@ -258,39 +263,43 @@ def test_what_was_known_then_looks_at_no_later_set(settings_of: SettingsOf) -> N
         "satellite": "micius", "stations": None, "start": start,
         "end": start + timedelta(days=1), "as_known_at": known_at,
     }  # fmt: skip
-    with open_services(settings_of("one")) as services:
-        before = services.passes(**question)  # type: ignore[arg-type]
+    with Context(settings_of("one")) as context:
+        before = services.upcoming_passes(context, **question)  # type: ignore[arg-type]
         later = [
             replace(item, epoch=known_at + timedelta(days=days), raan_deg=100.0 + 20.0 * days)
             for days, item in enumerate(PACKAGED[:5], start=1)
         ]
-        services.import_elements(format_omm(later), source="later")
-        after = services.passes(**question)  # type: ignore[arg-type]
+        services.import_elements(context, format_omm(later), source="later")
+        after = services.upcoming_passes(context, **question)  # type: ignore[arg-type]
 
     assert before.rows
     assert all(row.time_sigma_s is not None for row in before.rows)
     assert after == before
 
 
-def test_a_request_after_the_end_says_that_it_was_coming_down(services: Services) -> None:
+def test_a_request_after_the_end_says_that_it_was_coming_down(context: Context) -> None:
     start = datetime(2026, 9, 1, tzinfo=UTC)
     with pytest.raises(StaleElementsError) as refused:
-        services.passes(
-            satellite="micius", stations=None, start=start, end=start + timedelta(days=1)
+        services.upcoming_passes(
+            context, satellite="micius", stations=None, start=start, end=start + timedelta(days=1)
         )
 
     message = str(refused.value)
     assert "its last element set is of 2025-12-12" in message
     assert "mean motion rising" in message
     assert "coming down" in message
-    known = known_elements(services, services.satellite("micius"), at=start)
+    known = known_elements(context, context.satellite("micius"), at=start)
     assert "2025-12-12" in known.reason
 
 
-def test_passes_after_the_last_set_of_a_falling_satellite_carry_a_note(services: Services) -> None:
+def test_passes_after_the_last_set_of_a_falling_satellite_carry_a_note(context: Context) -> None:
     start = datetime(2025, 12, 20, tzinfo=UTC)
-    answer = services.passes(
-        satellite="micius", stations=["xinglong"], start=start, end=start + timedelta(days=1)
+    answer = services.upcoming_passes(
+        context,
+        satellite="micius",
+        stations=["xinglong"],
+        start=start,
+        end=start + timedelta(days=1),
     )
 
     assert answer.rows
@@ -298,21 +307,25 @@ def test_passes_after_the_last_set_of_a_falling_satellite_carry_a_note(services:
     assert "coming down" in note
 
 
-def test_before_the_first_set_there_is_nothing_to_use(services: Services) -> None:
+def test_before_the_first_set_there_is_nothing_to_use(context: Context) -> None:
     with pytest.raises(NoElementsError, match="the first one is of 2016"):
-        services.passes(
-            satellite="micius", stations=None, start=DAY, end=DAY + timedelta(days=1),
+        services.upcoming_passes(
+            context,
+            satellite="micius",
+            stations=None,
+            start=DAY,
+            end=DAY + timedelta(days=1),
             as_known_at=datetime(2016, 8, 1, tzinfo=UTC),
-        )  # fmt: skip
+        )
 
 
 def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a ledger # 100%.db'}"
     assert (glance.element_rows(url), glance.element_count(url)) == (None, None)
-    with open_services(Settings(database_url=url)) as services:
-        services.import_elements(ISS, source="iss.tle", arrived_at=NOW)
-        services.import_elements(_omm_of(5), source="five")
-        with services.ledger.read() as reader:
+    with Context(Settings(database_url=url)) as context:
+        services.import_elements(context, ISS, source="iss.tle", arrived_at=NOW)
+        services.import_elements(context, _omm_of(5), source="five")
+        with context.ledger.read() as reader:
             whole, single = reader.element_rows(), reader.element_rows(5)
             assert reader.element_count() == 2
 
@@ -344,12 +357,12 @@ def test_every_public_name_of_the_ledger_has_its_home() -> None:
 
 
 def test_a_plan_knows_the_timing_of_its_passes_from_what_was_known_then(
-    services: Services,
+    context: Context,
 ) -> None:
     start = datetime(2017, 1, 13, tzinfo=UTC)
-    known = services.archive_of(41731, known_at=start)
+    known = context.archive_of(41731, known_at=start)
 
-    ahead = plan_outlook(services, start, start + timedelta(days=1), at=start)
+    ahead = plan_outlook(context, start, start + timedelta(days=1), at=start)
 
     assert ahead.forecasts
     for forecast in ahead.forecasts:

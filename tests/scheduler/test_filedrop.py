@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import DuplicateBlock, InputError, UnknownName
 from scheduler.ledger.vault.keystore import LocalKek
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.settings import Settings
 from scheduler.sources.filedrop import read_drop
 
@@ -51,29 +52,33 @@ def drop(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def services(settings_of: SettingsOf) -> Iterator[Services]:
-    with Services(settings_of(), clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as opened:
+def context(settings_of: SettingsOf) -> Iterator[Context]:
+    with Context(settings_of(), clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as opened:
         yield opened
 
 
 def test_a_drop_is_deposited_once_and_can_be_spent(
-    drop: Callable[..., Path], services: Services
+    drop: Callable[..., Path], context: Context
 ) -> None:
     folder = drop(entry())
 
-    assert services.import_keys(folder) == {"blocks": 1, "bits": 1024, "pools": {LINK: 1024}}
+    assert services.import_keys(context, folder) == {
+        "blocks": 1,
+        "bits": 1024,
+        "pools": {LINK: 1024},
+    }
 
-    with services.ledger.begin() as tx:
+    with context.ledger.begin() as tx:
         command = tx.command("spend", kind="test", at=NOON)
         (chunk,) = tx.spend(command, LINK, 1024)
         command.finish({})
     assert (chunk.material_a, chunk.material_b) == (KEY, KEY)
     assert not chunk.simulated
     assert chunk.eps_total == 1e-10
-    assert services.verify_ledger().ok
+    assert services.verify_ledger(context).ok
 
 
-def test_toml_and_a_file_for_each_end(tmp_path: Path, services: Services) -> None:
+def test_toml_and_a_file_for_each_end(tmp_path: Path, context: Context) -> None:
     (tmp_path / "east.key").write_bytes(KEY)
     (tmp_path / "west.key").write_bytes(KEY)
     (tmp_path / "manifest.toml").write_text(
@@ -91,9 +96,9 @@ sha256_b = "{sha256(KEY)}"
 """
     )
 
-    services.import_keys(tmp_path)
+    services.import_keys(context, tmp_path)
 
-    with services.ledger.read() as reader:
+    with context.ledger.read() as reader:
         (block,) = reader.blocks(LINK)
     assert (block.source, block.simulated, block.natural_key) == ("device-17", True, "device/1")
     assert block.received_at == NOON
@@ -149,7 +154,7 @@ def test_bits_that_fill_no_byte_are_kept(tmp_path: Path) -> None:
     ],
 )
 def test_a_block_that_does_not_fit_is_refused(
-    drop: Callable[..., Path], services: Services, changed: dict[str, Any], says: str
+    drop: Callable[..., Path], context: Context, changed: dict[str, Any], says: str
 ) -> None:
     folder = drop(entry(natural_key="device/0", file="c.key"), entry(**changed))
     other = hashlib.shake_256(b"another key").digest(128)
@@ -159,12 +164,12 @@ def test_a_block_that_does_not_fit_is_refused(
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
     with pytest.raises(InputError) as refused:
-        services.import_keys(folder)
+        services.import_keys(context, folder)
 
     assert says in str(refused.value)
     assert "block 2 of drop" in str(refused.value)
     _holds_no_key(str(refused.value))
-    assert services.balances() == {}
+    assert services.pool_balances(context) == {}
 
 
 def _holds_no_key(text: str) -> None:
@@ -173,7 +178,7 @@ def _holds_no_key(text: str) -> None:
     assert sha256(KEY) not in text
 
 
-def test_ends_that_differ_are_refused(drop: Callable[..., Path], services: Services) -> None:
+def test_ends_that_differ_are_refused(drop: Callable[..., Path], context: Context) -> None:
     other = bytes([KEY[0] ^ 1]) + KEY[1:]
     folder = drop(
         entry(file=None, sha256=None, file_a="a.key", sha256_a=sha256(KEY), file_b="b.key",
@@ -182,10 +187,10 @@ def test_ends_that_differ_are_refused(drop: Callable[..., Path], services: Servi
     (folder / "b.key").write_bytes(other)
 
     with pytest.raises(InputError, match="unequal key") as refused:
-        services.import_keys(folder)
+        services.import_keys(context, folder)
 
     _holds_no_key(str(refused.value))
-    assert services.balances() == {}
+    assert services.pool_balances(context) == {}
 
 
 @pytest.mark.parametrize(
@@ -196,30 +201,30 @@ def test_ends_that_differ_are_refused(drop: Callable[..., Path], services: Servi
     ],
 )
 def test_twins_in_one_manifest_are_refused(
-    drop: Callable[..., Path], services: Services, second: dict[str, Any], says: str
+    drop: Callable[..., Path], context: Context, second: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(InputError, match=says):
-        services.import_keys(drop(entry(), entry(**second)))
+        services.import_keys(context, drop(entry(), entry(**second)))
 
-    assert services.balances() == {}
+    assert services.pool_balances(context) == {}
 
 
-def test_a_drop_comes_in_once(drop: Callable[..., Path], services: Services) -> None:
+def test_a_drop_comes_in_once(drop: Callable[..., Path], context: Context) -> None:
     folder = drop(entry())
-    services.import_keys(folder)
-    before = list(services.export_ledger())
+    services.import_keys(context, folder)
+    before = list(services.export_ledger(context))
 
     with pytest.raises(DuplicateBlock, match="imported before"):
-        services.import_keys(folder)
+        services.import_keys(context, folder)
 
-    assert list(services.export_ledger()) == before
+    assert list(services.export_ledger(context)) == before
 
 
 def test_other_material_under_a_known_name_rejects_the_whole_drop(
-    drop: Callable[..., Path], services: Services
+    drop: Callable[..., Path], context: Context
 ) -> None:
-    services.import_keys(drop(entry()))
-    before = list(services.export_ledger())
+    services.import_keys(context, drop(entry()))
+    before = list(services.export_ledger(context))
     other = hashlib.shake_256(b"conflicting").digest(128)
     fresh = hashlib.shake_256(b"fresh").digest(128)
     folder = drop(
@@ -231,22 +236,22 @@ def test_other_material_under_a_known_name_rejects_the_whole_drop(
     (folder / "c.key").write_bytes(other)
 
     with pytest.raises(DuplicateBlock, match="device/1"):
-        services.import_keys(folder)
+        services.import_keys(context, folder)
 
-    assert list(services.export_ledger()) == before
+    assert list(services.export_ledger(context)) == before
 
 
 def test_the_same_key_under_another_name_rejects_the_whole_drop(
-    drop: Callable[..., Path], services: Services
+    drop: Callable[..., Path], context: Context
 ) -> None:
     """Also when the first was spent long ago, and under a new key-encryption key."""
-    services.import_keys(drop(entry()))
-    with services.ledger.begin() as tx:
+    services.import_keys(context, drop(entry()))
+    with context.ledger.begin() as tx:
         command = tx.command("spend", kind="test", at=NOON)
         tx.spend(command, LINK, 1024)
         command.finish({})
-    services.ledger.rotate_kek(LocalKek(bytes(range(32))))
-    before = list(services.export_ledger())
+    context.ledger.rotate_kek(LocalKek(bytes(range(32))))
+    before = list(services.export_ledger(context))
     fresh = hashlib.shake_256(b"fresh").digest(128)
     folder = drop(
         entry(natural_key="device/2", file="b.key", sha256=sha256(fresh)),
@@ -256,37 +261,37 @@ def test_the_same_key_under_another_name_rejects_the_whole_drop(
     (folder / "b.key").write_bytes(fresh)
 
     with pytest.raises(DuplicateBlock, match="device/3 holds the key material of device/1") as no:
-        services.import_keys(folder)
+        services.import_keys(context, folder)
 
     _holds_no_key(str(no.value))
-    assert list(services.export_ledger()) == before
+    assert list(services.export_ledger(context)) == before
     (folder / "a.key").write_bytes(hashlib.shake_256(b"its own").digest(128))
     manifest = (folder / "manifest.json").read_text()
     own = sha256((folder / "a.key").read_bytes())
     (folder / "manifest.json").write_text(manifest.replace(sha256(KEY), own))
-    assert services.import_keys(folder)["blocks"] == 2
-    assert services.verify_ledger().ok
+    assert services.import_keys(context, folder)["blocks"] == 2
+    assert services.verify_ledger(context).ok
 
 
-def test_short_blocks_may_be_alike_by_chance(drop: Callable[..., Path], services: Services) -> None:
+def test_short_blocks_may_be_alike_by_chance(drop: Callable[..., Path], context: Context) -> None:
     for name in ("one", "two"):
         short = entry(natural_key=name, length_bits=56, file="b.key", sha256=sha256(KEY[:7]))
         folder = drop(short, name=name)
         (folder / "b.key").write_bytes(KEY[:7])
-        services.import_keys(folder)
-    assert services.balances()[LINK]["pool"] == 112
+        services.import_keys(context, folder)
+    assert services.pool_balances(context)[LINK]["pool"] == 112
 
 
 def test_a_fingerprint_is_no_plain_hash_and_another_in_every_ledger(
-    drop: Callable[..., Path], services: Services, settings_of: SettingsOf
+    drop: Callable[..., Path], context: Context, settings_of: SettingsOf
 ) -> None:
     folder = drop(entry())
     found = []
     other = settings_of("other")
-    with Services(other, clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as elsewhere:
-        for one in (services, elsewhere):
-            one.import_keys(folder)
-            lines = "\n".join(one.export_ledger())
+    with Context(other, clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as elsewhere:
+        for one in (context, elsewhere):
+            services.import_keys(one, folder)
+            lines = "\n".join(services.export_ledger(one))
             _holds_no_key(lines)
             with one.ledger.read() as reader:
                 (mark,) = reader.commands(kind="fingerprint")
@@ -297,10 +302,10 @@ def test_a_fingerprint_is_no_plain_hash_and_another_in_every_ledger(
 
 
 def test_a_link_that_the_scenario_does_not_have_is_refused(
-    drop: Callable[..., Path], services: Services
+    drop: Callable[..., Path], context: Context
 ) -> None:
     with pytest.raises(UnknownName, match="link:atlantis--nanshan"):
-        services.import_keys(drop(entry(pool="link:atlantis--nanshan")))
+        services.import_keys(context, drop(entry(pool="link:atlantis--nanshan")))
 
 
 @pytest.mark.parametrize(
@@ -337,8 +342,8 @@ def test_a_link_to_a_file_elsewhere_is_refused(drop: Callable[..., Path]) -> Non
         read_drop(folder)
 
 
-def test_a_manifest_of_lists_within_lists_is_refused(tmp_path: Path, services: Services) -> None:
+def test_a_manifest_of_lists_within_lists_is_refused(tmp_path: Path, context: Context) -> None:
     (tmp_path / "manifest.json").write_text("[" * 100_000 + "]" * 100_000)
 
     with pytest.raises(InputError, match=r"manifest\.json"):
-        services.import_keys(tmp_path)
+        services.import_keys(context, tmp_path)

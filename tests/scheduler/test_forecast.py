@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from scheduler import services
 from scheduler.forecast import (
     PassForecast,
     booked_window,
@@ -13,36 +14,40 @@ from scheduler.forecast import (
     ground_station,
     span_rate_bps,
 )
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.settings import Settings
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def services() -> Services:
-    return Services(Settings())
+def context() -> Context:
+    return Context(Settings())
 
 
-def _forecasts(services: Services, *, sun_elevation_deg_max: float = -6.0) -> list[PassForecast]:
-    satellite = services.satellite("micius")
+def _forecasts(context: Context, *, sun_elevation_deg_max: float = -6.0) -> list[PassForecast]:
+    satellite = context.satellite("micius")
     return forecast_window(
-        services.archive.nearest(START, norad_id=satellite.norad_id),
+        context.archive.nearest(START, norad_id=satellite.norad_id),
         satellite=satellite,
-        stations=services.stations(["xinglong"]),
+        stations=context.stations(["xinglong"]),
         start=START,
         end=START + timedelta(days=1),
-        planning=replace(services.scenario.planning, sun_elevation_deg_max=sun_elevation_deg_max),
+        planning=replace(context.scenario.planning, sun_elevation_deg_max=sun_elevation_deg_max),
         step_s=1.0,
         bound="chernoff",
     )
 
 
-def test_the_published_pass_comes_out_where_it_was(services: Services) -> None:
+def test_the_published_pass_comes_out_where_it_was(context: Context) -> None:
     # Liao et al., Nature 549, 43 (2017), the day; SGP4 on its element set gives 16:52:14 UTC,
     # 645.3 km and 47.8 deg; the paper prints 273 s within 1200 km.
-    answer = services.passes(
-        satellite="micius", stations=["xinglong"], start=START, end=START + timedelta(days=1)
+    answer = services.upcoming_passes(
+        context,
+        satellite="micius",
+        stations=["xinglong"],
+        start=START,
+        end=START + timedelta(days=1),
     )
     (night,) = [row for row in answer.rows if row.dark]
 
@@ -50,14 +55,19 @@ def test_the_published_pass_comes_out_where_it_was(services: Services) -> None:
     assert abs(night.nearest_at - nearest) <= timedelta(seconds=2)
     assert night.range_km_min == pytest.approx(645.3, abs=2.0)
     assert night.max_elevation_deg == pytest.approx(47.8, abs=0.2)
-    track = services.track(
-        "micius", "xinglong", nearest - timedelta(minutes=5), nearest + timedelta(minutes=5), 0.1
+    track = services.station_track(
+        context,
+        "micius",
+        "xinglong",
+        nearest - timedelta(minutes=5),
+        nearest + timedelta(minutes=5),
+        0.1,
     )
     assert 0.1 * np.count_nonzero(track.range_km < 1200.0) == pytest.approx(272.0, abs=3.0)
 
 
-def test_only_dark_passes_can_be_booked(services: Services) -> None:
-    day, night = _forecasts(services)
+def test_only_dark_passes_can_be_booked(context: Context) -> None:
+    day, night = _forecasts(context)
 
     assert (day.row.dark, day.candidate, day.row.secret_bits) == (False, None, 0)
     assert night.row.dark
@@ -66,20 +76,20 @@ def test_only_dark_passes_can_be_booked(services: Services) -> None:
     assert night.candidate.loses_at == night.row.sets_at
 
 
-def test_a_window_is_cut_to_its_darkness(services: Services) -> None:
-    (_, whole) = _forecasts(services)
+def test_a_window_is_cut_to_its_darkness(context: Context) -> None:
+    (_, whole) = _forecasts(context)
     assert whole.candidate is not None
     # A limit between the Sun's elevations at rise and at set leaves a part of the pass.
     middle_deg = whole.row.sun_elevation_deg
-    cut = _forecasts(services, sun_elevation_deg_max=middle_deg)[1]
+    cut = _forecasts(context, sun_elevation_deg_max=middle_deg)[1]
 
     assert cut.candidate is not None
     assert whole.candidate.duration_s > cut.candidate.duration_s > 0.0
     assert cut.candidate.sifted_bits < whole.candidate.sifted_bits
 
 
-def test_a_candidate_knows_where_the_telescope_points(services: Services) -> None:
-    (_, night) = _forecasts(services)
+def test_a_candidate_knows_where_the_telescope_points(context: Context) -> None:
+    (_, night) = _forecasts(context)
     candidate = night.candidate
     assert candidate is not None
     assert candidate.acquires_azimuth_deg is not None
@@ -92,11 +102,11 @@ def test_a_candidate_knows_where_the_telescope_points(services: Services) -> Non
     assert candidate.loses_azimuth_deg == pytest.approx(night.row.set_azimuth_deg, abs=0.1)
 
 
-def test_a_booked_window_is_sampled_as_it_was_forecast(services: Services) -> None:
-    (_, night) = _forecasts(services)
+def test_a_booked_window_is_sampled_as_it_was_forecast(context: Context) -> None:
+    (_, night) = _forecasts(context)
     assert night.candidate is not None
-    elements = services.elements_of_epoch(41731, night.candidate.elements_epoch)
-    (station,) = services.stations(["xinglong"])
+    elements = context.elements_of_epoch(41731, night.candidate.elements_epoch)
+    (station,) = context.stations(["xinglong"])
 
     window = booked_window(night.candidate, elements, station=station, step_s=1.0)
 

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import pytest
 
+from scheduler import services
 from scheduler.clock import AcceleratedClock
 from scheduler.domain import BookingState, NewBlock, Pool, instant_key
 from scheduler.jobs import JobRunner
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.settings import Settings
 
 START = datetime(2016, 12, 19, 11, 0, tzinfo=UTC)
@@ -24,8 +25,8 @@ SettingsOf = Callable[..., Settings]
 @contextmanager
 def _running(settings: Settings, start: datetime = START) -> Iterator[JobRunner]:
     clock = AcceleratedClock(start, rate=RATE)
-    with Services(settings, clock=clock) as services:
-        runner = JobRunner(services, clock=clock, rate=RATE)
+    with Context(settings, clock=clock) as context:
+        runner = JobRunner(context, clock=clock, rate=RATE)
         runner.start()
         try:
             yield runner
@@ -41,7 +42,7 @@ def _wait(runner: JobRunner, job: str, times: int) -> None:
 
 
 def _merges(settings: Settings) -> list[datetime]:
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         return [command.at for command in reader.commands(kind="merge")]
 
 
@@ -62,13 +63,13 @@ def test_the_merge_job_fires_and_stops_when_it_is_stopped(settings_of: SettingsO
 def test_time_is_looked_after_before_every_merge(settings_of: SettingsOf) -> None:
     settings = settings_of()
     pool, until = Pool.pair("beijing", "nanshan"), START + timedelta(minutes=30)
-    with Services(settings) as services, services.ledger.begin() as tx:
+    with Context(settings) as context, context.ledger.begin() as tx:
         command = tx.command("deposit", kind="deposit", at=START)
         block = NewBlock(
-            block_id=services.entropy.uuid("block", "short"), pool=pool, natural_key="short",
+            block_id=context.entropy.uuid("block", "short"), pool=pool, natural_key="short",
             length_bits=1024, source="device", simulated=False,
         )  # fmt: skip
-        key = services.entropy.key_bytes("key", "short", length=128)
+        key = context.entropy.key_bytes("key", "short", length=128)
         tx.deposit(command, block, material_a=key, material_b=key, expires_at=until)
         command.finish({})
     with _running(settings) as runner:
@@ -76,7 +77,7 @@ def test_time_is_looked_after_before_every_merge(settings_of: SettingsOf) -> Non
         _wait(runner, "announce", 2)
         _wait(runner, "merge", 2)
 
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         (expired,) = reader.commands(kind="expire")
         merges = reader.commands(kind="merge")
         assert reader.balances()[pool.pool_id]["expired"] == 1024
@@ -92,10 +93,10 @@ def test_the_clockwork_books_runs_and_settles(settings_of: SettingsOf) -> None:
     with _running(settings) as runner:
         _wait(runner, "merge", 3)
 
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         states = {booking.state for booking in reader.bookings()}
         settled = reader.commands(kind="settle")
-        verified = services.verify_ledger()
+        verified = services.verify_ledger(context)
     assert verified.ok, verified.problems
     # A pass lasts 8 ms here: one may be missed, but then it says so and is not run late.
     assert states <= {
@@ -107,15 +108,15 @@ def test_the_clockwork_books_runs_and_settles(settings_of: SettingsOf) -> None:
 
 def test_what_nobody_ran_is_missed_after_a_restart(settings_of: SettingsOf) -> None:
     settings = settings_of()
-    with Services(settings) as services:
-        answer = services.plan_window(start=START, end=START + timedelta(days=1))
-        booked = services.bookings_of(answer)
-        services.begin_session(booked[0].booking_id, at=booked[0].candidate.acquires_at)
+    with Context(settings) as context:
+        answer = services.plan_window(context, start=START, end=START + timedelta(days=1))
+        booked = services.bookings_of_plan(context, answer)
+        services.begin_session(context, booked[0].booking_id, at=booked[0].candidate.acquires_at)
     assert len(booked) > 1
 
-    with Services(settings) as services:
-        closed = services.close_overdue(at=START + timedelta(days=2))
-        again = services.bookings_of(answer)
+    with Context(settings) as context:
+        closed = services.close_overdue(context, at=START + timedelta(days=2))
+        again = services.bookings_of_plan(context, answer)
 
     assert set(closed) == {booking.booking_id for booking in booked}
     assert again[0].state is BookingState.FAILED
@@ -131,20 +132,20 @@ def test_a_job_that_fails_is_recorded_and_the_clockwork_goes_on(
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("made to fail")
 
-    monkeypatch.setattr(Services, "deposit_trunk", fails)
+    monkeypatch.setattr(services, "deposit_trunk", fails)
     with _running(settings) as runner:
         _wait(runner, "merge", 2)
 
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         failures = [command.answer for command in reader.commands(kind="failure")]
     assert {"job": "trunk", "reason": "RuntimeError"} in failures
 
 
 def test_a_decayed_satellite_is_not_planned(settings_of: SettingsOf) -> None:
     settings = settings_of()
-    with Services(settings) as services:
+    with Context(settings) as context:
         start = datetime(2026, 11, 1, tzinfo=UTC)
-        answer = services.plan_window(start=start, end=start + timedelta(days=1))
+        answer = services.plan_window(context, start=start, end=start + timedelta(days=1))
 
     assert answer["bookings"] == []
     (part,) = answer["unplanned"]
@@ -159,8 +160,8 @@ def test_a_failed_job_is_logged_without_the_key_its_frames_hold(
         assert material
         raise OSError("disk full")
 
-    with Services(settings_of(), clock=AcceleratedClock(START, rate=1.0)) as services:
-        JobRunner(services, clock=services.clock)._guard("trunk", fails)
+    with Context(settings_of(), clock=AcceleratedClock(START, rate=1.0)) as context:
+        JobRunner(context, clock=context.clock)._guard("trunk", fails)
 
     told = "".join(capsys.readouterr())
     assert "job failed" in told

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import NewBlock, Pool
 from scheduler.entropy import KeyedEntropy
@@ -24,7 +25,7 @@ from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
 from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, jain_index, recombine, xor
 from scheduler.replay import run_replay
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.services.merges import due
 from scheduler.services.merges.answers import told
 from scheduler.services.merges.demand_served import DemandServed
@@ -37,23 +38,23 @@ PAIRS = ("nanshan--shanghai", "beijing--nanshan")
 
 
 @pytest.fixture(scope="module")
-def fibre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def fibre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     """Two days of the campaign with fibre to Nanshan, replayed once for the tests that look."""
     file = tmp_path_factory.mktemp("fibre") / "ledger.db"
     settings = Settings(database_url=f"sqlite:///{file}", scenario="micius-2016-fibre")
     run_replay(settings, start=START, end=START + timedelta(days=2), seed=1)
-    with Services(settings) as services:
-        yield services
+    with Context(settings) as context:
+        yield context
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_neither_micius_nor_any_one_relay_knows_a_combined_key(fibre: Services, pair: str) -> None:
-    blocks = fibre.pair_blocks(pair)
+def test_neither_micius_nor_any_one_relay_knows_a_combined_key(fibre: Context, pair: str) -> None:
+    blocks = services.pair_blocks(fibre, pair)
     assert blocks
 
     relays = {node.node_id for node in fibre.scenario.nodes}
     for block, who in blocks:
-        trace = fibre.trace_key(str(block.block_id))
+        trace = services.trace_key(fibre, str(block.block_id))
         assert block.source == "combined"
         assert (trace.threshold, len(trace.paths)) == (2, 2)
         assert trace.single_points == ()
@@ -69,11 +70,11 @@ def test_neither_micius_nor_any_one_relay_knows_a_combined_key(fibre: Services, 
         assert len(trace.minimal_sets) == next(count) * next(count)
 
 
-def test_micius_is_on_one_path_of_some_combined_key_and_on_both_of_none(fibre: Services) -> None:
+def test_micius_is_on_one_path_of_some_combined_key_and_on_both_of_none(fibre: Context) -> None:
     traces = [
-        fibre.trace_key(str(block.block_id))
+        services.trace_key(fibre, str(block.block_id))
         for pair in PAIRS
-        for block, _ in fibre.pair_blocks(pair)
+        for block, _ in services.pair_blocks(fibre, pair)
     ]
     passing = [sum("micius" in path.nodes for path in trace.paths) for trace in traces]
 
@@ -81,9 +82,9 @@ def test_micius_is_on_one_path_of_some_combined_key_and_on_both_of_none(fibre: S
     assert passing.count(1) >= 2
 
 
-def test_a_trace_shows_where_each_bit_came_from(fibre: Services) -> None:
-    for block, _ in fibre.pair_blocks("beijing--nanshan"):
-        trace = fibre.trace_key(str(block.block_id))
+def test_a_trace_shows_where_each_bit_came_from(fibre: Context) -> None:
+    for block, _ in services.pair_blocks(fibre, "beijing--nanshan"):
+        trace = services.trace_key(fibre, str(block.block_id))
         behind = {source.block_id: source for source in trace.sources}
         for path in trace.paths:
             assert [hop.pool_id for hop in path.hops] == [
@@ -109,11 +110,11 @@ def test_a_trace_shows_where_each_bit_came_from(fibre: Services) -> None:
         assert block.eps_total < 1e-6
 
 
-def test_no_two_keys_came_from_the_same_bit(fibre: Services) -> None:
+def test_no_two_keys_came_from_the_same_bit(fibre: Context) -> None:
     used: dict[UUID, list[tuple[int, int]]] = {}
     for pair in (*PAIRS, "beijing--delingha"):
-        for block, _ in fibre.pair_blocks(pair):
-            for path in fibre.trace_key(str(block.block_id)).paths:
+        for block, _ in services.pair_blocks(fibre, pair):
+            for path in services.trace_key(fibre, str(block.block_id)).paths:
                 for chunk in (chunk for hop in path.hops for chunk in hop.chunks):
                     used.setdefault(chunk.block_id, []).append((chunk.start_bit, chunk.end_bit))
 
@@ -122,11 +123,11 @@ def test_no_two_keys_came_from_the_same_bit(fibre: Services) -> None:
         assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ordered))
 
 
-def test_a_source_block_traces_to_itself(fibre: Services) -> None:
-    (block, _) = fibre.pair_blocks("beijing--nanshan")[0]
-    source = fibre.trace_key(str(block.block_id)).sources[0]
+def test_a_source_block_traces_to_itself(fibre: Context) -> None:
+    (block, _) = services.pair_blocks(fibre, "beijing--nanshan")[0]
+    source = services.trace_key(fibre, str(block.block_id)).sources[0]
 
-    trace = fibre.trace_key(str(source.block_id))
+    trace = services.trace_key(fibre, str(source.block_id))
 
     assert trace.paths == ()
     assert trace.sources == ()
@@ -141,16 +142,16 @@ def test_a_source_block_traces_to_itself(fibre: Services) -> None:
     ],
 )
 def test_what_nobody_knows_is_not_traced(
-    fibre: Services, name: str, error: type[Exception], says: str
+    fibre: Context, name: str, error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says):
-        fibre.trace_key(name)
+        services.trace_key(fibre, name)
 
 
 @pytest.mark.parametrize("pair", ["nanshan", "nanshan--nanshan", "nanshan--nowhere"])
-def test_no_pair_is_refused(fibre: Services, pair: str) -> None:
+def test_no_pair_is_refused(fibre: Context, pair: str) -> None:
     with pytest.raises((InputError, UnknownName), match=r"nanshan|nowhere"):
-        fibre.pair_blocks(pair)
+        services.pair_blocks(fibre, pair)
 
 
 def test_without_fibre_the_request_is_refused_naming_what_every_path_shares(
@@ -171,13 +172,13 @@ def test_without_fibre_the_request_is_refused_naming_what_every_path_shares(
     settings = settings_of(scenario=str(file))
     run_replay(settings, start=START, end=START + timedelta(days=1), seed=1)
 
-    with Services(settings) as services:
-        plan = services.merge_plan(at=START + timedelta(days=1))
+    with Context(settings) as context:
+        plan = services.plan_merges(context, at=START + timedelta(days=1))
         reasons = {
             one.demand.demand_id: one.reason for one in plan.demands
             if one.demand.min_disjoint_paths == 2
         }  # fmt: skip
-        assert services.pair_blocks("nanshan--shanghai") == []
+        assert services.pair_blocks(context, "nanshan--shanghai") == []
 
     assert len(reasons) == 2
     for reason in reasons.values():
@@ -213,12 +214,12 @@ def test_a_combined_key_cannot_be_rebuilt_from_one_path_alone(
 ) -> None:
     settings = settings_of(scenario="micius-2016-fibre")
     clock = SimulatedClock(START)
-    with Services(settings, clock=clock, entropy=KeyedEntropy(7)) as services:
-        _fill(services, 20_000)
+    with Context(settings, clock=clock, entropy=KeyedEntropy(7)) as context:
+        _fill(context, 20_000)
         spent, gained = _kept(monkeypatch)
-        answer = services.merge_due(scheduled_for=START)
+        answer = services.merge_due(context, scheduled_for=START)
         step = next(one for one in answer["steps"] if one["demand"] == "nanshan--shanghai")
-        trace = services.trace_key(step["block"])
+        trace = services.trace_key(context, step["block"])
     near, far = gained[UUID(step["block"])]
     path_keys = []
     for path in trace.paths:
@@ -267,15 +268,15 @@ def _bytes(chunks, spent: list[SpentChunk]) -> bytes:  # type: ignore[no-untyped
     return bytes(found)
 
 
-def _fill(services: Services, bits: int) -> None:
+def _fill(context: Context, bits: int) -> None:
     """Give every link of the scenario some key."""
-    with services.ledger.begin() as tx:
-        command = tx.command("fill", kind="trunk", at=services.clock.now())
-        for link in services.scenario.links:
+    with context.ledger.begin() as tx:
+        command = tx.command("fill", kind="trunk", at=context.clock.now())
+        for link in context.scenario.links:
             name = f"test/{link.pool.pool_id}"
-            key = services.entropy.key_bytes("key", name, length=bits // 8)
+            key = context.entropy.key_bytes("key", name, length=bits // 8)
             block = NewBlock(
-                block_id=services.entropy.uuid("block", name), pool=link.pool, natural_key=name,
+                block_id=context.entropy.uuid("block", name), pool=link.pool, natural_key=name,
                 length_bits=bits, source="simulator", simulated=True, eps_total=1e-10,
             )  # fmt: skip
             tx.deposit(command, block, material_a=key, material_b=key)
@@ -283,16 +284,16 @@ def _fill(services: Services, bits: int) -> None:
 
 
 def test_a_plan_writes_nothing_and_is_what_the_tick_then_does(settings_of: SettingsOf) -> None:
-    with Services(
+    with Context(
         settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START),
         entropy=KeyedEntropy(7),
-    ) as services:  # fmt: skip
-        _fill(services, 20_000)
-        before = list(services.export_ledger())
-        plan = services.merge_plan(at=START)
-        assert list(services.export_ledger()) == before
+    ) as context:  # fmt: skip
+        _fill(context, 20_000)
+        before = list(services.export_ledger(context))
+        plan = services.plan_merges(context, at=START)
+        assert list(services.export_ledger(context)) == before
 
-        answer = services.merge_due(scheduled_for=START)
+        answer = services.merge_due(context, scheduled_for=START)
 
     assert {one.demand.demand_id: one.reason for one in plan.demands} == answer["reasons"]
     assert [merge.demand_id for merge in plan.merges] == [
@@ -303,25 +304,27 @@ def test_a_plan_writes_nothing_and_is_what_the_tick_then_does(settings_of: Setti
 
 
 def test_a_retry_under_the_same_name_adds_nothing(settings_of: SettingsOf) -> None:
-    with Services(
+    with Context(
         settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START),
         entropy=KeyedEntropy(7),
-    ) as services:  # fmt: skip
-        _fill(services, 20_000)
-        first = services.merge_due(scheduled_for=START, request="mine")
-        after = list(services.export_ledger())
+    ) as context:  # fmt: skip
+        _fill(context, 20_000)
+        first = services.merge_due(context, scheduled_for=START, request="mine")
+        after = list(services.export_ledger(context))
 
-        again = services.merge_due(scheduled_for=START + timedelta(hours=1), request="mine")
+        again = services.merge_due(
+            context, scheduled_for=START + timedelta(hours=1), request="mine"
+        )
 
         assert again == first
         assert first["steps"]
-        assert list(services.export_ledger()) == after
-        assert services.verify_ledger().ok
+        assert list(services.export_ledger(context)) == after
+        assert services.verify_ledger(context).ok
         # A name that another kind of command took is refused.
-        with services.ledger.begin() as tx:
+        with context.ledger.begin() as tx:
             tx.command("merge/theirs", kind="trunk", at=START).finish({})
         with pytest.raises(RequestConflict):
-            services.merge_due(scheduled_for=START, request="theirs")
+            services.merge_due(context, scheduled_for=START, request="theirs")
 
 
 def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
@@ -329,33 +332,33 @@ def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
 ) -> None:
     """Key that went after the decision is not spent, and a tick in between is not repeated."""
     decided = []
-    with Services(
+    with Context(
         settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START),
         entropy=KeyedEntropy(7),
-    ) as services:  # fmt: skip
-        _fill(services, 20_000)
+    ) as context:  # fmt: skip
+        _fill(context, 20_000)
 
         def interrupted(*args: Any, **more: Any) -> MergePlan:
             decided.append(plan := decide_merges(*args, **more))
             if len(decided) == 1:
                 (link, _), *_ = plan.needs.items()
-                with services.ledger.begin() as tx:
+                with context.ledger.begin() as tx:
                     handle = tx.command("elsewhere", kind="test", at=START)
                     tx.spend(handle, link, tx.stock()[link])
                     handle.finish({})
             return plan
 
         monkeypatch.setattr(due, "decide_merges", interrupted)
-        answer = services.merge_due(scheduled_for=START)
+        answer = services.merge_due(context, scheduled_for=START)
 
         assert len(decided) == 2
         assert len(answer["steps"]) == len(decided[1].every_step) < len(decided[0].every_step)
-        assert services.merge_due(scheduled_for=START) == answer
+        assert services.merge_due(context, scheduled_for=START) == answer
         assert len(decided) == 2
-        assert services.verify_ledger().ok
+        assert services.verify_ledger(context).ok
 
 
-def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Services) -> None:
+def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Context) -> None:
     """Names of nodes are not kept in answers, but for those of the first releases."""
     with fibre.ledger.read() as reader:
         (kept, *_) = [one.answer for one in reader.commands(kind="merge") if one.answer["steps"]]
@@ -363,26 +366,26 @@ def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Services) -> None
         assert not any("paths" in step for step in kept["steps"])
         assert told(reader, [answer]) == [answer]
         for step in answer["steps"]:
-            traced = fibre.trace_key(step["block"])
+            traced = services.trace_key(fibre, step["block"])
             assert step["paths"] == [list(path.nodes) for path in traced.paths]
         with pytest.raises(LedgerBroken, match="a merge says that it made it"):
             told(reader, [{"steps": [{"block": str(UUID(int=1))}]}])
 
 
-def test_history_gives_the_newest_ticks_within_its_bounds(fibre: Services) -> None:
-    every = fibre.merge_history()
+def test_history_gives_the_newest_ticks_within_its_bounds(fibre: Context) -> None:
+    every = services.merge_history(fibre)
     assert len(every) == 8
     assert [tick["at"] for tick in every] == sorted(tick["at"] for tick in every)
-    assert fibre.merge_history(limit=2) == every[-2:]
+    assert services.merge_history(fibre, limit=2) == every[-2:]
     noon = START + timedelta(hours=12)
-    assert fibre.merge_history(start=noon, end=noon + timedelta(hours=12)) == every[1:3]
+    assert services.merge_history(fibre, start=noon, end=noon + timedelta(hours=12)) == every[1:3]
     with pytest.raises(InputError, match="allowed: 1 to"):
-        fibre.merge_history(limit=0)
+        services.merge_history(fibre, limit=0)
 
 
-def test_the_flow_adds_up_to_what_the_ledger_spent_and_gained(fibre: Services) -> None:
-    flow = fibre.key_flow(start=START, end=START + timedelta(days=3))
-    balances = fibre.balances()
+def test_the_flow_adds_up_to_what_the_ledger_spent_and_gained(fibre: Context) -> None:
+    flow = services.key_flow(fibre, start=START, end=START + timedelta(days=3))
+    balances = services.pool_balances(fibre)
 
     for pair in (*PAIRS, "beijing--delingha"):
         one, other = sorted(pair.split("--"))
@@ -392,26 +395,28 @@ def test_the_flow_adds_up_to_what_the_ledger_spent_and_gained(fibre: Services) -
         spent = balances[f"link:{one}--{other}"]["spent"]
         # Tags are the rest, 256 bits a link and tick.
         assert 0 <= spent - bits <= 256 * 8
-    assert fibre.key_flow(start=START - timedelta(days=1), end=START).links == {}
+    assert services.key_flow(fibre, start=START - timedelta(days=1), end=START).links == {}
 
 
 def test_twice_the_demand_is_shared_fairly_on_the_beijing_shanghai_trunk(
     settings_of: SettingsOf,
 ) -> None:
-    with Services(
+    with Context(
         settings_of(scenario="beijing-shanghai"), clock=SimulatedClock(START),
         entropy=KeyedEntropy(1),
-    ) as services:  # fmt: skip
+    ) as context:  # fmt: skip
         hour = timedelta(hours=1)
         for tick in range(1, 4):
-            services.deposit_trunk(start=START + (tick - 1) * hour, end=START + tick * hour)
-            services.merge_due(scheduled_for=START + tick * hour)
-        served: dict[str, int] = {one.demand_id: 0 for one in services.scenario.demands}
-        for tick_done in services.merge_history():
+            services.deposit_trunk(
+                context, start=START + (tick - 1) * hour, end=START + tick * hour
+            )
+            services.merge_due(context, scheduled_for=START + tick * hour)
+        served: dict[str, int] = {one.demand_id: 0 for one in context.scenario.demands}
+        for tick_done in services.merge_history(context):
             for step in tick_done["steps"]:
                 served[step["demand"]] += step["bits"]
-        levels = [served[one.demand_id] / one.bits_per_day for one in services.scenario.demands]
-        assert services.verify_ledger().ok
+        levels = [served[one.demand_id] / one.bits_per_day for one in context.scenario.demands]
+        assert services.verify_ledger(context).ok
 
     assert min(levels) > 0.0
     assert jain_index(levels) >= 0.9
@@ -420,21 +425,21 @@ def test_twice_the_demand_is_shared_fairly_on_the_beijing_shanghai_trunk(
 
 
 def test_a_ledger_of_another_scenario_is_merged_by_nobody(settings_of: SettingsOf) -> None:
-    with Services(settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START)) as bound:
-        bound.bind_run({"scenario": "micius-2016-fibre"})
-    with Services(settings_of(scenario="micius-2016"), clock=SimulatedClock(START)) as services:
+    with Context(settings_of(scenario="micius-2016-fibre"), clock=SimulatedClock(START)) as bound:
+        services.bind_run(bound, {"scenario": "micius-2016-fibre"})
+    with Context(settings_of(scenario="micius-2016"), clock=SimulatedClock(START)) as context:
         for work in (
-            lambda: services.merge_due(scheduled_for=START),
-            lambda: services.merge_plan(at=START),
-            lambda: services.deposit_trunk(start=START, end=START + timedelta(hours=1)),
+            lambda: services.merge_due(context, scheduled_for=START),
+            lambda: services.plan_merges(context, at=START),
+            lambda: services.deposit_trunk(context, start=START, end=START + timedelta(hours=1)),
         ):
             with pytest.raises(LedgerMismatch, match="give --scenario micius-2016-fibre"):
                 work()
-        assert services.balances() == {}
+        assert services.pool_balances(context) == {}
 
 
-def test_merges_that_lie_ahead_are_not_counted_as_served(fibre: Services) -> None:
-    last = fibre.merge_history(limit=1)[-1]
+def test_merges_that_lie_ahead_are_not_counted_as_served(fibre: Context) -> None:
+    last = services.merge_history(fibre, limit=1)[-1]
     with fibre.ledger.read() as reader:
         book = DemandServed()
         late = book.lately(reader, last["at"])

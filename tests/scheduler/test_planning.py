@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import BookingState, Verdict
 from scheduler.entropy import KeyedEntropy
@@ -19,7 +20,7 @@ from scheduler.errors import (
     UnknownName,
 )
 from scheduler.plan import SolverFailed, make_plan
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.services.plans import make
 from scheduler.settings import Settings
 
@@ -38,27 +39,29 @@ NANSHAN_OUT = {
 
 
 @pytest.fixture
-def services(settings_of: SettingsOf) -> Iterator[Services]:
-    """Services on an empty ledger, an hour before the night, that draw ids by a seed."""
+def context(settings_of: SettingsOf) -> Iterator[Context]:
+    """A context on an empty ledger, an hour before the night, that draw ids by a seed."""
     with opened_at(settings_of()) as opened:
         yield opened
 
 
-def opened_at(settings: Settings, now: datetime = START) -> Services:
-    return Services(settings, clock=SimulatedClock(now), entropy=KeyedEntropy(1))
+def opened_at(settings: Settings, now: datetime = START) -> Context:
+    return Context(settings, clock=SimulatedClock(now), entropy=KeyedEntropy(1))
 
 
-def _states(services: Services) -> dict[str, BookingState]:
-    return {str(t.booking.booking_id): t.booking.state for t in services.bookings()}
+def _states(context: Context) -> dict[str, BookingState]:
+    return {str(t.booking.booking_id): t.booking.state for t in services.list_bookings(context)}
 
 
-def by_station(services: Services, answer: dict[str, Any]) -> dict[str, UUID]:
-    return {b.candidate.station_id: b.booking_id for b in services.bookings_of(answer)}
+def by_station(context: Context, answer: dict[str, Any]) -> dict[str, UUID]:
+    return {
+        b.candidate.station_id: b.booking_id for b in services.bookings_of_plan(context, answer)
+    }
 
 
-def test_a_plan_tells_its_figures_and_a_reason_for_every_pass(services: Services) -> None:
-    answer = services.make_plan(**NIGHT)
-    told = services.get_plan(answer["plan"])
+def test_a_plan_tells_its_figures_and_a_reason_for_every_pass(context: Context) -> None:
+    answer = services.plan_by_hand(context, **NIGHT)
+    told = services.get_plan(context, answer["plan"])
 
     assert told.objective == "demand"
     assert (told.booked, told.kept, told.cancelled) == (len(answer["bookings"]), 0, 0)
@@ -75,50 +78,50 @@ def test_a_plan_tells_its_figures_and_a_reason_for_every_pass(services: Services
         "nanshan--shanghai", "nanshan--beijing", "delingha--beijing",
     }  # fmt: skip
     assert all(demand.served_share == pytest.approx(1.0) for demand in told.demands)
-    assert services.verify_ledger().ok
+    assert services.verify_ledger(context).ok
 
 
-def test_a_repeated_request_is_answered_and_not_planned_again(services: Services) -> None:
-    first = services.make_plan(**NIGHT, request_id="mine")
+def test_a_repeated_request_is_answered_and_not_planned_again(context: Context) -> None:
+    first = services.plan_by_hand(context, **NIGHT, request_id="mine")
 
-    assert services.make_plan(**NIGHT, request_id="mine") == first
-    assert len(services.bookings()) == len(first["bookings"])
+    assert services.plan_by_hand(context, **NIGHT, request_id="mine") == first
+    assert len(services.list_bookings(context)) == len(first["bookings"])
     with pytest.raises(RequestConflict, match="mine"):
-        services.make_plan(**NIGHT, request_id="mine", objective="total")
+        services.plan_by_hand(context, **NIGHT, request_id="mine", objective="total")
 
 
-def test_planning_again_keeps_what_stands(services: Services) -> None:
-    first = services.make_plan(**NIGHT, request_id="one")
-    second = services.make_plan(**NIGHT, request_id="two")
+def test_planning_again_keeps_what_stands(context: Context) -> None:
+    first = services.plan_by_hand(context, **NIGHT, request_id="one")
+    second = services.plan_by_hand(context, **NIGHT, request_id="two")
 
     assert second["bookings"] == first["bookings"]
     assert second["kept"] == sorted(first["bookings"])
     assert second["cancelled"] == []
     assert second["booked"] == {"xinglong": 0, "nanshan": 0, "delingha": 0}
-    assert set(_states(services).values()) == {BookingState.BOOKED}
+    assert set(_states(context).values()) == {BookingState.BOOKED}
 
 
 @pytest.mark.parametrize("objective", ["demand", "max-min", "total"])
 @pytest.mark.parametrize("solver", ["auto", "lp", "milp", "greedy"])
 def test_every_objective_plans_with_every_solver(
-    services: Services, objective: str, solver: str
+    context: Context, objective: str, solver: str
 ) -> None:
-    answer = services.make_plan(**NIGHT, objective=objective, solver=solver)
+    answer = services.plan_by_hand(context, **NIGHT, objective=objective, solver=solver)
 
-    told = services.get_plan(answer["plan"])
+    told = services.get_plan(context, answer["plan"])
     assert (told.objective, told.asked_solver) == (objective, solver)
     assert told.booked > 0
     assert told.fallback == ""
 
 
 def test_a_failing_solver_falls_back_to_greedy_and_the_plan_says_so(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
         raise SolverFailed("made to fail")
 
     monkeypatch.setattr(make, "make_plan", partial(make_plan, engine=fails))
-    told = services.get_plan(services.make_plan(**NIGHT)["plan"])
+    told = services.get_plan(context, services.plan_by_hand(context, **NIGHT)["plan"])
 
     assert told.solver == "greedy"
     assert "made to fail" in told.fallback
@@ -145,68 +148,70 @@ BAD_WINDOWS: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("asked", "error", "message"), BAD_WINDOWS)
 def test_a_question_that_cannot_be_planned_is_refused_and_nothing_is_booked(
-    services: Services, asked: dict[str, Any], error: type[Exception], message: str
+    context: Context, asked: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        services.make_plan(**asked)
+        services.plan_by_hand(context, **asked)
 
-    assert services.bookings() == []
-    assert services.list_plans() == []
+    assert services.list_bookings(context) == []
+    assert services.list_plans(context) == []
 
 
 # -- outages ----------------------------------------------------------------------------------
 
 
-def test_an_outage_marks_its_bookings_and_a_new_plan_goes_around_it(services: Services) -> None:
-    first = services.make_plan(**NIGHT, request_id="one")
-    marked = services.add_outage(**NANSHAN_OUT)["marked"]
+def test_an_outage_marks_its_bookings_and_a_new_plan_goes_around_it(context: Context) -> None:
+    first = services.plan_by_hand(context, **NIGHT, request_id="one")
+    marked = services.add_outage(context, **NANSHAN_OUT)["marked"]
 
-    (hit,) = [t for t in services.bookings() if t.out_of_service]
+    (hit,) = [t for t in services.list_bookings(context) if t.out_of_service]
     assert [str(hit.booking.booking_id)] == marked
     assert hit.booking.state is BookingState.BOOKED
     assert "nanshan is out of service" in hit.booking.reason
     assert "mirror wash" in hit.booking.reason
 
-    second = services.make_plan(**NIGHT, request_id="two")
+    second = services.plan_by_hand(context, **NIGHT, request_id="two")
     assert set(marked) <= set(second["cancelled"])
-    states = _states(services)
+    states = _states(context)
     assert states[marked[0]] is BookingState.CANCELLED
-    assert "nanshan" not in by_station(services, second)
-    kept = by_station(services, first)["xinglong"]
-    assert by_station(services, second)["xinglong"] == kept
-    assert "out of service" in services.explain_pass(marked[0], plan_id=second["plan"])
-    assert services.verify_ledger().ok
+    assert "nanshan" not in by_station(context, second)
+    kept = by_station(context, first)["xinglong"]
+    assert by_station(context, second)["xinglong"] == kept
+    assert "out of service" in services.explain_pass(context, marked[0], plan_id=second["plan"])
+    assert services.verify_ledger(context).ok
 
 
-def test_the_same_outage_is_one_and_a_lifted_one_may_come_again(services: Services) -> None:
-    first = services.add_outage(**NANSHAN_OUT)
-    assert services.add_outage(**NANSHAN_OUT) == first
-    assert len(services.outages()) == 1
+def test_the_same_outage_is_one_and_a_lifted_one_may_come_again(context: Context) -> None:
+    first = services.add_outage(context, **NANSHAN_OUT)
+    assert services.add_outage(context, **NANSHAN_OUT) == first
+    assert len(services.list_outages(context)) == 1
 
-    services.lift_outage(first["outage"])
-    assert services.outages() == []
-    assert services.add_outage(**NANSHAN_OUT)["outage"] != first["outage"]
-    assert len(services.outages()) == 1
+    services.lift_outage(context, first["outage"])
+    assert services.list_outages(context) == []
+    assert services.add_outage(context, **NANSHAN_OUT)["outage"] != first["outage"]
+    assert len(services.list_outages(context)) == 1
     with pytest.raises(UnknownName, match="outage/of/nothing"):
-        services.lift_outage("outage/of/nothing")
+        services.lift_outage(context, "outage/of/nothing")
 
 
-def test_overlapping_outages_are_named_in_the_plan(services: Services) -> None:
-    services.add_outage(**NANSHAN_OUT)
-    services.add_outage(**{**NANSHAN_OUT, "end": END})
+def test_overlapping_outages_are_named_in_the_plan(context: Context) -> None:
+    services.add_outage(context, **NANSHAN_OUT)
+    services.add_outage(context, **{**NANSHAN_OUT, "end": END})
 
-    told = services.get_plan(services.make_plan(**NIGHT)["plan"])
+    told = services.get_plan(context, services.plan_by_hand(context, **NIGHT)["plan"])
     assert any("overlap" in note for note in told.notes)
 
 
-def test_a_session_in_an_outage_is_missed_and_not_run(services: Services) -> None:
-    booked = by_station(services, services.make_plan(**NIGHT))
-    services.add_outage(**NANSHAN_OUT)
-    at = services.bookings_of({"bookings": [str(booked["nanshan"])]})[0].candidate.acquires_at
-    services.begin_session(booked["nanshan"], at=at)
+def test_a_session_in_an_outage_is_missed_and_not_run(context: Context) -> None:
+    booked = by_station(context, services.plan_by_hand(context, **NIGHT))
+    services.add_outage(context, **NANSHAN_OUT)
+    at = services.bookings_of_plan(context, {"bookings": [str(booked["nanshan"])]})[
+        0
+    ].candidate.acquires_at
+    services.begin_session(context, booked["nanshan"], at=at)
 
-    assert _states(services)[str(booked["nanshan"])] is BookingState.MISSED
-    assert services.settle_session(booked["nanshan"], at=at) == {}
+    assert _states(context)[str(booked["nanshan"])] is BookingState.MISSED
+    assert services.settle_session(context, booked["nanshan"], at=at) == {}
 
 
 @pytest.mark.parametrize(
@@ -221,103 +226,115 @@ def test_a_session_in_an_outage_is_missed_and_not_run(services: Services) -> Non
     ],
 )
 def test_a_wrong_outage_is_refused(
-    services: Services, changes: dict[str, Any], error: type[Exception], message: str
+    context: Context, changes: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        services.add_outage(**{**NANSHAN_OUT, **changes})
+        services.add_outage(context, **{**NANSHAN_OUT, **changes})
 
-    assert services.outages() == []
+    assert services.list_outages(context) == []
 
 
 # -- locks, cancellations, pins, vetoes -------------------------------------------------------
 
 
-def test_a_locked_booking_stays_whatever_a_new_plan_would_rather_do(services: Services) -> None:
-    booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
-    services.lock_booking(booked["nanshan"], reason="visitors")
-    services.add_outage(**NANSHAN_OUT)
-    answer = services.make_plan(**NIGHT, request_id="two")
+def test_a_locked_booking_stays_whatever_a_new_plan_would_rather_do(context: Context) -> None:
+    booked = by_station(context, services.plan_by_hand(context, **NIGHT, request_id="one"))
+    services.lock_booking(context, booked["nanshan"], reason="visitors")
+    services.add_outage(context, **NANSHAN_OUT)
+    answer = services.plan_by_hand(context, **NIGHT, request_id="two")
 
-    assert _states(services)[str(booked["nanshan"])] is BookingState.BOOKED
-    assert any("stays, though" in note for note in services.get_plan(answer["plan"]).notes)
-    services.lock_booking(booked["nanshan"], locked=False)
-    assert str(booked["nanshan"]) in services.make_plan(**NIGHT, request_id="three")["cancelled"]
+    assert _states(context)[str(booked["nanshan"])] is BookingState.BOOKED
+    assert any("stays, though" in note for note in services.get_plan(context, answer["plan"]).notes)
+    services.lock_booking(context, booked["nanshan"], locked=False)
+    assert (
+        str(booked["nanshan"])
+        in services.plan_by_hand(context, **NIGHT, request_id="three")["cancelled"]
+    )
 
 
-def test_a_cancelled_pass_is_left_alone_until_it_is_allowed_again(services: Services) -> None:
-    booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
-    told = services.cancel_booking(booked["xinglong"], reason="no workers")
+def test_a_cancelled_pass_is_left_alone_until_it_is_allowed_again(context: Context) -> None:
+    booked = by_station(context, services.plan_by_hand(context, **NIGHT, request_id="one"))
+    told = services.cancel_booking(context, booked["xinglong"], reason="no workers")
     assert told.booking.state is BookingState.CANCELLED
     assert "no workers" in told.booking.reason
-    assert services.cancel_booking(booked["xinglong"], reason="again") == told  # once is enough
+    assert (
+        services.cancel_booking(context, booked["xinglong"], reason="again") == told
+    )  # once is enough
 
-    second = services.make_plan(**NIGHT, request_id="two")
-    assert "xinglong" not in by_station(services, second)
-    assert "vetoed by hand" in services.explain_pass(XINGLONG)
+    second = services.plan_by_hand(context, **NIGHT, request_id="two")
+    assert "xinglong" not in by_station(context, second)
+    assert "vetoed by hand" in services.explain_pass(context, XINGLONG)
 
-    third = services.make_plan(**NIGHT, request_id="three", allow=[XINGLONG])
-    again = by_station(services, third)["xinglong"]
+    third = services.plan_by_hand(context, **NIGHT, request_id="three", allow=[XINGLONG])
+    again = by_station(context, third)["xinglong"]
     assert again != booked["xinglong"]
-    states = _states(services)
+    states = _states(context)
     assert states[str(again)] is BookingState.BOOKED
     assert states[str(booked["xinglong"])] is BookingState.CANCELLED
 
 
-def test_a_pin_goes_before_a_better_pass(services: Services) -> None:
-    plain = services.make_plan(**NIGHT, request_id="one")
-    assert "not booked" in services.explain_pass(DELINGHA, plan_id=plain["plan"])
+def test_a_pin_goes_before_a_better_pass(context: Context) -> None:
+    plain = services.plan_by_hand(context, **NIGHT, request_id="one")
+    assert "not booked" in services.explain_pass(context, DELINGHA, plan_id=plain["plan"])
 
-    pinned = services.make_plan(**NIGHT, request_id="two", pins=[DELINGHA])
-    assert "pinned by hand" in services.explain_pass(DELINGHA, plan_id=pinned["plan"])
+    pinned = services.plan_by_hand(context, **NIGHT, request_id="two", pins=[DELINGHA])
+    assert "pinned by hand" in services.explain_pass(context, DELINGHA, plan_id=pinned["plan"])
     # And it holds for the plans that follow.
-    later = services.make_plan(**NIGHT, request_id="three")
-    assert "pinned by hand" in services.explain_pass(DELINGHA, plan_id=later["plan"])
+    later = services.plan_by_hand(context, **NIGHT, request_id="three")
+    assert "pinned by hand" in services.explain_pass(context, DELINGHA, plan_id=later["plan"])
 
 
-def test_an_earlier_pin_that_no_longer_fits_is_set_aside_and_named(services: Services) -> None:
-    services.make_plan(**NIGHT, request_id="one", pins=["micius/nanshan/2016-12-19T18:25:00Z"])
-    services.add_outage(**NANSHAN_OUT)
+def test_an_earlier_pin_that_no_longer_fits_is_set_aside_and_named(context: Context) -> None:
+    services.plan_by_hand(
+        context, **NIGHT, request_id="one", pins=["micius/nanshan/2016-12-19T18:25:00Z"]
+    )
+    services.add_outage(context, **NANSHAN_OUT)
 
-    told = services.get_plan(services.make_plan(**NIGHT, request_id="two")["plan"])
+    told = services.get_plan(
+        context, services.plan_by_hand(context, **NIGHT, request_id="two")["plan"]
+    )
     assert any("earlier pins are set aside" in note for note in told.notes)
 
 
-def test_a_session_under_way_is_never_touched(services: Services) -> None:
-    booked = by_station(services, services.make_plan(**NIGHT, request_id="one"))
+def test_a_session_under_way_is_never_touched(context: Context) -> None:
+    booked = by_station(context, services.plan_by_hand(context, **NIGHT, request_id="one"))
     key = booked["xinglong"]
-    (booking,) = services.bookings_of({"bookings": [str(key)]})
+    (booking,) = services.bookings_of_plan(context, {"bookings": [str(key)]})
     at = booking.candidate.acquires_at
-    services.begin_session(key, at=at)
+    services.begin_session(context, key, at=at)
 
-    later = services.make_plan(
-        **NIGHT, request_id="two", at=at + timedelta(minutes=1), objective="max-min"
+    later = services.plan_by_hand(
+        context, **NIGHT, request_id="two", at=at + timedelta(minutes=1), objective="max-min"
     )
     assert str(key) not in later["cancelled"]
-    assert _states(services)[str(key)] is BookingState.RUNNING
+    assert _states(context)[str(key)] is BookingState.RUNNING
     with pytest.raises(BookingConflict, match="running"):
-        services.cancel_booking(key, reason="too late")
-    assert services.settle_session(key, at=booking.candidate.loses_at)["secret_bits"] > 0
+        services.cancel_booking(context, key, reason="too late")
+    assert services.settle_session(context, key, at=booking.candidate.loses_at)["secret_bits"] > 0
     with pytest.raises(BookingConflict, match="settled"):
-        services.lock_booking(key)
+        services.lock_booking(context, key)
 
 
-def test_what_begins_before_the_present_is_not_booked(services: Services) -> None:
+def test_what_begins_before_the_present_is_not_booked(context: Context) -> None:
     at = START + timedelta(hours=16, minutes=52)
-    services.make_plan(**NIGHT, at=at)
+    services.plan_by_hand(context, **NIGHT, at=at)
 
-    assert all(t.booking.candidate.acquires_at >= at for t in services.bookings())
-    assert "before the plan's present" in services.explain_pass(XINGLONG)
+    assert all(t.booking.candidate.acquires_at >= at for t in services.list_bookings(context))
+    assert "before the plan's present" in services.explain_pass(context, XINGLONG)
 
 
-def test_unknown_bookings_and_missing_reasons_are_refused(services: Services) -> None:
-    booked = by_station(services, services.make_plan(**NIGHT))
-    for act in (services.lock_booking, partial(services.cancel_booking, reason="x")):
+def test_unknown_bookings_and_missing_reasons_are_refused(context: Context) -> None:
+    booked = by_station(context, services.plan_by_hand(context, **NIGHT))
+    for act in (
+        partial(services.lock_booking, context),
+        partial(services.cancel_booking, context, reason="x"),
+    ):
         with pytest.raises(UnknownName):
             act(uuid4())
     with pytest.raises(InputError, match="needs a reason"):
-        services.cancel_booking(booked["xinglong"], reason=" ")
+        services.cancel_booking(context, booked["xinglong"], reason=" ")
     with pytest.raises(InputError, match="state 'lost'; allowed: proposed"):
-        services.bookings(state="lost")
+        services.list_bookings(context, state="lost")
 
 
 # -- explanations -----------------------------------------------------------------------------
@@ -331,19 +348,19 @@ EXPLAINED = [
 
 
 @pytest.fixture(scope="module")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     """One plan, for the tests that only ask about it."""
     file = tmp_path_factory.mktemp("planned") / "ledger.db"
     with opened_at(Settings(database_url=f"sqlite:///{file}")) as opened:
-        opened.plan_window(**NIGHT)
+        services.plan_window(opened, **NIGHT)
         yield opened
 
 
 @pytest.mark.parametrize(("name", "words"), EXPLAINED)
 def test_any_pass_is_explained_in_one_sentence_with_its_numbers(
-    planned: Services, name: str, words: list[str]
+    planned: Context, name: str, words: list[str]
 ) -> None:
-    sentence = planned.explain_pass(name)
+    sentence = services.explain_pass(planned, name)
 
     assert sentence.startswith(f"{name}: ")
     assert sentence.endswith(".")
@@ -352,9 +369,9 @@ def test_any_pass_is_explained_in_one_sentence_with_its_numbers(
         assert word in sentence
 
 
-def test_every_pass_of_a_plan_is_explained_by_its_own_name(planned: Services) -> None:
-    for item in planned.get_plan().passes:
-        sentence = planned.explain_pass(item.pass_id)
+def test_every_pass_of_a_plan_is_explained_by_its_own_name(planned: Context) -> None:
+    for item in services.get_plan(planned).passes:
+        sentence = services.explain_pass(planned, item.pass_id)
         assert ("not booked" in sentence) is (item.verdict is not Verdict.BOOKED)
 
 
@@ -366,19 +383,22 @@ def test_every_pass_of_a_plan_is_explained_by_its_own_name(planned: Services) ->
         (str(UUID(int=7)), "booking 00000000.*not known"),
     ],
 )
-def test_what_is_no_pass_is_said_to_be_none(planned: Services, name: str, message: str) -> None:
+def test_what_is_no_pass_is_said_to_be_none(planned: Context, name: str, message: str) -> None:
     with pytest.raises(UnknownName, match=message):
-        planned.explain_pass(name)
+        services.explain_pass(planned, name)
 
 
-def test_an_unknown_plan_is_named(planned: Services) -> None:
-    for ask in (planned.get_plan, partial(planned.explain_pass, XINGLONG)):
+def test_an_unknown_plan_is_named(planned: Context) -> None:
+    for ask in (
+        partial(services.get_plan, planned),
+        partial(services.explain_pass, planned, name=XINGLONG),
+    ):
         with pytest.raises(UnknownName, match="'nothing' is not known"):
             ask(plan_id="nothing")
 
 
-def test_nights_end_where_the_sun_rises(planned: Services) -> None:
-    (night,) = planned.nights("xinglong", START, END)
+def test_nights_end_where_the_sun_rises(planned: Context) -> None:
+    (night,) = services.nights(planned, "xinglong", START, END)
 
     # Sun below -6 deg at 117.6 E, 40.4 N in December: about 17:20 to 07:00 local (UTC + 8).
     assert night.start == pytest.approx(START + timedelta(hours=9.33), abs=timedelta(minutes=10))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler import services
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import (
     InputError,
@@ -14,8 +15,8 @@ from tests.scheduler.test_planning import NIGHT, XINGLONG, SettingsOf, by_statio
 
 
 def test_climatology_thins_the_expected_key_and_says_so(settings_of: SettingsOf) -> None:
-    with opened_at(settings_of(weather="climatology")) as services:
-        told = services.get_plan(services.make_plan(**NIGHT)["plan"])
+    with opened_at(settings_of(weather="climatology")) as context:
+        told = services.get_plan(context, services.plan_by_hand(context, **NIGHT)["plan"])
 
     for planned in (p for p in told.passes if p.secret_bits):
         assert planned.clear_probability is not None
@@ -35,29 +36,34 @@ def test_only_forecasts_issued_by_then_count(settings_of: SettingsOf, tmp_path: 
         tmp_path / "sky.csv",
         [("xinglong", "2016-12-18T18:00:00Z", 0.8), ("xinglong", "2016-12-19T12:00:00Z", 0.001)],
     )
-    with opened_at(settings_of(weather_file=file)) as services:
-        early = services.make_plan(**NIGHT, request_id="early")
-        late = services.make_plan(
-            **NIGHT, request_id="late", at=datetime(2016, 12, 19, 13, tzinfo=UTC)
+    with opened_at(settings_of(weather_file=file)) as context:
+        early = services.plan_by_hand(context, **NIGHT, request_id="early")
+        late = services.plan_by_hand(
+            context, **NIGHT, request_id="late", at=datetime(2016, 12, 19, 13, tzinfo=UTC)
         )
         clear = [
-            {p.station: p.clear_probability for p in services.get_plan(answer["plan"]).passes
-             if p.acquires_at and p.acquires_at.hour == 16}
+            {
+                p.station: p.clear_probability
+                for p in services.get_plan(context, answer["plan"]).passes
+                if p.acquires_at and p.acquires_at.hour == 16
+            }
             for answer in (early, late)
-        ]  # fmt: skip
-        assert "the minimum is 10,000" in services.explain_pass(XINGLONG)
+        ]
+        assert "the minimum is 10,000" in services.explain_pass(context, XINGLONG)
 
     assert [round(found["xinglong"] or 0.0, 6) for found in clear] == [0.8, 0.001]
 
 
 def test_clouds_take_the_key_of_a_session(settings_of: SettingsOf, tmp_path: Path) -> None:
     file = _forecasts(tmp_path / "sky.csv", [("xinglong", "2016-12-18T18:00:00Z", 0.1)])
-    with opened_at(settings_of(weather_file=file)) as services:
-        key = by_station(services, services.make_plan(**NIGHT, objective="total"))["xinglong"]
-        (booking,) = services.bookings_of({"bookings": [str(key)]})
+    with opened_at(settings_of(weather_file=file)) as context:
+        key = by_station(context, services.plan_by_hand(context, **NIGHT, objective="total"))[
+            "xinglong"
+        ]
+        (booking,) = services.bookings_of_plan(context, {"bookings": [str(key)]})
         drawn = KeyedEntropy(1).generator("sky", booking.candidate.candidate_id).random()
-        services.begin_session(key, at=booking.candidate.acquires_at)
-        answer = services.settle_session(key, at=booking.candidate.loses_at)
+        services.begin_session(context, key, at=booking.candidate.acquires_at)
+        answer = services.settle_session(context, key, at=booking.candidate.loses_at)
 
     assert drawn >= 0.1  # of this seed
     assert answer["secret_bits"] == 0
@@ -72,15 +78,15 @@ def test_a_bad_weather_file_is_refused(
 ) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
-    with opened_at(settings_of(weather_file=tmp_path / name)) as services, pytest.raises(error):
-        services.make_plan(**NIGHT)
+    with opened_at(settings_of(weather_file=tmp_path / name)) as context, pytest.raises(error):
+        services.plan_by_hand(context, **NIGHT)
 
 
 def test_aversion_to_risk_lowers_what_a_plan_is_worth(settings_of: SettingsOf) -> None:
     values = []
     for name, aversion in (("bold", 0.0), ("careful", 0.5)):
         given = {"weather": "climatology", "risk_aversion": aversion}
-        with opened_at(settings_of(name, **given)) as services:
-            answer = services.make_plan(**NIGHT, objective="total")
-            values.append(services.get_plan(answer["plan"]).value)
+        with opened_at(settings_of(name, **given)) as context:
+            answer = services.plan_by_hand(context, **NIGHT, objective="total")
+            values.append(services.get_plan(context, answer["plan"]).value)
     assert values[1] < values[0]

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from orbits import Elements, read_elements
+from scheduler import services
 from scheduler.domain import ReplaySummary
 from scheduler.errors import InputError, LedgerMismatch
 from scheduler.ledger import KeyState
 from scheduler.replay import run_replay
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -31,8 +32,8 @@ def _replay(settings: Settings, *, seed: int = 1, end: datetime = END) -> Replay
 
 
 def _export(settings: Settings) -> list[str]:
-    with Services(settings) as services:
-        return list(services.export_ledger())
+    with Context(settings) as context:
+        return list(services.export_ledger(context))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_the_last_session_is_left_waiting_and_the_others_were_announced(
 ) -> None:
     settings, summary = reference
     last = summary.settled[-1]
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         announced = [command.answer for command in reader.commands(kind="announced")]
         settled = reader.commands(kind="settle")
 
@@ -173,7 +174,7 @@ def test_no_merge_uses_key_before_its_satellite_announced_it(
     reference: tuple[Settings, ReplaySummary],
 ) -> None:
     settings, _ = reference
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         usable = {
             block["block"]: datetime.fromisoformat(command.answer["at"])
             for command in reader.commands(kind="announced")
@@ -213,11 +214,11 @@ def test_a_limit_of_age_is_kept_through_a_replay_and_its_parts(
     assert _export(parts) == _export(whole)
     assert summary.ledger_problems == ()
     pair = "pair:nanshan--shanghai"
-    with Services(whole) as services:
-        made = [block for block, _ in services.pair_blocks("nanshan--shanghai")]
+    with Context(whole) as context:
+        made = [block for block, _ in services.pair_blocks(context, "nanshan--shanghai")]
         assert made
         for block in made:
-            sources = services.trace_key(str(block.block_id)).sources
+            sources = services.trace_key(context, str(block.block_id)).sources
             oldest = min(source.made_at for source in sources)
             assert block.expires_at == oldest + limit > block.made_at
         over = {str(block.block_id) for block in made if (block.expires_at or end) <= end}
@@ -227,7 +228,7 @@ def test_a_limit_of_age_is_kept_through_a_replay_and_its_parts(
         expired = sum(block.left_bits for block in made if str(block.block_id) in over)
         assert summary.balances[pair]["expired"] == expired
         # Others share the links, and their key has no end.
-        others = [block for block, _ in services.pair_blocks("beijing--nanshan")]
+        others = [block for block, _ in services.pair_blocks(context, "beijing--nanshan")]
         assert others
         assert all(block.expires_at is None for block in others)
 
@@ -254,8 +255,8 @@ def test_a_gap_in_the_element_sets_is_reported_and_nothing_planned_in_it(
 
 def _planted(epoch_day: str) -> Elements:
     """A set of 2016-12-19 with another epoch, 120 degrees further round its orbit: wrong."""
-    with Services(Settings()) as services:
-        true = services.archive.nearest(datetime(2016, 12, 19, tzinfo=UTC), norad_id=41731)
+    with Context(Settings()) as context:
+        true = context.archive.nearest(datetime(2016, 12, 19, tzinfo=UTC), norad_id=41731)
     line1, line2 = true.to_tle()
     line1 = line1[:18] + epoch_day + line1[32:]
     line2 = line2[:43] + f"{(true.mean_anomaly_deg + 120.0) % 360.0:8.4f}" + line2[51:]
@@ -269,7 +270,7 @@ def _planted(epoch_day: str) -> Elements:
 
 
 def _bookings(settings: Settings) -> list[tuple[str, datetime]]:
-    with Services(settings) as services, services.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.read() as reader:
         return [
             (booking.candidate.candidate_id, booking.candidate.elements_epoch)
             for booking in reader.bookings()
@@ -283,8 +284,8 @@ def test_a_wrong_set_from_the_future_is_never_used(
     planted = _planted("16356.25000000")  # 2016-12-21 06:00
     known_from = datetime(2016, 12, 22, tzinfo=UTC)  # the first plan made after its epoch
     spoilt = settings_of("spoilt")
-    with Services(spoilt) as services:
-        assert services.import_elements(planted.raw, source="planted") == 1
+    with Context(spoilt) as context:
+        assert services.import_elements(context, planted.raw, source="planted") == 1
 
     _replay(spoilt)
 

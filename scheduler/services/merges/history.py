@@ -30,7 +30,7 @@ HISTORY_MAX = 1000
 """Ticks that one question about the past returns at most."""
 
 
-def plan_merges_now(context: Context, *, at: datetime) -> MergeDecision:
+def plan_merges(context: Context, *, at: datetime) -> MergeDecision:
     """Decide a tick at `at` from what the ledger holds, and write nothing."""
     with context.existing_ledger().read() as reader:
         plan = decide_merges(context, reader, now=at)

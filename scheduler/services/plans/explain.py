@@ -1,4 +1,4 @@
-"""Use cases: tell a stored plan, and why any pass was or was not booked."""
+"""Use cases: a stored plan, and why any pass was or was not booked."""
 
 from __future__ import annotations
 
@@ -7,45 +7,31 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import numpy as np
-
 from orbits import find_passes
-from orbits.light import elevation_deg, sun_position_km
-from orbits.times import julian_pairs
 from scheduler.domain import (
     Booking,
     BookingState,
-    BookingView,
     PlannedDemand,
     PlannedPass,
     PlanView,
     Pool,
-    Span,
     Verdict,
     instant_key,
 )
 from scheduler.errors import InputError, UnknownName
 from scheduler.forecast import ground_station
-from scheduler.services.plans.directives import (
-    SLACK,
-    Directive,
-    answers_of,
-    meets,
-    out_of_service,
-    outages_of,
-    parse_pass,
-    with_locks,
-)
+from scheduler.services.plans.directives import SLACK, Directive, answers_of, parse_pass
 from scheduler.services.plans.outlook import known_elements
 
 if TYPE_CHECKING:
     from scheduler.ledger import PlanRecord, Reader
     from scheduler.services.context import Context
 
-BOOKINGS_MAX = 2000
+
 PLANS_MAX = 1000
+
+
 _NEAR = timedelta(hours=2)
-NIGHT_STEP_S = 120.0
 
 
 def list_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanView]:
@@ -59,11 +45,11 @@ def list_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanView]:
 def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
     """One plan with its passes; without a name, the one made last. Raises UnknownName."""
     with context.ledger.read() as reader:
-        record = _record(reader, plan_id)
+        record = plan_record(reader, plan_id)
         return _told(record, _passes(context, reader, record))
 
 
-def _record(reader: Reader, plan_id: str | None) -> PlanRecord:
+def plan_record(reader: Reader, plan_id: str | None) -> PlanRecord:
     """The plan of that name; without a name the last one made."""
     records = reader.plans()
     if plan_id is not None:
@@ -223,7 +209,7 @@ def _asked(context: Context, reader: Reader, name: str) -> tuple[Directive, Book
 
 def _record_for(reader: Reader, asked: Directive, plan_id: str | None) -> PlanRecord:
     if plan_id:
-        return _record(reader, plan_id)
+        return plan_record(reader, plan_id)
     covering = [r for r in reader.plans() if r.window_start <= asked.at < r.window_end + SLACK]
     if not covering:
         raise UnknownName(f"no plan was made for {instant_key(asked.at)}")
@@ -268,72 +254,3 @@ def _why_no_candidate(
         f"{asked.satellite} is not above {asked.station} at {instant_key(asked.at)}; the nearest"
         f" passes of plan {record.plan_id} rise at {listed}"
     )
-
-
-def bookings_between(
-    context: Context,
-    *,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    state: str | None = None,
-    plan_id: str | None = None,
-) -> list[BookingView]:
-    """Bookings by AOS, locks as last decided; those of one state, span or plan where named."""
-    try:
-        wanted = None if state is None else BookingState(state)
-    except ValueError:
-        allowed = ", ".join(BookingState)
-        raise InputError(f"state {state!r}; allowed: {allowed}") from None
-    with context.ledger.read() as reader:
-        found = reader.bookings(state=wanted, since=start, until=end)
-        if plan_id is not None:
-            details = _record(reader, plan_id).details
-            named = {*details["booked"].values(), *details["cancelled"]}
-            found = [booking for booking in found if str(booking.booking_id) in named]
-        if len(found) > BOOKINGS_MAX:
-            raise InputError(
-                f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
-                " shorter span"
-            )
-        return _booked(reader, found)
-
-
-def get_booking(context: Context, booking_id: UUID) -> BookingView:
-    """One booking. Raises UnknownName."""
-    with context.ledger.read() as reader:
-        (told,) = _booked(reader, [reader.booking(booking_id)])
-    return told
-
-
-def _booked(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
-    outages = outages_of(reader)
-    return [
-        BookingView(
-            booking=booking,
-            out_of_service=next(
-                (out_of_service(o) for o in outages if meets(o, booking.candidate)), ""
-            ),
-            changes=len(reader.booking_events(booking.booking_id)) - 1,
-        )
-        for booking in with_locks(reader, bookings)
-    ]
-
-
-def nights(context: Context, station: str, start: datetime, end: datetime) -> list[Span]:
-    """When the Sun is low enough at a station for a link, to two minutes, within [start, end)."""
-    (place,) = context.stations([station])
-    limit = context.scenario.planning.sun_elevation_deg_max
-    seconds = np.arange(0.0, (end - start).total_seconds() + NIGHT_STEP_S, NIGHT_STEP_S)
-    site = ground_station(place)
-    sun = elevation_deg(
-        sun_position_km(*julian_pairs(start, seconds)),
-        site.position_km()[:, None],
-        site.axes()[2][:, None],
-    )
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], sun < limit, [False])).astype(int)))
-    instants = [start + timedelta(seconds=NIGHT_STEP_S * int(edge)) for edge in edges]
-    return [
-        Span(start=begin, end=min(until, end))
-        for begin, until in zip(instants[::2], instants[1::2], strict=True)
-        if begin < end
-    ]

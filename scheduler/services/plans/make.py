@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from orbits import as_utc
 from scheduler.domain import (
     TERMINAL_STATES,
     Booking,
@@ -19,13 +20,13 @@ from scheduler.domain import (
 )
 from scheduler.errors import InputError, PlanError
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
+from scheduler.services.outages import outages_of
 from scheduler.services.plans.directives import (
     Directive,
     add_directive,
     directed,
     directive_for,
     directives_of,
-    outages_of,
     parse_pass,
     with_locks,
 )
@@ -85,7 +86,55 @@ class _Standing:
     taken: set[UUID]  #: every booking id near the window, whatever its state
 
 
-def plan_window(context: Context, request: PlanRequest) -> dict[str, Any]:
+def plan_window(
+    context: Context, *, start: datetime, end: datetime, not_before: datetime | None = None
+) -> dict[str, Any]:
+    """Book the passes of a window with what is known at its start: the clockwork's plan.
+
+    Passes whose link would begin before `not_before` (a live clock's present) are not offered.
+    A repeat returns the first answer. Raises as `carry_out` does.
+    """
+    return carry_out(context, PlanRequest(start=start, end=end, not_before=not_before))
+
+
+def plan_by_hand(
+    context: Context,
+    *,
+    start: datetime,
+    end: datetime,
+    at: datetime | None = None,
+    objective: str | None = None,
+    solver: str | None = None,
+    seed: int = 0,
+    pins: Sequence[str] = (),
+    vetoes: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    request_id: str | None = None,
+) -> dict[str, Any]:
+    """Plan a window anew, keeping what stands as far as it is good, and book what is chosen.
+
+    `at` is the plan's present: what was known by then counts, and what begins before it is
+    not booked. By default it is now, or the start of a window that has begun already. Raises
+    as `carry_out` does.
+    """
+    start, end = as_utc(start), as_utc(end)
+    now = context.clock.now()
+    request = PlanRequest(
+        start=start,
+        end=end,
+        at=as_utc(at) if at is not None else min(now, start),
+        objective=objective,
+        solver=solver,
+        seed=seed,
+        pins=tuple(pins),
+        vetoes=tuple(vetoes),
+        lift=tuple(allow),
+        request_id=request_id or f"plan/by-hand/{instant_key(now)}",
+    )
+    return carry_out(context, request)
+
+
+def carry_out(context: Context, request: PlanRequest) -> dict[str, Any]:
     """Book passes of a window with what is known at `at`; a repeated request is not done again.
 
     Standing bookings that are locked, about to start, under way or outside what can be planned

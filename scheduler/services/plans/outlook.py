@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -192,6 +193,14 @@ def weather_in_use(context: Context) -> str:
     if settings.weather_file is not None:
         return f"file {settings.weather_file.name}"
     return settings.weather or context.scenario.planning.weather.value
+
+
+def weather_identity(context: Context) -> str:
+    """Which weather plans use, for the identity of a run: a file counts by its content."""
+    file = context.settings.weather_file
+    if file is None:
+        return weather_in_use(context)
+    return f"file {hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
 def _weather(

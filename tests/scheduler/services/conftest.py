@@ -1,4 +1,4 @@
-"""Services on an empty ledger of every store."""
+"""A context on an empty ledger of every store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
 from scheduler.ledger.vault.keystore import KEK_VARIABLE, LocalKek
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.settings import load_settings
 from tests.scheduler.ledger.conftest import (
     postgres,
@@ -28,34 +28,32 @@ __all__ = ["postgres", "postgres_template", "sqlite_template", "store_url"]
 KEY = os.urandom(32)
 CAMPAIGN = files("scheduler").joinpath("scenarios", "micius-2016.toml").read_text("utf-8")
 
-Open = Callable[..., Services]
+Open = Callable[..., Context]
 
 
 @pytest.fixture(scope="session")
 def kek() -> LocalKek:
-    """A key-encryption key of this test run, which the services find in the environment."""
+    """A key-encryption key of this test run, which every context finds in the environment."""
     return LocalKek(KEY)
 
 
 @pytest.fixture
-def open_services(
-    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Open]:
-    """Open services on the store, each time on the same ledger; the campaign if nothing is said.
+def open_context(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Open a context on the store, each time on the same ledger; the campaign if nothing is said.
 
     Every `changes` pair replaces a text of the scenario.
     """
     monkeypatch.setenv(KEK_VARIABLE, KEY.hex())
     with ExitStack() as stack:
 
-        def build(*changes: tuple[str, str], text: str = CAMPAIGN) -> Services:
+        def build(*changes: tuple[str, str], text: str = CAMPAIGN) -> Context:
             for before, after in changes:
                 assert before in text
                 text = text.replace(before, after)
             file = tmp_path / "scenario.toml"
             file.write_text(text, encoding="utf-8")
             settings = load_settings(database_url=store_url, scenario=str(file))
-            made = Services(settings, clock=SimulatedClock(NIGHT), entropy=KeyedEntropy(1))
+            made = Context(settings, clock=SimulatedClock(NIGHT), entropy=KeyedEntropy(1))
             return stack.enter_context(made)
 
         yield build

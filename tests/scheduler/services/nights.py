@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from scheduler import services
 from scheduler.domain import Booking
-from scheduler.services import Services
+from scheduler.services.context import Context
 
 NIGHT = datetime(2016, 12, 19, tzinfo=UTC)
 MORNING = NIGHT + timedelta(days=1)
@@ -14,40 +15,40 @@ XINGLONG, NANSHAN, DELINGHA = (
 )
 
 
-def booked(services: Services, night: datetime = NIGHT) -> list[Booking]:
+def booked(context: Context, night: datetime = NIGHT) -> list[Booking]:
     """Plan a night and return its bookings by AOS."""
-    answer = services.plan_window(start=night, end=night + timedelta(days=1))
-    found = services.bookings_of(answer)
+    answer = services.plan_window(context, start=night, end=night + timedelta(days=1))
+    found = services.bookings_of_plan(context, answer)
     return sorted(found, key=lambda one: one.candidate.acquires_at)
 
 
-def begin(services: Services, booking: Booking) -> dict[str, object]:
+def begin(context: Context, booking: Booking) -> dict[str, object]:
     """Begin a session at its AOS."""
-    return services.begin_session(booking.booking_id, at=booking.candidate.acquires_at)
+    return services.begin_session(context, booking.booking_id, at=booking.candidate.acquires_at)
 
 
-def settle(services: Services, booking: Booking) -> dict[str, object]:
+def settle(context: Context, booking: Booking) -> dict[str, object]:
     """Settle a session at its LOS."""
-    return services.settle_session(booking.booking_id, at=booking.candidate.loses_at)
+    return services.settle_session(context, booking.booking_id, at=booking.candidate.loses_at)
 
 
-def run(services: Services, booking: Booking) -> None:
+def run(context: Context, booking: Booking) -> None:
     """Run a session from beginning to end."""
-    begin(services, booking)
-    assert settle(services, booking)
+    begin(context, booking)
+    assert settle(context, booking)
 
 
-def held(services: Services, pool_id: str) -> tuple[int, int]:
+def held(context: Context, pool_id: str) -> tuple[int, int]:
     """Bits of a pool that are available, and bits that wait."""
-    accounts = services.balances().get(pool_id, {"pool": 0, "received": 0})
+    accounts = services.pool_balances(context).get(pool_id, {"pool": 0, "received": 0})
     return accounts["pool"], accounts["received"]
 
 
-def fill_trunk(services: Services) -> None:
+def fill_trunk(context: Context) -> None:
     """Let the fibre links deposit a quarter of a day's key."""
-    services.deposit_trunk(start=NIGHT, end=NIGHT + timedelta(hours=6))
+    services.deposit_trunk(context, start=NIGHT, end=NIGHT + timedelta(hours=6))
 
 
-def export(services: Services) -> list[str]:
+def export(context: Context) -> list[str]:
     """The whole ledger, to compare."""
-    return list(services.export_ledger())
+    return list(services.export_ledger(context))

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from scheduler import services
 from scheduler.domain import Candidate, LinkSupply
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
-from scheduler.services import Services
+from scheduler.services.context import Context
 from scheduler.services.plans import make
 from scheduler.services.plans.inputs import coming_key, demand_facts
 from tests.scheduler.services.nights import MORNING, NANSHAN, XINGLONG, booked, run
 
-Open = Callable[..., Services]
+Open = Callable[..., Context]
 
 POLAR = (
     'announces = "next-contact"',
@@ -24,50 +25,50 @@ POLAR = (
 
 
 def _coming(
-    services: Services, sessions: list[Candidate], present: datetime
+    context: Context, sessions: list[Candidate], present: datetime
 ) -> dict[str, list[tuple[datetime, int]]]:
-    with services.ledger.read() as reader:
-        return coming_key(services, reader.waiting(), sessions, present=present)
+    with context.ledger.read() as reader:
+        return coming_key(context, reader.waiting(), sessions, present=present)
 
 
-def test_it_comes_with_the_first_session_that_may_be(open_services: Open) -> None:
-    services = open_services()
-    xinglong, nanshan, delingha = booked(services)
-    run(services, xinglong)
-    (key,) = services.waiting_key()
+def test_it_comes_with_the_first_session_that_may_be(open_context: Open) -> None:
+    context = open_context()
+    xinglong, nanshan, delingha = booked(context)
+    run(context, xinglong)
+    (key,) = services.waiting_key(context)
     over = xinglong.candidate.loses_at
     later = [delingha.candidate, nanshan.candidate]
 
-    found = _coming(services, [xinglong.candidate, *later], over)
+    found = _coming(context, [xinglong.candidate, *later], over)
 
     assert found == {XINGLONG: [(nanshan.candidate.acquires_at, key.bits)]}
-    assert _coming(services, [xinglong.candidate], over) == {}
-    with services.ledger.read() as reader:
-        facts = demand_facts(services, reader.stock(), {}, found)
+    assert _coming(context, [xinglong.candidate], over) == {}
+    with context.ledger.read() as reader:
+        facts = demand_facts(context, reader.stock(), {}, found)
     (supply,) = [one for one in facts["supplies"] if one.pool_id == XINGLONG]
     assert supply == LinkSupply(
         pool_id=XINGLONG, stock_bits=0, coming=((nanshan.candidate.acquires_at, key.bits),)
     )
 
 
-def test_with_a_delay_it_comes_in_its_time(open_services: Open) -> None:
-    services = open_services(POLAR)
-    xinglong, *_ = booked(services)
-    run(services, xinglong)
+def test_with_a_delay_it_comes_in_its_time(open_context: Open) -> None:
+    context = open_context(POLAR)
+    xinglong, *_ = booked(context)
+    run(context, xinglong)
     over = xinglong.candidate.loses_at
 
-    ((when, _),) = _coming(services, [], over)[XINGLONG]
+    ((when, _),) = _coming(context, [], over)[XINGLONG]
 
     assert when == over + timedelta(hours=1)
 
 
-def test_a_plan_is_asked_with_it(open_services: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    services = open_services()
-    xinglong, nanshan, *_ = booked(services)
-    run(services, xinglong)
-    run(services, nanshan)
-    services.close_overdue(at=MORNING)
-    (key,) = services.waiting_key()
+def test_a_plan_is_asked_with_it(open_context: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = open_context()
+    xinglong, nanshan, *_ = booked(context)
+    run(context, xinglong)
+    run(context, nanshan)
+    services.close_overdue(context, at=MORNING)
+    (key,) = services.waiting_key(context)
     assert key.pool_id == NANSHAN
     asked: list[PlanProblem] = []
 
@@ -76,7 +77,7 @@ def test_a_plan_is_asked_with_it(open_services: Open, monkeypatch: pytest.Monkey
         return make_plan(problem, **more)
 
     monkeypatch.setattr(make, "make_plan", seen)
-    first = booked(services, MORNING)[0]
+    first = booked(context, MORNING)[0]
 
     (problem,) = asked
     supplies = {one.pool_id: one for one in problem.supplies}

@@ -1,0 +1,110 @@
+from .audit import (
+    check_against,
+    check_export,
+    check_proof,
+    export_ledger,
+    last_checkpoint,
+    pool_balances,
+    prove_growth,
+    prove_row,
+    public_key_of,
+    sign_checkpoint,
+    verify_ledger,
+)
+from .bookings import (
+    booking_events,
+    bookings_of_plan,
+    cancel_booking,
+    get_booking,
+    list_bookings,
+    lock_booking,
+)
+from .context import Context
+from .elements import (
+    check_elements,
+    export_elements,
+    fetch_elements,
+    import_elements,
+    list_elements,
+    strange_satellites,
+)
+from .jobs import health, record_failure
+from .keys.announce import accept_key, announce_due, void_key, waiting_key
+from .keys.expire import expire_due
+from .keys.file_drop import import_keys
+from .keys.trace import pair_blocks, trace_key
+from .merges.due import merge_due
+from .merges.history import key_flow, merge_history, plan_merges
+from .outages import add_outage, lift_outage, list_outages
+from .passes import ground_track, nights, station_track, upcoming_passes
+from .plans.explain import explain_pass, get_plan, list_plans
+from .plans.make import plan_by_hand, plan_window
+from .plans.outlook import weather_identity
+from .replays import bind_run, summarise
+from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
+from .trunk import deposit_trunk
+from .validation import validate_all, validate_published_pass
+
+__all__ = [
+    "Context",
+    "accept_key",
+    "add_outage",
+    "announce_due",
+    "begin_session",
+    "bind_run",
+    "booking_events",
+    "bookings_of_plan",
+    "cancel_booking",
+    "check_against",
+    "check_elements",
+    "check_export",
+    "check_proof",
+    "close_overdue",
+    "deposit_trunk",
+    "expire_due",
+    "explain_pass",
+    "export_elements",
+    "export_ledger",
+    "fetch_elements",
+    "get_booking",
+    "get_plan",
+    "ground_track",
+    "health",
+    "import_elements",
+    "import_keys",
+    "key_flow",
+    "last_checkpoint",
+    "lift_outage",
+    "list_bookings",
+    "list_elements",
+    "list_outages",
+    "list_plans",
+    "lock_booking",
+    "merge_due",
+    "merge_history",
+    "miss_session",
+    "nights",
+    "open_bookings",
+    "pair_blocks",
+    "plan_by_hand",
+    "plan_merges",
+    "plan_window",
+    "pool_balances",
+    "prove_growth",
+    "prove_row",
+    "public_key_of",
+    "record_failure",
+    "settle_session",
+    "sign_checkpoint",
+    "station_track",
+    "strange_satellites",
+    "summarise",
+    "trace_key",
+    "upcoming_passes",
+    "validate_all",
+    "validate_published_pass",
+    "verify_ledger",
+    "void_key",
+    "waiting_key",
+    "weather_identity",
+]

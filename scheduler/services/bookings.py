@@ -1,0 +1,146 @@
+"""Use cases: bookings listed, locked and cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scheduler.domain import (
+    TERMINAL_STATES,
+    Booking,
+    BookingEvent,
+    BookingState,
+    BookingView,
+)
+from scheduler.errors import BookingConflict, InputError
+from scheduler.services.outages import meets, out_of_service, outages_of
+from scheduler.services.plans.directives import (
+    add_directive,
+    answers_of,
+    check_reason,
+    directive_for,
+    with_locks,
+)
+from scheduler.services.plans.explain import plan_record
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Reader
+    from scheduler.services.context import Context
+
+
+BOOKINGS_MAX = 2000
+
+
+def list_bookings(
+    context: Context,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    state: str | None = None,
+    plan_id: str | None = None,
+) -> list[BookingView]:
+    """Bookings by AOS, locks as last decided; those of one state, span or plan where named."""
+    try:
+        wanted = None if state is None else BookingState(state)
+    except ValueError:
+        allowed = ", ".join(BookingState)
+        raise InputError(f"state {state!r}; allowed: {allowed}") from None
+    with context.ledger.read() as reader:
+        found = reader.bookings(state=wanted, since=start, until=end)
+        if plan_id is not None:
+            details = plan_record(reader, plan_id).details
+            named = {*details["booked"].values(), *details["cancelled"]}
+            found = [booking for booking in found if str(booking.booking_id) in named]
+        if len(found) > BOOKINGS_MAX:
+            raise InputError(
+                f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
+                " shorter span"
+            )
+        return _views(reader, found)
+
+
+def get_booking(context: Context, booking_id: UUID) -> BookingView:
+    """One booking. Raises UnknownName."""
+    with context.ledger.read() as reader:
+        (told,) = _views(reader, [reader.booking(booking_id)])
+    return told
+
+
+def booking_events(context: Context, booking_id: UUID) -> list[BookingEvent]:
+    """The life of one booking, first event first. Raises UnknownName."""
+    with context.ledger.read() as reader:
+        return reader.booking_events(booking_id)
+
+
+def bookings_of_plan(context: Context, plan_answer: Mapping[str, Any]) -> list[Booking]:
+    """The bookings that a plan's answer names, in its order."""
+    with context.ledger.read() as reader:
+        return [reader.booking(UUID(text)) for text in plan_answer["bookings"]]
+
+
+def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
+    outages = outages_of(reader)
+    return [
+        BookingView(
+            booking=booking,
+            out_of_service=next(
+                (out_of_service(o) for o in outages if meets(o, booking.candidate)), ""
+            ),
+            changes=len(reader.booking_events(booking.booking_id)) - 1,
+        )
+        for booking in with_locks(reader, bookings)
+    ]
+
+
+def lock_booking(
+    context: Context, booking_id: UUID, *, locked: bool = True, reason: str = ""
+) -> BookingView:
+    """Let no plan move a booking, or let plans move it again; a repeat changes nothing.
+
+    Raises UnknownName, BookingConflict if its life is over.
+    """
+    check_reason(reason)
+    with context.ledger.begin() as tx:
+        (booking,) = with_locks(tx, [tx.booking(booking_id)])
+        if booking.state in TERMINAL_STATES:
+            raise BookingConflict(f"booking {booking_id} is {booking.state}; its life is over")
+        if booking.locked is locked:
+            return _views(tx, [booking])[0]
+        turn = sum(a["booking"] == str(booking_id) for a in answers_of(tx, "lock")) + 1
+        command = tx.command(f"lock/{booking_id}/{turn}", kind="lock", at=context.clock.now())
+        command.finish({"booking": str(booking_id), "locked": locked, "reason": reason})
+        return _views(tx, [replace(booking, locked=locked)])[0]
+
+
+def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> BookingView:
+    """Cancel a booking that has not begun, and veto its pass for later plans.
+
+    A lock keeps plans away, not people. A repeat changes nothing. Raises UnknownName, InputError
+    without a reason, BookingConflict for a session under way or over.
+    """
+    check_reason(reason)
+    if not reason.strip():
+        raise InputError(f"a cancellation needs a reason, got {reason!r}")
+    now = context.clock.now()
+    with context.ledger.begin() as tx:
+        booking = tx.booking(booking_id)
+        if booking.state is BookingState.CANCELLED:
+            return _views(tx, [booking])[0]
+        if booking.state not in {BookingState.PROPOSED, BookingState.BOOKED}:
+            raise BookingConflict(
+                f"booking {booking_id} is {booking.state}; allowed: only one that has not begun"
+            )
+        command = tx.command(f"cancel/{booking_id}", kind="cancel", at=now)
+        tx.move_booking(
+            booking_id,
+            expected=booking.state,
+            to=BookingState.CANCELLED,
+            reason=f"cancelled by hand: {reason}",
+            at=now,
+        )
+        command.finish({"booking": str(booking_id), "reason": reason})
+        add_directive(tx, directive_for(booking.candidate, "veto"), at=now)
+        return _views(tx, [tx.booking(booking_id)])[0]

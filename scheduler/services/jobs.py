@@ -1,0 +1,31 @@
+"""Use cases of the clockwork itself: what failed, and whether all is well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from scheduler.domain import instant_key
+
+if TYPE_CHECKING:
+    from scheduler.services.context import Context
+
+
+def record_failure(context: Context, job: str, *, at: datetime, reason: str) -> None:
+    """Write down that a job failed; the reason names the kind of error, never its text."""
+    with context.ledger.begin() as tx:
+        command = tx.command(f"failure/{job}/{instant_key(at)}", kind="failure", at=at)
+        command.finish({"job": job, "reason": reason})
+
+
+def health(context: Context) -> dict[str, Any]:
+    """What a monitor wants to know: the scenario, the clock, the ledger's size."""
+    with context.ledger.read() as reader:
+        pools = len(reader.balances())
+    return {
+        "status": "ok",
+        "scenario": context.scenario.name,
+        "now": context.clock.now(),
+        "element_sets": len(context.archive),
+        "pools": pools,
+    }

@@ -1,0 +1,158 @@
+"""Use cases: stations and satellites taken out of service, and put back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scheduler.domain import (
+    BookingState,
+    Candidate,
+    Outage,
+    OutageKind,
+    instant_key,
+)
+from scheduler.errors import InputError, UnknownName
+from scheduler.services.plans.directives import answers_of, check_reason
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Reader, Transaction
+    from scheduler.services.context import Context
+
+
+def add_outage(
+    context: Context, *, kind: str, name: str, start: datetime, end: datetime, reason: str = ""
+) -> dict[str, Any]:
+    """Take a station or satellite out of service in [start, end); mark the bookings it meets.
+
+    A marked booking stays booked until a new plan gives it up or its time comes, when it is
+    missed. One transaction; the same outage again gives the first answer. Raises UnknownName,
+    InputError for another kind, FactError for reversed times.
+    """
+    found = _checked(context, kind, name, reason)
+    outage = Outage(kind=found[0], name=found[1], starts_at=start, ends_at=end, reason=reason)
+    span = f"{instant_key(outage.starts_at)}/{instant_key(outage.ends_at)}"
+    base = f"outage/{outage.kind}/{outage.name}/{span}"
+    now = context.clock.now()
+    with context.ledger.begin() as tx:
+        # Lifted and given again, it is another outage.
+        before = [o for o in _all_outages(tx) if o.outage_id.startswith(base)]
+        standing = {o.outage_id for o in outages_of(tx)}
+        for known in before:
+            answer = tx.answer(known.outage_id)
+            if known.outage_id in standing and answer is not None:
+                return answer
+        request_id = f"{base}/{len(before) + 1}"
+        outage = replace(outage, outage_id=request_id)
+        command = tx.command(request_id, kind="outage", at=now)
+        marked = _mark(tx, outage, at=now)
+        answer = {**outage_fields(outage), "marked": [str(booking_id) for booking_id in marked]}
+        command.finish(answer)
+    return answer
+
+
+def _checked(context: Context, kind: str, name: str, reason: str) -> tuple[OutageKind, str]:
+    if kind not in list(OutageKind):
+        raise InputError(f"outage of {kind!r}; allowed: {', '.join(OutageKind)}")
+    check_reason(reason)
+    if OutageKind(kind) is OutageKind.STATION:
+        return OutageKind.STATION, context.stations([name])[0].station_id
+    return OutageKind.SATELLITE, context.satellite(name).satellite_id
+
+
+def _mark(tx: Transaction, outage: Outage, *, at: datetime) -> list[UUID]:
+    marked: list[UUID] = []
+    for booking in tx.bookings(state=BookingState.BOOKED):
+        if not meets(outage, booking.candidate):
+            continue
+        tx.move_booking(
+            booking.booking_id,
+            expected=BookingState.BOOKED,
+            to=BookingState.BOOKED,
+            reason=out_of_service(outage),
+            at=at,
+        )
+        marked.append(booking.booking_id)
+    return marked
+
+
+def meets(outage: Outage, candidate: Candidate) -> bool:
+    """Whether an outage overlaps a session of its station or satellite."""
+    of_station = outage.kind is OutageKind.STATION
+    name = candidate.station_id if of_station else candidate.satellite_id
+    return (
+        outage.name == name
+        and candidate.acquires_at < outage.ends_at
+        and outage.starts_at < candidate.loses_at
+    )
+
+
+def out_of_service(outage: Outage) -> str:
+    """An outage in words."""
+    why = f" ({outage.reason})" if outage.reason else ""
+    return (
+        f"{outage.kind} {outage.name} is out of service from {instant_key(outage.starts_at)}"
+        f" to {instant_key(outage.ends_at)}{why}"
+    )
+
+
+def outage_fields(outage: Outage) -> dict[str, Any]:
+    """An outage as it is stored and shown."""
+    return {
+        "outage": outage.outage_id,
+        "kind": outage.kind.value,
+        "name": outage.name,
+        "from": instant_key(outage.starts_at),
+        "to": instant_key(outage.ends_at),
+        "reason": outage.reason,
+    }
+
+
+def _all_outages(reader: Reader) -> list[Outage]:
+    return [
+        Outage(
+            kind=OutageKind(answer["kind"]),
+            name=answer["name"],
+            starts_at=datetime.fromisoformat(answer["from"]),
+            ends_at=datetime.fromisoformat(answer["to"]),
+            reason=answer["reason"],
+            outage_id=answer["outage"],
+        )
+        for answer in answers_of(reader, "outage")
+    ]
+
+
+def outages_of(reader: Reader) -> list[Outage]:
+    """Every outage that was not lifted, by start."""
+    lifted = {answer["outage"] for answer in answers_of(reader, "outage-lifted")}
+    standing = [outage for outage in _all_outages(reader) if outage.outage_id not in lifted]
+    return sorted(standing, key=lambda o: (o.starts_at, o.ends_at, o.kind, o.name))
+
+
+def list_outages(context: Context) -> list[Outage]:
+    """Every outage that was not lifted, by start."""
+    with context.ledger.read() as reader:
+        return outages_of(reader)
+
+
+def lift_outage(context: Context, outage_id: str) -> dict[str, Any]:
+    """Put it back into service; bookings keep their mark in their history. Raises UnknownName."""
+    request_id = f"lift/{outage_id}"
+    with context.ledger.begin() as tx:
+        answered = tx.answer(request_id)
+        if answered is not None:
+            return answered
+        known = {outage.outage_id: outage for outage in outages_of(tx)}
+        if outage_id not in known:
+            raise UnknownName(f"outage {outage_id!r} is not known; known: {', '.join(known)}")
+        command = tx.command(request_id, kind="outage-lifted", at=context.clock.now())
+        answer = outage_fields(known[outage_id])
+        command.finish(answer)
+    return answer
+
+
+def outage_at(reader: Reader, candidate: Candidate) -> Outage | None:
+    """The first outage that a session meets."""
+    return next((outage for outage in outages_of(reader) if meets(outage, candidate)), None)
