@@ -10,7 +10,15 @@ from orbits.archive import (
     SetRule,
     find_passes_in_archive,
 )
-from orbits.elements import Elements, format_omm, read_elements
+from orbits.elements import (
+    Elements,
+    format_omm,
+    format_tle,
+    omm_fields,
+    parse_omm,
+    parse_tle,
+    read_elements,
+)
 from orbits.errors import (
     ArchiveError,
     ElementsError,
@@ -68,8 +76,12 @@ __all__ = [
     "find_passes",
     "find_passes_in_archive",
     "format_omm",
+    "format_tle",
     "iso_utc",
     "iter_passes",
+    "omm_fields",
+    "parse_omm",
+    "parse_tle",
     "read_elements",
     "sample_offsets",
     "subpoint",

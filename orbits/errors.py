@@ -9,7 +9,7 @@ class OrbitsError(Exception):
         ElementsError (ValueError): text or numbers that are no element set
         StationError (ValueError): a place, height or horizon out of range
         PassTimesError (ValueError): a pass that does not rise, culminate and set in order
-        SearchError (ValueError): a search argument out of range, or a worker that died
+        SearchError (ValueError): an argument of a search or of a track out of range
         ArchiveError: an archive cannot answer
             NoElementsError (LookupError): it holds no set that the rule could pick
             StaleElementsError: the set that the rule picks is too old, or too young
@@ -33,7 +33,7 @@ class PassTimesError(OrbitsError, ValueError):
 
 
 class SearchError(OrbitsError, ValueError):
-    """An argument of a pass search or of a track out of range, or a worker that died."""
+    """An argument of a pass search or of a track out of range."""
 
 
 class ArchiveError(OrbitsError):

@@ -15,6 +15,8 @@ from orbits.station import GroundStation, MaskLike
 from orbits.times import DAY_S, seconds_between, window
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from numpy.typing import NDArray
 
 # A pass of a low orbit is over within the hour; one of a high orbit may last for days.
@@ -35,7 +37,7 @@ def find_passes_in_archive(
     lag: timedelta = timedelta(0),
     max_age: timedelta | None = MAX_AGE,
     mask_deg: MaskLike | None = None,
-    workers: int = 1,
+    executor: Executor | None = None,
 ) -> PassTable:
     """Return the passes of one satellite, each by the set that serves its culmination.
 
@@ -55,7 +57,8 @@ def find_passes_in_archive(
         start, end, rule, norad_id=norad_id, lag=lag, as_known_at=as_known_at, max_age=max_age
     )
     tables = [
-        _search(piece, stations, start, end, mask_deg=mask_deg, workers=workers) for piece in pieces
+        _search(piece, stations, start, end, mask_deg=mask_deg, executor=executor)
+        for piece in pieces
     ]
     blocks = [
         table.block.of_satellites((k,)).later(seconds_between(start, table.start))
@@ -135,7 +138,7 @@ def _search(
     end: datetime,
     *,
     mask_deg: MaskLike | None,
-    workers: int,
+    executor: Executor | None,
 ) -> PassTable:
     low = piece.elements.period_s < _LOW_PERIOD_S
     margin = _MARGIN_LOW if low else _MARGIN_HIGH
@@ -145,5 +148,5 @@ def _search(
         max(start, piece.start - margin),
         min(end, piece.end + margin),
         mask_deg=mask_deg,
-        workers=workers,
+        executor=executor,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -85,49 +84,6 @@ class Elements:
                 raise ElementsError(
                     f"satellite {self.norad_id}: {name} {value}, not {low:g} to {high:g}"
                 )
-
-    @classmethod
-    def from_tle(
-        cls,
-        line1: str,
-        line2: str,
-        name: str = "",
-        *,
-        source: str = "",
-        arrived_at: datetime | None = None,
-        checksums: bool = True,
-    ) -> Elements:
-        """Return the set of two TLE lines; raise ElementsError naming line and column."""
-        from orbits.elements.tle import parse_tle
-
-        return parse_tle(
-            line1, line2, name, source=source, arrived_at=arrived_at, checksums=checksums
-        )
-
-    @classmethod
-    def from_omm(
-        cls,
-        omm: Mapping[str, object] | str,
-        *,
-        source: str = "",
-        arrived_at: datetime | None = None,
-    ) -> Elements:
-        """Return the set of one OMM: its keywords, or JSON, XML, CSV or KVN text of one."""
-        from orbits.elements.omm import parse_omm
-
-        return parse_omm(omm, source=source, arrived_at=arrived_at)
-
-    def to_tle(self) -> tuple[str, str]:
-        """Return the two TLE lines; raise ElementsError if a value does not fit in them."""
-        from orbits.elements.tle import format_tle
-
-        return format_tle(self)
-
-    def to_omm(self) -> dict[str, str | int | float]:
-        """Return the OMM keywords and values, spelled as CelesTrak and Space-Track do."""
-        from orbits.elements.omm import omm_fields
-
-        return omm_fields(self)
 
     @property
     def sha256(self) -> str:

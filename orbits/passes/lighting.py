@@ -1,22 +1,25 @@
-"""Sun, Moon and shadow at the culminations of a table of passes, all at once."""
+"""Sun, Moon and shadow at many instants of many satellites over many stations, all at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orbits import light
+from orbits.elements import Elements
 from orbits.propagate import earth_fixed, earth_turn
+from orbits.station import GroundStation
 from orbits.times import julian_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from orbits.passes.table import PassTable
-
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +37,26 @@ class PassLight:
     twilight: NDArray[np.str_]
 
 
-def light_of(table: PassTable) -> PassLight:
-    """Return the light at each culmination of a table."""
-    jd, fraction = julian_pairs(table.start, table.culmination_offset_s)
+def light_at(
+    start: datetime,
+    offset_s: FloatArray,
+    *,
+    elements: Sequence[Elements],
+    satellite: IntArray,
+    stations: Sequence[GroundStation],
+    station: IntArray,
+) -> PassLight:
+    """Return the light at seconds after an instant, shape (P,).
+
+    `satellite` and `station` (P,) say which of the element sets and of the stations each
+    is about.
+    """
+    jd, fraction = julian_pairs(start, offset_s)
     sun_km = light.sun_position_km(jd, fraction)
     moon_km = light.moon_position_km(jd, fraction)
-    satellite_km = _positions_km(table, jd, fraction)
-    sites = np.array([station.position_km() for station in table.stations])
-    ups = np.array([station.axes()[2] for station in table.stations])
-    site_km, up = sites[table.station_index].T, ups[table.station_index].T
+    satellite_km = _positions_km(elements, satellite, jd, fraction)
+    site_km = np.array([place.position_km() for place in stations])[station].T
+    up = np.array([place.axes()[2] for place in stations])[station].T
     sun = light.elevation_deg(sun_km, site_km, up)
     return PassLight(
         sun_elevation_deg=sun,
@@ -54,11 +68,13 @@ def light_of(table: PassTable) -> PassLight:
     )
 
 
-def _positions_km(table: PassTable, jd: FloatArray, fraction: FloatArray) -> FloatArray:
-    """Return where each satellite is at its culmination, Earth-fixed, shape (3, P)."""
-    position_km = np.empty((3, len(table)))
-    for index in np.unique(table.satellite_index):
-        mine = table.satellite_index == index
+def _positions_km(
+    elements: Sequence[Elements], satellite: IntArray, jd: FloatArray, fraction: FloatArray
+) -> FloatArray:
+    """Return where each satellite is at its instant, Earth-fixed, shape (3, P)."""
+    position_km = np.empty((3, len(satellite)))
+    for index in np.unique(satellite):
+        mine = satellite == index
         turn = earth_turn(jd[mine], fraction[mine])
-        position_km[:, mine] = earth_fixed([table.elements[index].satrec()], turn).position_km[:, 0]
+        position_km[:, mine] = earth_fixed([elements[index].satrec()], turn).position_km[:, 0]
     return position_km

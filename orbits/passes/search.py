@@ -2,7 +2,7 @@
 
     satellites of one grid step, a few at a time       `_batches`
       -> their passes, and where they have none        `batch`
-      -> by this process and others, in order          `workers`
+      -> by the caller and its executor, in order      `shared`
 
 The window is cut at leap seconds, where UT1 - UTC jumps. SGP4 counts UTC days of 86,400 s,
 so an element set used beyond a leap second is a second late, 7.6 km in a low orbit: the
@@ -15,16 +15,17 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orbits.elements import Elements
 from orbits.errors import SearchError
-from orbits.passes.batch import search_batch
 from orbits.passes.cells import Sites
 from orbits.passes.grid import step_s
-from orbits.passes.job import Batch, Found, Gap, Job, Span
+from orbits.passes.job import Batch, Gap, Job, Span
 from orbits.passes.jumps import may_jump
+from orbits.passes.shared import search_batches
 from orbits.passes.table import PassTable, Unusable
 from orbits.station import GroundStation, HorizonMask, MaskLike, as_mask
 from orbits.times import (
@@ -36,11 +37,13 @@ from orbits.times import (
     window,
 )
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 # Pairs of station and node that a batch looks at: its arrays should fit in a cache.
 _BATCH_NODES = 1 << 19
 _SATELLITES_MAX = 200_000
 _STATIONS_MAX = 20_000
-_WORKERS_MAX = 256
 _SIZE_MAX = 1e9  # satellite-station-days: some three hours of one core
 
 
@@ -51,7 +54,7 @@ def find_passes(
     end: datetime,
     *,
     mask_deg: MaskLike | None = None,
-    workers: int = 1,
+    executor: Executor | None = None,
 ) -> PassTable:
     """Return every pass of satellites over stations in a window.
 
@@ -65,9 +68,8 @@ def find_passes(
     start, end : aware datetimes, the half-open window, up to 36,600 days
     mask_deg : an elevation mask in degrees, -10 to 89.9, or a horizon, in place of the
         stations' own
-    workers : processes to share the work, 1 to 256, this one among them; the result is
-        the same bit for bit. The others are fresh interpreters that import this package
-        and nothing of the program, which therefore needs no `if __name__ == "__main__"`
+    executor : a concurrent.futures.Executor that shares the work, usually of processes;
+        this thread works too, and the result is the same bit for bit
 
     Returns
     -------
@@ -77,9 +79,9 @@ def find_passes(
         position is in `PassTable.unusable`.
 
     Raises TimeError, StationError or SearchError naming the argument out of range, and
-    SearchError if a worker cannot be started or is killed.
+    what the executor raises if it breaks.
     """
-    tables = list(iter_passes(elements, stations, start, end, mask_deg=mask_deg, workers=workers))
+    tables = list(iter_passes(elements, stations, start, end, mask_deg=mask_deg, executor=executor))
     return PassTable.merge(tables)
 
 
@@ -90,19 +92,19 @@ def iter_passes(
     end: datetime,
     *,
     mask_deg: MaskLike | None = None,
-    workers: int = 1,
+    executor: Executor | None = None,
 ) -> Iterator[PassTable]:
     """Yield the tables of `find_passes` a few satellites at a time, for large jobs.
 
     Each table says of the satellites of its batch (`PassTable.batch`) all there is to say;
     indices count through the whole of `elements`. Arguments and errors as `find_passes`.
-    Workers start when the first table is asked for, and end with the last, with an error,
-    or when the iterator is closed; a few tables are searched ahead, and no more.
+    The executor is asked when the first table is; 64 tables at most are searched ahead,
+    and those not begun are cancelled when the iterator is closed.
     """
     start, end = window(start, end)
     sets = (elements,) if isinstance(elements, Elements) else tuple(elements)
     places = (stations,) if isinstance(stations, GroundStation) else tuple(stations)
-    _check(sets, places, workers)
+    _check(sets, places)
     _check_size(len(sets) * len(places) * seconds_between(start, end) / DAY_S)
     horizons = _horizons(places, mask_deg)
     sites = _sites(places, horizons)
@@ -113,14 +115,13 @@ def iter_passes(
         horizons=horizons,
         nodes_max=_BATCH_NODES,
     )
-    return _tables(job, sets, places, end, workers)
+    return _tables(job, sets, places, end, executor)
 
 
-def _check(sets: Sequence[Elements], places: Sequence[GroundStation], workers: int) -> None:
+def _check(sets: Sequence[Elements], places: Sequence[GroundStation]) -> None:
     for name, value, high in (
         ("number of element sets", len(sets), _SATELLITES_MAX),
         ("number of stations", len(places), _STATIONS_MAX),
-        ("workers", workers, _WORKERS_MAX),
     ):
         if not 1 <= value <= high:
             raise SearchError(f"{name} {value}, not 1 to {high}")
@@ -143,10 +144,10 @@ def _tables(
     sets: tuple[Elements, ...],
     places: tuple[GroundStation, ...],
     end: datetime,
-    workers: int,
+    executor: Executor | None,
 ) -> Iterator[PassTable]:
     batches = list(_batches(sets, job))
-    for batch, found in zip(batches, _run(batches, job, workers), strict=True):
+    for batch, found in zip(batches, search_batches(batches, job, executor), strict=True):
         yield PassTable(
             found.block,
             elements=sets,
@@ -157,17 +158,6 @@ def _tables(
             batch=batch.index,
             unusable=tuple(_unusable(gap, sets, job.start) for gap in found.gaps),
         )
-
-
-def _run(batches: Sequence[Batch], job: Job, workers: int) -> Iterator[Found]:
-    """Yield what the batches find, in their order."""
-    if workers == 1 or len(batches) == 1:
-        yield from (search_batch(batch, job) for batch in batches)
-        return
-    # Imported late: 15 ms that one process does not need.
-    from orbits.passes.workers import search_batches
-
-    yield from search_batches(batches, job, workers)
 
 
 def _unusable(gap: Gap, sets: Sequence[Elements], start: datetime) -> Unusable:

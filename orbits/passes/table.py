@@ -14,7 +14,7 @@ import numpy as np
 from orbits.elements import Elements
 from orbits.errors import PassTimesError, SearchError
 from orbits.passes.assemble import Block, concatenate
-from orbits.passes.lighting import PassLight, light_of
+from orbits.passes.lighting import PassLight, light_at
 from orbits.station import GroundStation
 from orbits.times import as_utc, datetime_at, iso_utc
 
@@ -318,7 +318,14 @@ class PassTable:
     @cached_property
     def light(self) -> PassLight:
         """Sun, Moon and shadow at each culmination."""
-        return light_of(self)
+        return light_at(
+            self.start,
+            self.culmination_offset_s,
+            elements=self.elements,
+            satellite=self.satellite_index,
+            stations=self.stations,
+            station=self.station_index,
+        )
 
     def at_night(self, sun_below_deg: float = -6.0) -> PassTable:
         """Return the passes at whose culmination the Sun is below an elevation."""

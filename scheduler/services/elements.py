@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orbits import Elements, ElementsError, as_utc, format_omm, read_elements
+from orbits import Elements, ElementsError, as_utc, format_omm, format_tle, read_elements
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import InputError, SettingsError, UnknownName
 
@@ -120,7 +120,7 @@ def export_elements(
 
 def _tle_text(elements: Elements) -> str:
     try:
-        lines = elements.to_tle()
+        lines = format_tle(elements)
     except ElementsError as error:
         raise ElementsError(
             f"set of {elements.label} of {elements.epoch:%Y-%m-%dT%H:%M:%SZ}: {error}"

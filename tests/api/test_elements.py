@@ -18,7 +18,7 @@ import pytest
 
 from api.routes.elements import ElementSetOut
 from api.shape import ELEMENTS_FIELDS
-from orbits import format_omm, read_elements
+from orbits import format_omm, format_tle, read_elements
 from tests.api.conftest import Command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,7 +135,7 @@ def test_a_sound_archive_passes_its_check(skytrunk: Command) -> None:
 def test_a_spliced_set_is_named_and_the_exit_code_is_1(skytrunk: Command, tmp_path: Path) -> None:
     # Line 1 of one epoch with line 2 of another: every checksum is right.
     later = replace(PACKAGED[4], epoch=PACKAGED[4].epoch + timedelta(hours=6))
-    first, second = later.to_tle()[0], PACKAGED[8].to_tle()[1]
+    first, second = format_tle(later)[0], format_tle(PACKAGED[8])[1]
     (tmp_path / "spliced.tle").write_text(f"{first}\n{second}\n")
     assert skytrunk("elements", "import", "spliced.tle").returncode == 0
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from orbits import Archive, Elements, FindingKind
+from orbits import Archive, Elements, FindingKind, format_tle, parse_tle
 from orbits.archive.history import difference
 from orbits.elements.tle import checksum
 from tests.orbits.sets import MICIUS, SYNTHETIC, orbit
@@ -42,7 +42,7 @@ def test_consecutive_sets_differ_by_what_is_usual() -> None:
 def test_a_spliced_set_is_found_and_its_source_named() -> None:
     # Line 1 of one epoch and line 2 of another: every checksum is right.
     victim, donor = MICIUS[MAY], MICIUS[MAY + 1]
-    spliced = Elements.from_tle(victim.to_tle()[0], donor.to_tle()[1])
+    spliced = parse_tle(format_tle(victim)[0], format_tle(donor)[1])
     archive = Archive([*MICIUS[:MAY], spliced, *MICIUS[MAY + 1 :]])
 
     (found,) = archive.check()
@@ -61,8 +61,8 @@ def test_a_spliced_set_is_found_and_its_source_named() -> None:
     ids=["inclination", "mean anomaly", "node"],
 )
 def test_an_edited_set_is_found(column: int, text: str, least_km: float) -> None:
-    line1, line2 = MICIUS[MAY].to_tle()
-    edited = Elements.from_tle(
+    line1, line2 = format_tle(MICIUS[MAY])
+    edited = parse_tle(
         line1, with_checksum(line2[: column - 1] + text + line2[column - 1 + len(text) :])
     )
     archive = Archive([*MICIUS[:MAY], edited, *MICIUS[MAY + 1 :]])
@@ -86,7 +86,7 @@ def test_sets_of_one_epoch_that_contradict_each_other_are_found() -> None:
 
 def test_strange_sets_do_not_spoil_the_uncertainty() -> None:
     victim, donor = MICIUS[MAY], MICIUS[MAY + 1]
-    spliced = Elements.from_tle(victim.to_tle()[0], donor.to_tle()[1])
+    spliced = parse_tle(format_tle(victim)[0], format_tle(donor)[1])
     archive = Archive([*MICIUS[:MAY], spliced, *MICIUS[MAY + 1 :]])
     sigma = archive.time_sigma_s(donor, donor.epoch + 2 * DAY)
     assert sigma is not None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbits import Elements, ElementsError, format_omm, read_elements
+from orbits import ElementsError, format_omm, parse_omm, read_elements
 from tests.orbits.sets import MICIUS, OFFICIAL
 
 # The shape and number formats of celestrak.org/NORAD/elements/gp.php?FORMAT=JSON: numbers
@@ -52,8 +52,8 @@ WANTED = next(e for e in MICIUS if e.epoch.isoformat().startswith("2016-12-18"))
 
 @pytest.mark.parametrize("fields", [CELESTRAK, SPACE_TRACK], ids=["celestrak", "space-track"])
 def test_both_spellings_mean_the_same_set(fields: dict[str, object]) -> None:
-    assert Elements.from_omm(fields) == WANTED
-    assert Elements.from_omm(json.dumps(fields)) == WANTED
+    assert parse_omm(fields) == WANTED
+    assert parse_omm(json.dumps(fields)) == WANTED
     assert read_elements(json.dumps([fields, fields])) == (WANTED, WANTED)
 
 
@@ -65,7 +65,7 @@ def test_every_form_gives_the_sets_back(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["json", "xml", "csv", "kvn"])
 def test_long_catalogue_numbers_survive(form: str) -> None:
-    elements = Elements.from_omm(CELESTRAK | {"NORAD_CAT_ID": 799_501_234})
+    elements = parse_omm(CELESTRAK | {"NORAD_CAT_ID": 799_501_234})
     assert read_elements(format_omm([elements], form)) == (elements,)
     assert elements.satrec().sgp4(*elements.epoch_jd())[0] == 0
 
@@ -86,12 +86,12 @@ def test_xml_with_namespaces_and_comments_parses() -> None:
     ],
 )
 def test_spellings_of_the_epoch_parse(epoch: str) -> None:
-    assert Elements.from_omm(CELESTRAK | {"EPOCH": epoch}) == WANTED
+    assert parse_omm(CELESTRAK | {"EPOCH": epoch}) == WANTED
 
 
 def test_microseconds_in_a_field_of_their_own_are_read() -> None:
     fields = CELESTRAK | {"EPOCH": "2016-12-18 21:38:11", "EPOCH_MICROSECONDS": "330592"}
-    assert Elements.from_omm(fields) == WANTED
+    assert parse_omm(fields) == WANTED
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_microseconds_in_a_field_of_their_own_are_read() -> None:
 )
 def test_messages_that_are_no_sgp4_set_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ElementsError, match=message):
-        Elements.from_omm(CELESTRAK | change)
+        parse_omm(CELESTRAK | change)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_text_that_is_no_omm_is_refused(text: str, message: str) -> None:
 
 def test_one_message_is_expected_where_one_is_asked_for() -> None:
     with pytest.raises(ElementsError, match="need one OMM, got 2"):
-        Elements.from_omm(format_omm(MICIUS[:2]))
+        parse_omm(format_omm(MICIUS[:2]))
 
 
 def test_another_form_is_refused() -> None:
@@ -173,7 +173,7 @@ def test_another_form_is_refused() -> None:
 def test_any_set_survives_any_form(
     number: int, motion: float, eccentricity: float, name: str, form: str
 ) -> None:
-    elements = Elements.from_omm(
+    elements = parse_omm(
         CELESTRAK
         | {"NORAD_CAT_ID": number, "MEAN_MOTION": motion, "ECCENTRICITY": eccentricity,
            "OBJECT_NAME": name}

@@ -298,15 +298,6 @@ def test_chunks_make_up_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(PassTable.merge(tables), find_passes(SYNTHETIC, TEN_PLACES, EPOCH, EPOCH + 2 * DAY))
 
 
-@pytest.mark.slow
-def test_two_workers_give_the_same_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orbits.passes.search._BATCH_NODES", 20_000)
-    sets = [*SYNTHETIC, DECAYED]
-    one = find_passes(sets, TEN_PLACES, EPOCH, EPOCH + 2 * DAY)
-    two = find_passes(sets, TEN_PLACES, EPOCH, EPOCH + 2 * DAY, workers=2)
-    assert_same(one, two)
-
-
 def test_night_passes_are_those_with_the_sun_down() -> None:
     table = micius(START, START + 10 * DAY)
     night = table.at_night()
@@ -334,7 +325,6 @@ def test_night_passes_are_those_with_the_sun_down() -> None:
             SearchError,
             "3.6e.09 satellite-station-days at once, more than 1e.09",
         ),
-        ({"workers": 0}, SearchError, "workers 0, not 1 to 256"),
         ({"mask_deg": 95.0}, StationError, "mask 95.0 deg"),
         ({"mask_deg": float("nan")}, StationError, "mask nan deg"),
         ({"end": START}, TimeError, "need start < end"),

@@ -18,6 +18,7 @@ from orbits import (
     NoElementsError,
     StaleElementsError,
     format_omm,
+    omm_fields,
     read_elements,
 )
 from scheduler import ledger as ledger_package
@@ -52,7 +53,7 @@ def context(settings_of: SettingsOf) -> Iterator[Context]:
 
 
 def _omm_of(norad_id: int, **changes: object) -> str:
-    return json.dumps({**PACKAGED[0].to_omm(), "NORAD_CAT_ID": norad_id, **changes})
+    return json.dumps({**omm_fields(PACKAGED[0]), "NORAD_CAT_ID": norad_id, **changes})
 
 
 def test_text_hash_source_and_arrival_are_kept(context: Context) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orbits import Elements, read_elements
+from orbits import Elements, format_tle, read_elements
 from scheduler import services
 from scheduler.domain import ReplaySummary
 from scheduler.errors import InputError, LedgerMismatch
@@ -257,7 +257,7 @@ def _planted(epoch_day: str) -> Elements:
     """A set of 2016-12-19 with another epoch, 120 degrees further round its orbit: wrong."""
     with Context(Settings()) as context:
         true = context.archive.nearest(datetime(2016, 12, 19, tzinfo=UTC), norad_id=41731)
-    line1, line2 = true.to_tle()
+    line1, line2 = format_tle(true)
     line1 = line1[:18] + epoch_day + line1[32:]
     line2 = line2[:43] + f"{(true.mean_anomaly_deg + 120.0) % 360.0:8.4f}" + line2[51:]
 

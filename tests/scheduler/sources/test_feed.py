@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from orbits import format_omm, read_elements
+from orbits import format_omm, format_tle, read_elements
 from scheduler.errors import FeedError, SettingsError
 from scheduler.sources.feed import REDIRECTS_MAX, Feed, without_secrets
 
 PACKAGED = Path(__file__).parents[3] / "tle" / "micius-2016-2025.tle"
 SETS = read_elements(PACKAGED.read_text(), source="test")
 MICIUS = SETS[-1]
-TLE = "".join(f"{line}\n" for line in ("MICIUS", *MICIUS.to_tle()))
+TLE = "".join(f"{line}\n" for line in ("MICIUS", *format_tle(MICIUS)))
 OMM = format_omm([MICIUS])
 
 
