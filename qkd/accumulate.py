@@ -1,6 +1,5 @@
 """Blocks made of several passes: what they give, and when to close one."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,18 +10,10 @@ from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
-from qkd.finite_key.key import (
-    KeyLength,
-    as_key_length,
-    block_keys,
-    bound_photons,
-    key_bits,
-    key_share,
-    key_terms,
-)
-from qkd.finite_key.leak import BlockLeak, LeakModel, as_leak
-from qkd.finite_key.photons import PhotonCounts
-from qkd.finite_key.security import Epsilons, Security
+from qkd.finite_key.key import KeyLength, block_keys, parts_key
+from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.security import Security
+from qkd.finite_key.terms import proof
 from qkd.segment import cumulative
 
 
@@ -43,13 +34,6 @@ def _bits(keys: tuple[KeyLength, ...]) -> IntArray:
     return np.asarray(np.sum([key.length_bits for key in keys], axis=0), dtype=np.int64)
 
 
-def _shares(protocol: DecoyProtocol) -> tuple[FloatArray, FloatArray]:
-    """Return the key's share of vacuum and of single-photon clicks."""
-    mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
-    keys = protocol.key_intensities
-    return key_share(keys, mu, p, 0), key_share(keys, mu, p, 1)
-
-
 def _of_passes(counts: Counts) -> int:
     if counts.key_clicks.ndim != 2:
         raise ParameterRangeError(
@@ -65,7 +49,7 @@ def cumulative_keys(
     *,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
 ) -> tuple[KeyLength, ...]:
     """Return the key of the block closed after the 1st, 2nd, ... pass, in one call.
 
@@ -102,7 +86,7 @@ def best_subset(
     quality: ArrayLike | None = None,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
 ) -> Block:
     """Return the passes with which to close ONE block for the longest key.
 
@@ -140,7 +124,7 @@ def close_blocks(
     passes_max: int,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
 ) -> tuple[Block, ...]:
     """Return the division of passes, in time order, into blocks that gives most secret bits.
 
@@ -191,49 +175,25 @@ def mixed_block_key(
     *,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
 ) -> KeyLength:
     """Return the key of ONE block whose parts were sent with different settings.
 
-    Each of the J parts is bounded by itself with 1/J of the failure probability,
-    beta = ln(K J / eps_sec); vacuum, single-photon and error bounds add; phase error and
-    tail follow once. Counts of different settings must never be summed before.
+    Each of the J parts is bounded by itself, its phase error too, with 1/J of the failure
+    probability; what the parts hold adds up, error correction and tail follow once. See
+    `parts_key`. Counts of different settings must never be summed before.
+
+    Raises ParameterRangeError if there is no part, or parts do not fit together.
     """
     sizes = {len(protocol.intensities) for _, protocol in parts}
     if len(parts) == 0 or len(sizes) != 1:
         raise ParameterRangeError(
             f"parts have {sorted(sizes)} intensities, allowed one or more parts, all alike"
         )
-    decoys = sizes.pop() - 1
-    terms = security.terms_for(decoys)
-    beta = math.log(terms * len(parts) / security.secrecy)
-    found = [bound_photons(c, protocol, bound=bound, beta=beta) for c, protocol in parts]
-    bits = [key_bits(c, protocol) for c, protocol in parts]
-    whole = PhotonCounts(
-        vacuum=np.sum([f.vacuum for f in found], axis=0),
-        single=np.sum([f.single for f in found], axis=0),
-        check_single=np.sum([f.check_single for f in found], axis=0),
-        check_errors=np.sum([f.check_errors for f in found], axis=0),
-    )
-    shares = [_shares(protocol) for _, protocol in parts]
-    vacuum = np.sum([f.vacuum * s[0] for f, s in zip(found, shares, strict=True)], axis=0)
-    single = np.sum([f.single * s[1] for f, s in zip(found, shares, strict=True)], axis=0)
-
-    def share(part: FloatArray, all_of: FloatArray) -> FloatArray:
-        return np.divide(part, all_of, out=np.zeros_like(all_of), where=all_of > 0.0)
-
-    result = key_terms(
-        whole,
-        vacuum_share=share(np.asarray(vacuum), np.asarray(whole.vacuum)),
-        single_share=share(np.asarray(single), np.asarray(whole.single)),
-        clicks=np.sum([n for n, _ in bits], axis=0),
-        errors=np.sum([m for _, m in bits], axis=0),
-        security=security,
-        terms=terms,
-        asymptotic=bound == "asymptotic",
-        leak=as_leak(leak),
-        phase=phase,
-        sub_blocks=len(parts),
-    )
-    epsilons = Epsilons(secrecy=security.secrecy, correctness=security.correctness, terms=terms)
-    return as_key_length(result, whole, epsilons)
+    shapes = {counts.key_clicks.shape for counts, _ in parts}
+    if len(shapes) != 1 or next(iter(shapes))[-1] not in sizes:
+        raise ParameterRangeError(
+            f"parts have counts of shapes {sorted(shapes)}, allowed one shape ending in "
+            f"{next(iter(sizes))}"
+        )
+    return parts_key(parts, security, proof(bound=bound, leak=leak, phase=phase))

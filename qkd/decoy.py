@@ -21,6 +21,8 @@ class DecoyProtocol:
     probabilities of the KEY basis X at sender and receiver (0.5 for a passive splitter).
     key_intensities: "all" distils key from every intensity, "signal" from the first only.
     both_bases: each basis serves as key of one block and as check of the other's.
+    intensity_uncertainty: every mu_k may be wrong by this share, for the whole block; the key
+    is that of the worst corner of the box. It covers no drift from pulse to pulse.
     """
 
     intensities: tuple[float, ...]
@@ -30,6 +32,7 @@ class DecoyProtocol:
     key_basis_bob: float = 0.5
     key_intensities: str = "all"
     both_bases: bool = False
+    intensity_uncertainty: float = 0.0
 
     def __post_init__(self) -> None:
         mu, p = (
@@ -48,6 +51,10 @@ class DecoyProtocol:
         checks.number("key_basis_alice", self.key_basis_alice, 0.0, 1.0)
         checks.number("key_basis_bob", self.key_basis_bob, 0.0, 1.0)
         checks.choice("key_intensities", self.key_intensities, ("all", "signal"))
+        checks.flag("both_bases", self.both_bases)
+        wrong = checks.number("intensity_uncertainty", self.intensity_uncertainty, 0.0, 0.5)
+        # The corner where the method is nearest to its limits: the first low, the others high.
+        check_intensities(np.array(mu) * np.array([1.0 - wrong, *([1.0 + wrong] * (len(mu) - 1))]))
 
     @property
     def matching_bases(self) -> float:

@@ -93,7 +93,7 @@ def fibre_rate(
     block_bits: float = 1e7,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
     parallel_links: int = 1,
     uptime: float = 1.0,
 ) -> FibreRate:

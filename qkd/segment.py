@@ -47,7 +47,7 @@ def select_segment(
     *,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
 ) -> Segment:
     """Return the best samples to keep: those of highest quality, as many as help the key.
 

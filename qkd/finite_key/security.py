@@ -9,6 +9,7 @@ from qkd.errors import ParameterRangeError
 #: Terms that share eps_sec, by number of decoys. Two: Lim et al. 2014, appendix B,
 #: 2 (2 a1 + a2 + a3) + nu + 10 eps_1 + 2 eps_2 all equal. One: Rusca et al. 2018.
 SECRECY_TERMS = {2: 21, 1: 19}
+SIGNAL_TERMS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,13 @@ class Security:
             terms=self.terms,
         )
 
-    def terms_for(self, decoys: int) -> int:
-        """Return K, the number of equal parts of the secrecy parameter."""
-        return self.terms if self.terms is not None else SECRECY_TERMS[decoys]
+    def terms_for(self, decoys: int, *, signal: bool = False) -> int:
+        """Return K, the number of equal parts of the secrecy parameter.
+
+        A key of signal pulses alone takes two bounds more: the signal's shares of s_0, s_1.
+        """
+        own = self.terms if self.terms is not None else SECRECY_TERMS[decoys]
+        return own + SIGNAL_TERMS * signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

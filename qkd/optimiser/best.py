@@ -9,10 +9,10 @@ from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
 from qkd.errors import ParameterRangeError
-from qkd.finite_key import bounds, sampling
 from qkd.finite_key.key import KeyLength, block_keys
-from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel, as_leak
+from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
+from qkd.finite_key.terms import proof
 from qkd.freespace.budget import LinkBudget
 from qkd.optimiser.box import SearchBox
 from qkd.optimiser.objective import Link, classes, settings, signed
@@ -67,7 +67,7 @@ def optimise(
     passes: float = 1.0,
     bound: str = "chernoff",
     leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
     box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
     fixed_bases: bool = False,
 ) -> Optimum:
@@ -93,13 +93,11 @@ def optimise(
 
     Raises ParameterRangeError if a parameter is impossible.
     """
-    checks.choice("bound", bound, bounds.FAMILIES)
-    checks.choice("phase", phase, sampling.METHODS)
+    how = proof(bound=bound, leak=leak, phase=phase)
     checks.number("passes", passes, 0.0, 1e9)
     checks.number("dead_time_ns", dead_time_ns, 0.0, 1e15, unit="ns")
     checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
     eta, noise, seconds = _checked_samples(transmittance, background_per_gate, sample_s)
-    model = as_leak(leak)
     samples = classes(eta, noise, seconds, _CLASSES)
     link = Link(
         transmittance=samples[0],
@@ -111,9 +109,7 @@ def optimise(
         template=template,
         fixed_bases=fixed_bases,
         security=security,
-        bound=bound,
-        leak=replace(model, smooth=True) if isinstance(model, FiniteLeak) else model,
-        phase=phase,
+        how=replace(how, leak=_smooth(how.leak), smooth=True),
     )
     best = _search(link, box)
     protocol = _protocol(link, box, best)
@@ -130,6 +126,10 @@ def optimise(
     block = counts.total().scaled(passes)
     keys = block_keys(block, protocol, security, bound=bound, leak=leak, phase=phase)
     return Optimum(protocol=protocol, counts=block, keys=keys)
+
+
+def _smooth(leak: LeakModel) -> LeakModel:
+    return replace(leak, smooth=True) if isinstance(leak, FiniteLeak) else leak
 
 
 def _checked_samples(
@@ -175,7 +175,7 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     # A weak link's key is negative nearly everywhere and largest where nothing is sent;
     # the peak of the same link with more pulses lies near its true one.
     for boost in (1.0, 2.0, 4.0, 10.0):
-        values = signed(coarse, box, grid.reshape(-1, 5), bound=link.bound, boost=boost)
+        values = signed(coarse, box, grid.reshape(-1, 5), boost=boost)
         starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
     if not starts:
         raise ParameterRangeError(
@@ -185,6 +185,6 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:
-        return signed(link, box, points, bound=link.bound, boost=1.0)
+        return signed(link, box, points, boost=1.0)
 
     return maximise(value, unique)[0]

@@ -99,6 +99,9 @@ def _origins() -> dict[str, Origin]:
         "protocol.pulse_rate_hz": published("Hz", quoted),
         "protocol.key_basis_alice": published("1", f"{quoted}: random bases, unbiased"),
         "protocol.key_basis_bob": published("1", f"{quoted}: passive 50/50 splitter"),
+        "protocol.intensity_uncertainty": assumed(
+            "1", f"{quoted}: below 5 %; not charged, nor was it in the paper; docs/key-rate.md"
+        ),
         "security.secrecy": published("1", f"{quoted}: failure probability of the final key"),
         "security.correctness": assumed("1", "not printed; the usual 1e-15"),
         "leak.efficiency": assumed("1", "not printed for its Hamming code; a usual 1.16"),

@@ -42,6 +42,7 @@ def _origins(station_id: str) -> dict[str, Origin]:
         "protocol.pulse_rate_hz": published("Hz", LIAO),
         "protocol.key_basis_alice": published("1", LIAO),
         "protocol.key_basis_bob": assumed("1", "passive 50/50 splitter, as at Xinglong"),
+        "protocol.intensity_uncertainty": assumed("1", f"{LIAO}: below 5 %; not charged"),
         "security.secrecy": published("1", LIAO),
         "security.correctness": assumed("1", "1e-15, the usual choice"),
         "leak.efficiency": assumed("1", "a usual 1.16"),

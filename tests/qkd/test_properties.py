@@ -32,7 +32,7 @@ def bits(
     protocol: qkd.DecoyProtocol,
     bound: str,
     security: qkd.Security = qkd.Security(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    phase: str = "exact",
 ) -> int:
     counts = qkd.expected_counts(
         10.0 ** (-loss_db / 10.0),
@@ -93,7 +93,7 @@ def test_more_noise_never_helps(
     protocol=PROTOCOLS,
     bound=BOUNDS,
     exponents=st.tuples(st.floats(-20.0, -3.0), st.floats(-20.0, -3.0)),
-    phase=st.sampled_from(["lim", "yin", "exact"]),
+    phase=st.sampled_from(["exact", "lim-parity", "yin-parity"]),
 )
 def test_a_stricter_promise_never_gives_more(
     loss: float,
@@ -156,7 +156,7 @@ def test_the_best_subset_is_never_below_the_best_pass(
     noise=NOISE,
     protocol=PROTOCOLS,
     bound=st.sampled_from(["chernoff", "yin", "hoeffding", "asymptotic"]),
-    phase=st.sampled_from(["lim", "yin", "exact"]),
+    phase=st.sampled_from(["exact", "lim-parity", "yin-parity"]),
 )
 def test_many_blocks_at_once_equal_one_by_one(
     losses: list[float], noise: float, protocol: qkd.DecoyProtocol, bound: str, phase: str
@@ -186,7 +186,7 @@ def test_many_blocks_at_once_equal_one_by_one(
     clicks=st.lists(st.floats(0.0, 1e12), min_size=6, max_size=6),
     shares=st.lists(st.floats(0.0, 1.0), min_size=6, max_size=6),
     bound=st.sampled_from(["chernoff", "yin", "hoeffding", "asymptotic"]),
-    phase=st.sampled_from(["lim", "yin", "exact"]),
+    phase=st.sampled_from(["exact", "lim-parity", "yin-parity"]),
     leak=st.sampled_from([qkd.BlockLeak(), qkd.FiniteLeak(), qkd.FiniteLeak(smooth=True)]),
 )
 def test_any_counts_give_whole_bits_and_no_surprise(
@@ -253,7 +253,7 @@ def test_an_errorless_check_proves_no_zero_phase_error() -> None:
         key_clicks=n, key_errors=np.zeros(3), check_clicks=n / 10, check_errors=np.zeros(3)
     )
     for bound in ("chernoff", "yin", "hoeffding"):
-        for phase in ("lim", "yin", "exact"):
+        for phase in ("exact", "lim-parity", "yin-parity"):
             key = qkd.secret_key(counts, TWO, qkd.Security(), bound=bound, phase=phase)
             # At least one error is supposed, and a deviation on top of it.
             assert key.phase_error > 1.0 / key.check_single_photons
