@@ -8,6 +8,8 @@ from qkd.checks import FloatArray
 FAMILIES = ("chernoff", "yin", "hoeffding", "asymptotic")
 _SERIES_BELOW = 0.05
 _NEWTON_STEPS = 4
+#: Newton's steps after which a binomial bound moves no more.
+SETTLED = 7
 
 
 def lower(family: str, n: FloatArray, total: FloatArray, beta: FloatArray) -> FloatArray:
@@ -90,7 +92,9 @@ def chernoff_lower(n: FloatArray, beta: FloatArray | float) -> FloatArray:
     return np.where(some, counts * root, 0.0)
 
 
-def binomial_lower(n: FloatArray, share: FloatArray, beta: float) -> FloatArray:
+def binomial_lower(
+    n: FloatArray, share: FloatArray, beta: float, *, steps: int = SETTLED
+) -> FloatArray:
     """Return the lower bound of how many of n independent draws hit, each with `share`.
 
     The root x n, x < share, of n D(x || share) = beta with D the divergence of two coins:
@@ -109,7 +113,7 @@ def binomial_lower(n: FloatArray, share: FloatArray, beta: float) -> FloatArray:
     far = q * (1.0 - 0.5 * spare / (1.0 - np.log(spare)))
     gap = np.minimum(np.sqrt(b * np.minimum(2.0 * q, 0.5)), far)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for _ in range(_NEWTON_STEPS + 3):
+        for _ in range(steps):
             x = np.maximum(q - gap, 1e-300)
             left, right = gap / x, gap / np.maximum(1.0 - x, 1e-300)
             value = -x * (np.log1p(left) - left) - (1.0 - x) * (np.log1p(-right) + right)

@@ -16,13 +16,16 @@ _TERMS = 24
 _DECAYS = 25.0
 _TERMS_SMALL, _TERMS_LARGE, _SMALL = 1024, 64, 4e5
 _BLOCKS, _BLOCK = 6, 0.5
-#: Terms and steps of the quick form, which no key is computed with.
-_TERMS_SMOOTH, _STEPS_SMOOTH = 8, 3
+#: Terms of the quick form, which no key is computed with.
+_TERMS_SMOOTH = 8
 #: Rounding of ln F, well above what double precision loses here; counted against the key.
 _GUARD = 1e-10
-_STEPS = 80
+#: Newton's steps before the bracket is halved instead; four do for most.
+_NEWTON, _STEPS = 20, 100
 #: Elements of the tail's sum in memory at once, so that they stay in the cache.
 _AT_ONCE = 1024
+#: Below so many elements the sum is one product along the terms, above a loop over them.
+_FEW = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +122,15 @@ def _blocks(s: _Sample, e: FloatArray, first: FloatArray) -> FloatArray:
 
 def _add_terms(s: _Sample, e: FloatArray, tail: FloatArray, terms: int) -> None:
     """Turn the sum from term `terms` on into the whole one, in place."""
-    i = np.arange(terms, dtype=np.float64)[:, None]
-    for row in _ratio(s, e, i)[::-1]:
+    if terms == 0:
+        return
+    ratios = _ratio(s, e, np.arange(terms, dtype=np.float64)[:, None])
+    if e.size < _FEW:
+        products = np.multiply.accumulate(ratios, axis=0)
+        tail *= products[-1]
+        tail += 1.0 + products[:-1].sum(axis=0)
+        return
+    for row in ratios[::-1]:
         tail *= row
         tail += 1.0
 
@@ -178,7 +188,7 @@ def _search(s: _Sample, start: FloatArray, log_epsilon: float, *, fine: bool) ->
     found = np.floor(start)
     low, high = np.full_like(found, -1.0), s.d + 1.0
     active = np.arange(found.size)
-    for _ in range(_STEPS):
+    for count in range(_STEPS):
         here, e = s.at(active), found[active]
         total = _fine_sum(here, e) if fine else _coarse_sum(here, e, _TERMS)
         value, slope = _tail(here, e, total, log_epsilon)
@@ -186,9 +196,9 @@ def _search(s: _Sample, start: FloatArray, log_epsilon: float, *, fine: bool) ->
         under, over = low[active], high[active]
         under = np.where(above, np.maximum(under, np.where(after, e + 1.0, e)), under)
         over = np.minimum(over, np.where(above, np.where(after, over, e + 1.0), e))
-        step = np.floor(e - value / slope)
-        inside = (step > under) & (step < over)
-        found[active] = np.where(inside, step, np.floor(0.5 * (under + over)))
+        # ln F is concave: steps from either side land above the root, and come down to it.
+        step = np.floor(e - value / slope) if count < _NEWTON else np.floor(0.5 * (under + over))
+        found[active] = np.clip(step, under + 1.0, np.maximum(over - 1.0, under + 1.0))
         low[active], high[active] = under, over
         # Beyond 2^53 neighbours are further apart than 1.
         active = active[(over - under > 1.0) & (np.nextafter(under, np.inf) < over)]
@@ -228,18 +238,19 @@ def errors_most(
 
 
 def errors_about(
-    check_errors: FloatArray, check: FloatArray, key: FloatArray, *, epsilon: float
+    check_errors: FloatArray, check: FloatArray, key: FloatArray, *, epsilon: float, steps: int
 ) -> FloatArray:
-    """Return about what `errors_most` does, of any real numbers, without steps, up to d/2.
+    """Return about what `errors_most` does, of any real numbers, smoothly, up to d/2.
 
-    For optimisers, which follow slopes; no key is computed with it.
+    For optimisers, which follow slopes; no key is computed with it. Newton's `steps` from a
+    normal approximation.
     """
     v, c, d = (np.ravel(x).astype(np.float64) for x in (check_errors, check, key))
     told = (2.0 * v < c) & (d > 0.0)
     s = _Sample.of(np.where(told, v, 1.0), np.where(told, c, 3.0), np.where(told, d, 1.0))
     half = 0.5 * s.d
     e = np.minimum(_start(s, epsilon), half)
-    for _ in range(_STEPS_SMOOTH):
+    for _ in range(steps):
         value, slope = _tail(s, e, _coarse_sum(s, e, _TERMS_SMOOTH), math.log(epsilon))
         e = np.clip(e - value / slope, 0.0, half)
     return np.where(told, e, 0.5 * d).reshape(np.shape(check))

@@ -79,7 +79,7 @@ def phase_error_rate(
     key: FloatArray,
     *,
     epsilon: float,
-    smooth: bool = False,
+    smooth_steps: int = 0,
 ) -> FloatArray:
     """Return the phase error rate phi of the key sample, at most 1/2, by the method named.
 
@@ -91,7 +91,7 @@ def phase_error_rate(
     ----------
     errors, check, key : arrays of one shape, v_Z1, s_Z1 and s_X1
     epsilon : float, failure probability of this one bound
-    smooth : the exact one without its steps, for optimisers
+    smooth_steps : 0, or for optimisers the steps of `errors_about`
 
     Returns
     -------
@@ -105,8 +105,8 @@ def phase_error_rate(
         told = 2.0 * v < c
         v = np.where(told, v, c)
         rate = (
-            errors_about(v, c, d, epsilon=epsilon) / d
-            if smooth
+            errors_about(v, c, d, epsilon=epsilon, steps=smooth_steps) / d
+            if smooth_steps
             else exact_rate(v, c, d, epsilon=epsilon)
         )
     else:

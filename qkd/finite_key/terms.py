@@ -20,14 +20,15 @@ SHARES = ("bounded", "proportional-parity")
 class Proof:
     """Which bounds a key length is computed with; the defaults are what is sound.
 
-    smooth takes forms without steps, for optimisers. parity reproduces SatQuMA.
+    smooth_steps above 0 takes forms without jumps, for optimisers: quick at 1, near at 2.
+    parity reproduces SatQuMA.
     """
 
     bound: str
     phase: str
     leak: LeakModel
     signal_share: str = "bounded"
-    smooth: bool = False
+    smooth_steps: int = 0
     parity: bool = False
 
     @property
@@ -128,17 +129,29 @@ def _photons(
 
 
 def _of_signal(
-    found: FloatArray, mu: FloatArray, p: FloatArray, photons: int, *, beta: float, how: Proof
-) -> FloatArray:
-    """Return how many of the n-photon clicks fell to the signal intensity at least.
+    found: PhotonCounts, mu: FloatArray, p: FloatArray, *, beta: float, how: Proof
+) -> tuple[FloatArray, FloatArray]:
+    """Return how many of the vacuum and single-photon clicks fell to the signal at least.
 
     The sender could draw the intensity after the photon number: each of the s_n is of the
     signal with p_{1|n} = p_1 e^-mu_1 mu_1^n / (n! tau_n), independently; a binomial number.
     """
-    share = p[..., 0] * np.exp(-mu[..., 0]) * mu[..., 0] ** photons / photon_share(mu, p, photons)
+    first = p[..., 0] * np.exp(-mu[..., 0])
+    shares = np.stack(
+        np.broadcast_arrays(
+            first / photon_share(mu, p, 0),
+            first * mu[..., 0] / photon_share(mu, p, 1),
+            found.vacuum,
+        )[:2]
+    )
+    photons = np.stack([found.vacuum, found.single])
     if how.asymptotic or how.signal_share != "bounded":
-        return np.asarray(found * share)
-    return bounds.binomial_lower(found, share, beta)
+        held = photons * shares
+    else:
+        held = bounds.binomial_lower(
+            photons, shares, beta, steps=how.smooth_steps or bounds.SETTLED
+        )
+    return held[0], held[1]
 
 
 def photon_terms(
@@ -182,8 +195,7 @@ def _terms_at(
     found = _photons(counts, mu, p, beta=beta, how=how)
     vacuum, single = found.vacuum, found.single
     if keys == "signal":
-        vacuum = _of_signal(vacuum, mu, p, 0, beta=beta, how=how)
-        single = _of_signal(single, mu, p, 1, beta=beta, how=how)
+        vacuum, single = _of_signal(found, mu, p, beta=beta, how=how)
     if how.asymptotic:
         phi = sampling.seen_rate(found.check_errors, found.check_single, single)
     else:
@@ -193,7 +205,7 @@ def _terms_at(
             found.check_single,
             single,
             epsilon=float(np.exp(-beta)),
-            smooth=how.smooth,
+            smooth_steps=how.smooth_steps,
         )
     return PhotonTerms(
         vacuum=vacuum,

@@ -24,6 +24,8 @@ _CLASSES = 48
 _COARSE_CLASSES = 8
 #: Peaks of each coarse look from which to climb.
 _PEAKS = 2
+#: Times as many pulses, of the links looked at first.
+_BOOSTS = (1.0, 2.0, 4.0, 10.0)
 #: Grid of the first, coarse look, per coordinate of the unit box.
 _GRID = (
     (0.25, 0.5, 0.7, 0.82, 0.9, 0.96),
@@ -109,7 +111,7 @@ def optimise(
         template=template,
         fixed_bases=fixed_bases,
         security=security,
-        how=replace(how, leak=_smooth(how.leak), smooth=True),
+        how=replace(how, leak=_smooth(how.leak), smooth_steps=2),
     )
     best = _search(link, box)
     protocol = _protocol(link, box, best)
@@ -170,12 +172,17 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
         axes[0] = _GRID[0][:1]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     eta, noise, pulses = classes(link.transmittance, link.background, link.pulses, _COARSE_CLASSES)
-    coarse = replace(link, transmittance=eta, background=noise, pulses=pulses)
+    coarse = replace(
+        link,
+        transmittance=eta,
+        background=noise,
+        pulses=pulses,
+        how=replace(link.how, smooth_steps=1),
+    )
     starts: list[FloatArray] = []
     # A weak link's key is negative nearly everywhere and largest where nothing is sent;
     # the peak of the same link with more pulses lies near its true one.
-    for boost in (1.0, 2.0, 4.0, 10.0):
-        values = signed(coarse, box, grid.reshape(-1, 5), boost=boost)
+    for values in signed(coarse, box, grid.reshape(-1, 5), boosts=_BOOSTS):
         starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
     if not starts:
         raise ParameterRangeError(
@@ -185,6 +192,6 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:
-        return signed(link, box, points, boost=1.0)
+        return signed(link, box, points)[0]
 
     return maximise(value, unique)[0]

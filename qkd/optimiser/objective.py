@@ -60,8 +60,13 @@ def settings(link: Link, box: SearchBox, unit: FloatArray) -> tuple[FloatArray, 
     return basis, mu, np.stack([first, second, 1.0 - first - second], axis=-1)
 
 
-def signed(link: Link, box: SearchBox, unit: FloatArray, *, boost: float) -> FloatArray:
-    """Return the signed key length at every point, -inf where intensities are impossible."""
+def signed(
+    link: Link, box: SearchBox, unit: FloatArray, *, boosts: tuple[float, ...] = (1.0,)
+) -> FloatArray:
+    """Return the signed key length at every point, -inf where intensities are impossible.
+
+    On the first axis the link with so many times its pulses, one for each of `boosts`.
+    """
     basis, mu, p = settings(link, box, unit)
     legal = mu[..., 0] > mu[..., 1:].sum(axis=-1) * (1.0 + 1e-6)
     legal &= (mu[..., 1] > 1.01 * mu[..., 2]) if mu.shape[-1] == 3 else True
@@ -73,7 +78,7 @@ def signed(link: Link, box: SearchBox, unit: FloatArray, *, boost: float) -> Flo
         misalignment=link.misalignment,
         after_pulse=link.after_pulse,
     )
-    sent = link.pulses * boost
+    sent = link.pulses
     if link.dead_time_ns > 0.0:
         rate = (clicks @ p[..., None])[..., 0] * link.template.pulse_rate_hz
         sent = sent / (1.0 + rate * link.dead_time_ns * 1e-9)
@@ -85,8 +90,11 @@ def signed(link: Link, box: SearchBox, unit: FloatArray, *, boost: float) -> Flo
         a = np.full_like(basis, link.template.key_basis_alice)
         b = np.full_like(basis, link.template.key_basis_bob)
     key, check = (a * b)[..., None], ((1.0 - a) * (1.0 - b))[..., None]
-    total = _signed(link, mu, p, (key * n, key * m, check * n, check * m))
-    return np.where(legal, total, -np.inf)
+    total = [
+        _signed(link, mu, p, (x * key * n, x * key * m, x * check * n, x * check * m))
+        for x in boosts
+    ]
+    return np.where(legal, np.stack(total), -np.inf)
 
 
 def _signed(

@@ -20,6 +20,10 @@ from qkd.segment import select_segment
 from qkd.yields import sample_seconds
 
 
+#: Share of the key that dropping samples must bring.
+_WORTH = 1e-3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassOptimum:
     """The best protocol and the best part of one pass."""
@@ -164,7 +168,9 @@ def optimise_pass(
         bound=samples.bound,
         leak=preset.leak,
     )
-    if not chosen.kept.all():
+    # Less than this is the grain of whole errors, not worth a second search.
+    worth = whole.signed_length + _WORTH * abs(whole.signed_length)
+    if not chosen.kept.all() and chosen.signed_length > worth:
         part = samples.optimise(chosen.kept, passes=passes)
         if part.signed_length > whole.signed_length:
             return PassOptimum(optimum=part, kept=chosen.kept)
