@@ -11,7 +11,7 @@ from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys, parts_key
-from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.finite_key.terms import proof
 from qkd.segment import cumulative
@@ -48,7 +48,7 @@ def cumulative_keys(
     security: Security,
     *,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
 ) -> tuple[KeyLength, ...]:
     """Return the key of the block closed after the 1st, 2nd, ... pass, in one call.
@@ -85,7 +85,7 @@ def best_subset(
     *,
     quality: ArrayLike | None = None,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
 ) -> Block:
     """Return the passes with which to close ONE block for the longest key.
@@ -123,7 +123,7 @@ def close_blocks(
     *,
     passes_max: int,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
 ) -> tuple[Block, ...]:
     """Return the division of passes, in time order, into blocks that gives most secret bits.
@@ -174,7 +174,7 @@ def mixed_block_key(
     security: Security,
     *,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
 ) -> KeyLength:
     """Return the key of ONE block whose parts were sent with different settings.

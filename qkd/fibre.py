@@ -9,7 +9,7 @@ from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
 from qkd.finite_key.key import KeyLength, block_keys
-from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.hardware import Detector
 from qkd.noise import noise_yield
@@ -92,7 +92,7 @@ def fibre_rate(
     *,
     block_bits: float = 1e7,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
     parallel_links: int = 1,
     uptime: float = 1.0,

@@ -10,7 +10,7 @@ from qkd.checks import BoolArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
-from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 
 
@@ -46,7 +46,7 @@ def select_segment(
     security: Security,
     *,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
 ) -> Segment:
     """Return the best samples to keep: those of highest quality, as many as help the key.

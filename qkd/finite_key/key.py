@@ -11,7 +11,7 @@ from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
-from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Epsilons, Security
 from qkd.finite_key.terms import BlockCounts, PhotonTerms, Proof, photon_terms, proof
 
@@ -132,7 +132,7 @@ def secret_key(
     *,
     bound: str = "chernoff",
     decoys: int = 2,
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
     signal_share: str = "bounded",
     satquma_parity: bool = False,
@@ -191,7 +191,7 @@ def block_keys(
     security: Security,
     *,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
     signal_share: str = "bounded",
 ) -> tuple[KeyLength, ...]:

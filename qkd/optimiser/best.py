@@ -10,7 +10,7 @@ from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
-from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.finite_key.terms import proof
 from qkd.freespace.budget import LinkBudget
@@ -68,7 +68,7 @@ def optimise(
     dead_time_share: float = 1.0,
     passes: float = 1.0,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
     box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
     fixed_bases: bool = False,

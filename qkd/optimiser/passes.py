@@ -19,7 +19,6 @@ from qkd.presets.facts import Preset
 from qkd.segment import select_segment
 from qkd.yields import sample_seconds
 
-
 #: Share of the key that dropping samples must bring.
 _WORTH = 1e-3
 

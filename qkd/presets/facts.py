@@ -7,7 +7,7 @@ from enum import Enum
 from qkd.decoy import DecoyProtocol
 from qkd.errors import UnknownPresetError
 from qkd.fibre import FibreReceiver, FibreSpan
-from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.hardware import OpticalSite, Receiver, Terminal
 
@@ -103,7 +103,7 @@ def fitted(unit: str, source: str) -> Origin:
 
 
 #: Parts whose defaults matter as much as any number.
-_ALWAYS = (DecoyProtocol, Security, BlockLeak)
+_ALWAYS = (DecoyProtocol, Security, FiniteLeak)
 
 
 def numeric_leaves(value: object, path: str = "") -> Iterator[tuple[str, float]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from qkd.decoy import DecoyProtocol
 from qkd.fibre import FibreReceiver, FibreSpan
-from qkd.finite_key.leak import BlockLeak
+from qkd.finite_key.leak import FiniteLeak
 from qkd.finite_key.security import Security
 from qkd.hardware import Detector
 from qkd.presets.facts import FibrePreset, Origin, assumed, derived, document, published
@@ -32,7 +32,7 @@ def trunk_span() -> FibrePreset:
         key_basis_bob=0.5,
         both_bases=True,
     )
-    security, leak = Security(secrecy=1e-10), BlockLeak()
+    security, leak = Security(secrecy=1e-10), FiniteLeak()
     origins = {
         "span.length_km": derived("km", f"{CHEN}: 2,032 km over 31 spans"),
         "span.attenuation_db_per_km": assumed("dB/km", "standard fibre at 1550 nm"),
@@ -111,7 +111,7 @@ def toshiba_like() -> FibrePreset:
         receiver=FibreReceiver(detector=detector, optics_transmittance=0.5, misalignment=0.01),
         protocol=protocol,
         security=Security(secrecy=1e-10),
-        leak=BlockLeak(),
+        leak=FiniteLeak(),
         block_bits=1e8,
         origins=origins,
         missing=("intensities, probabilities, basis bias, detectors' figures: not found",),
@@ -126,7 +126,7 @@ def _fibre(
     receiver: FibreReceiver,
     protocol: DecoyProtocol,
     security: Security,
-    leak: BlockLeak,
+    leak: FiniteLeak,
     block_bits: float,
     origins: Mapping[str, Origin],
     missing: tuple[str, ...],

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from qkd.decoy import DecoyProtocol
-from qkd.finite_key.leak import BlockLeak
+from qkd.finite_key.leak import FiniteLeak
 from qkd.finite_key.security import Security
 from qkd.freespace.atmosphere import DB_PER_NEPER, Atmosphere
 from qkd.freespace.beams import AnchoredBeam
@@ -131,7 +131,7 @@ def _micius(
         station: OpticalSite(height_m=height_m, atmosphere=air)
         for station, (height_m, _) in _STATIONS.items()
     }
-    security, leak = Security(secrecy=1e-9), BlockLeak()
+    security, leak = Security(secrecy=1e-9), FiniteLeak()
     parts = {
         "terminal": sender,
         "receivers": receivers,

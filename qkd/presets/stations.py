@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qkd.finite_key.leak import BlockLeak
+from qkd.finite_key.leak import FiniteLeak
 from qkd.finite_key.security import Security
 from qkd.freespace.atmosphere import Atmosphere
 from qkd.hardware import OpticalSite, Receiver
@@ -73,7 +73,7 @@ def _station(
     air = Atmosphere.from_slant_loss_db(5.5, elevation_deg=19.6)
     sites = {station_id: OpticalSite(height_m=height_m, atmosphere=air)}
     protocol = replace(PROTOCOL, pulse_rate_hz=pulse_rate_hz)
-    security, leak = Security(secrecy=1e-9), BlockLeak()
+    security, leak = Security(secrecy=1e-9), FiniteLeak()
     parts = {
         "terminal": sender,
         "receivers": receivers,
