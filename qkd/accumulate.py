@@ -14,16 +14,35 @@ from qkd.finite_key.key import KeyLength, block_keys, parts_key
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.finite_key.terms import proof
-from qkd.segment import cumulative
+from qkd.segment import same_shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Passes, by their index, whose counts make one block, and its secret bits."""
+    """Passes, by their index, whose counts make one block, and its keys.
+
+    expected_bits is what the choice was made by; the keys are of observed counts where these
+    were given.
+    """
 
     passes: tuple[int, ...]
-    secret_bits: int
-    signed_length: float
+    expected_bits: int
+    keys: tuple[KeyLength, ...]
+
+    @property
+    def secret_bits(self) -> int:
+        """Secret bits of all keys together."""
+        return sum(int(key.length_bits) for key in self.keys)
+
+    @property
+    def signed_length(self) -> float:
+        """Signed length of all keys together."""
+        return float(sum(float(key.signed_length) for key in self.keys))
+
+    @property
+    def epsilon(self) -> float:
+        """Failure probability that the block has used up."""
+        return float(sum(key.epsilons.total for key in self.keys))
 
 
 def _signed(keys: tuple[KeyLength, ...]) -> FloatArray:
@@ -54,7 +73,8 @@ def cumulative_keys(
     """Return the key of the block closed after the 1st, 2nd, ... pass, in one call.
 
     Its increments show when to close: an open block costs latency and storage of sifted
-    bits, but a block's failure probability and finite-size cost are paid once.
+    bits, but a block's failure probability and finite-size cost are paid once. Of expected
+    counts: the instant of closing may not be chosen by what was observed.
 
     Parameters
     ----------
@@ -62,15 +82,19 @@ def cumulative_keys(
     security : of the one block
     """
     _of_passes(counts)
-    return block_keys(cumulative(counts), protocol, security, bound=bound, leak=leak, phase=phase)
+    return block_keys(counts.cumulative(), protocol, security, bound=bound, leak=leak, phase=phase)
 
 
 def click_quality(counts: Counts, protocol: DecoyProtocol) -> FloatArray:
     """Return the share of signal clicks that the weakest pulses' clicks do not explain.
 
-    1 - (n_last/p_last)/(n_1/p_1), both bases: a ranking of passes by clicks alone, which a
-    block may be chosen by; errors it may not be chosen by.
+    1 - (n_last/p_last)/(n_1/p_1), both bases: a ranking of passes by clicks alone.
     """
+    if counts.key_clicks.shape[-1] != len(protocol.probabilities):
+        raise ParameterRangeError(
+            f"counts have {counts.key_clicks.shape[-1]} intensities, allowed those of the "
+            f"protocol, {len(protocol.probabilities)}"
+        )
     p = np.array(protocol.probabilities)
     clicks = (counts.key_clicks + counts.check_clicks) / p
     first, last = clicks[..., 0], clicks[..., -1]
@@ -79,10 +103,11 @@ def click_quality(counts: Counts, protocol: DecoyProtocol) -> FloatArray:
 
 
 def best_subset(
-    counts: Counts,
+    expected: Counts,
     protocol: DecoyProtocol,
     security: Security,
     *,
+    observed: Counts | None = None,
     quality: ArrayLike | None = None,
     bound: str = "chernoff",
     leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
@@ -91,81 +116,88 @@ def best_subset(
     """Return the passes with which to close ONE block for the longest key.
 
     Candidates are the first 1, 2, ... passes in falling quality, and every pass alone, so
-    that the answer is never below the best single pass. quality defaults to
-    `click_quality`; it must not come from observed errors.
+    that the answer is never expected below the best single pass. The choice is made on
+    EXPECTED counts, as forecast before the passes; the best of many observed lengths would
+    need a failure probability for each of them.
+
+    Parameters
+    ----------
+    expected : by pass, shape (passes, intensities)
+    observed : what the passes gave, the same shape; then the keys are of these
+    quality : array (passes,), ranks the passes; `click_quality` of the expected by default
     """
-    count = _of_passes(counts)
+    count = _of_passes(expected)
+    seen = same_shape(expected, observed)
     if count == 0:
-        return Block(passes=(), secret_bits=0, signed_length=0.0)
-    worth = click_quality(counts, protocol) if quality is None else np.asarray(quality)
+        return Block(passes=(), expected_bits=0, keys=())
+    worth = click_quality(expected, protocol) if quality is None else np.asarray(quality)
+    if worth.shape != (count,):
+        raise ParameterRangeError(f"quality has shape {worth.shape}, allowed ({count},)")
     order = np.argsort(-checks.array("quality", worth, -np.inf), kind="stable")
     options = {"bound": bound, "leak": leak, "phase": phase}
-    prefixes = block_keys(cumulative(counts, order), protocol, security, **options)  # type: ignore[arg-type]
-    singles = block_keys(counts, protocol, security, **options)  # type: ignore[arg-type]
+    prefixes = block_keys(expected.cumulative(order), protocol, security, **options)  # type: ignore[arg-type]
+    singles = block_keys(expected, protocol, security, **options)  # type: ignore[arg-type]
     together, alone = _signed(prefixes), _signed(singles)
     if alone.max() > together.max():
-        best = int(np.argmax(alone))
-        return Block(
-            passes=(best,), secret_bits=int(_bits(singles)[best]), signed_length=float(alone[best])
-        )
-    best = int(np.argmax(together))
-    return Block(
-        passes=tuple(sorted(int(i) for i in order[: best + 1])),
-        secret_bits=int(_bits(prefixes)[best]),
-        signed_length=float(together[best]),
-    )
+        chosen, bits = [int(np.argmax(alone))], int(_bits(singles)[np.argmax(alone)])
+    else:
+        best = int(np.argmax(together))
+        chosen, bits = sorted(int(i) for i in order[: best + 1]), int(_bits(prefixes)[best])
+    keys = block_keys(seen.part(np.array(chosen)).total(), protocol, security, **options)  # type: ignore[arg-type]
+    return Block(passes=tuple(chosen), expected_bits=bits, keys=keys)
 
 
 def close_blocks(
-    counts: Counts,
+    expected: Counts,
     protocol: DecoyProtocol,
     security: Security,
     *,
     passes_max: int,
+    observed: Counts | None = None,
     bound: str = "chernoff",
     leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
     phase: str = "exact",
 ) -> tuple[Block, ...]:
-    """Return the division of passes, in time order, into blocks that gives most secret bits.
+    """Return the division of passes, in time order, into blocks expected to give most bits.
 
     No block holds more than passes_max passes (the latency and storage one accepts); a run
-    of passes that gives no key stays out. Every block is secure as `security` says, so the
-    whole fails with at most their sum. Exact, by dynamic programming over all windows.
+    of passes expected to give no key stays out. Every block is secure as `security` says, so
+    the whole fails with at most their sum. Exact, by dynamic programming over all windows.
+    The division is made on EXPECTED counts, see `best_subset`.
+
+    Parameters
+    ----------
+    expected : by pass in time order, shape (passes, intensities)
+    observed : what the passes gave, the same shape; then the keys are of these
     """
-    count = _of_passes(counts)
-    checks.number("passes_max", passes_max, 1, 10_000)
+    count = _of_passes(expected)
+    seen = same_shape(expected, observed)
+    checks.whole("passes_max", passes_max, 1, 10_000)
+    options = {"bound": bound, "leak": leak, "phase": phase}
     best = np.zeros(count + 1, dtype=np.int64)
-    choice: list[Block | None] = [None] * (count + 1)
+    size_of = np.zeros(count + 1, dtype=np.int64)
     for end in range(1, count + 1):
-        first = max(0, end - passes_max)
-        window = Counts(
-            key_clicks=counts.key_clicks[first:end][::-1],
-            key_errors=counts.key_errors[first:end][::-1],
-            check_clicks=counts.check_clicks[first:end][::-1],
-            check_errors=counts.check_errors[first:end][::-1],
+        last = np.arange(end - 1, max(0, end - passes_max) - 1, -1)
+        bits = _bits(
+            block_keys(expected.cumulative(last), protocol, security, **options)  # type: ignore[arg-type]
         )
-        keys = block_keys(
-            cumulative(window), protocol, security, bound=bound, leak=leak, phase=phase
-        )
-        bits, signed = _bits(keys), _signed(keys)
-        totals = bits + best[end - 1 - np.arange(bits.size)]
-        size = int(np.argmax(totals)) + 1
-        best[end] = best[end - 1]
-        if totals[size - 1] > best[end - 1]:
-            best[end] = totals[size - 1]
-            choice[end] = Block(
-                passes=tuple(range(end - size, end)),
-                secret_bits=int(bits[size - 1]),
-                signed_length=float(signed[size - 1]),
-            )
+        totals = bits + best[last]
+        size = int(np.argmax(totals))
+        best[end] = max(totals[size], best[end - 1])
+        size_of[end] = size + 1 if totals[size] > best[end - 1] else 0
     blocks, end = [], count
     while end > 0:
-        block = choice[end]
-        if block is None:
-            end -= 1
-        else:
-            blocks.append(block)
-            end = block.passes[0]
+        size = int(size_of[end])
+        if size:
+            passes = np.arange(end - size, end)
+            blocks.append(
+                Block(
+                    passes=tuple(passes.tolist()),
+                    expected_bits=int(best[end] - best[end - size]),
+                    keys=block_keys(seen.part(passes).total(), protocol, security, **options),  # type: ignore[arg-type]
+                )
+            )
+        end -= max(size, 1)
     return tuple(reversed(blocks))
 
 
@@ -186,14 +218,10 @@ def mixed_block_key(
     Raises ParameterRangeError if there is no part, or parts do not fit together.
     """
     sizes = {len(protocol.intensities) for _, protocol in parts}
-    if len(parts) == 0 or len(sizes) != 1:
-        raise ParameterRangeError(
-            f"parts have {sorted(sizes)} intensities, allowed one or more parts, all alike"
-        )
     shapes = {counts.key_clicks.shape for counts, _ in parts}
-    if len(shapes) != 1 or next(iter(shapes))[-1] not in sizes:
+    if len(sizes) != 1 or len(shapes) != 1 or next(iter(shapes))[-1] not in sizes:
         raise ParameterRangeError(
-            f"parts have counts of shapes {sorted(shapes)}, allowed one shape ending in "
-            f"{next(iter(sizes))}"
+            f"parts have {sorted(sizes)} intensities and counts of shapes {sorted(shapes)}, "
+            "allowed one or more parts, all alike"
         )
     return parts_key(parts, security, proof(bound=bound, leak=leak, phase=phase))

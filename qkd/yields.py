@@ -15,6 +15,7 @@ from qkd.freespace.budget import LinkBudget, link_budget
 from qkd.noise import background
 from qkd.ports import Track
 from qkd.presets.facts import Preset
+from qkd.tracks import track_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,24 +37,8 @@ class PassYield:
     secret_bits: int
     signed_length: float
     epsilon: float
+    authentication_bits: int
     budget: LinkBudget
-
-
-def sample_seconds(offset_s: ArrayLike) -> FloatArray:
-    """Return the seconds that each sample stands for: half of the gap to either side.
-
-    The first and the last stand for a whole step, so that N samples a second apart make N
-    seconds. A lone sample stands for one second.
-    """
-    offsets = checks.array("offset_s", offset_s, -1e9, 1e9, unit="s")
-    if offsets.ndim == 0:
-        raise ParameterRangeError("offset_s has shape (), allowed (..., samples)")
-    if offsets.shape[-1:] in ((0,), (1,)):
-        return np.ones_like(offsets)
-    if np.any(np.diff(offsets, axis=-1) <= 0.0):
-        least = float(np.diff(offsets, axis=-1).min())
-        raise ParameterRangeError(f"offset_s has a step of {least:g} s, allowed above 0")
-    return np.asarray(np.gradient(offsets, axis=-1))
 
 
 def pass_counts(
@@ -65,17 +50,19 @@ def pass_counts(
     ----------
     track : the samples to count; leave out those that are too bright, too far or too low
     station_id : one of the preset's
-    sample_s : seconds each sample stands for; None takes `sample_seconds` of offset_s
+    sample_s : seconds each sample stands for; None takes the track's own, or those between
+        its samples, and refuses a gap
     """
     receiver, site = preset.station(station_id)
     budget = link_budget(track, preset.terminal, receiver, site)
     noise = background(track, preset.terminal, receiver, site)
-    seconds = sample_seconds(track.offset_s) if sample_s is None else sample_s
+    seconds = track_seconds(track) if sample_s is None else sample_s
     detector = receiver.detector
     counts = expected_counts(
         budget.transmittance,
         preset.protocol,
         background_per_gate=noise.per_gate,
+        dark_per_gate=noise.dark_per_gate if receiver.passive else 0.0,
         misalignment=receiver.misalignment,
         sample_s=seconds,
         after_pulse=detector.after_pulse,
@@ -111,6 +98,7 @@ def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassY
         secret_bits=sum(int(k.length_bits) for k in keys),
         signed_length=sum(float(k.signed_length) for k in keys),
         epsilon=sum(k.epsilons.total for k in keys),
+        authentication_bits=preset.authentication.bits,
         budget=budget,
     )
 
@@ -133,7 +121,7 @@ def pass_yield(
     track : one pass; with light attributes (Sun, Moon, sunlit) also for the background
     station_id : one of the preset's
     rng : a generator draws Poisson counts; None keeps expectations
-    sample_s : seconds each sample stands for; None takes them from offset_s
+    sample_s : as of `pass_counts`
     """
     counts, budget = pass_counts(track, preset, station_id, sample_s=sample_s)
     block = counts.total(axis=-2)
@@ -153,6 +141,7 @@ class CampaignYield:
     secret_bits: IntArray
     signed_length: FloatArray
     epsilon: float  #: used up by each pass
+    authentication_bits: int  #: cost of each pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -244,4 +233,5 @@ def _campaign(counts: Counts, preset: Preset) -> CampaignYield:
         secret_bits=np.sum([key.length_bits for key in keys], axis=0),
         signed_length=np.sum([key.signed_length for key in keys], axis=0),
         epsilon=sum(key.epsilons.total for key in keys),
+        authentication_bits=preset.authentication.bits,
     )

@@ -30,11 +30,11 @@ class Security:
             if getattr(self, name) >= 1.0:
                 raise ParameterRangeError(f"{name} is {getattr(self, name)}, allowed below 1")
         if self.terms is not None:
-            checks.number("terms", self.terms, 1, 1000)
+            checks.whole("terms", self.terms, 1, 1000)
 
     def split(self, blocks: int) -> Self:
         """Return the security of each of `blocks` blocks that together promise this one."""
-        checks.number("blocks", blocks, 1, 1_000_000)
+        checks.whole("blocks", blocks, 1, 1_000_000)
         return type(self)(
             secrecy=self.secrecy / blocks,
             correctness=self.correctness / blocks,
@@ -48,6 +48,26 @@ class Security:
         """
         own = self.terms if self.terms is not None else SECRECY_TERMS[decoys]
         return own + SIGNAL_TERMS * signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """What a session's own messages cost: one tag each, of key that exists already.
+
+    Paid from the pool of keys, never from the length of a block.
+    """
+
+    tags: int = 6
+    tag_bits: int = 64
+
+    def __post_init__(self) -> None:
+        checks.whole("tags", self.tags, 0, 1_000_000)
+        checks.whole("tag_bits", self.tag_bits, 1, 4096, unit="bit")
+
+    @property
+    def bits(self) -> int:
+        """Key bits of one session."""
+        return self.tags * self.tag_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

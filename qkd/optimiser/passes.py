@@ -17,7 +17,7 @@ from qkd.optimiser.box import SearchBox
 from qkd.ports import Track
 from qkd.presets.facts import Preset
 from qkd.segment import select_segment
-from qkd.yields import sample_seconds
+from qkd.tracks import track_seconds
 
 #: Share of the key that dropping samples must bring.
 _WORTH = 1e-3
@@ -149,7 +149,7 @@ def optimise_pass(
         track,
         preset,
         station_id,
-        seconds=sample_seconds(track.offset_s),
+        seconds=track_seconds(track),
         bound=bound,
         box=box,
         fixed_bases=fixed_bases,

@@ -5,9 +5,17 @@ from collections.abc import Mapping
 from qkd.decoy import DecoyProtocol
 from qkd.fibre import FibreReceiver, FibreSpan
 from qkd.finite_key.leak import FiniteLeak
-from qkd.finite_key.security import Security
+from qkd.finite_key.security import Authentication, Security
 from qkd.hardware import Detector
-from qkd.presets.facts import FibrePreset, Origin, assumed, derived, document, published
+from qkd.presets.facts import (
+    AUTHENTICATION,
+    FibrePreset,
+    Origin,
+    assumed,
+    derived,
+    document,
+    published,
+)
 
 CHEN = "Chen et al., Nature 589, 214 (2021)"
 SASAKI = "Sasaki et al., Opt. Express 19, 10387 (2011), and the maker's page on it"
@@ -131,12 +139,14 @@ def _fibre(
     origins: Mapping[str, Origin],
     missing: tuple[str, ...],
 ) -> FibrePreset:
+    authentication = Authentication()
     parts = {
         "span": span,
         "receiver": receiver,
         "protocol": protocol,
         "security": security,
         "leak": leak,
+        "authentication": authentication,
         "block_bits": block_bits,
     }
     return FibrePreset(
@@ -148,7 +158,8 @@ def _fibre(
         security=security,
         bound="chernoff",
         leak=leak,
+        authentication=authentication,
         block_bits=block_bits,
-        numbers=document(parts, origins),
+        numbers=document(parts, {**AUTHENTICATION, **origins}),
         missing=missing,
     )

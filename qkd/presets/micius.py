@@ -5,12 +5,21 @@ from collections.abc import Mapping
 
 from qkd.decoy import DecoyProtocol
 from qkd.finite_key.leak import FiniteLeak
-from qkd.finite_key.security import Security
+from qkd.finite_key.security import Authentication, Security
 from qkd.freespace.atmosphere import DB_PER_NEPER, Atmosphere
 from qkd.freespace.beams import AnchoredBeam
 from qkd.freespace.pointing import Pointing
 from qkd.hardware import Detector, OpticalSite, Receiver, Terminal
-from qkd.presets.facts import Origin, Preset, assumed, derived, document, fitted, published
+from qkd.presets.facts import (
+    AUTHENTICATION,
+    Origin,
+    Preset,
+    assumed,
+    derived,
+    document,
+    fitted,
+    published,
+)
 
 LIAO = "Liao et al., Nature 549, 43 (2017)"
 YIN = "Yin et al., Nature 582, 501 (2020)"
@@ -132,6 +141,7 @@ def _micius(
         for station, (height_m, _) in _STATIONS.items()
     }
     security, leak = Security(secrecy=1e-9), FiniteLeak()
+    authentication = Authentication()
     parts = {
         "terminal": sender,
         "receivers": receivers,
@@ -139,6 +149,7 @@ def _micius(
         "protocol": PROTOCOL,
         "security": security,
         "leak": leak,
+        "authentication": authentication,
     }
     return Preset(
         name=name,
@@ -150,7 +161,8 @@ def _micius(
         security=security,
         bound="hoeffding",
         leak=leak,
-        numbers=document(parts, {**_origins(), **own}),
+        authentication=authentication,
+        numbers=document(parts, {**_origins(), **AUTHENTICATION, **own}),
         missing=_MISSING,
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from qkd.finite_key.leak import FiniteLeak
-from qkd.finite_key.security import Security
+from qkd.finite_key.security import Authentication, Security
 from qkd.freespace.atmosphere import Atmosphere
 from qkd.hardware import OpticalSite, Receiver
-from qkd.presets.facts import Origin, Preset, assumed, derived, document, published
+from qkd.presets.facts import AUTHENTICATION, Origin, Preset, assumed, derived, document, published
 from qkd.presets.micius import CONTRAST, LIAO, PROTOCOL, YIN, detector, terminal
 
 CHEN = "Chen et al., Nature 589, 214 (2021)"
@@ -74,6 +74,7 @@ def _station(
     sites = {station_id: OpticalSite(height_m=height_m, atmosphere=air)}
     protocol = replace(PROTOCOL, pulse_rate_hz=pulse_rate_hz)
     security, leak = Security(secrecy=1e-9), FiniteLeak()
+    authentication = Authentication()
     parts = {
         "terminal": sender,
         "receivers": receivers,
@@ -81,6 +82,7 @@ def _station(
         "protocol": protocol,
         "security": security,
         "leak": leak,
+        "authentication": authentication,
     }
     return Preset(
         name=name,
@@ -92,7 +94,8 @@ def _station(
         security=security,
         bound="chernoff",
         leak=leak,
-        numbers=document(parts, {**_origins(station_id), **own}),
+        authentication=authentication,
+        numbers=document(parts, {**_origins(station_id), **AUTHENTICATION, **own}),
         missing=("field of view and filter width: sky background not modelled", *missing),
     )
 

@@ -15,7 +15,7 @@ from qkd.freespace.budget import LinkBudget, link_budget, to_db
 from qkd.noise import background
 from qkd.ports import Track
 from qkd.presets.facts import Preset
-from qkd.yields import sample_seconds
+from qkd.tracks import track_seconds
 
 _SAMPLES_MIN = 10
 
@@ -89,7 +89,7 @@ def cut(track: Track, range_km_max: float) -> Window:
         offset_s=np.asarray(track.offset_s, dtype=np.float64)[near],
         elevation_deg=np.asarray(track.elevation_deg, dtype=np.float64)[near],
         range_km=ranges[near],
-        seconds=sample_seconds(track.offset_s)[near],
+        seconds=track_seconds(track)[near],
     )
 
 
