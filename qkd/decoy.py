@@ -133,7 +133,7 @@ class Counts:
             raise ParameterRangeError(
                 f"counts have shape {self.key_clicks.shape}, allowed (..., rows, intensities)"
             )
-        return self.key_clicks.shape[-2]
+        return int(self.key_clicks.shape[-2])
 
     def total(self, axis: int = -2) -> "Counts":
         """Return the counts summed over one axis (samples, passes), never the intensities."""

@@ -12,6 +12,7 @@ from qkd.decoy import Counts, draw_counts, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import LinkBudget, link_budget
+from qkd.learning import QUANTILES, LinkBelief
 from qkd.noise import background
 from qkd.ports import Track
 from qkd.presets.facts import Preset
@@ -42,7 +43,12 @@ class PassYield:
 
 
 def pass_counts(
-    track: Track, preset: Preset, station_id: str, *, sample_s: ArrayLike | None = None
+    track: Track,
+    preset: Preset,
+    station_id: str,
+    *,
+    sample_s: ArrayLike | None = None,
+    ratio: float = 1.0,
 ) -> tuple[Counts, LinkBudget]:
     """Return the expected counts of every sample of a track, and its link budget.
 
@@ -52,14 +58,16 @@ def pass_counts(
     station_id : one of the preset's
     sample_s : seconds each sample stands for; None takes the track's own, or those between
         its samples, and refuses a gap
+    ratio : times the preset's transmittance, as a `LinkBelief` has it; the budget is without
     """
+    checks.number("ratio", ratio, 0.0, 1e6)
     receiver, site = preset.station(station_id)
     budget = link_budget(track, preset.terminal, receiver, site)
     noise = background(track, preset.terminal, receiver, site)
     seconds = track_seconds(track) if sample_s is None else sample_s
     detector = receiver.detector
     counts = expected_counts(
-        budget.transmittance,
+        np.minimum(budget.transmittance * ratio, 1.0),
         preset.protocol,
         background_per_gate=noise.per_gate,
         dark_per_gate=noise.dark_per_gate if receiver.passive else 0.0,
@@ -110,6 +118,7 @@ def pass_yield(
     *,
     rng: Generator | None = None,
     sample_s: ArrayLike | None = None,
+    ratio: float = 1.0,
 ) -> PassYield:
     """Return the expected yield of one pass, or with `rng` one drawn outcome of it.
 
@@ -121,11 +130,31 @@ def pass_yield(
     track : one pass; with light attributes (Sun, Moon, sunlit) also for the background
     station_id : one of the preset's
     rng : a generator draws Poisson counts; None keeps expectations
-    sample_s : as of `pass_counts`
+    sample_s, ratio : as of `pass_counts`
     """
-    counts, budget = pass_counts(track, preset, station_id, sample_s=sample_s)
+    counts, budget = pass_counts(track, preset, station_id, sample_s=sample_s, ratio=ratio)
     block = counts.total(axis=-2)
     return yield_of_counts(block if rng is None else draw_counts(block, rng), preset, budget)
+
+
+def yield_quantiles(
+    track: Track,
+    preset: Preset,
+    station_id: str,
+    belief: LinkBelief,
+    *,
+    probabilities: ArrayLike = QUANTILES,
+    sample_s: ArrayLike | None = None,
+) -> tuple[PassYield, ...]:
+    """Return the expected yields of one pass at quantiles of what is believed of its link.
+
+    The key grows with the transmittance: that at its 10 % quantile is the 10 % quantile of
+    the key, but for the scatter of the counts themselves.
+    """
+    return tuple(
+        pass_yield(track, preset, station_id, sample_s=sample_s, ratio=float(ratio))
+        for ratio in belief.ratio_quantiles(np.ravel(probabilities))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -192,6 +192,6 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:
-        return signed(link, box, points)[0]
+        return np.asarray(signed(link, box, points)[0])
 
     return maximise(value, unique)[0]

@@ -10,6 +10,7 @@ from qkd.fibre import FibreReceiver, FibreSpan
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Authentication, Security
 from qkd.hardware import OpticalSite, Receiver, Terminal
+from qkd.learning import LinkSpread
 
 
 class Standing(Enum):
@@ -46,6 +47,7 @@ class Preset:
     bound: str
     leak: LeakModel
     authentication: Authentication
+    spread: LinkSpread
     numbers: tuple[PresetNumber, ...]
     missing: tuple[str, ...] = field(default=())
 
@@ -111,7 +113,7 @@ AUTHENTICATION = {
 }
 
 #: Parts whose defaults matter as much as any number.
-_ALWAYS = (DecoyProtocol, Security, FiniteLeak, Authentication)
+_ALWAYS = (DecoyProtocol, Security, FiniteLeak, Authentication, LinkSpread)
 
 
 def numeric_leaves(value: object, path: str = "") -> Iterator[tuple[str, float]]:

@@ -8,7 +8,16 @@ from qkd.finite_key.security import Authentication, Security
 from qkd.freespace.atmosphere import Atmosphere
 from qkd.hardware import OpticalSite, Receiver
 from qkd.presets.facts import AUTHENTICATION, Origin, Preset, assumed, derived, document, published
-from qkd.presets.micius import CONTRAST, LIAO, PROTOCOL, YIN, detector, terminal
+from qkd.presets.micius import (
+    CONTRAST,
+    LIAO,
+    PROTOCOL,
+    SPREAD,
+    SPREAD_ORIGINS,
+    YIN,
+    detector,
+    terminal,
+)
 
 CHEN = "Chen et al., Nature 589, 214 (2021)"
 LIAO_2018 = "Liao et al., Phys. Rev. Lett. 120, 030501 (2018)"
@@ -68,6 +77,7 @@ def _station(
             detector=replace(detector(), gate_ns=gate_ns),
             optics_transmittance=0.16,
             misalignment=1.0 / (CONTRAST + 1.0),
+            passive=True,
         )
     }
     air = Atmosphere.from_slant_loss_db(5.5, elevation_deg=19.6)
@@ -83,6 +93,7 @@ def _station(
         "security": security,
         "leak": leak,
         "authentication": authentication,
+        "spread": SPREAD,
     }
     return Preset(
         name=name,
@@ -95,7 +106,10 @@ def _station(
         bound="chernoff",
         leak=leak,
         authentication=authentication,
-        numbers=document(parts, {**_origins(station_id), **AUTHENTICATION, **own}),
+        spread=SPREAD,
+        numbers=document(
+            parts, {**_origins(station_id), **AUTHENTICATION, **SPREAD_ORIGINS, **own}
+        ),
         missing=("field of view and filter width: sky background not modelled", *missing),
     )
 
