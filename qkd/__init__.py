@@ -6,7 +6,8 @@ One sentence of flow, each arrow a function:
 
 `pass_yield` runs it for one pass and a preset, `campaign_yield` for thousands, `fibre_rate`
 for a trunk span; `optimise`, `optimise_pass` and `optimise_campaign` choose the settings;
-`cumulative_keys`, `best_subset` and `close_blocks` make blocks of several passes;
+`cumulative_keys`, `best_subset`, `close_blocks` and `qkd.pooling` make blocks of several
+passes; `LinkBelief` learns a link's loss from its sessions;
 `qkd.validation` compares it all with what was published.
 """
 
@@ -31,17 +32,26 @@ from qkd.finite_key.leak import (
     MeasuredLeak,
     NoLeak,
 )
-from qkd.finite_key.security import Epsilons, Security, add_epsilons
+from qkd.finite_key.security import Authentication, Epsilons, Security, add_epsilons
 from qkd.freespace.atmosphere import Atmosphere, TabulatedAtmosphere, airmass, standard_atmosphere
 from qkd.freespace.beams import AnchoredBeam, FarFieldBeam, TelescopeBeam
 from qkd.freespace.budget import LinkBudget, link_budget
 from qkd.freespace.pointing import Pointing
 from qkd.freespace.turbulence import HufnagelValley
 from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
+from qkd.learning import LinkBelief, LinkSpread, reliability
 from qkd.noise import Background, background
 from qkd.optimiser.best import Optimum, optimise
 from qkd.optimiser.box import SearchBox
 from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign, optimise_pass
+from qkd.pooling import (
+    CloseReason,
+    PoolPolicy,
+    added_bits,
+    pooled,
+    sifted_key_bits,
+    why_close,
+)
 from qkd.ports import LitTrack, Site, Track
 from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
 from qkd.presets.catalogue import fibre_preset, satellite_preset
@@ -53,16 +63,19 @@ from qkd.yields import (
     pass_counts,
     pass_yield,
     yield_of_counts,
+    yield_quantiles,
 )
 
 __all__ = [
     "AnchoredBeam",
     "Atmosphere",
+    "Authentication",
     "Background",
     "Block",
     "BlockLeak",
     "CampaignOptimum",
     "CampaignYield",
+    "CloseReason",
     "Counts",
     "DecoyProtocol",
     "Detector",
@@ -77,7 +90,9 @@ __all__ = [
     "HufnagelValley",
     "KeyLength",
     "LeakModel",
+    "LinkBelief",
     "LinkBudget",
+    "LinkSpread",
     "LitTrack",
     "MeasuredLeak",
     "NoLeak",
@@ -88,6 +103,7 @@ __all__ = [
     "PassOptimum",
     "PassYield",
     "Pointing",
+    "PoolPolicy",
     "Preset",
     "PresetNumber",
     "QkdError",
@@ -104,6 +120,7 @@ __all__ = [
     "Track",
     "UnknownPresetError",
     "add_epsilons",
+    "added_bits",
     "airmass",
     "background",
     "best_subset",
@@ -125,11 +142,16 @@ __all__ = [
     "optimise_pass",
     "pass_counts",
     "pass_yield",
+    "pooled",
     "preset",
     "preset_names",
+    "reliability",
     "satellite_preset",
     "secret_key",
     "select_segment",
+    "sifted_key_bits",
     "standard_atmosphere",
+    "why_close",
     "yield_of_counts",
+    "yield_quantiles",
 ]

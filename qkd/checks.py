@@ -78,3 +78,19 @@ def choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ParameterRangeError(f"{name} is {value!r}, allowed {', '.join(allowed)}")
     return value
+
+
+def flag(name: str, value: object) -> bool:
+    """Return `value` if it is True or False; any other thing is neither."""
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterRangeError(f"{name} is {value!r}, allowed True or False")
+    return bool(value)
+
+
+def whole(name: str, value: object, low: int, high: int, *, unit: str = "") -> int:
+    """Return `value` as an int if it is a whole number within low..high."""
+    seen = number(name, value, low, high, unit=unit)
+    if seen != int(seen) or isinstance(value, bool | np.bool_):
+        allowed = _allowed(low, high, unit)
+        raise ParameterRangeError(f"{name} is {value!r}, {allowed}, whole numbers alone")
+    return int(seen)

@@ -1,5 +1,6 @@
 """Gains, errors and sifted counts of decoy-state BB84."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from qkd import checks
-from qkd.checks import FloatArray, IntArray
+from qkd.checks import BoolArray, FloatArray, IntArray
 from qkd.errors import ParameterRangeError
 from qkd.freespace.budget import LinkBudget
 
@@ -21,6 +22,8 @@ class DecoyProtocol:
     probabilities of the KEY basis X at sender and receiver (0.5 for a passive splitter).
     key_intensities: "all" distils key from every intensity, "signal" from the first only.
     both_bases: each basis serves as key of one block and as check of the other's.
+    intensity_uncertainty: every mu_k may be wrong by this share, for the whole block; the key
+    is that of the worst corner of the box. It covers no drift from pulse to pulse.
     """
 
     intensities: tuple[float, ...]
@@ -30,6 +33,7 @@ class DecoyProtocol:
     key_basis_bob: float = 0.5
     key_intensities: str = "all"
     both_bases: bool = False
+    intensity_uncertainty: float = 0.0
 
     def __post_init__(self) -> None:
         mu, p = (
@@ -48,6 +52,10 @@ class DecoyProtocol:
         checks.number("key_basis_alice", self.key_basis_alice, 0.0, 1.0)
         checks.number("key_basis_bob", self.key_basis_bob, 0.0, 1.0)
         checks.choice("key_intensities", self.key_intensities, ("all", "signal"))
+        checks.flag("both_bases", self.both_bases)
+        wrong = checks.number("intensity_uncertainty", self.intensity_uncertainty, 0.0, 0.5)
+        # The corner where the method is nearest to its limits: the first low, the others high.
+        check_intensities(np.array(mu) * np.array([1.0 - wrong, *([1.0 + wrong] * (len(mu) - 1))]))
 
     @property
     def matching_bases(self) -> float:
@@ -111,23 +119,43 @@ class Counts:
                     f"{basis}_errors exceed {basis}_clicks by {worst:g}, allowed 0 or less"
                 )
 
+    def _each(self, function: Callable[[FloatArray], FloatArray]) -> "Counts":
+        return Counts(
+            key_clicks=function(self.key_clicks),
+            key_errors=function(self.key_errors),
+            check_clicks=function(self.check_clicks),
+            check_errors=function(self.check_errors),
+        )
+
+    def _rows(self) -> int:
+        """Return the axis before the intensities; raise if there is none."""
+        if self.key_clicks.ndim < 2:
+            raise ParameterRangeError(
+                f"counts have shape {self.key_clicks.shape}, allowed (..., rows, intensities)"
+            )
+        return int(self.key_clicks.shape[-2])
+
     def total(self, axis: int = -2) -> "Counts":
         """Return the counts summed over one axis (samples, passes), never the intensities."""
-        return Counts(
-            key_clicks=self.key_clicks.sum(axis=axis),
-            key_errors=self.key_errors.sum(axis=axis),
-            check_clicks=self.check_clicks.sum(axis=axis),
-            check_errors=self.check_errors.sum(axis=axis),
-        )
+        self._rows()
+        most = self.key_clicks.ndim - 2
+        if checks.whole("axis", axis, -most - 2, most) == -1:
+            raise ParameterRangeError("axis is -1, the intensities; allowed any other")
+        return self._each(lambda values: np.asarray(values.sum(axis=axis)))
 
     def summed_from(self, starts: IntArray) -> "Counts":
         """Return the sums over samples of passes that begin at `starts`, (passes, intensities)."""
-        return Counts(
-            key_clicks=np.add.reduceat(self.key_clicks, starts),
-            key_errors=np.add.reduceat(self.key_errors, starts),
-            check_clicks=np.add.reduceat(self.check_clicks, starts),
-            check_errors=np.add.reduceat(self.check_errors, starts),
-        )
+        return self._each(lambda values: np.add.reduceat(values, starts))
+
+    def part(self, chosen: BoolArray | IntArray | slice) -> "Counts":
+        """Return some of the rows (samples, passes), by mask, index or slice."""
+        self._rows()
+        return self._each(lambda values: values[..., chosen, :])
+
+    def cumulative(self, order: ArrayLike | None = None) -> "Counts":
+        """Return running sums over the rows, in an order of them."""
+        index = np.arange(self._rows()) if order is None else np.asarray(order)
+        return self.part(index)._each(lambda values: np.cumsum(values, axis=-2))
 
     def swapped(self) -> "Counts":
         """Return the same counts with the two bases' roles exchanged."""
@@ -139,7 +167,15 @@ class Counts:
         )
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Return the counts of both blocks together."""
+        """Return the counts of both blocks together; raise if their intensities differ."""
+        if not isinstance(other, Counts):
+            return NotImplemented
+        size, more = self.key_clicks.shape[-1], other.key_clicks.shape[-1]
+        if size != more:
+            raise ParameterRangeError(
+                f"counts of {size} and of {more} intensities, allowed to add those of one number"
+            )
+        checks.broadcast(counts=self.key_clicks, others=other.key_clicks)
         return Counts(
             key_clicks=self.key_clicks + other.key_clicks,
             key_errors=self.key_errors + other.key_errors,
@@ -150,12 +186,8 @@ class Counts:
     def scaled(self, factor: ArrayLike) -> "Counts":
         """Return the counts times a factor >= 0, which may add leading axes."""
         times = checks.array("factor", factor, 0.0, 1e18)[..., None]
-        return Counts(
-            key_clicks=self.key_clicks * times,
-            key_errors=self.key_errors * times,
-            check_clicks=self.check_clicks * times,
-            check_errors=self.check_errors * times,
-        )
+        checks.broadcast(factor=times, counts=self.key_clicks)
+        return self._each(lambda values: values * times)
 
 
 def click_and_error_probability(
@@ -226,6 +258,7 @@ def expected_counts(
     *,
     background_per_gate: ArrayLike,
     misalignment: float,
+    dark_per_gate: ArrayLike = 0.0,
     sample_s: ArrayLike = 1.0,
     after_pulse: float = 0.0,
     dead_time_ns: float = 0.0,
@@ -245,6 +278,9 @@ def expected_counts(
     transmittance : a link budget, or an array (...) from source to click
     background_per_gate : array, broadcasts with the above, noise of ALL detectors together
     misalignment : float, 0 to 0.5
+    dark_per_gate : array, broadcasts too, the part of that noise which falls half into either
+        basis, because each has detectors of its own behind a passive splitter; the rest of
+        the noise, and all of it by default, is split as the light is
     sample_s : array, >= 0, seconds that each sample stands for; broadcasts too
     after_pulse, dead_time_ns : of the detectors
     dead_time_share : share of the clicks that make a detector dead; 1 vetoes them all
@@ -266,18 +302,23 @@ def expected_counts(
     mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
     given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
     # Made one shape here, so that a mismatch is told by its names.
-    eta, y0, seconds = checks.broadcast(
+    eta, y0, dark, seconds = checks.broadcast(
         transmittance=checks.array("transmittance", given, 0.0),
         background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+        dark_per_gate=checks.array("dark_per_gate", dark_per_gate, 0.0, 1.0),
         sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
     )
-    clicks, errors = click_and_error_probability(
-        eta[..., None],
-        mean_photons=mu,
-        background_per_gate=y0[..., None],
-        misalignment=misalignment,
-        after_pulse=after_pulse,
-    )
+
+    def clicks_and_errors(noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return click_and_error_probability(
+            eta[..., None],
+            mean_photons=mu,
+            background_per_gate=noise[..., None],
+            misalignment=misalignment,
+            after_pulse=after_pulse,
+        )
+
+    clicks, errors = clicks_and_errors(y0)
     live = live_fraction(
         clicks @ p,
         pulse_rate_hz=protocol.pulse_rate_hz,
@@ -285,12 +326,24 @@ def expected_counts(
         share=dead_time_share,
     )
     sent = (protocol.pulse_rate_hz * uptime * seconds * live)[..., None] * p
-    key = protocol.key_basis_alice * protocol.key_basis_bob
-    check = (1.0 - protocol.key_basis_alice) * (1.0 - protocol.key_basis_bob)
-    n, m = sent * clicks, sent * errors
-    return Counts(
-        key_clicks=key * n, key_errors=key * m, check_clicks=check * n, check_errors=check * m
-    )
+    counts = {}
+    for basis, alice, bob in (
+        ("key", protocol.key_basis_alice, protocol.key_basis_bob),
+        ("check", 1.0 - protocol.key_basis_alice, 1.0 - protocol.key_basis_bob),
+    ):
+        if np.any(dark > 0.0) and bob not in (0.0, 0.5):
+            clicks, errors = clicks_and_errors(basis_noise(y0, dark, bob))
+        counts[f"{basis}_clicks"] = alice * bob * sent * clicks
+        counts[f"{basis}_errors"] = alice * bob * sent * errors
+    return Counts(**counts)
+
+
+def basis_noise(y0: FloatArray, dark: FloatArray, share: float) -> FloatArray:
+    """Return the noise yield of one basis, given that the splitter sends it `share` of the light.
+
+    light + dark / (2 share), at most 1: times the share it is half of the dark counts.
+    """
+    return np.asarray(np.minimum(np.maximum(y0 - dark, 0.0) + 0.5 * dark / share, 1.0))
 
 
 def draw_counts(counts: Counts, rng: Generator) -> Counts:

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
+from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
-from qkd.finite_key.leak import BlockLeak, LeakModel
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.hardware import Detector
 from qkd.noise import noise_yield
@@ -28,7 +29,7 @@ class FibreSpan:
     def __post_init__(self) -> None:
         checks.number("length_km", self.length_km, 0.0, 1000.0, unit="km")
         checks.number("attenuation_db_per_km", self.attenuation_db_per_km, 0.0, unit="dB/km")
-        checks.number("connectors", self.connectors, 0, 1000)
+        checks.whole("connectors", self.connectors, 0, 1000)
         checks.number("connector_loss_db", self.connector_loss_db, 0.0, unit="dB")
         checks.number("fixed_loss_db", self.fixed_loss_db, 0.0, unit="dB")
 
@@ -46,10 +47,12 @@ class FibreReceiver:
     detector: Detector
     optics_transmittance: float = 1.0
     misalignment: float = 0.0
+    passive: bool = False  #: as of `Receiver`
 
     def __post_init__(self) -> None:
         checks.number("optics_transmittance", self.optics_transmittance, 0.0, 1.0)
         checks.number("misalignment", self.misalignment, 0.0, 0.5)
+        checks.flag("passive", self.passive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,8 +95,8 @@ def fibre_rate(
     *,
     block_bits: float = 1e7,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
+    phase: str = "exact",
     parallel_links: int = 1,
     uptime: float = 1.0,
 ) -> FibreRate:
@@ -116,17 +119,20 @@ def fibre_rate(
     than the pulse period).
     """
     checks.number("block_bits", block_bits, 1.0, 1e14, unit="bit")
-    checks.number("parallel_links", parallel_links, 1, 1000)
+    checks.whole("parallel_links", parallel_links, 1, 1000)
     given = span.loss_db if isinstance(span, FibreSpan) else span
     loss = checks.array("loss_db", given, 0.0, unit="dB")
     detector = receiver.detector
-    ends = receiver.optics_transmittance * detector.efficiency * detector.gate_transmittance()
+    ends = (
+        receiver.optics_transmittance * detector.counted_efficiency * detector.gate_transmittance()
+    )
     eta = np.asarray(10.0 ** (-loss / 10.0) * ends)
     noise = noise_yield(detector.count * detector.dark_rate_hz, gate_ns=detector.gate_ns)
     per_second = expected_counts(
         eta,
         protocol,
         background_per_gate=noise,
+        dark_per_gate=noise if receiver.passive else 0.0,
         misalignment=receiver.misalignment,
         after_pulse=detector.after_pulse,
         dead_time_ns=detector.dead_time_ns,
@@ -161,5 +167,11 @@ def fibre_rate(
 
 
 def chain_rate_bps(hop_rates_bps: ArrayLike) -> float:
-    """Return the end-to-end rate of trusted relays in a row: that of the weakest hop."""
-    return float(checks.array("hop_rates_bps", hop_rates_bps, 0.0, unit="bit/s").min())
+    """Return the end-to-end rate of trusted relays in a row: that of the weakest hop.
+
+    Raises ParameterRangeError if a rate is below 0, or there is no hop.
+    """
+    rates = checks.array("hop_rates_bps", hop_rates_bps, 0.0, unit="bit/s")
+    if rates.size == 0:
+        raise ParameterRangeError("hop_rates_bps holds nothing, allowed one rate or more")
+    return float(rates.min())

@@ -39,7 +39,9 @@ class Detector:
     dark_rate_hz is PER DETECTOR; gate_ns the window in which a click counts; timing_ps the
     rms of detector jitter and synchronisation together. joint_veto: any click makes every
     detector dead, which keeps the click statistics of both bases alike; without it each is
-    dead alone, which no proof here covers.
+    dead alone, which no proof here covers. efficiency_mismatch is 1 less the worst detector's
+    share of the best one's efficiency, `efficiency` their mean: clicks of the better ones are
+    thrown away at random until all are alike, for a click must not tell the bit.
     """
 
     efficiency: float
@@ -50,15 +52,25 @@ class Detector:
     dead_time_ns: float = 0.0
     after_pulse: float = 0.0
     joint_veto: bool = True
+    efficiency_mismatch: float = 0.0
 
     def __post_init__(self) -> None:
         checks.number("efficiency", self.efficiency, 0.0, 1.0)
-        checks.number("count", self.count, 1, 64)
+        checks.whole("count", self.count, 1, 64)
         checks.number("dark_rate_hz", self.dark_rate_hz, 0.0, 1e15, unit="Hz")
         checks.number("gate_ns", self.gate_ns, 0.0, 1e15, unit="ns", above=True)
         checks.number("timing_ps", self.timing_ps, 0.0, 1e18, unit="ps")
         checks.number("dead_time_ns", self.dead_time_ns, 0.0, 1e15, unit="ns")
         checks.number("after_pulse", self.after_pulse, 0.0, 0.5)
+        checks.flag("joint_veto", self.joint_veto)
+        checks.number("efficiency_mismatch", self.efficiency_mismatch, 0.0, 1.0)
+
+    @property
+    def counted_efficiency(self) -> float:
+        """Efficiency after clicks were thrown away: that of the worst detector."""
+        worst = 1.0 - self.efficiency_mismatch
+        # Best and worst lie to either side of the mean.
+        return self.efficiency * 2.0 * worst / (1.0 + worst)
 
     @property
     def dead_time_share(self) -> float:
@@ -93,7 +105,9 @@ class Receiver:
     not modelled, and the receiver works only in darkness. misalignment is the QBER of the
     signal clicks alone, (1 - visibility)/2 or 1/(1 + contrast). coupling says whether light
     reaches the detectors freely or through a single-mode fibre; fibre_coupling then is a
-    constant (adaptive optics) or None (limited by turbulence).
+    constant (adaptive optics) or None (limited by turbulence). passive: a splitter chooses
+    the basis before detectors of its own; their dark counts then fall half into either basis,
+    however the light is split.
     """
 
     diameter_m: float
@@ -108,8 +122,11 @@ class Receiver:
     coupling: str = "free-space"
     fibre_coupling: float | None = None
     min_elevation_deg: float = 0.0
+    passive: bool = False
 
     def __post_init__(self) -> None:
+        checks.flag("passive", self.passive)
+        checks.flag("field_stop_losses", self.field_stop_losses)
         checks.number("diameter_m", self.diameter_m, 0.0, 50.0, unit="m", above=True)
         inside = math.nextafter(self.diameter_m, 0.0)
         checks.number("obscuration_m", self.obscuration_m, 0.0, inside, unit="m")

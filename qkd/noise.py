@@ -35,6 +35,7 @@ class Background:
     stray_hz: FloatArray
     dark_hz: FloatArray
     per_gate: FloatArray  #: y0, probability of a noise click in one gate, 0 to 1
+    dark_per_gate: FloatArray  #: the part of it that the detectors make in the dark
 
 
 def sky_radiance(
@@ -146,5 +147,11 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
             * receiver.filter_transmittance
             * receiver.detector.efficiency,
         )
-    per_gate = noise_yield(sky + stray + dark, gate_ns=receiver.detector.gate_ns)
-    return Background(sky_hz=sky, stray_hz=stray, dark_hz=dark, per_gate=per_gate)
+    gate_ns = receiver.detector.gate_ns
+    return Background(
+        sky_hz=sky,
+        stray_hz=stray,
+        dark_hz=dark,
+        per_gate=noise_yield(sky + stray + dark, gate_ns=gate_ns),
+        dark_per_gate=noise_yield(dark, gate_ns=gate_ns),
+    )

@@ -12,9 +12,11 @@ from qkd.decoy import Counts, draw_counts, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import LinkBudget, link_budget
+from qkd.learning import QUANTILES, LinkBelief
 from qkd.noise import background
 from qkd.ports import Track
 from qkd.presets.facts import Preset
+from qkd.tracks import track_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,28 +38,17 @@ class PassYield:
     secret_bits: int
     signed_length: float
     epsilon: float
+    authentication_bits: int
     budget: LinkBudget
 
 
-def sample_seconds(offset_s: ArrayLike) -> FloatArray:
-    """Return the seconds that each sample stands for: half of the gap to either side.
-
-    The first and the last stand for a whole step, so that N samples a second apart make N
-    seconds. A lone sample stands for one second.
-    """
-    offsets = checks.array("offset_s", offset_s, -1e9, 1e9, unit="s")
-    if offsets.ndim == 0:
-        raise ParameterRangeError("offset_s has shape (), allowed (..., samples)")
-    if offsets.shape[-1:] in ((0,), (1,)):
-        return np.ones_like(offsets)
-    if np.any(np.diff(offsets, axis=-1) <= 0.0):
-        least = float(np.diff(offsets, axis=-1).min())
-        raise ParameterRangeError(f"offset_s has a step of {least:g} s, allowed above 0")
-    return np.asarray(np.gradient(offsets, axis=-1))
-
-
 def pass_counts(
-    track: Track, preset: Preset, station_id: str, *, sample_s: ArrayLike | None = None
+    track: Track,
+    preset: Preset,
+    station_id: str,
+    *,
+    sample_s: ArrayLike | None = None,
+    ratio: float = 1.0,
 ) -> tuple[Counts, LinkBudget]:
     """Return the expected counts of every sample of a track, and its link budget.
 
@@ -65,17 +56,21 @@ def pass_counts(
     ----------
     track : the samples to count; leave out those that are too bright, too far or too low
     station_id : one of the preset's
-    sample_s : seconds each sample stands for; None takes `sample_seconds` of offset_s
+    sample_s : seconds each sample stands for; None takes the track's own, or those between
+        its samples, and refuses a gap
+    ratio : times the preset's transmittance, as a `LinkBelief` has it; the budget is without
     """
+    checks.number("ratio", ratio, 0.0, 1e6)
     receiver, site = preset.station(station_id)
     budget = link_budget(track, preset.terminal, receiver, site)
     noise = background(track, preset.terminal, receiver, site)
-    seconds = sample_seconds(track.offset_s) if sample_s is None else sample_s
+    seconds = track_seconds(track) if sample_s is None else sample_s
     detector = receiver.detector
     counts = expected_counts(
-        budget.transmittance,
+        np.minimum(budget.transmittance * ratio, 1.0),
         preset.protocol,
         background_per_gate=noise.per_gate,
+        dark_per_gate=noise.dark_per_gate if receiver.passive else 0.0,
         misalignment=receiver.misalignment,
         sample_s=seconds,
         after_pulse=detector.after_pulse,
@@ -111,6 +106,7 @@ def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassY
         secret_bits=sum(int(k.length_bits) for k in keys),
         signed_length=sum(float(k.signed_length) for k in keys),
         epsilon=sum(k.epsilons.total for k in keys),
+        authentication_bits=preset.authentication.bits,
         budget=budget,
     )
 
@@ -122,6 +118,7 @@ def pass_yield(
     *,
     rng: Generator | None = None,
     sample_s: ArrayLike | None = None,
+    ratio: float = 1.0,
 ) -> PassYield:
     """Return the expected yield of one pass, or with `rng` one drawn outcome of it.
 
@@ -133,11 +130,31 @@ def pass_yield(
     track : one pass; with light attributes (Sun, Moon, sunlit) also for the background
     station_id : one of the preset's
     rng : a generator draws Poisson counts; None keeps expectations
-    sample_s : seconds each sample stands for; None takes them from offset_s
+    sample_s, ratio : as of `pass_counts`
     """
-    counts, budget = pass_counts(track, preset, station_id, sample_s=sample_s)
+    counts, budget = pass_counts(track, preset, station_id, sample_s=sample_s, ratio=ratio)
     block = counts.total(axis=-2)
     return yield_of_counts(block if rng is None else draw_counts(block, rng), preset, budget)
+
+
+def yield_quantiles(
+    track: Track,
+    preset: Preset,
+    station_id: str,
+    belief: LinkBelief,
+    *,
+    probabilities: ArrayLike = QUANTILES,
+    sample_s: ArrayLike | None = None,
+) -> tuple[PassYield, ...]:
+    """Return the expected yields of one pass at quantiles of what is believed of its link.
+
+    The key grows with the transmittance: that at its 10 % quantile is the 10 % quantile of
+    the key, but for the scatter of the counts themselves.
+    """
+    return tuple(
+        pass_yield(track, preset, station_id, sample_s=sample_s, ratio=float(ratio))
+        for ratio in belief.ratio_quantiles(np.ravel(probabilities))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,6 +170,7 @@ class CampaignYield:
     secret_bits: IntArray
     signed_length: FloatArray
     epsilon: float  #: used up by each pass
+    authentication_bits: int  #: cost of each pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -244,4 +262,5 @@ def _campaign(counts: Counts, preset: Preset) -> CampaignYield:
         secret_bits=np.sum([key.length_bits for key in keys], axis=0),
         signed_length=np.sum([key.signed_length for key in keys], axis=0),
         epsilon=sum(key.epsilons.total for key in keys),
+        authentication_bits=preset.authentication.bits,
     )

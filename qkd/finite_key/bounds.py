@@ -8,6 +8,8 @@ from qkd.checks import FloatArray
 FAMILIES = ("chernoff", "yin", "hoeffding", "asymptotic")
 _SERIES_BELOW = 0.05
 _NEWTON_STEPS = 4
+#: Newton's steps after which a binomial bound moves no more.
+SETTLED = 7
 
 
 def lower(family: str, n: FloatArray, total: FloatArray, beta: FloatArray) -> FloatArray:
@@ -88,3 +90,33 @@ def chernoff_lower(n: FloatArray, beta: FloatArray | float) -> FloatArray:
             y = y + (less + y - c) / less
         root = np.where(s < _SERIES_BELOW, 1.0 + _series(-np.minimum(s, _SERIES_BELOW)), np.exp(-y))
     return np.where(some, counts * root, 0.0)
+
+
+def binomial_lower(
+    n: FloatArray, share: FloatArray, beta: float, *, steps: int = SETTLED
+) -> FloatArray:
+    """Return the lower bound of how many of n independent draws hit, each with `share`.
+
+    The root x n, x < share, of n D(x || share) = beta with D the divergence of two coins:
+    P[Binomial(n, share) <= x n] <= exp(-beta). 0 where even no hit at all is likelier.
+    Newton from below, where the convex function is never overshot: every step is a bound.
+
+    Source: Chernoff's bound in Hoeffding's form, J. Am. Stat. Assoc. 58, 13 (1963), theorem 1.
+    """
+    many, q = np.broadcast_arrays(np.asarray(n, dtype=np.float64), share)
+    some = many * -np.log1p(-np.minimum(q, 1.0 - 1e-16)) > beta
+    count = np.where(some, many, 1.0)
+    b = np.where(some, beta / count, 0.0)
+    # gap = share - x, which keeps its digits; all starts lie below the root: Pinsker's, the
+    # quadratic one, and one for x far below the mean.
+    spare = np.clip(1.0 - b / np.maximum(q, 1e-300), 1e-300, 1.0)
+    far = q * (1.0 - 0.5 * spare / (1.0 - np.log(spare)))
+    gap = np.minimum(np.sqrt(b * np.minimum(2.0 * q, 0.5)), far)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for _ in range(steps):
+            x = np.maximum(q - gap, 1e-300)
+            left, right = gap / x, gap / np.maximum(1.0 - x, 1e-300)
+            value = -x * (np.log1p(left) - left) - (1.0 - x) * (np.log1p(-right) + right)
+            step = (value - b) / (np.log1p(left) - np.log1p(-right))
+            gap = gap - np.where(step > 0.0, step, 0.0)
+    return np.where(some, np.maximum(many * (q - gap), 0.0), 0.0)

@@ -1,6 +1,7 @@
 """Length of the secret key that a block of counts yields."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,10 +11,9 @@ from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
-from qkd.finite_key import bounds, sampling
-from qkd.finite_key.leak import BlockLeak, LeakModel, as_leak, binary_entropy
-from qkd.finite_key.photons import PhotonCounts, one_decoy, photon_share, two_decoys
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Epsilons, Security
+from qkd.finite_key.terms import BlockCounts, PhotonTerms, Proof, photon_terms, proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,104 +35,69 @@ class KeyLength:
     epsilons: Epsilons
 
 
-def phase_error_bound(
-    photons: PhotonCounts, *, method: str, epsilon: float, asymptotic: bool
-) -> FloatArray:
-    """Return phi <= min(1/2, v_Z1/s_Z1 + gamma), and 1/2 where s_Z1 or s_X1 is 0.
-
-    Source: Lim et al., Phys. Rev. A 89, 022307 (2014), equation 5.
-    """
-    check, key = photons.check_single, photons.single
-    good = (check > 0.0) & (key > 0.0)
-    rate = np.divide(photons.check_errors, check, out=np.full_like(check, 0.5), where=good)
-    # gamma is an excess over a rate below one half; beyond it phi is one half anyway.
-    rate = np.minimum(rate, 0.5)
-    if asymptotic:
-        return np.where(good, rate, 0.5)
-    c, d = np.where(good, check, 1.0), np.where(good, key, 1.0)
-    excess = sampling.gamma(method, rate, check=c, key=d, epsilon=epsilon)
-    return np.where(good, np.minimum(rate + excess, 0.5), 0.5)
-
-
 def tail_bits(security: Security, terms: int) -> float:
     """Return 6 log2(K/eps_sec) + log2(2/eps_cor), what privacy amplification always costs."""
     return 6.0 * math.log2(terms / security.secrecy) + math.log2(2.0 / security.correctness)
 
 
-def key_share(protocol_keys: str, mu: FloatArray, p: FloatArray, photons: int) -> FloatArray:
-    """Return the share of n-photon clicks that the key's intensities hold (n = 0, 1)."""
-    tau = photon_share(mu, p, photons)
-    if protocol_keys == "all":
-        return np.ones_like(tau)
-    return np.asarray(p[..., 0] * np.exp(-mu[..., 0]) * mu[..., 0] ** photons / tau)
+def parts_key(
+    parts: Sequence[tuple[Counts, DecoyProtocol]], security: Security, how: Proof
+) -> KeyLength:
+    """Return the key of ONE block made of parts of one setting each.
 
+        l = sum_j [s_0j + s_1j (1 - h(phi_j))] - leak - 6 log2(K J/eps_sec) - log2(2/eps_cor)
 
-def bound_photons(
-    counts: Counts, protocol: DecoyProtocol, *, bound: str, beta: float, parity: bool = False
-) -> PhotonCounts:
-    """Return the photon bounds of blocks by the decoy method that the protocol allows."""
-    mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
-    if mu.size == 2:
-        return one_decoy(
-            counts.key_clicks,
-            counts.key_errors,
-            counts.check_clicks,
-            counts.check_errors,
-            mu,
-            p,
-            family=bound,
-            beta=beta,
-        )
-    return two_decoys(
-        counts.key_clicks,
-        counts.check_clicks,
-        counts.check_errors,
-        mu,
-        p,
-        family=bound,
-        beta=beta,
-        parity=parity,
+    Every part is bounded by itself, phase error too, each bound with eps_sec / (K J). Parts
+    of different basis bias weigh key and check differently, so that errors of one part's
+    check say nothing of another's key. phase_error is the parts' mean, by single photons.
+    """
+    decoys = len(parts[0][1].intensities) - 1
+    terms = max(security.terms_for(decoys, signal=_bounded(p, how)) for _, p in parts)
+    beta = math.log(terms * len(parts) / security.secrecy)
+    found = [_part(counts, protocol, beta, how) for counts, protocol in parts]
+    bits = [key_bits(counts, protocol) for counts, protocol in parts]
+    clicks, errors = (np.sum([one[i] for one in bits], axis=0) for i in (0, 1))
+    revealed = how.leak.bits(clicks, errors, correctness=security.correctness)
+    tail = 0.0 if how.asymptotic else tail_bits(security, terms * len(parts))
+    signed = np.sum([part.secret for part in found], axis=0) - revealed - tail
+    single = np.asarray(np.sum([part.single for part in found], axis=0))
+    wrong = np.sum([part.single * part.phase_error for part in found], axis=0)
+    phi = np.divide(wrong, single, out=np.full_like(single, 0.5), where=single > 0.0)
+    epsilons = Epsilons(secrecy=security.secrecy, correctness=security.correctness, terms=terms)
+    return _key_length(
+        {
+            "signed_length": signed,
+            "phase_error": np.minimum(phi, 0.5),
+            "single_photon_bits": single,
+            "vacuum_bits": np.sum([part.vacuum for part in found], axis=0),
+            "leak_bits": revealed,
+            "check_single_photons": np.sum([part.check_single for part in found], axis=0),
+            "check_phase_errors": np.sum([part.check_errors for part in found], axis=0),
+        },
+        epsilons,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KeyTerms:
-    """The terms of the key length of every block, as arrays."""
-
-    signed: FloatArray
-    phase_error: FloatArray
-    single: FloatArray
-    vacuum: FloatArray
-    leak: FloatArray
+def _bounded(protocol: DecoyProtocol, how: Proof) -> bool:
+    """Return whether the key is a share of the photons, which takes two bounds more."""
+    return protocol.key_intensities == "signal" and how.signal_share == "bounded"
 
 
-def key_terms(
-    photons: PhotonCounts,
-    *,
-    vacuum_share: FloatArray,
-    single_share: FloatArray,
-    clicks: FloatArray,
-    errors: FloatArray,
-    security: Security,
-    terms: int,
-    asymptotic: bool,
-    leak: LeakModel,
-    phase: str,
-    sub_blocks: int = 1,
-) -> KeyTerms:
-    """Return l = s_X0 + s_X1 (1 - h(phi)) - leak - 6 log2(K/eps_sec) - log2(2/eps_cor).
-
-    Before the floor at 0 and the rounding down. A key of signal pulses alone takes their
-    share of s_X0 and s_X1 and leaks for their bits only. clicks and errors are those of the
-    bits that become key; sub_blocks tightens every bound's share of the failure probability.
-    """
-    epsilon = security.secrecy / (terms * sub_blocks)
-    phi = phase_error_bound(photons, method=phase, epsilon=epsilon, asymptotic=asymptotic)
-    vacuum, single = photons.vacuum * vacuum_share, photons.single * single_share
-    revealed = leak.bits(clicks, errors, correctness=security.correctness)
-    tail = 0.0 if asymptotic else tail_bits(security, terms * sub_blocks)
-    signed = vacuum + single * (1.0 - binary_entropy(phi)) - revealed - tail
-    return KeyTerms(signed=signed, phase_error=phi, single=single, vacuum=vacuum, leak=revealed)
+def _part(counts: Counts, protocol: DecoyProtocol, beta: float, how: Proof) -> PhotonTerms:
+    return photon_terms(
+        BlockCounts(
+            key_clicks=counts.key_clicks,
+            key_errors=counts.key_errors,
+            check_clicks=counts.check_clicks,
+            check_errors=counts.check_errors,
+        ),
+        np.array(protocol.intensities),
+        np.array(protocol.probabilities),
+        keys=protocol.key_intensities,
+        uncertainty=protocol.intensity_uncertainty,
+        beta=beta,
+        how=how,
+    )
 
 
 def key_bits(counts: Counts, protocol: DecoyProtocol) -> tuple[FloatArray, FloatArray]:
@@ -144,24 +109,19 @@ def key_bits(counts: Counts, protocol: DecoyProtocol) -> tuple[FloatArray, Float
     )
 
 
-def as_key_length(terms: KeyTerms, photons: PhotonCounts, epsilons: Epsilons) -> KeyLength:
-    """Return the terms as a `KeyLength`: plain numbers for a single block, else arrays."""
-    bits = np.floor(np.maximum(terms.signed, 0.0)).astype(np.int64)
+def _key_length(values: dict[str, FloatArray], epsilons: Epsilons) -> KeyLength:
+    """Return a `KeyLength`: plain numbers for a single block, else arrays."""
+    signed = values["signed_length"]
+    bits = np.floor(np.maximum(signed, 0.0)).astype(np.int64)
     scalar = bits.ndim == 0
 
-    def plain(values: FloatArray) -> FloatArray:
-        return cast(FloatArray, float(values)) if scalar else np.asarray(values)
+    def plain(value: FloatArray) -> FloatArray:
+        return cast(FloatArray, float(value)) if scalar else np.asarray(value)
 
     return KeyLength(
         length_bits=cast(IntArray, int(bits)) if scalar else bits,
-        signed_length=plain(terms.signed),
-        phase_error=plain(terms.phase_error),
-        single_photon_bits=plain(terms.single),
-        vacuum_bits=plain(terms.vacuum),
-        leak_bits=plain(terms.leak),
-        check_single_photons=plain(photons.check_single),
-        check_phase_errors=plain(photons.check_errors),
         epsilons=epsilons,
+        **{name: plain(value) for name, value in values.items()},
     )
 
 
@@ -172,8 +132,9 @@ def secret_key(
     *,
     bound: str = "chernoff",
     decoys: int = 2,
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
+    phase: str = "exact",
+    signal_share: str = "bounded",
     satquma_parity: bool = False,
 ) -> KeyLength:
     """Return the secret key length of every block of counts.
@@ -197,7 +158,10 @@ def secret_key(
     bound : "chernoff" (exact), "yin" (analytic Chernoff), "hoeffding" or "asymptotic"
     decoys : 1 or 2; the protocol must have one intensity more
     leak : a leak model, or an error-correction efficiency f_EC of at least 1
-    phase : sampling bound of the phase error, "lim", "yin" or "exact"
+    phase : sampling bound of the phase error; "exact", or for parity with other programs
+        alone "lim-parity" or "yin-parity", which fail more often than they say
+    signal_share : how photons of signal pulses are counted, "bounded"; for parity with
+        published figures alone "proportional-parity"
     satquma_parity : reproduce SatQuMA v2 instead; for comparisons only
 
     Raises
@@ -208,34 +172,17 @@ def secret_key(
     Source: Lim et al., Phys. Rev. A 89, 022307 (2014), equation 1; Rusca et al., Appl.
     Phys. Lett. 112, 171104 (2018), its one-decoy key length.
     """
-    checks.choice("bound", bound, bounds.FAMILIES)
-    checks.choice("phase", phase, sampling.METHODS)
-    checks.number("decoys", decoys, 1, 2)
+    how = proof(
+        bound=bound, leak=leak, phase=phase, signal_share=signal_share, parity=satquma_parity
+    )
+    checks.whole("decoys", decoys, 1, 2)
     size = len(protocol.intensities)
     if size != decoys + 1 or counts.key_clicks.shape[-1] != size:
         raise ParameterRangeError(
             f"decoys is {decoys} with {size} intensities and counts of "
             f"{counts.key_clicks.shape[-1]}; allowed {decoys + 1} of both"
         )
-    terms = security.terms_for(decoys)
-    beta = math.log(terms / security.secrecy)
-    photons = bound_photons(counts, protocol, bound=bound, beta=beta, parity=satquma_parity)
-    mu, p = np.array(protocol.intensities), np.array(protocol.probabilities)
-    clicks, errors = key_bits(counts, protocol)
-    parts = key_terms(
-        photons,
-        vacuum_share=key_share(protocol.key_intensities, mu, p, 0),
-        single_share=key_share(protocol.key_intensities, mu, p, 1),
-        clicks=clicks,
-        errors=errors,
-        security=security,
-        terms=terms,
-        asymptotic=bound == "asymptotic",
-        leak=as_leak(leak),
-        phase=phase,
-    )
-    epsilons = Epsilons(secrecy=security.secrecy, correctness=security.correctness, terms=terms)
-    return as_key_length(parts, photons, epsilons)
+    return parts_key([(counts, protocol)], security, how)
 
 
 def block_keys(
@@ -244,8 +191,9 @@ def block_keys(
     security: Security,
     *,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
+    phase: str = "exact",
+    signal_share: str = "bounded",
 ) -> tuple[KeyLength, ...]:
     """Return the keys of one set of counts that together promise `security`.
 
@@ -262,6 +210,7 @@ def block_keys(
             decoys=len(protocol.intensities) - 1,
             leak=leak,
             phase=phase,
+            signal_share=signal_share,
         )
         for block in blocks
     )

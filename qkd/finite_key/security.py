@@ -9,6 +9,7 @@ from qkd.errors import ParameterRangeError
 #: Terms that share eps_sec, by number of decoys. Two: Lim et al. 2014, appendix B,
 #: 2 (2 a1 + a2 + a3) + nu + 10 eps_1 + 2 eps_2 all equal. One: Rusca et al. 2018.
 SECRECY_TERMS = {2: 21, 1: 19}
+SIGNAL_TERMS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +30,44 @@ class Security:
             if getattr(self, name) >= 1.0:
                 raise ParameterRangeError(f"{name} is {getattr(self, name)}, allowed below 1")
         if self.terms is not None:
-            checks.number("terms", self.terms, 1, 1000)
+            checks.whole("terms", self.terms, 1, 1000)
 
     def split(self, blocks: int) -> Self:
         """Return the security of each of `blocks` blocks that together promise this one."""
-        checks.number("blocks", blocks, 1, 1_000_000)
+        checks.whole("blocks", blocks, 1, 1_000_000)
         return type(self)(
             secrecy=self.secrecy / blocks,
             correctness=self.correctness / blocks,
             terms=self.terms,
         )
 
-    def terms_for(self, decoys: int) -> int:
-        """Return K, the number of equal parts of the secrecy parameter."""
-        return self.terms if self.terms is not None else SECRECY_TERMS[decoys]
+    def terms_for(self, decoys: int, *, signal: bool = False) -> int:
+        """Return K, the number of equal parts of the secrecy parameter.
+
+        A key of signal pulses alone takes two bounds more: the signal's shares of s_0, s_1.
+        """
+        own = self.terms if self.terms is not None else SECRECY_TERMS[decoys]
+        return own + SIGNAL_TERMS * signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """What a session's own messages cost: one tag each, of key that exists already.
+
+    Paid from the pool of keys, never from the length of a block.
+    """
+
+    tags: int = 6
+    tag_bits: int = 64
+
+    def __post_init__(self) -> None:
+        checks.whole("tags", self.tags, 0, 1_000_000)
+        checks.whole("tag_bits", self.tag_bits, 1, 4096, unit="bit")
+
+    @property
+    def bits(self) -> int:
+        """Key bits of one session."""
+        return self.tags * self.tag_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,7 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
         "receiver_db": one * (receiver.optics_transmittance * receiver.filter_transmittance),
         "gate_db": one
         * receiver.detector.gate_transmittance(pulse_width_ps=terminal.pulse_width_ps),
-        "detector_db": one * receiver.detector.efficiency,
+        "detector_db": one * receiver.detector.counted_efficiency,
     }
     total = math.prod(factors.values(), start=one)
     linked = (elevation >= receiver.min_elevation_deg) & (diffraction <= 1.0 + 1e-12)

@@ -9,10 +9,10 @@ from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
 from qkd.errors import ParameterRangeError
-from qkd.finite_key import bounds, sampling
 from qkd.finite_key.key import KeyLength, block_keys
-from qkd.finite_key.leak import BlockLeak, FiniteLeak, LeakModel, as_leak
+from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
+from qkd.finite_key.terms import proof
 from qkd.freespace.budget import LinkBudget
 from qkd.optimiser.box import SearchBox
 from qkd.optimiser.objective import Link, classes, settings, signed
@@ -24,6 +24,8 @@ _CLASSES = 48
 _COARSE_CLASSES = 8
 #: Peaks of each coarse look from which to climb.
 _PEAKS = 2
+#: Times as many pulses, of the links looked at first.
+_BOOSTS = (1.0, 2.0, 4.0, 10.0)
 #: Grid of the first, coarse look, per coordinate of the unit box.
 _GRID = (
     (0.25, 0.5, 0.7, 0.82, 0.9, 0.96),
@@ -66,8 +68,8 @@ def optimise(
     dead_time_share: float = 1.0,
     passes: float = 1.0,
     bound: str = "chernoff",
-    leak: LeakModel | float = BlockLeak(),  # noqa: B008 - frozen, no state
-    phase: str = "lim",
+    leak: LeakModel | float = FiniteLeak(),  # noqa: B008 - frozen, no state
+    phase: str = "exact",
     box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
     fixed_bases: bool = False,
 ) -> Optimum:
@@ -93,13 +95,11 @@ def optimise(
 
     Raises ParameterRangeError if a parameter is impossible.
     """
-    checks.choice("bound", bound, bounds.FAMILIES)
-    checks.choice("phase", phase, sampling.METHODS)
+    how = proof(bound=bound, leak=leak, phase=phase)
     checks.number("passes", passes, 0.0, 1e9)
     checks.number("dead_time_ns", dead_time_ns, 0.0, 1e15, unit="ns")
     checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
     eta, noise, seconds = _checked_samples(transmittance, background_per_gate, sample_s)
-    model = as_leak(leak)
     samples = classes(eta, noise, seconds, _CLASSES)
     link = Link(
         transmittance=samples[0],
@@ -111,9 +111,7 @@ def optimise(
         template=template,
         fixed_bases=fixed_bases,
         security=security,
-        bound=bound,
-        leak=replace(model, smooth=True) if isinstance(model, FiniteLeak) else model,
-        phase=phase,
+        how=replace(how, leak=_smooth(how.leak), smooth_steps=2),
     )
     best = _search(link, box)
     protocol = _protocol(link, box, best)
@@ -130,6 +128,10 @@ def optimise(
     block = counts.total().scaled(passes)
     keys = block_keys(block, protocol, security, bound=bound, leak=leak, phase=phase)
     return Optimum(protocol=protocol, counts=block, keys=keys)
+
+
+def _smooth(leak: LeakModel) -> LeakModel:
+    return replace(leak, smooth=True) if isinstance(leak, FiniteLeak) else leak
 
 
 def _checked_samples(
@@ -170,12 +172,17 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
         axes[0] = _GRID[0][:1]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     eta, noise, pulses = classes(link.transmittance, link.background, link.pulses, _COARSE_CLASSES)
-    coarse = replace(link, transmittance=eta, background=noise, pulses=pulses)
+    coarse = replace(
+        link,
+        transmittance=eta,
+        background=noise,
+        pulses=pulses,
+        how=replace(link.how, smooth_steps=1),
+    )
     starts: list[FloatArray] = []
     # A weak link's key is negative nearly everywhere and largest where nothing is sent;
     # the peak of the same link with more pulses lies near its true one.
-    for boost in (1.0, 2.0, 4.0, 10.0):
-        values = signed(coarse, box, grid.reshape(-1, 5), bound=link.bound, boost=boost)
+    for values in signed(coarse, box, grid.reshape(-1, 5), boosts=_BOOSTS):
         starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
     if not starts:
         raise ParameterRangeError(
@@ -185,6 +192,6 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
     unique = np.unique(np.array(starts), axis=0)
 
     def value(points: FloatArray) -> FloatArray:
-        return signed(link, box, points, bound=link.bound, boost=1.0)
+        return np.asarray(signed(link, box, points)[0])
 
     return maximise(value, unique)[0]

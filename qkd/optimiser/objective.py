@@ -6,10 +6,9 @@ import numpy as np
 
 from qkd.checks import FloatArray
 from qkd.decoy import DecoyProtocol, click_and_error_probability
-from qkd.finite_key.key import key_share, key_terms
-from qkd.finite_key.leak import LeakModel
-from qkd.finite_key.photons import one_decoy, two_decoys
+from qkd.finite_key.key import tail_bits
 from qkd.finite_key.security import Security
+from qkd.finite_key.terms import BlockCounts, Proof, photon_terms
 from qkd.optimiser.box import SearchBox
 
 
@@ -26,9 +25,7 @@ class Link:
     template: DecoyProtocol
     fixed_bases: bool
     security: Security
-    bound: str
-    leak: LeakModel
-    phase: str
+    how: Proof
 
 
 def classes(
@@ -63,8 +60,13 @@ def settings(link: Link, box: SearchBox, unit: FloatArray) -> tuple[FloatArray, 
     return basis, mu, np.stack([first, second, 1.0 - first - second], axis=-1)
 
 
-def signed(link: Link, box: SearchBox, unit: FloatArray, *, bound: str, boost: float) -> FloatArray:
-    """Return the signed key length at every point, -inf where intensities are impossible."""
+def signed(
+    link: Link, box: SearchBox, unit: FloatArray, *, boosts: tuple[float, ...] = (1.0,)
+) -> FloatArray:
+    """Return the signed key length at every point, -inf where intensities are impossible.
+
+    On the first axis the link with so many times its pulses, one for each of `boosts`.
+    """
     basis, mu, p = settings(link, box, unit)
     legal = mu[..., 0] > mu[..., 1:].sum(axis=-1) * (1.0 + 1e-6)
     legal &= (mu[..., 1] > 1.01 * mu[..., 2]) if mu.shape[-1] == 3 else True
@@ -76,7 +78,7 @@ def signed(link: Link, box: SearchBox, unit: FloatArray, *, bound: str, boost: f
         misalignment=link.misalignment,
         after_pulse=link.after_pulse,
     )
-    sent = link.pulses * boost
+    sent = link.pulses
     if link.dead_time_ns > 0.0:
         rate = (clicks @ p[..., None])[..., 0] * link.template.pulse_rate_hz
         sent = sent / (1.0 + rate * link.dead_time_ns * 1e-9)
@@ -88,42 +90,43 @@ def signed(link: Link, box: SearchBox, unit: FloatArray, *, bound: str, boost: f
         a = np.full_like(basis, link.template.key_basis_alice)
         b = np.full_like(basis, link.template.key_basis_bob)
     key, check = (a * b)[..., None], ((1.0 - a) * (1.0 - b))[..., None]
-    total = _block_signed(link, mu, p, (key * n, key * m, check * n, check * m), bound)
-    if link.template.both_bases:
-        total = total + _block_signed(link, mu, p, (check * n, check * m, key * n, key * m), bound)
-    return np.where(legal, total, -np.inf)
+    total = [
+        _signed(link, mu, p, (x * key * n, x * key * m, x * check * n, x * check * m))
+        for x in boosts
+    ]
+    return np.where(legal, np.stack(total), -np.inf)
 
 
-def _block_signed(
+def _signed(
     link: Link,
     mu: FloatArray,
     p: FloatArray,
     counts: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-    bound: str,
 ) -> FloatArray:
-    """Return the signed length of one block at every point."""
-    key_clicks, key_errors, check_clicks, check_errors = counts
-    security = link.security.split(2) if link.template.both_bases else link.security
-    decoys = mu.shape[-1] - 1
-    terms = security.terms_for(decoys)
-    beta = np.log(terms / security.secrecy)
-    if decoys == 2:
-        photons = two_decoys(key_clicks, check_clicks, check_errors, mu, p, family=bound, beta=beta)
-    else:
-        photons = one_decoy(
-            key_clicks, key_errors, check_clicks, check_errors, mu, p, family=bound, beta=beta
-        )
-    keys = link.template.key_intensities
-    last = 1 if keys == "signal" else decoys + 1
-    return key_terms(
-        photons,
-        vacuum_share=key_share(keys, mu, p, 0),
-        single_share=key_share(keys, mu, p, 1),
-        clicks=key_clicks[..., :last].sum(axis=-1),
-        errors=key_errors[..., :last].sum(axis=-1),
-        security=security,
-        terms=terms,
-        asymptotic=bound == "asymptotic",
-        leak=link.leak,
-        phase=link.phase,
-    ).signed
+    """Return the signed length at every point, of the block or of both bases' together."""
+    names = ("key_clicks", "key_errors", "check_clicks", "check_errors")
+    # Both bases in one call: small arrays cost as much as large ones.
+    sides = (counts, (*counts[2:], *counts[:2])) if link.template.both_bases else (counts,)
+    whole = BlockCounts(
+        **{name: np.stack(each) for name, each in zip(names, zip(*sides, strict=True), strict=True)}
+    )
+    security = link.security.split(len(sides))
+    keys, how = link.template.key_intensities, link.how
+    terms = security.terms_for(mu.shape[-1] - 1, signal=keys == "signal")
+    held = photon_terms(
+        whole,
+        mu,
+        p,
+        keys=keys,
+        uncertainty=link.template.intensity_uncertainty,
+        beta=float(np.log(terms / security.secrecy)),
+        how=how,
+    ).secret
+    last = 1 if keys == "signal" else mu.shape[-1]
+    revealed = how.leak.bits(
+        whole.key_clicks[..., :last].sum(axis=-1),
+        whole.key_errors[..., :last].sum(axis=-1),
+        correctness=security.correctness,
+    )
+    tail = 0.0 if how.asymptotic else tail_bits(security, terms)
+    return np.asarray((held - revealed - tail).sum(axis=0))

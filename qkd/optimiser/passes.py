@@ -17,7 +17,10 @@ from qkd.optimiser.box import SearchBox
 from qkd.ports import Track
 from qkd.presets.facts import Preset
 from qkd.segment import select_segment
-from qkd.yields import sample_seconds
+from qkd.tracks import track_seconds
+
+#: Share of the key that dropping samples must bring.
+_WORTH = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,7 +149,7 @@ def optimise_pass(
         track,
         preset,
         station_id,
-        seconds=sample_seconds(track.offset_s),
+        seconds=track_seconds(track),
         bound=bound,
         box=box,
         fixed_bases=fixed_bases,
@@ -164,7 +167,9 @@ def optimise_pass(
         bound=samples.bound,
         leak=preset.leak,
     )
-    if not chosen.kept.all():
+    # Less than this is the grain of whole errors, not worth a second search.
+    worth = whole.signed_length + _WORTH * abs(whole.signed_length)
+    if not chosen.kept.all() and chosen.signed_length > worth:
         part = samples.optimise(chosen.kept, passes=passes)
         if part.signed_length > whole.signed_length:
             return PassOptimum(optimum=part, kept=chosen.kept)

@@ -7,9 +7,10 @@ from enum import Enum
 from qkd.decoy import DecoyProtocol
 from qkd.errors import UnknownPresetError
 from qkd.fibre import FibreReceiver, FibreSpan
-from qkd.finite_key.leak import BlockLeak, LeakModel
-from qkd.finite_key.security import Security
+from qkd.finite_key.leak import FiniteLeak, LeakModel
+from qkd.finite_key.security import Authentication, Security
 from qkd.hardware import OpticalSite, Receiver, Terminal
+from qkd.learning import LinkSpread
 
 
 class Standing(Enum):
@@ -45,6 +46,8 @@ class Preset:
     security: Security
     bound: str
     leak: LeakModel
+    authentication: Authentication
+    spread: LinkSpread
     numbers: tuple[PresetNumber, ...]
     missing: tuple[str, ...] = field(default=())
 
@@ -73,6 +76,7 @@ class FibrePreset:
     security: Security
     bound: str
     leak: LeakModel
+    authentication: Authentication
     block_bits: float
     numbers: tuple[PresetNumber, ...]
     missing: tuple[str, ...] = field(default=())
@@ -102,8 +106,14 @@ def fitted(unit: str, source: str) -> Origin:
     return unit, source, Standing.FITTED
 
 
+#: Origins of what every session's authentication costs.
+AUTHENTICATION = {
+    "authentication.tags": assumed("1", "messages a session, three a side; not published"),
+    "authentication.tag_bits": assumed("bit", "Wegman-Carter tags of 64 bits; not published"),
+}
+
 #: Parts whose defaults matter as much as any number.
-_ALWAYS = (DecoyProtocol, Security, BlockLeak)
+_ALWAYS = (DecoyProtocol, Security, FiniteLeak, Authentication, LinkSpread)
 
 
 def numeric_leaves(value: object, path: str = "") -> Iterator[tuple[str, float]]:

@@ -4,10 +4,18 @@ from collections.abc import Mapping
 
 from qkd.decoy import DecoyProtocol
 from qkd.fibre import FibreReceiver, FibreSpan
-from qkd.finite_key.leak import BlockLeak
-from qkd.finite_key.security import Security
+from qkd.finite_key.leak import FiniteLeak
+from qkd.finite_key.security import Authentication, Security
 from qkd.hardware import Detector
-from qkd.presets.facts import FibrePreset, Origin, assumed, derived, document, published
+from qkd.presets.facts import (
+    AUTHENTICATION,
+    FibrePreset,
+    Origin,
+    assumed,
+    derived,
+    document,
+    published,
+)
 
 CHEN = "Chen et al., Nature 589, 214 (2021)"
 SASAKI = "Sasaki et al., Opt. Express 19, 10387 (2011), and the maker's page on it"
@@ -32,7 +40,7 @@ def trunk_span() -> FibrePreset:
         key_basis_bob=0.5,
         both_bases=True,
     )
-    security, leak = Security(secrecy=1e-10), BlockLeak()
+    security, leak = Security(secrecy=1e-10), FiniteLeak()
     origins = {
         "span.length_km": derived("km", f"{CHEN}: 2,032 km over 31 spans"),
         "span.attenuation_db_per_km": assumed("dB/km", "standard fibre at 1550 nm"),
@@ -49,6 +57,7 @@ def trunk_span() -> FibrePreset:
         "protocol.pulse_rate_hz": assumed("Hz", "625 MHz, as the network's faster links"),
         "protocol.key_basis_alice": assumed("1", "random bases, unbiased"),
         "protocol.key_basis_bob": assumed("1", "passive 50/50 splitter"),
+        "protocol.intensity_uncertainty": assumed("1", "not found; not charged"),
         "security.secrecy": assumed("1", "1e-10, the usual choice for fibre systems"),
         "security.correctness": assumed("1", "1e-15, the usual choice"),
         "leak.efficiency": assumed("1", "a usual 1.16"),
@@ -97,6 +106,7 @@ def toshiba_like() -> FibrePreset:
         "protocol.pulse_rate_hz": published("Hz", f"{YUAN}: gigahertz clock"),
         "protocol.key_basis_alice": assumed("1", t12),
         "protocol.key_basis_bob": assumed("1", t12),
+        "protocol.intensity_uncertainty": assumed("1", "not found; not charged"),
         "security.secrecy": published("1", f"{DIXON}: key failure probability"),
         "security.correctness": assumed("1", "1e-15, the usual choice"),
         "leak.efficiency": assumed("1", "a usual 1.16"),
@@ -109,7 +119,7 @@ def toshiba_like() -> FibrePreset:
         receiver=FibreReceiver(detector=detector, optics_transmittance=0.5, misalignment=0.01),
         protocol=protocol,
         security=Security(secrecy=1e-10),
-        leak=BlockLeak(),
+        leak=FiniteLeak(),
         block_bits=1e8,
         origins=origins,
         missing=("intensities, probabilities, basis bias, detectors' figures: not found",),
@@ -124,17 +134,19 @@ def _fibre(
     receiver: FibreReceiver,
     protocol: DecoyProtocol,
     security: Security,
-    leak: BlockLeak,
+    leak: FiniteLeak,
     block_bits: float,
     origins: Mapping[str, Origin],
     missing: tuple[str, ...],
 ) -> FibrePreset:
+    authentication = Authentication()
     parts = {
         "span": span,
         "receiver": receiver,
         "protocol": protocol,
         "security": security,
         "leak": leak,
+        "authentication": authentication,
         "block_bits": block_bits,
     }
     return FibrePreset(
@@ -146,7 +158,8 @@ def _fibre(
         security=security,
         bound="chernoff",
         leak=leak,
+        authentication=authentication,
         block_bits=block_bits,
-        numbers=document(parts, origins),
+        numbers=document(parts, {**AUTHENTICATION, **origins}),
         missing=missing,
     )

@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qkd.finite_key.leak import BlockLeak
-from qkd.finite_key.security import Security
+from qkd.finite_key.leak import FiniteLeak
+from qkd.finite_key.security import Authentication, Security
 from qkd.freespace.atmosphere import Atmosphere
 from qkd.hardware import OpticalSite, Receiver
-from qkd.presets.facts import Origin, Preset, assumed, derived, document, published
-from qkd.presets.micius import CONTRAST, LIAO, PROTOCOL, YIN, detector, terminal
+from qkd.presets.facts import AUTHENTICATION, Origin, Preset, assumed, derived, document, published
+from qkd.presets.micius import (
+    CONTRAST,
+    LIAO,
+    PROTOCOL,
+    SPREAD,
+    SPREAD_ORIGINS,
+    YIN,
+    detector,
+    terminal,
+)
 
 CHEN = "Chen et al., Nature 589, 214 (2021)"
 LIAO_2018 = "Liao et al., Phys. Rev. Lett. 120, 030501 (2018)"
@@ -42,6 +51,7 @@ def _origins(station_id: str) -> dict[str, Origin]:
         "protocol.pulse_rate_hz": published("Hz", LIAO),
         "protocol.key_basis_alice": published("1", LIAO),
         "protocol.key_basis_bob": assumed("1", "passive 50/50 splitter, as at Xinglong"),
+        "protocol.intensity_uncertainty": assumed("1", f"{LIAO}: below 5 %; not charged"),
         "security.secrecy": published("1", LIAO),
         "security.correctness": assumed("1", "1e-15, the usual choice"),
         "leak.efficiency": assumed("1", "a usual 1.16"),
@@ -67,12 +77,14 @@ def _station(
             detector=replace(detector(), gate_ns=gate_ns),
             optics_transmittance=0.16,
             misalignment=1.0 / (CONTRAST + 1.0),
+            passive=True,
         )
     }
     air = Atmosphere.from_slant_loss_db(5.5, elevation_deg=19.6)
     sites = {station_id: OpticalSite(height_m=height_m, atmosphere=air)}
     protocol = replace(PROTOCOL, pulse_rate_hz=pulse_rate_hz)
-    security, leak = Security(secrecy=1e-9), BlockLeak()
+    security, leak = Security(secrecy=1e-9), FiniteLeak()
+    authentication = Authentication()
     parts = {
         "terminal": sender,
         "receivers": receivers,
@@ -80,6 +92,8 @@ def _station(
         "protocol": protocol,
         "security": security,
         "leak": leak,
+        "authentication": authentication,
+        "spread": SPREAD,
     }
     return Preset(
         name=name,
@@ -91,7 +105,11 @@ def _station(
         security=security,
         bound="chernoff",
         leak=leak,
-        numbers=document(parts, {**_origins(station_id), **own}),
+        authentication=authentication,
+        spread=SPREAD,
+        numbers=document(
+            parts, {**_origins(station_id), **AUTHENTICATION, **SPREAD_ORIGINS, **own}
+        ),
         missing=("field of view and filter width: sky background not modelled", *missing),
     )
 

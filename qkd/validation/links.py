@@ -10,8 +10,9 @@ from qkd.geometry import circular_pass
 from qkd.ports import Track
 from qkd.presets.catalogue import fibre_preset, satellite_preset
 from qkd.presets.fibre_links import CHEN, DIXON, SASAKI, YUAN
+from qkd.tracks import track_seconds
 from qkd.validation.rows import ValidationRow
-from qkd.yields import pass_yield, sample_seconds
+from qkd.yields import pass_yield
 
 #: Secret bits per signal pulse over a fibre length in km, from an independent program.
 GLLP_CHECKS = (
@@ -130,7 +131,7 @@ def nanshan_rows(track: Track | None = None, *, which: str = "") -> tuple[Valida
     seen = track if track is not None else circular_pass(altitude_km=500.0, max_elevation_deg=60.0)
     preset = satellite_preset("nanshan-2020")
     key = pass_yield(seen, preset, "nanshan")
-    seconds = float(sample_seconds(seen.offset_s).sum())
+    seconds = float(track_seconds(seen).sum())
     circular = "a circular orbit of 500 km culminating at 60 deg"
     which = which or ("the pass given" if track is not None else circular)
     return (

@@ -10,11 +10,12 @@ from qkd.checks import FloatArray
 from qkd.decoy import Counts, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import block_keys
+from qkd.finite_key.leak import BlockLeak
 from qkd.freespace.budget import LinkBudget, link_budget, to_db
 from qkd.noise import background
 from qkd.ports import Track
 from qkd.presets.facts import Preset
-from qkd.yields import sample_seconds
+from qkd.tracks import track_seconds
 
 _SAMPLES_MIN = 10
 
@@ -88,7 +89,7 @@ def cut(track: Track, range_km_max: float) -> Window:
         offset_s=np.asarray(track.offset_s, dtype=np.float64)[near],
         elevation_deg=np.asarray(track.elevation_deg, dtype=np.float64)[near],
         range_km=ranges[near],
-        seconds=sample_seconds(track.offset_s)[near],
+        seconds=track_seconds(track)[near],
     )
 
 
@@ -159,12 +160,31 @@ def signal_bps(found: Run, window: Window) -> FloatArray:
     return np.asarray(clicks / window.seconds)
 
 
-def key_of(found: Run, *, bound: str, efficiency: float, per_basis: bool = False) -> float:
-    """Return secret bits of both bases; per_basis gives each the whole epsilon, not half."""
+def key_of(
+    found: Run,
+    *,
+    bound: str,
+    efficiency: float,
+    per_basis: bool = False,
+    of_its_time: bool = False,
+) -> float:
+    """Return secret bits of both bases; per_basis gives each the whole epsilon, not half.
+
+    of_its_time computes as was usual in 2017: a normal approximation of the phase error, the
+    signal's photons in proportion, f_EC n h(Q). It is not secret key; it is to compare with.
+    """
     security = found.preset.security
     if per_basis:
         security = replace(
             security, secrecy=2.0 * security.secrecy, correctness=2.0 * security.correctness
         )
-    keys = block_keys(found.total, found.preset.protocol, security, bound=bound, leak=efficiency)
+    keys = block_keys(
+        found.total,
+        found.preset.protocol,
+        security,
+        bound=bound,
+        leak=BlockLeak(efficiency=efficiency) if of_its_time else efficiency,
+        phase="lim-parity" if of_its_time else "exact",
+        signal_share="proportional-parity" if of_its_time else "bounded",
+    )
     return float(sum(int(key.length_bits) for key in keys))

@@ -51,10 +51,10 @@ class Flat:
 @pytest.mark.parametrize(
     ("bound", "phase"),
     [
-        ("hoeffding", "lim"),
-        ("yin", "lim"),
-        ("chernoff", "lim"),
-        ("chernoff", "yin"),
+        ("hoeffding", "exact"),
+        ("yin", "exact"),
+        ("chernoff", "lim-parity"),
+        ("chernoff", "yin-parity"),
         ("chernoff", "exact"),
     ],
 )

@@ -136,7 +136,7 @@ def test_epsilons_add_up_over_blocks_and_bases() -> None:
     assert len(found.keys) == 2
     assert found.epsilon == pytest.approx(1e-9 + 1e-15)
     assert qkd.add_epsilons([key.epsilons for key in found.keys]) == pytest.approx(found.epsilon)
-    assert found.keys[0].epsilons.each == pytest.approx(0.5e-9 / 21)
+    assert found.keys[0].epsilons.each == pytest.approx(0.5e-9 / 23)
     assert found.secret_bits == sum(key.length_bits for key in found.keys)
 
 

@@ -160,7 +160,7 @@ def sound(result: qkd.KeyLength, clicks: NDArray[np.float64]) -> None:
     misalignment=st.floats(0.0, 0.5),
     seconds=st.sampled_from([0.0, 1e-9, 1.0, 1e6]),
     bound=st.sampled_from(["chernoff", "yin", "hoeffding", "asymptotic"]),
-    phase=st.sampled_from(["lim", "yin", "exact"]),
+    phase=st.sampled_from(["exact", "lim-parity", "yin-parity"]),
     leak=st.sampled_from([qkd.BlockLeak(), qkd.FiniteLeak(), np.float32(1.2), 2]),
     secrecy=st.floats(-100.0, -0.01).map(lambda x: 10.0**x),
 )

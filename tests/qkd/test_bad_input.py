@@ -12,7 +12,7 @@ from qkd.finite_key.asymptotic import gllp_rate
 from qkd.geometry import circular_pass
 from qkd.presets.micius import PROTOCOL
 from qkd.segment import select_segment
-from qkd.yields import sample_seconds
+from qkd.tracks import sample_seconds
 
 THREE = np.ones(3)
 COUNTS = qkd.Counts(

@@ -29,13 +29,23 @@ def test_one_decoy_matches_every_row(table: Callable[[str], Table]) -> None:
         secrecy, correctness = float(row["eps_sec"]), float(row["eps_cor"])
         security = qkd.Security(secrecy=secrecy, correctness=correctness)
         for bound in ("hoeffding", "chernoff"):
-            key = qkd.secret_key(counts, protocol, security, bound=bound, decoys=1)
+            key = qkd.secret_key(
+                counts,
+                protocol,
+                security,
+                bound=bound,
+                decoys=1,
+                phase="lim-parity",
+                leak=qkd.BlockLeak(),
+            )
             expected = float(row[f"ref_rusca2018_{bound}"])
             assert max(float(key.signed_length), 0.0) == pytest.approx(expected, rel=1e-6)
             assert key.epsilons.terms == 19
         if row["fung_phase"] == "True":
             other = qkd.Security(secrecy=secrecy, correctness=correctness, terms=15)
-            key = qkd.secret_key(counts, protocol, other, bound="hoeffding", decoys=1)
+            key = qkd.secret_key(
+                counts, protocol, other, bound="hoeffding", decoys=1, phase="lim-parity"
+            )
             for column, value in (
                 ("phi", key.phase_error),
                 ("sX1", key.single_photon_bits),

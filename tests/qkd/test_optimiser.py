@@ -32,6 +32,8 @@ def test_the_optimum_is_found(table: Callable[[str], Table], columns: Columns, c
         misalignment=0.005,
         after_pulse=0.001,
         passes=passes,
+        leak=qkd.BlockLeak(),
+        phase="lim-parity",
     )
 
     target = float(row["signed_length_bits_at_optimum"])
@@ -43,7 +45,13 @@ def test_the_optimum_is_found(table: Callable[[str], Table], columns: Columns, c
     counts = qkd.expected_counts(
         eta, MICIUS, background_per_gate=1e-6, misalignment=0.005, after_pulse=0.001
     )
-    key = qkd.secret_key(counts.total().scaled(passes), MICIUS, qkd.Security())
+    key = qkd.secret_key(
+        counts.total().scaled(passes),
+        MICIUS,
+        qkd.Security(),
+        leak=qkd.BlockLeak(),
+        phase="lim-parity",
+    )
     fixed = float(row["signed_length_bits_at_50_25_25_mu_0.8_0.1_px_0.5"])
     assert key.signed_length == pytest.approx(fixed, rel=1e-6)
 
