@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler.clock import AcceleratedClock, Clock, SystemClock
 from scheduler.domain import Booking, BookingState
-from scheduler.process import settle_in
+from scheduler.process import freeze_gc
 from scheduler.services import Services
 
 log = structlog.get_logger("skytrunk.jobs")
@@ -257,7 +257,7 @@ def run_forever(
     with Services(settings, clock=clock) as services:
         with services.ledger.read() as reader:
             services.check_scenario(reader)
-        runner = JobRunner(services, clock=clock, rate=clock_rate, warmed_up=settle_in)
+        runner = JobRunner(services, clock=clock, rate=clock_rate, warmed_up=freeze_gc)
         log.info(
             "started", scenario=services.scenario.name, now=clock.now().isoformat(),
             rate=clock_rate, jobs=list(_ORDER),
