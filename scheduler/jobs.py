@@ -1,7 +1,7 @@
-"""The live clockwork: APScheduler ticks, and each tick calls one use case.
+"""The live clockwork: APScheduler wakes it, the agenda says what is due, use cases do it.
 
-The ledger is the truth and this is not: jobs live in memory, are rebuilt from the bookings at
-start, and a tick that fires twice finds its request answered already.
+The ledger is the truth and this is not: the agenda lives in memory, is rebuilt from the bookings
+at start, and work that is done twice finds its request answered already.
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from traceback import format_exception
 from typing import Any
-from uuid import UUID
 
 import structlog
-from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler import services
+from scheduler.agenda import Agenda, Due, Work, on_grid
 from scheduler.clock import AcceleratedClock, Clock, SystemClock
 from scheduler.domain import Booking, BookingState
-from scheduler.process import settle_in
+from scheduler.process import freeze_gc
 from scheduler.services.context import Context
 
 log = structlog.get_logger("skytrunk.jobs")
 
-_GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
-_GRACE_S_MAX = 3600.0
 _WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
-_ORDER = ("trunk", "announce", "expire", "merge", "plan")
 
 
 class JobRunner:
-    """Fires plan, trunk, time, merge and session jobs on a live clock until it is stopped."""
+    """Does what the agenda says on a live clock, until it is stopped."""
 
     def __init__(
         self,
@@ -51,63 +48,64 @@ class JobRunner:
         self._warmed_up = warmed_up
         self._busy = threading.RLock()
         self._stopping = False
-        self._trunk_done = clock.now()
+        self._agenda = Agenda(context.scenario.schedule, start=clock.now())
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread: the ledger has one writer, and use cases are short.
             executors={"default": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "max_instances": 1},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED)
 
     def start(self) -> None:
-        """Close what was missed while nobody ran, plan, and start ticking."""
-        schedule = self.context.scenario.schedule
-        now = self.clock.now()
-        self._trunk_done = now
+        """Close what was missed while nobody ran, plan, and start working."""
         self._guard("recover", self._recover)
-        for name, step_s, work in (
-            ("plan", schedule.plan_interval_s, self._plan),
-            ("trunk", schedule.trunk_interval_s, self._trunk),
-            ("announce", schedule.merge_interval_s, self._announce),
-            ("expire", schedule.merge_interval_s, self._expire),
-            ("merge", schedule.merge_interval_s, self._merge),
-        ):
-            self._every(name, step_s, work, now)
-        self._scheduler.add_job(
-            lambda: self._guard("watch", self._watch), "interval", seconds=_WATCH_S, id="watch"
-        )
+        self._scheduler.add_job(self._watch, "interval", seconds=_WATCH_S, id="watch")
+        self._arm()
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Let the running job end, then fire nothing more."""
+        """Let the running job end, then begin no other."""
         self._stopping = True
         if self._scheduler.running:
-            # Waiting inside shutdown would hold the lock that a job needs to schedule sessions.
+            # Waiting inside shutdown would hold the lock that a job needs to wake up again.
             self._scheduler.shutdown(wait=False)
         with self._busy:
             pass
 
-    def _every(
-        self, name: str, step_s: float, work: Callable[[datetime], None], now: datetime
-    ) -> None:
-        """Tick at once, and then at each instant of the job's grid, in simulated time."""
-        first = _grid(now, step_s) + timedelta(seconds=step_s)
+    def _arm(self) -> None:
+        """Wake up when the next work is due."""
+        when = self._agenda.next_at
+        if when is not None and not self._stopping:
+            self._scheduler.add_job(
+                self._work, "date", run_date=self._wall(when), id="work", replace_existing=True
+            )
 
-        def tick() -> None:
-            self._guard(name, lambda: work(_grid(self.clock.now(), step_s)))
+    def _work(self) -> None:
+        """Do what is due by now, in order."""
+        with self._busy:
+            for due in self._agenda.take_until(self.clock.now()):
+                if not self._stopping:
+                    self._guard(str(due.work), partial(self._do, due))
+            self._arm()
 
-        self._scheduler.add_job(
-            tick,
-            "interval",
-            seconds=max(step_s / self.rate, 0.01),
-            # At one instant the trunk deposits before the merge spends: jobs fire in this order.
-            start_date=self._wall(first) + timedelta(milliseconds=_ORDER.index(name)),
-            id=name,
-            misfire_grace_time=max(1, int(step_s / self.rate)),
-        )
-        if name == "plan":
-            self._scheduler.add_job(tick, id="plan/first", misfire_grace_time=None)
+    def _do(self, due: Due) -> None:
+        match due.work:
+            case Work.SETTLE:
+                self._settle(due)
+            case Work.TRUNK:
+                answer = services.deposit_trunk(self.context, start=due.since, end=due.at)
+                log.info("trunk", until=due.at.isoformat(), **answer)
+            case Work.ANNOUNCE:
+                self._announce(due.at)
+            case Work.EXPIRE:
+                log.info("expire", **services.expire_due(self.context, at=due.at))
+            case Work.MERGE:
+                answer = services.merge_due(self.context, scheduled_for=due.at)
+                log.info("merge", at=due.at.isoformat(), steps=len(answer["steps"]))
+            case Work.PLAN:
+                self._plan(due)
+            case Work.BEGIN:
+                self._begin(due)
 
     def _wall(self, simulated: datetime) -> datetime:
         """The machine's instant at which the clock will show `simulated`."""
@@ -115,34 +113,21 @@ class JobRunner:
         # The scheduler's own clock is the machine's; this is the one place that must ask it.
         return SystemClock().now() + timedelta(seconds=wait_s)
 
-    def _plan(self, when: datetime) -> None:
-        step = timedelta(seconds=self.context.scenario.schedule.plan_interval_s)
+    def _plan(self, due: Due) -> None:
+        # A window is whole, whenever in it this was started: its answer is the same after that.
+        start = on_grid(due.at, self.context.scenario.schedule.plan_interval_s)
         answer = services.plan_window(
-            self.context, start=when, end=when + step, not_before=self.clock.now()
+            self.context, start=start, end=due.until, not_before=self.clock.now()
         )
         for part in answer["unplanned"]:
             log.warning("nothing planned", **part)
-        log.info("plan", at=when.isoformat(), bookings=len(answer["bookings"]))
+        log.info("plan", at=start.isoformat(), bookings=len(answer["bookings"]))
         for booking in services.bookings_of_plan(self.context, answer):
             self._schedule(booking)
-
-    def _trunk(self, when: datetime) -> None:
-        step = timedelta(seconds=self.context.scenario.schedule.trunk_interval_s)
-        # A late tick deposits each interval that passed, under its own request id; the first is
-        # cut to the time since the clockwork was started.
-        while self._trunk_done < when:
-            end = _grid(self._trunk_done, step.total_seconds()) + step
-            answer = services.deposit_trunk(self.context, start=self._trunk_done, end=end)
-            log.info("trunk", until=end.isoformat(), **answer)
-            self._trunk_done = end
 
     def _announce(self, when: datetime) -> None:
         for answer in services.announce_due(self.context, at=when):
             self._log_announced(answer)
-
-    def _expire(self, when: datetime) -> None:
-        answer = services.expire_due(self.context, at=when)
-        log.info("expire", **answer)
 
     def _log_announced(self, answer: dict[str, Any]) -> None:
         log.info(
@@ -150,12 +135,8 @@ class JobRunner:
             blocks=len(answer["blocks"]), why=answer["why"],
         )  # fmt: skip
 
-    def _merge(self, when: datetime) -> None:
-        answer = services.merge_due(self.context, scheduled_for=when)
-        log.info("merge", at=when.isoformat(), steps=len(answer["steps"]))
-
     def _schedule(self, booking: Booking) -> None:
-        """Put the beginning and the end of a booked session on the machine's clock."""
+        """Put a booked session on the agenda."""
         candidate, now = booking.candidate, self.clock.now()
         if booking.state is not BookingState.BOOKED:
             return
@@ -164,77 +145,51 @@ class JobRunner:
                 self.context, booking.booking_id, at=now, reason="its time had passed"
             )
             return
-        key = booking.booking_id
-        # Less than what is left of the pass: a session is missed rather than run late.
-        grace_s = max(1, int(min(candidate.duration_s / self.rate / 2, _GRACE_S_MAX)))
-        for name, when, grace in (
-            ("begin", candidate.acquires_at, grace_s),
-            ("settle", candidate.loses_at, None),
-        ):
-            self._scheduler.add_job(
-                self._session,
-                "date",
-                run_date=self._wall(when),
-                args=(name, key, when),
-                id=f"{name}/{key}",
-                replace_existing=True,
-                misfire_grace_time=grace,
-            )
+        self._agenda.add_session(
+            booking.booking_id, begins=candidate.acquires_at, ends=candidate.loses_at
+        )
 
-    def _session(self, name: str, booking_id: UUID, when: datetime) -> None:
-        if name == "begin":
-            self._guard(name, lambda: self._begin(booking_id, when))
-        else:
-            self._guard(name, lambda: self._settle(booking_id, when))
-
-    def _settle(self, booking_id: UUID, when: datetime) -> None:
-        if answer := services.settle_session(self.context, booking_id, at=when):
+    def _settle(self, due: Due) -> None:
+        assert due.booking_id is not None
+        if answer := services.settle_session(self.context, due.booking_id, at=due.at):
             log.info(
-                "session settled", station=answer["station"], at=when.isoformat(),
+                "session settled", station=answer["station"], at=due.at.isoformat(),
                 secret_bits=answer["secret_bits"],
             )  # fmt: skip
 
-    def _begin(self, booking_id: UUID, when: datetime) -> None:
-        """Begin a session in its time, or not at all."""
-        (booking,) = services.bookings_of_plan(self.context, {"bookings": [str(booking_id)]})
+    def _begin(self, due: Due) -> None:
+        """Begin a session in its time, or not at all: none is run late."""
+        assert due.booking_id is not None
+        (booking,) = services.bookings_of_plan(self.context, {"bookings": [str(due.booking_id)]})
         now = self.clock.now()
-        if now < booking.candidate.loses_at:
-            if answer := services.begin_session(self.context, booking_id, at=when):
+        # No later than half of the pass, or a second of the machine on a fast clock.
+        late_s = max(self.rate, booking.candidate.duration_s / 2)
+        if now < booking.candidate.loses_at and now <= due.at + timedelta(seconds=late_s):
+            if answer := services.begin_session(self.context, due.booking_id, at=due.at):
                 self._log_announced(answer)
         else:
             services.miss_session(
-                self.context, booking_id, at=now, reason="the clockwork came too late"
+                self.context, due.booking_id, at=now, reason="the clockwork came too late"
             )
 
     def _recover(self) -> None:
         """Schedule what is still to come; close what can no longer happen."""
-        now = self.clock.now()
-        services.close_overdue(self.context, at=now)
+        services.close_overdue(self.context, at=self.clock.now())
+        self._see_bookings()
+
+    def _see_bookings(self) -> None:
         for booking in services.open_bookings(self.context):
             self._schedule(booking)
 
     def _watch(self) -> None:
         """Schedule the bookings that somebody else made meanwhile."""
-        for booking in services.open_bookings(self.context):
-            if self._scheduler.get_job(f"begin/{booking.booking_id}") is None:
-                self._schedule(booking)
-
-    def _missed(self, event: JobExecutionEvent) -> None:
-        name, _, key = str(event.job_id).partition("/")
-        log.warning("job missed", job=event.job_id)
-        if name == "begin" and key:
-            self._guard(
-                "missed",
-                lambda: services.miss_session(
-                    self.context,
-                    UUID(key),
-                    at=self.clock.now(),
-                    reason="the clockwork came too late",
-                ),
-            )
+        with self._busy:
+            if not self._stopping:
+                self._guard("watch", self._see_bookings)
+                self._arm()
 
     def _guard(self, name: str, work: Callable[[], Any]) -> None:
-        """Run a job; what fails is logged and recorded, and the ticking goes on."""
+        """Run a job; what fails is logged and recorded, and the work goes on."""
         try:
             work()
             if name not in self.fired:
@@ -246,12 +201,6 @@ class JobRunner:
             services.record_failure(
                 self.context, name, at=self.clock.now(), reason=type(error).__name__
             )
-
-
-def _grid(when: datetime, step_s: float) -> datetime:
-    """The last instant of the job's grid that is not after `when`."""
-    step = timedelta(seconds=step_s)
-    return _GRID_ORIGIN + step * ((when - _GRID_ORIGIN) // step)
 
 
 def live_clock(start: datetime | None, rate: float) -> Clock:
@@ -269,10 +218,10 @@ def run_forever(
     with Context(settings, clock=clock) as context:
         with context.ledger.read() as reader:
             context.check_scenario(reader)
-        runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=settle_in)
+        runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=freeze_gc)
         log.info(
             "started", scenario=context.scenario.name, now=clock.now().isoformat(),
-            rate=clock_rate, jobs=list(_ORDER),
+            rate=clock_rate, jobs=[str(work) for work in Work],
         )  # fmt: skip
         runner.start()
         try:

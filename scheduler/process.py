@@ -9,7 +9,7 @@ YOUNG_OBJECTS = 10_000
 merge that makes a hundred thousand and lets go of them without its help."""
 
 
-def settle_in() -> None:
+def freeze_gc() -> None:
     """Leave what was made so far out of the garbage collector's rounds, and have fewer of them.
 
     Modules, tables and plans stay as long as the process. Going over them takes the collector

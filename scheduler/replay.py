@@ -1,17 +1,14 @@
-"""The same services, driven by a simulated clock and old element sets."""
+"""The same context, driven by a simulated clock and old element sets."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from orbits import as_utc
 from scheduler import services
+from scheduler.agenda import Agenda, Due, Work
 from scheduler.clock import SimulatedClock
 from scheduler.domain import ReplaySummary
 from scheduler.entropy import KeyedEntropy
@@ -24,30 +21,6 @@ if TYPE_CHECKING:
 
 DAYS_MAX = 3660
 Progress = Callable[[float, str], None]
-
-# At one instant: what ends is settled, then the trunk deposits, what time brings is announced or
-# expires, then merges spend what is left, the next window is planned, and last a session may begin.
-_SETTLE, _TRUNK, _TIME, _MERGE, _PLAN, _BEGIN = range(6)
-
-
-@dataclass
-class _Agenda:
-    """What is still to happen, in order of time."""
-
-    heap: list[tuple[datetime, int, int, Any]] = field(default_factory=list)
-    order: count[int] = field(default_factory=count)
-
-    def add(self, when: datetime, rank: int, what: Any) -> None:
-        """Put something on the agenda; ties are taken by rank, then in the order of adding."""
-        heapq.heappush(self.heap, (when, rank, next(self.order), what))
-
-    def __bool__(self) -> bool:
-        return bool(self.heap)
-
-    def next(self) -> tuple[datetime, int, Any]:
-        """Take the earliest."""
-        when, rank, _, what = heapq.heappop(self.heap)
-        return when, rank, what
 
 
 def run_replay(
@@ -97,47 +70,36 @@ def _drive(
     context: Context, clock: SimulatedClock, start: datetime, end: datetime, progress: Progress
 ) -> None:
     """Take event after event off the agenda until the end."""
-    agenda = _Agenda()
-    schedule = context.scenario.schedule
-    for rank, step_s in (
-        (_TRUNK, schedule.trunk_interval_s),
-        (_TIME, schedule.merge_interval_s),
-        (_MERGE, schedule.merge_interval_s),
-    ):
-        for when in _ticks(start, end, step_s):
-            agenda.add(when, rank, step_s)
-    agenda.add(start, _PLAN, schedule.plan_interval_s)
-    while agenda:
-        when, rank, what = agenda.next()
-        clock.advance_to(when)
-        if rank == _PLAN:
-            _plan(context, agenda, when, min(end, when + timedelta(seconds=what)))
-            if when + timedelta(seconds=what) < end:
-                agenda.add(when + timedelta(seconds=what), _PLAN, what)
-            progress((when - start) / (end - start), f"{when:%Y-%m-%d}")
-        elif rank == _TRUNK:
-            services.deposit_trunk(context, start=when - timedelta(seconds=what), end=when)
-        elif rank == _TIME:
-            services.announce_due(context, at=when)
-            services.expire_due(context, at=when)
-        elif rank == _MERGE:
-            services.merge_due(context, scheduled_for=when)
-        elif rank == _BEGIN:
-            services.begin_session(context, what, at=when)
-        else:
-            services.settle_session(context, what, at=when)
+    agenda = Agenda(context.scenario.schedule, start=start, end=end)
+    while agenda.next_at is not None:
+        due = agenda.take()
+        clock.advance_to(due.at)
+        _do(context, agenda, due)
+        if due.work is Work.PLAN:
+            progress((due.at - start) / (end - start), f"{due.at:%Y-%m-%d}")
     progress(1.0, f"{end:%Y-%m-%d}")
 
 
-def _plan(context: Context, agenda: _Agenda, start: datetime, end: datetime) -> None:
-    """Book a window and put its sessions on the agenda."""
-    answer = services.plan_window(context, start=start, end=end)
-    for booking in services.bookings_of_plan(context, answer):
-        agenda.add(booking.candidate.acquires_at, _BEGIN, UUID(str(booking.booking_id)))
-        agenda.add(booking.candidate.loses_at, _SETTLE, UUID(str(booking.booking_id)))
-
-
-def _ticks(start: datetime, end: datetime, step_s: float) -> list[datetime]:
-    """The ends of whole intervals within (start, end]."""
-    step = timedelta(seconds=step_s)
-    return [start + step * (index + 1) for index in range(int((end - start) / step))]
+def _do(context: Context, agenda: Agenda, due: Due) -> None:
+    """Call the use case that is due."""
+    match due.work:
+        case Work.SETTLE | Work.BEGIN:
+            assert due.booking_id is not None
+            act = services.settle_session if due.work is Work.SETTLE else services.begin_session
+            act(context, due.booking_id, at=due.at)
+        case Work.TRUNK:
+            services.deposit_trunk(context, start=due.since, end=due.at)
+        case Work.ANNOUNCE:
+            services.announce_due(context, at=due.at)
+        case Work.EXPIRE:
+            services.expire_due(context, at=due.at)
+        case Work.MERGE:
+            services.merge_due(context, scheduled_for=due.at)
+        case Work.PLAN:
+            answer = services.plan_window(context, start=due.at, end=due.until)
+            for booking in services.bookings_of_plan(context, answer):
+                agenda.add_session(
+                    booking.booking_id,
+                    begins=booking.candidate.acquires_at,
+                    ends=booking.candidate.loses_at,
+                )

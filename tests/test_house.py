@@ -17,6 +17,7 @@ PACKAGES = [
     "scheduler.ledger",
     "scheduler.merge",
     "scheduler.network",
+    "scheduler.paths",
     "scheduler.plan",
     "scheduler.weather",
 ]

@@ -14,7 +14,7 @@ from api.cli.options import ConfigOption, DatabaseOption, settings_of
 from api.cli.output import note
 from api.inputs import parse_instant
 from scheduler.errors import InputError
-from scheduler.process import settle_in
+from scheduler.process import freeze_gc
 
 RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
 
@@ -41,7 +41,7 @@ def serve(
     with _listen(settings.host, settings.port) as listener:
         note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
         server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-        settle_in()
+        freeze_gc()
 
         def stop_now() -> None:
             server.should_exit = True

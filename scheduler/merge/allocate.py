@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scheduler.errors import PlanError
+from scheduler.paths import SLACK, Claim, hold, lift
+from scheduler.solver import DEFAULT_LIMITS, Floats, LinearProgram, Solution, SolverFailed, solve
 
-HIGHS_THREADS = 1
-"""HiGHS keeps the first number a process asks for; with another it solves nothing, silently."""
-_DUAL_MIN = 1e-7  # HiGHS's own dual tolerance: a smaller one does not bind.
-_SLACK = 1e-6  # Of the scaled program: ten times HiGHS's feasibility tolerance.
 _COST_WEIGHT = 1e-3  # Route costs break ties, and never outweigh a bit.
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +40,6 @@ class Allocation:
     left: Mapping[str, int]
 
 
-def jain_index(values: Iterable[float]) -> float:
-    """Return Jain's index of fairness: 1 if all are equal, 1/n if one has everything.
-
-    Nobody served at all is fair: 1. Source: Jain, Chiu and Hawe, DEC-TR-301 (1984), eq. 1.
-    """
-    x = np.array(list(values), dtype=np.float64)
-    squares = float(np.sum(x * x))
-    return float(np.sum(x)) ** 2 / (len(x) * squares) if squares > 0.0 else 1.0
-
-
 def allocate(asks: Sequence[Ask], capacity: Mapping[str, int], *, least: int = 1) -> Allocation:
     """Share out the grains that the hops hold; no route gets more than none and less than `least`.
 
@@ -75,7 +60,7 @@ def allocate(asks: Sequence[Ask], capacity: Mapping[str, int], *, least: int = 1
     for ask in asks:
         given: list[int] = []
         for hops in ask.routes:
-            amount = int(amounts.pop(0) + _SLACK)
+            amount = int(amounts.pop(0) + SLACK)
             room = min(left[hop] for hop in hops)
             amount = max(0, min(amount, room, ask.wanted - sum(given)))
             given.append(amount if amount >= least else 0)
@@ -144,143 +129,77 @@ def _solve(asks: Sequence[Ask], capacity: Mapping[str, int]) -> list[float]:
     """Return the grains of every route of every ask, not yet whole."""
     floors = np.zeros(len(asks))
     wanted = np.array([ask.wanted if ask.routes else 0 for ask in asks], dtype=np.float64)
+    program = _Program(asks, capacity)
+    to_mark = program.claims([(ask.low_share, ask.low_had) for ask in asks])
+    by_share = program.claims([(ask.share, ask.had) for ask in asks])
     for priority in sorted({ask.priority for ask in asks}, reverse=True):
-        members = [i for i, ask in enumerate(asks) if ask.priority == priority]
-        low = [i for i in members if asks[i].low > 0 and wanted[i] > 0]
+        members = [i for i, ask in enumerate(asks) if ask.priority == priority and wanted[i] > 0]
+        low = [i for i in members if asks[i].low > 0]
         if low:
-            program = _Program(
-                asks,
-                capacity,
-                shares=np.array([ask.low_share for ask in asks]),
-                had=np.array([ask.low_had for ask in asks], dtype=np.float64),
-            )
             caps = np.minimum(wanted, [ask.low for ask in asks])
-            floors = program.lift(low, floors, caps)
-        program = _Program(
-            asks,
-            capacity,
-            shares=np.array([ask.share for ask in asks]),
-            had=np.array([ask.had for ask in asks], dtype=np.float64),
-        )
-        floors = program.lift([i for i in members if wanted[i] > 0], floors, wanted)
-    return program.fill(floors, wanted)
+            floors = program.lift(to_mark, low, floors, caps)
+        floors = program.lift(by_share, members, floors, wanted)
+    return program.fill(by_share, floors, wanted)
 
 
 class _Program:
-    """The program in HiGHS: a column for each route and one for the level that is lifted.
+    """A column for each route and one for the level that is lifted.
 
-    Rows: the hops; each ask's sum; each ask's level. Everything is divided by `scale`, for
-    HiGHS's tolerances are absolute. Lives within one call, so no thread shares it.
+    Rows: the hops; each ask's sum; each ask's levels. Everything is divided by `scale`, for the
+    solver's tolerances are absolute.
     """
 
-    def __init__(
-        self, asks: Sequence[Ask], capacity: Mapping[str, int], *, shares: Floats, had: Floats
-    ) -> None:
+    def __init__(self, asks: Sequence[Ask], capacity: Mapping[str, int]) -> None:
         self.asks = asks
-        self.shares, self.had = shares, had
         self.scale = max(1.0, max(float(ask.wanted) for ask in asks) / 1e3)
-        self.columns: list[list[int]] = []
-        hops: dict[str, list[int]] = {}
-        count = 0
-        for ask in asks:
-            self.columns.append(list(range(count, count + len(ask.routes))))
-            for column, route in zip(self.columns[-1], ask.routes, strict=True):
-                for hop in route:
-                    hops.setdefault(hop, []).append(column)
-            count += len(ask.routes)
-        self.level = count
-        self.first_sum = len(hops)
-        self.first_level = self.first_sum + len(asks)
-        self.costs = np.array([cost for ask in asks for cost in ask.costs])
-        self.highs, self.highspy = self._build(hops, capacity)
+        self.program = program = LinearProgram()
+        self.level = program.column(lower=-math.inf)
+        self.totals = [program.row() for _ in asks]
+        used = dict.fromkeys(hop for ask in asks for hops in ask.routes for hop in hops)
+        self.hops = {hop: program.row(upper=capacity[hop] / self.scale) for hop in used}
+        self.columns = [
+            [
+                program.column(terms=[(total, 1.0), *((self.hops[hop], 1.0) for hop in hops)])
+                for hops in ask.routes
+            ]
+            for ask, total in zip(asks, self.totals, strict=True)
+        ]
 
-    def _build(self, hops: Mapping[str, list[int]], capacity: Mapping[str, int]) -> tuple[Any, Any]:
-        import highspy  # 50 ms that only planning needs
+    def claims(self, shares: Sequence[tuple[float, int]]) -> list[Claim]:
+        """Add a row for the level of each ask, in the share it is counted in and had some of."""
+        found = []
+        for columns, total, (share, had) in zip(self.columns, self.totals, shares, strict=True):
+            unit = share / self.scale
+            terms = [*((column, 1.0 / unit) for column in columns), (self.level, -1.0)]
+            found.append(Claim(total, self.program.row(terms), unit, had / self.scale))
+        return found
 
-        rows: list[tuple[list[int], list[float]]] = []
-        rows += [(columns, [1.0] * len(columns)) for columns in hops.values()]
-        rows += [(columns, [1.0] * len(columns)) for columns in self.columns]
-        for index, columns in enumerate(self.columns):
-            factor = self.scale / self.shares[index]
-            rows.append(([*columns, self.level], [factor] * len(columns) + [-1.0]))
-        infinity = highspy.kHighsInf
-        program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = self.level + 1, len(rows)
-        program.sense_ = highspy.ObjSense.kMaximize
-        program.col_cost_ = np.zeros(self.level + 1)
-        program.col_lower_ = np.append(np.zeros(self.level), -infinity)
-        program.col_upper_ = np.full(self.level + 1, infinity)
-        program.row_lower_ = np.full(len(rows), -infinity)
-        limits = np.array([capacity[hop] for hop in hops], dtype=np.float64) / self.scale
-        program.row_upper_ = np.append(limits, np.full(len(rows) - len(hops), infinity))
-        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        program.a_matrix_.start_ = np.cumsum([0] + [len(columns) for columns, _ in rows])
-        program.a_matrix_.index_ = np.array([c for columns, _ in rows for c in columns])
-        program.a_matrix_.value_ = np.array([v for _, values in rows for v in values])
-        solver: Any = highspy  # It has no types of its own.
-        highs = solver.Highs()
-        for name, value in {"output_flag": False, "threads": HIGHS_THREADS}.items():
-            if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
-                raise PlanError(f"HiGHS refuses option {name} = {value}")
-        if highs.passModel(program) == highspy.HighsStatus.kError:
-            raise PlanError("HiGHS refuses the program of the merge allocation")
-        return highs, highspy
+    def _run(self) -> Solution:
+        try:
+            return solve(self.program, DEFAULT_LIMITS)
+        except SolverFailed as failure:
+            raise PlanError(f"the merge allocation failed: {failure}") from failure
 
-    def _run(self, floors: Floats, caps: Floats) -> Any:
-        for index in range(len(self.asks)):
-            low = max(0.0, floors[index] / self.scale - _SLACK)
-            high = max(low, caps[index] / self.scale)
-            self.highs.changeRowBounds(self.first_sum + index, low, high)
-        optimal = self.highspy.HighsModelStatus.kOptimal
-        self.highs.run()
-        if self.highs.getModelStatus() != optimal:
-            # From the last basis HiGHS can end with no status at all, where wants differ by
-            # orders of magnitude; from none it does not.
-            self.highs.clearSolver()
-            self.highs.run()
-        status = self.highs.getModelStatus()
-        if status != optimal:
-            name = self.highs.modelStatusToString(status)
-            raise PlanError(f"HiGHS ended the merge allocation with status {name!r}")
-        return self.highs.getSolution()
+    def lift(
+        self, claims: Sequence[Claim], members: Sequence[int], floors: Floats, wanted: Floats
+    ) -> Floats:
+        """Return the grains of each ask after lifting the levels of some of them."""
+        found = lift(
+            self.program, self.level, claims, members,
+            floors=floors / self.scale, caps=wanted / self.scale, run=self._run,
+        )  # fmt: skip
+        return found * self.scale
 
-    def lift(self, members: Sequence[int], floors: Floats, wanted: Floats) -> Floats:
-        """Return the grains of each ask after lifting the levels of some of them.
-
-        In each round the asks that hold the lowest level down have a dual above zero: in
-        every optimum they are at that level, so they are fixed there, and the rest go on.
-        """
-        infinity = self.highspy.kHighsInf
-        caps = floors.copy()
-        caps[list(members)] = wanted[list(members)]
-        floors, caps = floors.copy(), np.maximum(caps, floors)
-        active = set(members)
-        self.highs.changeColCost(self.level, 1.0)
-        for index in range(len(self.asks)):
-            bound = -self.had[index] / self.shares[index] if index in active else -infinity
-            self.highs.changeRowBounds(self.first_level + index, bound, infinity)
-        while active:
-            answer = self._run(floors, caps)
-            level, duals = answer.col_value[self.level], np.array(answer.row_dual)
-            reached = {i: level * self.shares[i] - self.had[i] for i in active}
-            fixed = {
-                i
-                for i in active
-                if abs(duals[self.first_level + i]) > _DUAL_MIN
-                or reached[i] >= caps[i] - _SLACK * self.scale
-            }
-            for index in fixed or set(active):  # All of them: no dual at all means no room.
-                floors[index] = min(caps[index], max(floors[index], reached[index]))
-                caps[index] = floors[index]
-                active.discard(index)
-                self.highs.changeRowBounds(self.first_level + index, -infinity, infinity)
-        return floors
-
-    def fill(self, floors: Floats, wanted: Floats) -> list[float]:
+    def fill(self, claims: Sequence[Claim], floors: Floats, wanted: Floats) -> list[float]:
         """Return the grains of each route: the largest total above the floors, cheaply."""
-        dearest = max(1.0, float(self.costs.max()))
-        for column, cost in enumerate(self.costs):
-            self.highs.changeColCost(column, 1.0 - _COST_WEIGHT * cost / dearest)
-        self.highs.changeColCost(self.level, 0.0)
-        answer = self._run(floors, np.maximum(wanted, floors))
-        return [value * self.scale for value in answer.col_value[: self.level]]
+        dearest = max(1.0, *(cost for ask in self.asks for cost in ask.costs))
+        self.program.maximise(
+            {
+                column: 1.0 - _COST_WEIGHT * cost / dearest
+                for ask, columns in zip(self.asks, self.columns, strict=True)
+                for column, cost in zip(columns, ask.costs, strict=True)
+            }
+        )
+        hold(self.program, claims, floors / self.scale, np.maximum(wanted, floors) / self.scale)
+        answer = self._run()
+        return [float(answer.x[c]) * self.scale for columns in self.columns for c in columns]

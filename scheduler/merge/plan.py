@@ -10,19 +10,20 @@ from math import inf
 
 from orbits import as_utc
 from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
-from scheduler.merge.ages import Ages, YoungStock
-from scheduler.merge.allocate import Ask, allocate, jain_index
+from scheduler.merge.allocate import Ask, allocate
 from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS
-from scheduler.merge.paths import (
+from scheduler.merge.key_age import KeyAgeLimits, YoungStock
+from scheduler.merge.parallel_links import ParallelLinks, YoungParallelLinks
+from scheduler.network import Scenario
+from scheduler.paths import (
     SCARCITY_WEIGHT,
     Route,
     Routes,
+    jain_index,
     parallel_pools,
     routes_of,
     scarcity,
 )
-from scheduler.merge.twins import AgedTwins, Twins
-from scheduler.network import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class MergePlan:
 
     @property
     def every_step(self) -> tuple[MergeStep | CombinedStep, ...]:
-        """The relays, then the combinations, in the order in which they are carried out.
+        """The relays, then the combinations, in the order in which they are executed.
 
         With limits of age the shortest goes first: it finds key of its age before others take it.
         """
@@ -60,7 +61,7 @@ class MergePlan:
 
     @property
     def bits(self) -> int:
-        """End-to-end bits gained by the whole plan."""
+        """End-to-end bits merged by the whole plan."""
         return sum(step.bits for step in self.every_step)
 
     @property
@@ -155,32 +156,34 @@ def plan_merges(
     """
     ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.demand_id))
     found = routes_of(scenario, ordered) if routes is None else routes
-    ages = Ages.of(ordered, young or {})
-    cases = [_case(demand, found, stock, served, ages) for demand in ordered]
+    key_age = KeyAgeLimits.of(ordered, young or {})
+    cases = [_case(demand, found, stock, served, key_age) for demand in ordered]
     pools = _spendable(scenario, stock, 2 * TAG_KEY_BITS if tagged else 0)
     parallel = parallel_pools(scenario)
     capacity = {hop: sum(pools[pool_id] for pool_id in pair) for hop, pair in parallel.items()}
-    twins = Twins(parallel, pools)
-    if ages.limits:
-        pools |= ages.grains(pools, young or {})
-        capacity |= ages.capacity(parallel, pools)
-    aged = {limit: AgedTwins(parallel, pools, ages, limit) for limit in ages.limits}
+    links = ParallelLinks(parallel, pools)
+    if key_age.limits:
+        pools |= key_age.grains(pools, young or {})
+        capacity |= key_age.capacity(parallel, pools)
+    young_links = {
+        limit: YoungParallelLinks(parallel, pools, key_age, limit) for limit in key_age.limits
+    }
     penalties = _Penalties(capacity)
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
     given = allocate([case.ask(penalties) for case in cases], capacity, least=least)
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     reasons, levels = {}, {}
-    gained: Counter[str] = Counter()
-    for case, grants in _in_order(cases, given.grains, ages):
+    merged: Counter[str] = Counter()
+    for case, grants in _in_order(cases, given.grains, key_age):
         name, pair, bits = case.demand.demand_id, case.demand.pool.pool_id, 0
         for route, grains in zip(case.routes.routes, grants, strict=True):
             # Another demand of the same pair may have filled their pool meanwhile.
-            room = max(0, case.under_mark - gained[pair]) // KEY_GRAIN_BITS
-            links = twins if case.demand.max_age_s is None else aged[case.demand.max_age_s]
-            for legs in _legs(links, route, min(grains, room), least):
+            room = max(0, case.under_mark - merged[pair]) // KEY_GRAIN_BITS
+            taker = links if case.demand.max_age_s is None else young_links[case.demand.max_age_s]
+            for legs in _legs(taker, route, min(grains, room), least):
                 bits += legs[0].bits
-                gained[pair] += legs[0].bits
+                merged[pair] += legs[0].bits
                 if len(legs) == 1:
                     steps.append(legs[0])
                 else:
@@ -190,8 +193,8 @@ def plan_merges(
         reasons[name] = _reason(case, grants, bits, given.left, least)
         levels[name] = (case.served + bits) / case.demand.bits_per_day
     tags = _tags(steps, combined) if tagged else ()
-    needs = twins.spent_bits()
-    young_needs = {limit: one.spent_bits() for limit, one in aged.items()}
+    needs = links.spent_bits()
+    young_needs = {limit: one.spent_bits() for limit, one in young_links.items()}
     for link, bits in (item for spent in young_needs.values() for item in spent.items()):
         needs[link] -= bits
     for link, _ in tags:
@@ -214,7 +217,7 @@ def _case(
     routes: Mapping[str, Routes],
     stock: Mapping[str, int],
     served: Mapping[str, int],
-    ages: Ages,
+    key_age: KeyAgeLimits,
 ) -> _Case:
     found, limit = routes[demand.demand_id], demand.max_age_s
     links = tuple([route.links for route in found.routes])
@@ -226,17 +229,17 @@ def _case(
         served=had,
         under_mark=max(0, demand.high_water_bits - in_pool),
         left_of_day=max(0, demand.bits_per_day - had),
-        ways=links if limit is None else tuple(ages.names(hops, limit) for hops in links),
-        scarce=links if limit is None else tuple(ages.own_names(hops, limit) for hops in links),
+        ways=links if limit is None else tuple(key_age.names(hops, limit) for hops in links),
+        scarce=links if limit is None else tuple(key_age.own_names(hops, limit) for hops in links),
     )
 
 
 def _in_order(
-    cases: Sequence[_Case], grains: Sequence[tuple[int, ...]], ages: Ages
+    cases: Sequence[_Case], grains: Sequence[tuple[int, ...]], key_age: KeyAgeLimits
 ) -> list[tuple[_Case, tuple[int, ...]]]:
     """The demands as they were sorted; with limits of age those of the shortest come first."""
     found = list(zip(cases, grains, strict=True))
-    if ages.limits:
+    if key_age.limits:
         found.sort(key=lambda one: one[0].demand.max_age_s or inf)
     return found
 
@@ -265,13 +268,15 @@ def _spendable(scenario: Scenario, stock: Mapping[str, int], kept_bits: int) -> 
     }
 
 
-def _legs(twins: Twins, route: Route, grains: int, least: int) -> Iterator[tuple[MergeStep, ...]]:
+def _legs(
+    links: ParallelLinks, route: Route, grains: int, least: int
+) -> Iterator[tuple[MergeStep, ...]]:
     """Cut a grant into steps that take one pool a hop.
 
     Ends when what is left is smaller than the least step.
     """
     while grains >= least:
-        piece = twins.room(route.links, grains)
+        piece = links.room(route.links, grains)
         if piece < least:
             return
         grains -= piece
@@ -279,7 +284,7 @@ def _legs(twins: Twins, route: Route, grains: int, least: int) -> Iterator[tuple
             MergeStep(
                 demand_id=route.demand_id,
                 path=path,
-                links=twins.take(hops, piece),
+                links=links.take(hops, piece),
                 bits=piece * KEY_GRAIN_BITS,
             )
             for path, hops in zip(route.paths, route.hops, strict=True)

@@ -2,16 +2,17 @@
 
 from scheduler.plan.check import faults, validate
 from scheduler.plan.decision import Objective, PlanDecision, PlannedFlow, Solver
+from scheduler.plan.demand_served import DemandServed, demand_served
 from scheduler.plan.explain import Bar, BarKind, explain, timeline
-from scheduler.plan.linear import Engine, Limits, LinearProgram, Solution, SolverFailed
 from scheduler.plan.make import make_plan
 from scheduler.plan.parts import PartForecast, part_of, with_parts
 from scheduler.plan.problem import PlanProblem, PlanRules
-from scheduler.plan.served import Served, demand_served
+from scheduler.solver import Engine, Limits, LinearProgram, Solution, SolverFailed
 
 __all__ = [
     "Bar",
     "BarKind",
+    "DemandServed",
     "Engine",
     "Limits",
     "LinearProgram",
@@ -21,7 +22,6 @@ __all__ = [
     "PlanProblem",
     "PlanRules",
     "PlannedFlow",
-    "Served",
     "Solution",
     "Solver",
     "SolverFailed",

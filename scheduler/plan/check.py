@@ -167,7 +167,7 @@ def _figures(decision: PlanDecision) -> Iterable[str]:
 def _flows(
     problem: PlanProblem, decision: PlanDecision, booked: Sequence[Candidate]
 ) -> Iterable[str]:
-    """What the plan means to merge must be there when it is merged, and be asked for."""
+    """What the plan means to merge must be there when it is mergedand be wanted."""
     demands = {demand.demand_id: demand for demand in problem.demands}
     for name, bits in decision.served_bits.items():
         total = math.fsum(flow.bits for flow in decision.flows if flow.demand_id == name)

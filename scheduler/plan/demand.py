@@ -12,9 +12,8 @@ from scheduler.errors import PlanError
 from scheduler.plan.bounds import bound_by_resource
 from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.greedy import Choice, worst_first
-from scheduler.plan.linear import Engine, Limits, LinearProgram, Solution
+from scheduler.plan.greedy_flows import greedy_flows
 from scheduler.plan.model import Model
-from scheduler.plan.pour import pour
 from scheduler.plan.problem import PlanProblem
 from scheduler.plan.staged import Built, in_stages
 from scheduler.plan.supply import (
@@ -26,6 +25,7 @@ from scheduler.plan.supply import (
     link_keys,
 )
 from scheduler.plan.total import packing
+from scheduler.solver import Engine, Limits, LinearProgram, Solution
 
 LEAST_BITS = 1e-3  # a flow below this is the solver's rounding
 BLEND = 0.001
@@ -66,8 +66,8 @@ class DemandAim:
         name = f"demand {demand.demand_id} ({demand.node_a} to {demand.node_b})"
         if not sets:
             why = self.model.problem.refusals.get(demand.demand_id)
-            told = f"cannot be served: {why}" if why else "has no path"
-            self.model.notes.append(f"{name} {told}; nothing is planned for it")
+            why_not = f"cannot be served: {why}" if why else "has no path"
+            self.model.notes.append(f"{name} {why_not}; nothing is planned for it")
             return
         able = tuple(
             path for path in sets if all(self.keys[link].can_give() for link, _ in path.uses)
@@ -158,7 +158,7 @@ class DemandAim:
                 there += self._add_options(terms, key.options[bucket], index, choice)
                 row = program.row(terms, upper=there / self.unit)
                 first_rows.setdefault(link, row)
-                if key.ages:
+                if key.expires:
                     self._age(program, key, bucket, left, index, choice)
                 before = left
         return first_rows
@@ -212,9 +212,9 @@ class DemandAim:
         ]
 
     def rough_flows(self, choice: Choice) -> list[PlannedFlow]:
-        """Flows poured in small steps; no solver."""
+        """Flows in small steps, without a solver."""
         shares = [(w.demand.priority, w.weight, w.bits, w.sets) for w in self.wanted]
-        poured = pour(shares, self.keys, choice, self.bits, self.buckets)
+        found = greedy_flows(shares, self.keys, choice, self.bits, self.buckets)
         return [
             PlannedFlow(
                 demand_id=self.wanted[number].demand.demand_id,
@@ -222,7 +222,7 @@ class DemandAim:
                 merged_at=self.buckets.end(bucket),
                 bits=bits,
             )
-            for (number, path, bucket), bits in poured.items()
+            for (number, path, bucket), bits in found.items()
         ]
 
     def served(self, flows: Sequence[PlannedFlow]) -> dict[str, float]:
@@ -273,7 +273,7 @@ class DemandAim:
         return choice
 
     def rough_measure(self, choice: Choice) -> tuple[float, ...]:
-        """Measures of the poured flows, which the best flows can only exceed."""
+        """Measures of these flows, which the best flows can only exceed."""
         served = self.served(self.rough_flows(choice))
         found: list[float] = []
         for level in self.classes:
@@ -292,9 +292,9 @@ class DemandAim:
 
 def wanted_bits(demand: Demand, problem: PlanProblem, days: float) -> float:
     """The bits a demand asks for in so many days, as far as its high-water mark leaves room."""
-    asked = demand.bits_per_day * days
+    volume = demand.bits_per_day * days
     stock = problem.pair_stock.get(demand.demand_id, 0)
-    return max(0.0, min(asked, demand.high_water_bits - stock + asked))
+    return max(0.0, min(volume, demand.high_water_bits - stock + volume))
 
 
 def raised_weight(demand: Demand, problem: PlanProblem) -> float:

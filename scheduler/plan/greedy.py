@@ -7,8 +7,8 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from scheduler.plan.linear import Floats
 from scheduler.plan.model import Model
+from scheduler.solver import Floats
 
 
 class Choice:

@@ -11,17 +11,15 @@ from time import perf_counter
 from typing import TypeVar
 
 from scheduler.errors import PlanError
-from scheduler.plan import linear
 from scheduler.plan.check import validate
 from scheduler.plan.decision import Objective, PlanDecision, Solver
 from scheduler.plan.demand import DemandAim
+from scheduler.plan.demand_served import DemandServed, demand_served_by
 from scheduler.plan.greedy import Choice
-from scheduler.plan.linear import DEFAULT_LIMITS, Engine, Limits, SolverFailed
 from scheduler.plan.maxmin import MaxMinAim
 from scheduler.plan.model import Model, build_model
 from scheduler.plan.problem import PlanProblem
 from scheduler.plan.reasons import booked_because, dropped_because, left_out_because
-from scheduler.plan.served import Served, served_by
 from scheduler.plan.staged import (
     Aim,
     Found,
@@ -32,6 +30,7 @@ from scheduler.plan.staged import (
     plan_rolling,
 )
 from scheduler.plan.total import TotalAim
+from scheduler.solver import DEFAULT_LIMITS, Engine, Limits, SolverFailed, solve
 
 _AIMS: dict[Objective, Callable[[Model], Aim]] = {
     Objective.TOTAL: TotalAim,
@@ -54,7 +53,7 @@ def make_plan(
     objective: Objective | str | None = None,
     seed: int = 0,
     limits: Limits = DEFAULT_LIMITS,
-    engine: Engine = linear.solve,
+    engine: Engine = solve,
     stopwatch: Callable[[], float] = perf_counter,
 ) -> PlanDecision:
     """Return the sessions to book, validated, with a reason for every candidate.
@@ -93,7 +92,7 @@ def make_plan(
         fallback = f"{solver} failed ({failure}); planned by value-greedy instead"
         found = plan_greedy(aim)
     rough = solver is Solver.GREEDY or bool(fallback)
-    served = served_by(aim, found.choice, None if rough else engine, limits)
+    served = demand_served_by(aim, found.choice, None if rough else engine, limits)
     decision = _decision(aim, found, objective, seed, fallback, served)
     validate(problem, decision)
     return replace(decision, wall_s=stopwatch() - started_s)
@@ -126,7 +125,7 @@ def _solve(aim: Aim, solver: Solver, engine: Engine, limits: Limits, *, small: b
 
 
 def _decision(
-    aim: Aim, found: Found, objective: Objective, seed: int, fallback: str, served: Served
+    aim: Aim, found: Found, objective: Objective, seed: int, fallback: str, served: DemandServed
 ) -> PlanDecision:
     model, choice = aim.model, found.choice
     chosen = [

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from scheduler.plan.bounds import best_per_resource
 from scheduler.plan.greedy import Choice, worst_first
-from scheduler.plan.linear import Engine, Limits, LinearProgram
 from scheduler.plan.model import Model, worth
 from scheduler.plan.staged import Built
 from scheduler.plan.total import packing
+from scheduler.solver import Engine, Limits, LinearProgram
 
 BLEND = 0.001
 """Part of the largest share conceivable that the total may weigh beside the least share."""

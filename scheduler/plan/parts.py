@@ -33,12 +33,23 @@ def with_parts(
     """
     found = list(candidates)
     for index, spans in clash_spans(candidates, rules).items():
-        longest = sorted(spans, key=lambda span: (span[0] - span[1], span[0]))[:parts_max]
+        longest = sorted(_distinct(spans), key=lambda span: (span[0] - span[1], span[0]))[
+            :parts_max
+        ]
         for acquires_at, loses_at in sorted(longest):
             part = forecast(candidates[index], acquires_at, loses_at)
             if part is not None:
                 found.append(part)
     return tuple(found)
+
+
+def _distinct(spans: Iterable[Span]) -> Iterable[Span]:
+    """The spans that have a name of their own; of those within a millisecond the shortest.
+
+    The shortest keeps clear of whatever the others were cut for.
+    """
+    by_length = sorted(spans, key=lambda span: (span[0] - span[1], span[0]))
+    return {tuple(map(instant_key, span)): span for span in by_length}.values()
 
 
 def clash_spans(candidates: Sequence[Candidate], rules: PlanRules) -> dict[int, set[Span]]:

@@ -1,4 +1,4 @@
-"""What a planner is asked: options, rules, and what already stands."""
+"""A planner's inputs: options, rules, and what already stands."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class PlanRules:
         return self.setup_s + max(slews)
 
     def mount_of(self, station_id: str) -> str:
-        """The mount that a station's receiver sits on; its own, unless told otherwise."""
+        """The mount that a station's receiver sits on; its own, unless the rules name another."""
         return self.mounts.get(station_id, station_id)
 
     def satellite_gap_s(self, before: Candidate, after: Candidate) -> float:

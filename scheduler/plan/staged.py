@@ -11,8 +11,8 @@ import numpy as np
 
 from scheduler.plan.decision import Solver
 from scheduler.plan.greedy import Choice, by_value
-from scheduler.plan.linear import Engine, Floats, Limits, LinearProgram, Solution, SolverFailed
 from scheduler.plan.model import Model
+from scheduler.solver import Engine, Floats, Limits, LinearProgram, Solution, SolverFailed
 
 WHOLE = 1.0 - 1e-6  # at or above this, an LP value counts as booked
 SLACK, SLACK_WHOLE = 1e-8, 1e-6
@@ -38,7 +38,7 @@ class Built:
     constants: Sequence[float]  #: of each aim, in the program's unit
     unit: float = 1.0  #: of the first aim
     blend: float = 0.0  #: of the last aim into the first, in a large LP; 0 for none
-    price_aim: int = 0  #: the aim that prices are told in
+    price_aim: int = 0  #: the aim that prices are counted in
     link_rows: Mapping[str, int] = field(default_factory=dict)  #: pool_id: row of its first stock
 
 
@@ -99,7 +99,7 @@ def in_stages(
         if number == 0 and built.blend and not whole and len(built.columns) > BLEND_FROM:
             found.append(_blended(built, engine, limits))
         else:
-            _aim_at(program, aim, 1.0)
+            program.maximise(aim)
             last = 0 < number == len(built.aims) - 1
             near = replace(limits, relative_gap=max(TIES, limits.relative_gap))
             found.append(engine(program, near if last else limits))
@@ -112,15 +112,9 @@ def in_stages(
     return found
 
 
-def _aim_at(program: LinearProgram, aim: Mapping[int, float], scale: float) -> None:
-    program.cost = [0.0] * len(program.cost)
-    for column, factor in aim.items():
-        program.cost[column] = factor * scale
-
-
 def _blended(built: Built, engine: Engine, limits: Limits) -> Solution:
     """The first aim, with a little of the last; its bound is too high by no more than that."""
-    _aim_at(built.program, built.aims[-1], built.blend * BLEND_SCALE)
+    built.program.maximise(built.aims[-1], built.blend * BLEND_SCALE)
     for column, factor in built.aims[0].items():
         built.program.cost[column] = factor * BLEND_SCALE
     solution = engine(built.program, limits)
@@ -256,11 +250,11 @@ def plan_rolling(aim: Aim, engine: Engine, limits: Limits) -> Found:
     first: tuple[list[Solution], Built] | None = None
     notes: list[str] = []
     for day in sorted(days):
-        ahead = [i for d in sorted(days) if d >= day for i in days[d] if choice.fits(i)]
+        rest = [i for d in sorted(days) if d >= day for i in days[d] if choice.fits(i)]
         today = frozenset(i for i in days[day] if choice.fits(i))
         if not today:
             continue
-        built = aim.build(ahead, choice, today)
+        built = aim.build(rest, choice, today)
         stages = in_stages(built, engine, limits)
         notes += [f"{day}: the solver stopped early: {s.status}" for s in stages if not s.optimal]
         choice.fill(i for i in sorted(today) if stages[-1].x[built.columns[i]] > 0.5)

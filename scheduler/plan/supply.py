@@ -78,8 +78,8 @@ class LinkKey:
     refill_bits: float  #: a bucket
     coming_bits: list[float]  #: by bucket: waits at the start, announced in it
     floor_bits: list[float]  #: by bucket: the reserve that must be left
-    lasting_bits: list[float]  #: by bucket: stock and refill not yet lapsed at its end
-    ages: bool  #: key of this link lapses at some time
+    lasting_bits: list[float]  #: by bucket: stock and refill not yet expired at its end
+    expires: bool  #: key of this link expires at some time
 
     def can_give(self) -> bool:
         """True if any key of it may ever be used."""
@@ -124,18 +124,18 @@ def _link_key(supply: LinkSupply, options: list[list[int]], buckets: Buckets) ->
     have = float(supply.stock_bits)
     for bucket in range(buckets.count):
         end = buckets.end(bucket)
-        lapsed = sum(bits for when, bits in supply.expiring if when <= end)
+        expired = sum(bits for when, bits in supply.expiring if when <= end)
         filled = sum(
             refill_bits for k in range(bucket + 1) if _lasts(supply, buckets.end(k - 1), end)
         )
         come = sum(coming_bits[: bucket + 1])
-        lasting_bits.append(supply.stock_bits - lapsed + filled + come)
+        lasting_bits.append(supply.stock_bits - expired + filled + come)
         have = min(have + refill_bits + coming_bits[bucket], lasting_bits[-1])
         if supply.buffer_bits is not None:
             have = min(have, supply.buffer_bits)
         floor_bits.append(min(float(supply.reserve_bits), have))
-    ages = supply.lifetime_s is not None or bool(supply.expiring)
-    return LinkKey(supply, options, refill_bits, coming_bits, floor_bits, lasting_bits, ages)
+    expires = supply.lifetime_s is not None or bool(supply.expiring)
+    return LinkKey(supply, options, refill_bits, coming_bits, floor_bits, lasting_bits, expires)
 
 
 def _coming_bits(supply: LinkSupply, buckets: Buckets) -> list[float]:
@@ -153,7 +153,7 @@ def _lasts(supply: LinkSupply, made: datetime, until: datetime) -> bool:
 
 
 def lasting_options(key: LinkKey, model: Model, buckets: Buckets, bucket: int) -> Iterable[int]:
-    """Options up to a bucket whose key has not lapsed at its end."""
+    """Options up to a bucket whose key has not expired at its end."""
     for options in key.options[: bucket + 1]:
         for option in options:
             if _lasts(key.supply, model.options[option].loses_at, buckets.end(bucket)):

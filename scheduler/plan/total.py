@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.plan.bounds import bound_by_resource
 from scheduler.plan.greedy import Choice, greedy
-from scheduler.plan.linear import Engine, Limits, LinearProgram
 from scheduler.plan.model import Model
 from scheduler.plan.staged import Built
+from scheduler.solver import Engine, Limits, LinearProgram
 
 
 class TotalAim:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scheduler.ledger import ElementRow, Ledger, Reader
-    from scheduler.merge import Routes
+    from scheduler.paths import Routes
     from scheduler.services.merges.demand_served import DemandServed
     from scheduler.settings import Settings
 
@@ -51,7 +51,7 @@ class Context:
     @cached_property
     def routes(self) -> dict[str, Routes]:
         """Which paths could serve each demand; they depend on the network alone."""
-        from scheduler.merge import routes_of
+        from scheduler.paths import routes_of
 
         return dict(routes_of(self.scenario, self.scenario.demands))
 

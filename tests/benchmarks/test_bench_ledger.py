@@ -19,7 +19,7 @@ from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.vault.keystore import LocalKek
-from scheduler.process import settle_in
+from scheduler.process import freeze_gc
 from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, uuid_of
 from tests.scheduler.ledger.postgres import Postgres
 
@@ -132,7 +132,7 @@ def _run_mesh(ledger: Ledger, seconds: int, first: int = 0) -> tuple[list[float]
         deposits.append(middle - start)
         merges.append(time.perf_counter() - middle)
         if second == first:
-            settle_in()  # as a process that stays does
+            freeze_gc()  # as a process that stays does
     return deposits, merges
 
 

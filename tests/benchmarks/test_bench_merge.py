@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from scheduler.domain import Demand, MergeStep
-from scheduler.merge import carry_out, plan_merges, prove_equality, routes_of
+from scheduler.merge import plan_merges, prove_equality, relay_step
 from scheduler.network import parse_scenario
+from scheduler.paths import routes_of
 
 pytestmark = pytest.mark.bench
 SMOKE = os.environ.get("SKYTRUNK_BENCH_SMOKE") == "1"
@@ -71,7 +72,7 @@ def test_relaying_over_33_hops(bits: int) -> None:
 
     report(
         f"\nrelay of {bits} bits over 33 hops, bytes only",
-        timed(5 if SMOKE else 200, lambda: carry_out(step, copies)),
+        timed(5 if SMOKE else 200, lambda: relay_step(step, copies)),
     )
 
 

@@ -17,9 +17,10 @@ from scheduler.clock import SimulatedClock
 from scheduler.domain import Demand, NewBlock, Pool
 from scheduler.entropy import SystemEntropy
 from scheduler.ledger import Ledger, Transaction
-from scheduler.merge import PROOF_BITS, jain_index
+from scheduler.merge import PROOF_BITS
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
-from scheduler.process import settle_in
+from scheduler.paths import jain_index
+from scheduler.process import freeze_gc
 from scheduler.services.context import Context
 from scheduler.settings import Settings
 from scheduler.sources.scenarios import load_scenario
@@ -169,7 +170,7 @@ def test_one_key_over_33_hops(services_of: Callable[[Scenario | str], Context]) 
         answer = services.merge_due(context, scheduled_for=NOON + timedelta(seconds=tick))
         seconds.append(time.perf_counter() - start)
         if tick == 0:
-            settle_in()
+            freeze_gc()
         (step,) = answer["steps"]
         assert (step["bits"], len(step["paths"][0]) - 1) == (KEY_BITS, HOPS)
     told = f"\none merge transaction: {KEY_BITS} bits over {HOPS} hops from stock, durable"
@@ -196,7 +197,7 @@ def test_300_pairs_a_second_over_33_hops(
         merges.append(time.perf_counter() - begun)
         deposits.append(middle - start)
         if tick == 0:
-            settle_in()
+            freeze_gc()
         assert len(answer["steps"]) == WEST * EAST
         assert all(step["bits"] == KEY_BITS for step in answer["steps"])
     deposits, merges = deposits[WARM:], merges[WARM:]

@@ -23,7 +23,8 @@ from scheduler.errors import (
 )
 from scheduler.ledger import SpentChunk
 from scheduler.ledger.transaction import Transaction
-from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, jain_index, recombine, xor
+from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, recombine, xor
+from scheduler.paths import jain_index
 from scheduler.replay import run_replay
 from scheduler.services.context import Context
 from scheduler.services.merges import due

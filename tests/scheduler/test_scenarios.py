@@ -7,8 +7,9 @@ from importlib.resources import files
 import pytest
 
 from scheduler.domain import Provenance
-from scheduler.merge import CompromiseStructure, find_routes, plan_merges
+from scheduler.merge import CompromiseStructure, plan_merges
 from scheduler.network import Announces, LinkKind, NodeKind, Scenario, parse_scenario
+from scheduler.paths import find_routes
 
 # Liao et al. (2017) for Xinglong, Yin et al. (2020) for the other two.
 PUBLISHED_STATIONS = {

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from scheduler.merge import hops_of
+from scheduler.paths import hops_of
 
 if TYPE_CHECKING:
-    from scheduler.merge import Routes
     from scheduler.network import Scenario
+    from scheduler.paths import Routes
     from scheduler.services.context import Context
 
 

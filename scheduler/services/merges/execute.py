@@ -31,11 +31,11 @@ from scheduler.merge import (
     EqualityProof,
     LinkKey,
     announcement_message,
-    carry_out_all,
     collision_bound,
     forgery_bound,
     legs_of,
     prove_all,
+    relay_steps,
     tag,
     tag_fits,
 )
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scheduler.ledger import CommandHandle, SpentChunk, Transaction
-    from scheduler.merge import Arrived, Carried, MergePlan, Said, Taken
+    from scheduler.merge import Arrived, MergePlan, RelayAnnouncement, Relayed, Taken
     from scheduler.services.context import Context
 
 
@@ -146,11 +146,11 @@ class MergeExecution:
                 spent[link] = spent[link] + held if link in spent else held
         self._buffers = {link: KeyBuffer(link, held) for link, held in spent.items()}
         keys = {link: buffer.key for link, buffer in self._buffers.items()}
-        self._carried: Carried = carry_out_all(plan.every_step, keys)
-        self._numbers: list[int] = []  #: of what relays announced, in the order of `said`
+        self._relayed: Relayed = relay_steps(plan.every_step, keys)
+        self._numbers: list[int] = []  #: of what relays announced, in their order
         self._forgery: dict[str, float] = {}
 
-    def _name(self, said: Said) -> UUID:
+    def _name(self, said: RelayAnnouncement) -> UUID:
         key = (self._command.request_id, said.relay, said.left, said.right)
         return self._context.entropy.uuid("announcement", *key)
 
@@ -160,7 +160,7 @@ class MergeExecution:
         `tags` are the links, and the node that sends over each: two keys where both do.
         """
         told: list[bytes] = []
-        for said in self._carried.said:
+        for said in self._relayed.announcements:
             name = self._name(said)
             told.append(announcement_message([(name, said.relay, said.payload)]))
             announcement = Announcement(
@@ -172,9 +172,9 @@ class MergeExecution:
                 sha256=hashlib.sha256(said.payload).hexdigest(),
             )
             self._numbers.append(self._tx.announce(self._command, announcement))
-        used = dict(self._carried.drawn)
+        used = dict(self._relayed.drawn)
         for link, sender in tags:
-            message = b"".join([told[place] for place in self._carried.travels[link, sender]])
+            message = b"".join([told[place] for place in self._relayed.travels[link, sender]])
             bound = self._tag(link, used[link], message)
             self._forgery[link] = self._forgery.get(link, 0.0) + bound
             used[link] += TAG_KEY_BITS
@@ -196,7 +196,7 @@ class MergeExecution:
 
     def merged_keys(self) -> list[MergedKey]:
         """Prove both ends of every step equal. Raises LedgerBroken if they are not."""
-        arrived = self._carried.arrived
+        arrived = self._relayed.arrived
         # Each end hashes its own run; here both do in one go.
         proofs = prove_all([*(one.near_run for one in arrived), *(one.far_run for one in arrived)])
         near, far = proofs[: len(arrived)], proofs[len(arrived) :]
@@ -207,9 +207,9 @@ class MergeExecution:
 
     def _eps_and_simulated(self) -> tuple[list[float], list[bool]]:
         """Of each step: failure probability of its source blocks and tags; simulated or not."""
-        count = len(self._carried.arrived)
+        count = len(self._relayed.arrived)
         eps, simulated = np.zeros(count), np.zeros(count, dtype=np.bool_)
-        for link, taken in self._carried.taken.items():
+        for link, taken in self._relayed.taken.items():
             mine, made_up = self._buffers[link].eps_and_simulated(taken)
             np.add.at(eps, taken.step, mine + self._forgery.get(link, 0.0))
             np.logical_or.at(simulated, taken.step, made_up)
@@ -230,7 +230,7 @@ class MergeExecution:
             natural_key=natural_key,
             step=one.step,
             provenance=Provenance.of(one.step, runs=one.runs),
-            announced=tuple([self._numbers[place] for place in one.said]),
+            announced=tuple([self._numbers[place] for place in one.announcements]),
             near_key=near.key,
             far_key=far.key,
             simulated=simulated,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import LinkSupply, Pool
 from scheduler.forecast import span_rate_bps
-from scheduler.merge import parallel_pools, routes_of, sum_parallel
 from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
+from scheduler.paths import parallel_pools, routes_of, sum_parallel
 from scheduler.plan import PlanRules
 
 if TYPE_CHECKING:

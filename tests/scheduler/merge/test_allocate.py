@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from scheduler.merge import jain_index
 from scheduler.merge.allocate import Ask, allocate
+from scheduler.paths import jain_index
 
 HOPS = ("h1", "h2", "h3", "h4")
 

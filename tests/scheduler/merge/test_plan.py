@@ -19,7 +19,7 @@ from scheduler.merge import (
     xor,
 )
 from scheduler.network import Scenario
-from tests.scheduler.merge.networks import network, want
+from tests.scheduler.paths.networks import network, want
 
 NOW = datetime(2017, 1, 1, tzinfo=UTC)
 
@@ -202,18 +202,18 @@ def test_one_path_removed_leaves_every_key_possible(
     assert xor(one, two) == offset
 
 
-TWINS = network(("a", "b"), ("b", "c"), twins=2)
+PARALLEL = network(("a", "b"), ("b", "c"), parallel=2)
 
 
 def test_parallel_links_add_up_and_each_step_takes_one_pool_a_hop() -> None:
     stock = {"link:a--b": 1024, "link:a--b#2": 512, "link:b--c": 256, "link:b--c#2": 1280}
 
-    decided = plan(TWINS, [want("a", "c")], stock)
+    decided = plan(PARALLEL, [want("a", "c")], stock)
 
     assert decided.bits == 1536
     assert spent(decided) == stock
     assert len(decided.steps) == 3
-    (one,) = plan(TWINS, [want("a", "c", 512)], stock).steps
+    (one,) = plan(PARALLEL, [want("a", "c", 512)], stock).steps
     assert one.links == ("link:a--b", "link:b--c#2")
 
 
@@ -227,7 +227,7 @@ def test_no_parallel_pool_is_overdrawn(stock: list[int], bits: list[int]) -> Non
     pairs = (("a", "c"), ("a", "b"), ("b", "c"))
     demands = [want(*pair, b) for pair, b in zip(pairs, bits, strict=True)]
 
-    decided = plan(TWINS, demands, before)
+    decided = plan(PARALLEL, demands, before)
 
     assert all(amount <= before[pool_id] for pool_id, amount in spent(decided).items())
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from importlib.resources import files
 
 from scheduler.domain import LinkSupply
-from scheduler.merge import routes_of
 from scheduler.network import parse_scenario
+from scheduler.paths import routes_of
 from scheduler.plan import PlanProblem, make_plan
 from tests.scheduler.plan.small import START, candidate
 

@@ -17,10 +17,10 @@ from scheduler.plan import (
     make_plan,
 )
 from scheduler.plan import staged as staged_module
-from scheduler.plan.linear import solve
 from scheduler.plan.maxmin import MaxMinAim
 from scheduler.plan.model import build_model
 from scheduler.plan.total import TotalAim
+from scheduler.solver import solve
 from tests.benchmarks.constellation import Constellation, candidates
 
 SMALL = PlanProblem(candidates=candidates(Constellation(satellites=4, stations=5, nights=2)))
@@ -69,7 +69,7 @@ def test_an_odd_status_of_the_solver_is_a_failure() -> None:
 
 
 def test_no_time_at_all_falls_back_to_greedy() -> None:
-    decision = make_plan(SMALL, solver="lp", limits=Limits(time_s=0.0))
+    decision = make_plan(SMALL, solver="lp", limits=Limits(abort_s=0.0))
     assert decision.solver == "greedy"
     assert "Time limit" in decision.fallback
 

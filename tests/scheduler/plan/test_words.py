@@ -182,3 +182,19 @@ def test_passes_that_do_not_clash_are_not_cut() -> None:
 def test_a_part_that_is_no_use_is_not_offered() -> None:
     clashing = (candidate(start_s=0), candidate(start_s=150))
     assert with_parts(clashing, PlanRules(), lambda whole, start, end: None) == clashing
+
+
+def test_cuts_within_a_millisecond_make_one_part() -> None:
+    whole = candidate(start_s=0, length_s=600)
+    rivals = (
+        candidate(station="nanshan", start_s=300),
+        candidate(station="graz", start_s=300.0004),
+    )
+
+    options = with_parts((whole, *rivals), PlanRules(setup_s=0, slew_s=20), in_proportion)
+
+    plan = make_plan(PlanProblem(candidates=options), objective="total")  # names are distinct
+    head = [c for c in options if c.pass_id == whole.pass_id and c.acquires_at == START]
+    before = START + timedelta(seconds=280)
+    assert [c.loses_at for c in head if abs(c.loses_at - before) < timedelta(seconds=1)] == [before]
+    assert plan.chosen

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scheduler.domain import CombinedStep, MergeStep
 from scheduler.errors import FactError
-from scheduler.merge import carry_out, prove_equality, xor
+from scheduler.merge import prove_equality, relay_step, xor
 
 Hops = list[tuple[bytes, bytes]]
 LENGTH = 64
@@ -39,7 +39,7 @@ def steps(draw: st.DrawFn) -> tuple[MergeStep | CombinedStep, list[Hops]]:
 def test_both_ends_come_to_equal_runs(case: tuple[MergeStep | CombinedStep, list[Hops]]) -> None:
     step, copies = case
 
-    merged = carry_out(step, copies)
+    merged = relay_step(step, copies)
 
     assert merged.near_run == merged.far_run
     assert len(merged.near_run) * 8 == step.bits
@@ -61,9 +61,9 @@ def test_a_copy_that_differs_anywhere_shows_at_the_ends(
     if isinstance(step, CombinedStep) and step.threshold < len(step.legs):
         # With spare paths the far end sees for itself that a share does not fit the others.
         with pytest.raises(FactError, match="does not fit"):
-            carry_out(step, copies)
+            relay_step(step, copies)
     else:
-        merged = carry_out(step, copies)
+        merged = relay_step(step, copies)
         assert merged.near_run != merged.far_run
 
 
@@ -71,12 +71,12 @@ def test_hops_and_lengths_that_do_not_fit_the_step_are_refused() -> None:
     key = bytes(LENGTH)
 
     with pytest.raises(FactError, match=r"keys of \[1\] hops; allowed: \[2\]"):
-        carry_out(leg(2, 0), [[(key, key)]])
+        relay_step(leg(2, 0), [[(key, key)]])
     with pytest.raises(FactError, match="hop key of 8 bits; allowed: 512"):
-        carry_out(leg(1, 0), [[(b"a", b"a")]])
+        relay_step(leg(1, 0), [[(b"a", b"a")]])
 
 
 def test_no_key_shows_in_a_repr() -> None:
     key = b"z" * LENGTH
 
-    assert "zzz" not in repr(carry_out(leg(1, 0), [[(key, key)]]))
+    assert "zzz" not in repr(relay_step(leg(1, 0), [[(key, key)]]))

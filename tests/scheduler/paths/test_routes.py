@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.merge import find_routes, sum_parallel
-from tests.scheduler.merge.networks import Ends, network, want
+from scheduler.paths import find_routes, sum_parallel
+from tests.scheduler.paths.networks import Ends, network, want
 
 NODES = "abcdefg"
 GRAPHS = st.lists(
@@ -111,10 +111,10 @@ def test_a_refusal_of_three_paths_names_the_two_in_the_way() -> None:
 
 
 def test_a_direct_link_is_one_path_and_is_named_where_it_is_all_there_is() -> None:
-    assert find_routes(network(("a", "b"), twins=3), want("a", "b")).routes[0].paths == (
+    assert find_routes(network(("a", "b"), parallel=3), want("a", "b")).routes[0].paths == (
         ("a", "b"),
     )
-    found = find_routes(network(("a", "b"), twins=3), want("a", "b", min_disjoint_paths=2))
+    found = find_routes(network(("a", "b"), parallel=3), want("a", "b", min_disjoint_paths=2))
     assert found.refusal.endswith("every path shares the direct link")
     beside = network(("a", "b"), ("a", "c"), ("b", "c"))
     found = find_routes(beside, want("a", "b", min_disjoint_paths=3))
@@ -152,7 +152,7 @@ def test_an_empty_hop_makes_its_path_dear() -> None:
 
 
 def test_parallel_links_are_one_hop() -> None:
-    scenario = network(("a", "b"), ("b", "c"), twins=3)
+    scenario = network(("a", "b"), ("b", "c"), parallel=3)
 
     (route,) = find_routes(scenario, want("a", "c")).routes
 

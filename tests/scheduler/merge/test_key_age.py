@@ -14,7 +14,7 @@ from scheduler.domain import Demand
 from scheduler.errors import FactError, PlanError
 from scheduler.merge import TAG_KEY_BITS, MergePlan, legs_of, plan_merges
 from scheduler.network import Scenario
-from tests.scheduler.merge.networks import network, want
+from tests.scheduler.paths.networks import network, want
 
 NOW = datetime(2017, 1, 1, tzinfo=UTC)
 CHAIN = network(("a", "b"), ("b", "c"), ("c", "d"))
@@ -67,7 +67,7 @@ def _taken(held: Sequence[tuple[float, int]], bits: int, limit: float) -> list[t
     return sorted(kept)
 
 
-def gained(decided: MergePlan) -> dict[str, int]:
+def merged(decided: MergePlan) -> dict[str, int]:
     found: dict[str, int] = {}
     for step in decided.every_step:
         found[step.demand_id] = found.get(step.demand_id, 0) + step.bits
@@ -82,9 +82,9 @@ def test_a_limited_demand_gets_what_is_young_enough_and_the_reason_says_so() -> 
     limited = plan(CHAIN, [want("a", "d", max_age_s=3600.0)], blocks)
     free = plan(CHAIN, [want("a", "d")], blocks)
 
-    assert gained(limited) == {"a--d": 768}
+    assert merged(limited) == {"a--d": 768}
     assert limited.reasons["a--d"].endswith("no key to spare on link:b--c younger than 3600 s")
-    assert gained(free) == {"a--d": 2560}
+    assert merged(free) == {"a--d": 2560}
 
 
 def test_where_nothing_is_young_enough_nothing_is_merged() -> None:
@@ -110,7 +110,7 @@ def test_a_link_has_no_young_key_where_it_has_none_and_none_to_spare_where_other
     kept = network(("a", "b"), reserve_bits=1024)
     first, then = want("a", "b", 2048, priority=1), want("b", "a", 2048, max_age_s=3600.0)
     shared = plan(kept, [first, then], {"link:a--b": [(1.0, 2048), (7200.0, 1024)]})
-    assert gained(shared) == {"a--b": 2048}
+    assert merged(shared) == {"a--b": 2048}
     assert shared.reasons["b--a"] == "not served: no key to spare on link:a--b"
 
 
@@ -121,7 +121,7 @@ def test_old_key_goes_to_whom_its_age_does_not_matter() -> None:
 
     decided = plan(scenario, demands, blocks)
 
-    assert gained(decided) == {"a--b": 2560, "b--a2": 2560}
+    assert merged(decided) == {"a--b": 2560, "b--a2": 2560}
     assert spend(decided, blocks) == {
         "link:a--b": [(60.0, 0), (7200.0, 0)], "link:a--a2": [(60.0, 0)],
     }  # fmt: skip
@@ -139,13 +139,13 @@ def test_the_shortest_limit_takes_first_also_where_it_is_combined() -> None:
     decided = plan(ring, demands, blocks)
 
     assert [step.demand_id for step in decided.every_step] == ["a--c", "b--c", "a--b"]
-    assert gained(decided) == {"a--c": 2560, "b--c": 2560, "a--b": 2560}
+    assert merged(decided) == {"a--c": 2560, "b--c": 2560, "a--b": 2560}
     spend(decided, blocks)
 
 
-@pytest.mark.parametrize("twins", [1, 2])
-def test_a_reserve_and_the_tags_may_be_kept_in_old_key(twins: int) -> None:
-    scenario = network(("a", "b"), ("b", "c"), twins=twins, reserve_bits=512)
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_reserve_and_the_tags_may_be_kept_in_old_key(parallel: int) -> None:
+    scenario = network(("a", "b"), ("b", "c"), parallel=parallel, reserve_bits=512)
     # The reserve, and a tag key for each direction.
     old, new = (7200.0, 512 + 2 * TAG_KEY_BITS), (60.0, 1024)
     blocks = {link.pool.pool_id: [old, new] for link in scenario.links}
@@ -154,28 +154,28 @@ def test_a_reserve_and_the_tags_may_be_kept_in_old_key(twins: int) -> None:
         scenario, [want("a", "c", 10**6, max_age_s=3600.0)], blocks, tagged=True, proved=True
     )
 
-    assert gained(decided) == {"a--c": 1024 * twins}
+    assert merged(decided) == {"a--c": 1024 * parallel}
     assert {link for link, _ in decided.tags} <= {link.pool.pool_id for link in scenario.links}
     left = spend(decided, blocks)
     assert all(sum(bits for _, bits in held) >= 512 for held in left.values())
 
 
 def test_whoever_needs_the_young_one_of_two_parallel_links_gets_it() -> None:
-    scenario = network(("a", "b"), ("b", "c"), twins=2)
+    scenario = network(("a", "b"), ("b", "c"), parallel=2)
     young, old = [(60.0, 2816)], [(7200.0, 2560)]
     blocks = {"link:a--b": young, "link:a--b#2": old, "link:b--c": old, "link:b--c#2": old}
 
     # By name and by fullness the demand without a limit would come first, and take it.
     decided = plan(scenario, [want("a", "c"), want("b", "a", max_age_s=3600.0)], blocks)
 
-    assert gained(decided) == {"a--c": 2560, "b--a": 2560}
+    assert merged(decided) == {"a--c": 2560, "b--a": 2560}
     assert {step.demand_id: step.links[0] for step in decided.steps} == {
         "b--a": "link:a--b", "a--c": "link:a--b#2",
     }  # fmt: skip
 
 
 def test_young_key_that_is_all_reserve_is_no_key_to_spare() -> None:
-    scenario = network(("a", "b"), twins=2, reserve_bits=2560)
+    scenario = network(("a", "b"), parallel=2, reserve_bits=2560)
     blocks = {"link:a--b": [(60.0, 2560)], "link:a--b#2": [(7200.0, 5120)]}
 
     decided = plan(scenario, [want("a", "b", max_age_s=3600.0)], blocks)
@@ -216,7 +216,7 @@ PAIRS = (("a", "b"), ("a", "c"), ("b", "d"), ("a", "d"))
     ),
     limits=st.tuples(*[st.sampled_from(LIMITS)] * len(PAIRS)),
     priorities=st.tuples(*[st.integers(0, 1)] * len(PAIRS)),
-    twins=st.integers(1, 2),
+    parallel=st.integers(1, 2),
     reserve_bits=st.sampled_from([0, 300]),
     tagged=st.booleans(),
     proved=st.booleans(),
@@ -225,12 +225,14 @@ def test_no_plan_takes_key_of_an_age_that_is_not_there(
     held: list[tuple[int, ...]],
     limits: tuple[float | None, ...],
     priorities: tuple[int, ...],
-    twins: int,
+    parallel: int,
     reserve_bits: int,
     tagged: bool,
     proved: bool,
 ) -> None:
-    scenario = network(("a", "b"), ("b", "c"), ("c", "d"), twins=twins, reserve_bits=reserve_bits)
+    scenario = network(
+        ("a", "b"), ("b", "c"), ("c", "d"), parallel=parallel, reserve_bits=reserve_bits
+    )
     blocks = {
         link.pool.pool_id: list(zip(AGES, bits, strict=True))
         for link, bits in zip(scenario.links, held, strict=False)
@@ -248,11 +250,11 @@ def test_no_plan_takes_key_of_an_age_that_is_not_there(
         after = sum(bits for _, bits in rest)
         assert after >= min(before, reserve_bits)
     for demand in demands:
-        got = gained(decided).get(demand.demand_id, 0)
+        got = merged(decided).get(demand.demand_id, 0)
         assert got % 256 == 0
         assert got <= demand.bits_per_day
-        if got < demand.bits_per_day and not proved and not tagged and twins == 1:
-            assert _is_tight(demand, demands, gained(decided), blocks, reserve_bits)
+        if got < demand.bits_per_day and not proved and not tagged and parallel == 1:
+            assert _is_tight(demand, demands, merged(decided), blocks, reserve_bits)
 
 
 def _hops(demand: Demand) -> list[str]:

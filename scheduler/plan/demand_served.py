@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from scheduler.domain import Candidate
-from scheduler.plan import linear
 from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.demand import DemandAim
 from scheduler.plan.greedy import Choice
-from scheduler.plan.linear import DEFAULT_LIMITS, Engine, Limits, SolverFailed
 from scheduler.plan.model import build_model
 from scheduler.plan.problem import PlanProblem
 from scheduler.plan.staged import Aim
+from scheduler.solver import DEFAULT_LIMITS, Engine, Limits, SolverFailed, solve
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class DemandServed:
     """End-to-end bits of each demand, and the part of what it wants that they are."""
 
     bits: dict[str, float] = field(default_factory=dict)
@@ -25,10 +24,12 @@ class Served:
     measures: tuple[float, ...] = ()
 
 
-def served_by(aim: Aim, choice: Choice, engine: Engine | None, limits: Limits) -> Served:
-    """The best flows over a choice by the solver, or poured without one (`engine` None)."""
+def demand_served_by(
+    aim: Aim, choice: Choice, engine: Engine | None, limits: Limits
+) -> DemandServed:
+    """The best flows over a choice by the solver, or in small steps without one (`engine` None)."""
     if not aim.model.problem.demands:
-        return Served()
+        return DemandServed()
     demand = aim if isinstance(aim, DemandAim) else DemandAim(aim.model)
     if engine is not None:
         try:
@@ -42,9 +43,9 @@ def demand_served(
     problem: PlanProblem,
     chosen: tuple[Candidate, ...],
     *,
-    engine: Engine = linear.solve,
+    engine: Engine = solve,
     limits: Limits = DEFAULT_LIMITS,
-) -> Served:
+) -> DemandServed:
     """Return what any set of bookings serves of the demands, by the best flows over them.
 
     `measures` are those of the demand objective, so that plans made for different objectives
@@ -61,8 +62,8 @@ def demand_served(
     return replace(_served(aim, aim.flows(choice, engine, limits)), measures=measures)
 
 
-def _served(aim: DemandAim, flows: list[PlannedFlow]) -> Served:
+def _served(aim: DemandAim, flows: list[PlannedFlow]) -> DemandServed:
     bits = aim.served(flows)
     wanted = {w.demand.demand_id: w.bits for w in aim.wanted}
     share = {name: min(1.0, bits[name] / wanted[name]) if name in wanted else 0.0 for name in bits}
-    return Served(bits, share, tuple(flows))
+    return DemandServed(bits, share, tuple(flows))

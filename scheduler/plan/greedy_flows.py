@@ -16,7 +16,7 @@ Share = tuple[int, float, float, tuple[PathSet, ...]]
 """Priority, weight, bits wanted and path sets of a demand."""
 
 
-def pour(
+def greedy_flows(
     shares: Sequence[Share],
     keys: Mapping[str, LinkKey],
     choice: Choice,

@@ -1,8 +1,8 @@
-"""Carrying out all merges of a tick at once: column by column instead of path by path.
+"""Relaying for all steps of one merge execution at once: column by column instead of path by path.
 
 Three hundred paths of 33 hops that share a trunk are ten thousand XORs of 64 bytes, path by
 path. Here every hop of every path is a row of one table. Key is counted in grains of 256 bits,
-the rows of one array; what relays say is one XOR of two selections of it.
+the rows of one array; what relays announce is one XOR of two selections of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, MergeStep, Pool
 from scheduler.errors import FactError
-from scheduler.merge.carry import join_paths
+from scheduler.merge.relay_step import join_paths
 
 GRAIN_BYTES = KEY_GRAIN_BITS // 8
 
@@ -27,7 +27,7 @@ _Grains = NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkKey:
-    """What a tick spends of one link, as each of its two nodes holds it."""
+    """What one merge execution spends of one link, as each of its two nodes holds it."""
 
     pool: Pool
     at_a: bytes = field(repr=False)  #: node_a's copy
@@ -42,8 +42,8 @@ class LinkKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Said:
-    """What one relay makes public in a tick about two of its links: runs laid end to end.
+class RelayAnnouncement:
+    """What one relay makes public about two of its links: runs laid end to end.
 
     Public: the XOR of two keys says nothing about either. A run is (first bit, bits), counted
     over what the tick spends of the link; those that touch are one.
@@ -63,7 +63,9 @@ class Arrived:
 
     step: MergeStep | CombinedStep
     runs: tuple[tuple[int, ...], ...]  #: first bit on every hop of every path
-    said: tuple[int, ...]  #: of every relay, path after path: its place in `Carried.said`
+    announcements: tuple[
+        int, ...
+    ]  #: of every relay, path after path: its place in `Relayed.announcements`
     near_run: bytes = field(repr=False)
     far_run: bytes = field(repr=False)
     corrections: tuple[bytes, ...] = ()  #: public; when fewer paths than all suffice
@@ -79,14 +81,14 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """What all steps of a tick leave."""
+class Relayed:
+    """What all steps of one merge execution leave."""
 
     arrived: tuple[Arrived, ...]
-    said: tuple[Said, ...]
+    announcements: tuple[RelayAnnouncement, ...]
     drawn: Mapping[str, int]  #: bits taken of each link, from its front
     taken: Mapping[str, Taken]
-    #: (link, node that sends) -> places in `said` of what travels over the link from there
+    #: (link, node that sends) -> places in `announcements` of what travels over the link from there
     travels: Mapping[tuple[str, str], tuple[int, ...]]
 
 
@@ -95,10 +97,8 @@ def legs_of(step: MergeStep | CombinedStep) -> tuple[MergeStep, ...]:
     return step.legs if isinstance(step, CombinedStep) else (step,)
 
 
-def carry_out_all(
-    steps: Sequence[MergeStep | CombinedStep], keys: Mapping[str, LinkKey]
-) -> Carried:
-    """Return what `carry_out` gives for each step, and what each relay says for all of them.
+def relay_steps(steps: Sequence[MergeStep | CombinedStep], keys: Mapping[str, LinkKey]) -> Relayed:
+    """Return what `relay_step` gives for each step, and what each relay announces for all of them.
 
     Parameters
     ----------
@@ -110,18 +110,18 @@ def carry_out_all(
     """
     if not steps:
         drawn = dict.fromkeys(keys, 0)
-        return Carried(arrived=(), said=(), drawn=drawn, taken={}, travels={})
+        return Relayed(arrived=(), announcements=(), drawn=drawn, taken={}, travels={})
     table = _Table(steps, keys)
     drawn = dict(zip(keys, (table.drawn * KEY_GRAIN_BITS).tolist(), strict=True))
     for link, bits in drawn.items():
         if bits > 8 * len(keys[link].at_a):
             raise FactError(f"{bits} bits of {link} to spend; allowed: {8 * len(keys[link].at_a)}")
     copies = _Copies(keys)
-    spoken = table.speak(copies)
-    near, far = table.ends(copies, spoken)
-    return Carried(
+    announced = table.announce(copies)
+    near, far = table.ends(copies, announced)
+    return Relayed(
         arrived=tuple(_arrived(steps, table, near, far)),
-        said=tuple(table.said(spoken, list(keys))),
+        announcements=tuple(table.announcements(announced, list(keys))),
         drawn=drawn,
         taken=table.taken(list(keys)),
         travels=table.travels(keys),
@@ -145,7 +145,7 @@ def _arrived(
         yield Arrived(
             step=step,
             runs=tuple([tuple(starts[table.hops_of(leg)]) for leg in legs]),
-            said=tuple([m for leg in legs for m in meetings[table.relays_of(leg)]]),
+            announcements=tuple([m for leg in legs for m in meetings[table.relays_of(leg)]]),
             near_run=near_run,
             far_run=far_run,
             corrections=corrections,
@@ -231,18 +231,20 @@ class _Table:
             for link, mine in zip(links, rows, strict=True)
         }
 
-    def speak(self, copies: _Copies) -> _Grains:
-        """What all relays say, meeting after meeting: the XOR of their own two copies."""
+    def announce(self, copies: _Copies) -> _Grains:
+        """What all relays announce, meeting after meeting: the XOR of their own two copies."""
         left, right = self._left, self._left + 1
         # Behind the left hop, so the other end's copy; before the right hop.
         one = copies.first(self.link[left], ~self.at_a[left]) + self.start[left]
         two = copies.first(self.link[right], self.at_a[right]) + self.start[right]
-        said = np.empty((int(self._length.sum()), 4), dtype=np.uint64)
+        announced = np.empty((int(self._length.sum()), 4), dtype=np.uint64)
         to = _spread(_before(self._length)[self.meeting] + self._offset, self._size)
-        said[to] = copies.grains[_spread(one, self._size)] ^ copies.grains[_spread(two, self._size)]
-        return said
+        announced[to] = (
+            copies.grains[_spread(one, self._size)] ^ copies.grains[_spread(two, self._size)]
+        )
+        return announced
 
-    def ends(self, copies: _Copies, spoken: _Grains) -> tuple[list[bytes], list[bytes]]:
+    def ends(self, copies: _Copies, announced: _Grains) -> tuple[list[bytes], list[bytes]]:
         """Each path's key as its near end holds it, and as its far end rebuilds it."""
         first, last = self._begins, self._ends - 1
         near = copies.first(self.link[first], self.at_a[first]) + self.start[first]
@@ -254,7 +256,7 @@ class _Table:
             legs = np.flatnonzero(relays > hop)
             size = self.grains[legs]
             from_ = heard[first[legs] - legs + hop]
-            far_keys[_spread(rows[legs], size)] ^= spoken[_spread(from_, size)]
+            far_keys[_spread(rows[legs], size)] ^= announced[_spread(from_, size)]
         near_keys = copies.grains[_spread(near, self.grains)]
         return self._cut(near_keys), self._cut(far_keys)
 
@@ -264,20 +266,22 @@ class _Table:
         begins = ends - self.grains * GRAIN_BYTES
         return [whole[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
 
-    def said(self, spoken: _Grains, links: Sequence[str]) -> Iterator[Said]:
-        """What was said at each meeting, with the runs it is about."""
+    def announcements(
+        self, announced: _Grains, links: Sequence[str]
+    ) -> Iterator[RelayAnnouncement]:
+        """What was announced at each meeting, with the runs it is about."""
         left_runs = self._runs(self.start[self._left])
         right_runs = self._runs(self.start[self._left + 1])
         ends = np.cumsum(self._length)
         for number, row in enumerate(self._example.tolist()):
             hop = self._left[row]
-            yield Said(
+            yield RelayAnnouncement(
                 relay=self._relay_names[row],
                 left=links[self.link[hop]],
                 right=links[self.link[hop + 1]],
                 left_runs=left_runs[number],
                 right_runs=right_runs[number],
-                payload=spoken[ends[number] - self._length[number] : ends[number]].tobytes(),
+                payload=announced[ends[number] - self._length[number] : ends[number]].tobytes(),
             )
 
     def _runs(self, start: _Ints) -> list[tuple[tuple[int, int], ...]]:
@@ -298,12 +302,12 @@ class _Table:
         return [tuple(runs) for runs in found]
 
     def travels(self, keys: Mapping[str, LinkKey]) -> dict[tuple[str, str], tuple[int, ...]]:
-        """What travels over each link and in which direction: all said before it on a path."""
+        """What travels over each link and in which direction: all announced before it on a path."""
         passes = np.zeros((len(keys), 2, len(self._example)), dtype=np.bool_)
         last = np.repeat(self._ends - 1, self._ends - self._begins)[self._left]
-        for ahead in range(1, 1 + int((last - self._left).max(initial=0))):
-            rows = np.flatnonzero(self._left + ahead <= last)
-            hop = self._left[rows] + ahead
+        for later in range(1, 1 + int((last - self._left).max(initial=0))):
+            rows = np.flatnonzero(self._left + later <= last)
+            hop = self._left[rows] + later
             passes[self.link[hop], np.where(self.at_a[hop], 0, 1), self.meeting[rows]] = True
         return {
             (link, node): tuple(np.flatnonzero(row).tolist())

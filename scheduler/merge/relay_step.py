@@ -1,4 +1,4 @@
-"""Carrying out a merge on bytes: what both ends come to hold and what is made public."""
+"""Relaying one step on bytes: what both ends come to hold and what is made public."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Merged:
     corrections: tuple[bytes, ...] = ()  #: from the near end, when fewer paths than all suffice
 
 
-def carry_out(step: MergeStep | CombinedStep, copies: Sequence[HopCopies]) -> Merged:
+def relay_step(step: MergeStep | CombinedStep, copies: Sequence[HopCopies]) -> Merged:
     """Relay along every path of a step, and combine the path keys at both ends.
 
     Parameters
@@ -47,7 +47,7 @@ def carry_out(step: MergeStep | CombinedStep, copies: Sequence[HopCopies]) -> Me
             if len(key) * 8 != step.bits:
                 raise FactError(f"hop key of {len(key) * 8} bits; allowed: {step.bits}")
     relayed = [_relay(hops) for hops in copies]
-    announced = tuple(said for said, _ in relayed)
+    announced = tuple(announced for announced, _ in relayed)
     near, far = [hops[0][0] for hops in copies], [key for _, key in relayed]
     near_run, far_run, corrections = join_paths(step, near, far)
     return Merged(near_run=near_run, far_run=far_run, announced=announced, corrections=corrections)
@@ -85,6 +85,6 @@ def _relay(hops: HopCopies) -> tuple[tuple[bytes, ...], bytes]:
     """
     first = np.frombuffer(b"".join(key for key, _ in hops), np.uint8).reshape(len(hops), -1)
     second = np.frombuffer(b"".join(key for _, key in hops), np.uint8).reshape(len(hops), -1)
-    said = second[:-1] ^ first[1:]
-    far = np.bitwise_xor.reduce(said, axis=0) ^ second[-1]
-    return tuple(row.tobytes() for row in said), far.tobytes()
+    announced = second[:-1] ^ first[1:]
+    far = np.bitwise_xor.reduce(announced, axis=0) ^ second[-1]
+    return tuple(row.tobytes() for row in announced), far.tobytes()

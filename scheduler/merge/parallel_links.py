@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from scheduler.domain import KEY_GRAIN_BITS
-from scheduler.merge.ages import Ages
+from scheduler.merge.key_age import KeyAgeLimits
 
 
-class Twins:
+class ParallelLinks:
     """Which of a hop's parallel links a step takes, and what each of them has left.
 
     The fullest goes first, and is stayed with while it lasts: grants then need few steps, runs
     lie end to end, and few links spend a tag key.
     """
 
-    def __init__(self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int]) -> None:
-        self._twins = twins
+    def __init__(self, parallel: Mapping[str, tuple[str, ...]], pools: dict[str, int]) -> None:
+        self._parallel = parallel
         self._had = dict(pools)
         self._left = pools
         self._chosen: dict[str, str] = {}
@@ -33,7 +33,7 @@ class Twins:
         for hop in hops:
             link = chosen.get(hop)
             if link is None or left[link] < grains:
-                link = chosen[hop] = max(self._twins[hop], key=left.__getitem__)
+                link = chosen[hop] = max(self._parallel[hop], key=left.__getitem__)
             grains = min(grains, left[link])
         return grains
 
@@ -50,19 +50,23 @@ class Twins:
         return {link: grains * KEY_GRAIN_BITS for link, grains in taken if grains}
 
 
-class AgedTwins(Twins):
-    """As `Twins`, for demands of one limit of age: a link has left what it has left of that.
+class YoungParallelLinks(ParallelLinks):
+    """As `ParallelLinks`, for demands of one limit of age: a link has what it has of that.
 
     Demands of shorter limits must have taken theirs before.
     """
 
     def __init__(
-        self, twins: Mapping[str, tuple[str, ...]], pools: dict[str, int], ages: Ages, limit: float
+        self,
+        parallel: Mapping[str, tuple[str, ...]],
+        pools: dict[str, int],
+        key_age: KeyAgeLimits,
+        limit: float,
     ) -> None:
-        super().__init__(twins, pools)
+        super().__init__(parallel, pools)
         self._mine: Counter[str] = Counter()
-        every = [link for pair in twins.values() for link in pair]
-        self._names = {link: ages.names((link,), limit) for link in every}
+        every = [link for pair in parallel.values() for link in pair]
+        self._names = {link: key_age.names((link,), limit) for link in every}
 
     def _room(self, link: str) -> int:
         return min(map(self._left.__getitem__, self._names[link]))
@@ -72,7 +76,7 @@ class AgedTwins(Twins):
         for hop in hops:
             link = self._chosen.get(hop)
             if link is None or self._room(link) < grains:
-                link = self._chosen[hop] = max(self._twins[hop], key=self._room)
+                link = self._chosen[hop] = max(self._parallel[hop], key=self._room)
             grains = min(grains, self._room(link))
         return grains
 

@@ -20,13 +20,13 @@ YoungStock = Mapping[float, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ages:
+class KeyAgeLimits:
     """The limits of age that some demands set, shortest first; mostly none."""
 
     limits: tuple[float, ...]
 
     @classmethod
-    def of(cls, demands: Iterable[Demand], young: YoungStock) -> Ages:
+    def of(cls, demands: Iterable[Demand], young: YoungStock) -> KeyAgeLimits:
         """Collect the limits. Raises PlanError for one of which `young` says nothing."""
         limits = {one.max_age_s for one in demands if one.max_age_s is not None}
         if unknown := limits - young.keys():

@@ -9,9 +9,9 @@ Ends = tuple[str, str]
 
 
 def network(
-    *links: Ends, users: Sequence[str] = (), twins: int = 1, reserve_bits: int = 0
+    *links: Ends, users: Sequence[str] = (), parallel: int = 1, reserve_bits: int = 0
 ) -> Scenario:
-    """Relays (and users) joined by fibre, each link `twins` times."""
+    """Relays (and users) joined by fibre, each link `parallel` times."""
     names = sorted({name for link in links for name in link})
     return Scenario(
         name="drawn",
@@ -29,16 +29,16 @@ def network(
         ),
         links=tuple(
             Link(
-                pool=Pool.link(*link, twin),
+                pool=Pool.link(*link, number),
                 kind=LinkKind.FIBRE,
                 length_km=50.0,
                 preset="trunk-span",
                 synthetic=True,
-                parallel=twin,
+                parallel=number,
                 reserve_bits=reserve_bits,
             )
             for link in links
-            for twin in range(1, twins + 1)
+            for number in range(1, parallel + 1)
         ),
     )
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scheduler.domain import CombinedStep, MergeStep, Pool
 from scheduler.errors import FactError
 from scheduler.merge import (
-    Carried,
     LinkKey,
-    carry_out,
-    carry_out_all,
+    Relayed,
     legs_of,
     prove_all,
     prove_equality,
+    relay_step,
+    relay_steps,
     xor,
 )
 from scheduler.merge.field import MANY
@@ -67,9 +67,9 @@ def held_by(key: LinkKey, node: str) -> bytes:
 
 
 def copies_of(
-    step: Step, carried: Carried, index: int, keys: dict[str, LinkKey]
+    step: Step, relayed: Relayed, index: int, keys: dict[str, LinkKey]
 ) -> list[list[tuple[bytes, ...]]]:
-    """The runs that a step took, as `carry_out` wants them."""
+    """The runs that a step took, as `relay_step` wants them."""
     size = step.bits // 8
     return [
         [
@@ -79,7 +79,7 @@ def copies_of(
             )
             for hop, (link, start) in enumerate(zip(leg.links, starts, strict=True))
         ]
-        for leg, starts in zip(legs_of(step), carried.arrived[index].runs, strict=True)
+        for leg, starts in zip(legs_of(step), relayed.arrived[index].runs, strict=True)
     ]
 
 
@@ -93,40 +93,40 @@ def test_a_tick_gives_what_its_steps_give_one_by_one(steps: list[Step], flip: in
         keys[link] = LinkKey(pool=key.pool, at_a=key.at_a, at_b=bytes(other))
 
     try:
-        carried = carry_out_all(steps, keys)
+        relayed = relay_steps(steps, keys)
     except FactError:  # shares of a combination that do not fit each other
         assert flip is not None
         assert any(isinstance(step, CombinedStep) for step in steps)
         return
 
-    for index, (step, arrived) in enumerate(zip(steps, carried.arrived, strict=True)):
-        alone = carry_out(step, copies_of(step, carried, index, keys))
+    for index, (step, arrived) in enumerate(zip(steps, relayed.arrived, strict=True)):
+        alone = relay_step(step, copies_of(step, relayed, index, keys))
         assert (arrived.near_run, arrived.far_run) == (alone.near_run, alone.far_run)
         assert arrived.corrections == alone.corrections
         relays = [relay for leg in legs_of(step) for relay in leg.path[1:-1]]
-        assert [carried.said[place].relay for place in arrived.said] == relays
+        assert [relayed.announcements[place].relay for place in arrived.announcements] == relays
 
 
 @given(steps=ticks())
 def test_every_bit_is_drawn_once_and_said_once_at_each_relay(steps: list[Step]) -> None:
     keys = keys_for(steps, spare_bits=256)
 
-    carried = carry_out_all(steps, keys)
+    relayed = relay_steps(steps, keys)
 
     for link, key in keys.items():
         runs = sorted(
             (start, start + one.step.bits)
-            for one in carried.arrived
+            for one in relayed.arrived
             for leg, starts in zip(legs_of(one.step), one.runs, strict=True)
             for name, start in zip(leg.links, starts, strict=True)
             if name == link
         )
         ends = [0, *(end for _, end in runs)]
         assert [start for start, _ in runs] == ends[:-1]
-        assert carried.drawn[link] == ends[-1] == 8 * len(key.at_a) - 256
-    for said in carried.said:
-        for runs in (said.left_runs, said.right_runs):
-            assert sum(bits for _, bits in runs) == 8 * len(said.payload)
+        assert relayed.drawn[link] == ends[-1] == 8 * len(key.at_a) - 256
+    for announced in relayed.announcements:
+        for runs in (announced.left_runs, announced.right_runs):
+            assert sum(bits for _, bits in runs) == 8 * len(announced.payload)
             assert all(a + b != c for (a, b), (c, _) in pairwise(runs))  # joined where they touch
 
 
@@ -134,29 +134,29 @@ def test_every_bit_is_drawn_once_and_said_once_at_each_relay(steps: list[Step]) 
 def test_an_announcement_travels_over_every_later_hop_its_way_and_no_other(
     steps: list[Step],
 ) -> None:
-    carried = carry_out_all(steps, keys_for(steps))
+    relayed = relay_steps(steps, keys_for(steps))
 
     expected: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
     for leg in (leg for step in steps for leg in legs_of(step)):
         for hop, relay in enumerate(leg.path[1:-1]):
             for later in range(hop + 1, len(leg.links)):
-                said = (relay, leg.links[hop], leg.links[hop + 1])
-                expected.setdefault((leg.links[later], leg.path[later]), set()).add(said)
-    assert carried.travels.keys() == expected.keys()
+                announced = (relay, leg.links[hop], leg.links[hop + 1])
+                expected.setdefault((leg.links[later], leg.path[later]), set()).add(announced)
+    assert relayed.travels.keys() == expected.keys()
     for way, meetings in expected.items():
-        over = [carried.said[place] for place in carried.travels[way]]
-        found = [(said.relay, said.left, said.right) for said in over]
+        over = [relayed.announcements[place] for place in relayed.travels[way]]
+        found = [(announced.relay, announced.left, announced.right) for announced in over]
         assert (set(found), len(found)) == (meetings, len(meetings))
 
 
 def test_a_tick_without_steps_leaves_everything_where_it_is() -> None:
     step = leg(("a", "b"), 512)
 
-    carried = carry_out_all([], keys_for([step]))
+    relayed = relay_steps([], keys_for([step]))
 
-    assert (carried.arrived, carried.said) == ((), ())
-    assert (carried.drawn, carried.travels) == ({"link:a--b": 0}, {})
-    assert carry_out_all([], {}).drawn == {}
+    assert (relayed.arrived, relayed.announcements) == ((), ())
+    assert (relayed.drawn, relayed.travels) == ({"link:a--b": 0}, {})
+    assert relay_steps([], {}).drawn == {}
 
 
 def test_a_link_with_too_little_key_is_named_with_lengths_only() -> None:
@@ -164,7 +164,7 @@ def test_a_link_with_too_little_key_is_named_with_lengths_only() -> None:
     keys = keys_for([step])
 
     with pytest.raises(FactError, match=r"1024 bits of link:a--b to spend; allowed: 512"):
-        carry_out_all([step, step], keys)
+        relay_steps([step, step], keys)
 
 
 def test_copies_of_unequal_length_are_refused_without_showing_them() -> None:

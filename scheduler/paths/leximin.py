@@ -1,0 +1,94 @@
+"""Leximin: the lowest level is lifted as far as it goes, then the next lowest, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.solver import FEASIBILITY, Floats, LinearProgram, Solution
+
+SLACK = 1e-6
+"""Of a scaled program: ten times HiGHS's feasibility tolerance, so that what one program reached
+does not make the next infeasible."""
+_INF = float("inf")
+
+Run = Callable[[], Solution]
+"""Solves the program as it stands, pricing in what is worth it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One who gets something of a program, in the program's unit."""
+
+    total_row: int  #: what it gets: bounded by what it has been promised and what it wants
+    level_row: int  #: (what it gets) / share - level, at least -had / share
+    share: float
+    had: float = 0.0
+
+
+def lift(
+    program: LinearProgram,
+    level: int,
+    claims: Sequence[Claim],
+    members: Iterable[int],
+    *,
+    floors: Floats,
+    caps: Floats,
+    run: Run,
+) -> Floats:
+    """Return what each claim gets after lifting the levels of `members` one after another.
+
+    Parameters
+    ----------
+    level : the program's column for the level that is lifted
+    members : claims whose levels rise; each may get its cap, every other no more than its floor
+    floors, caps : of each claim; no floor is undercut
+
+    A level is (had + got) / share. In each round the claims that hold the lowest level down have
+    a dual above zero: in every optimum they are at that level, so they are fixed there, and the
+    rest go on. Source: Radunovic and Le Boudec, IEEE/ACM Trans. Netw. 15, 1073 (2007).
+    """
+    active = set(members)
+    floors = floors.copy()
+    most = np.maximum(floors, np.where([i in active for i in range(len(claims))], caps, floors))
+    program.maximise({level: 1.0})
+    for index, claim in enumerate(claims):
+        program.row_lower[claim.level_row] = -claim.had / claim.share if index in active else -_INF
+        program.row_upper[claim.level_row] = _INF
+    while active:
+        hold(program, claims, floors, most)
+        answer = run()
+        top = float(answer.x[level])
+        reached = {i: top * claims[i].share - claims[i].had for i in active}
+        fixed = {
+            i
+            for i in active
+            if abs(answer.row_duals[claims[i].level_row]) > FEASIBILITY
+            or reached[i] >= most[i] - SLACK
+        }
+        for index in fixed or set(active):  # All of them: no dual at all means no room.
+            floors[index] = min(most[index], max(floors[index], reached[index]))
+            most[index] = floors[index]
+            active.discard(index)
+            program.row_lower[claims[index].level_row] = -_INF
+    return floors
+
+
+def hold(program: LinearProgram, claims: Sequence[Claim], floors: Floats, caps: Floats) -> None:
+    """Bound what each claim gets by its floor, but for the solver's rounding, and its cap."""
+    for claim, floor, cap in zip(claims, floors, caps, strict=True):
+        low = max(0.0, float(floor) - SLACK)
+        program.row_lower[claim.total_row] = low
+        program.row_upper[claim.total_row] = max(low, float(cap))
+
+
+def jain_index(values: Iterable[float]) -> float:
+    """Return Jain's index of fairness: 1 if all are equal, 1/n if one has everything.
+
+    Nobody served at all is fair: 1. Source: Jain, Chiu and Hawe, DEC-TR-301 (1984), eq. 1.
+    """
+    x = np.array(list(values), dtype=np.float64)
+    squares = float(np.sum(x * x))
+    return float(np.sum(x)) ** 2 / (len(x) * squares) if squares > 0.0 else 1.0

@@ -1,0 +1,89 @@
+"""What is due comes in the order of time, on a grid that no restart moves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.agenda import Agenda, Due, Work, on_grid
+from scheduler.network import Schedule
+
+MIDNIGHT = datetime(2016, 12, 19, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOURS = timedelta(hours=1)
+SESSION = UUID(int=1)
+
+
+def everything(agenda: Agenda) -> list[Due]:
+    found = []
+    while agenda.next_at is not None:
+        found.append(agenda.take())
+    return found
+
+
+def test_a_day_holds_whole_intervals_and_one_plan() -> None:
+    found = everything(Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY))
+
+    assert [due.work for due in found[:5]] == [
+        Work.PLAN, Work.TRUNK, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE
+    ]  # fmt: skip
+    counted = {work: sum(due.work is work for due in found) for work in Work}
+    assert counted == {
+        Work.SETTLE: 0, Work.TRUNK: 4, Work.ANNOUNCE: 4, Work.EXPIRE: 4, Work.MERGE: 4,
+        Work.PLAN: 1, Work.BEGIN: 0,
+    }  # fmt: skip
+    assert found[-1].at == MIDNIGHT + DAY
+
+
+def test_at_one_instant_what_ends_comes_first_and_what_begins_last() -> None:
+    agenda = Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + 2 * DAY)
+    noon = MIDNIGHT + DAY
+    agenda.add_session(UUID(int=2), begins=noon, ends=noon + HOURS)
+    agenda.add_session(UUID(int=3), begins=noon - HOURS, ends=noon)
+
+    assert [due.work for due in everything(agenda) if due.at == noon] == list(Work)
+
+
+@given(minutes=st.integers(0, 3 * 1440), step_s=st.sampled_from([600, 3600, 21_600, 86_400]))
+def test_a_restart_finds_the_same_instants(minutes: int, step_s: int) -> None:
+    schedule = Schedule(plan_interval_s=step_s, trunk_interval_s=step_s, merge_interval_s=step_s)
+    end = MIDNIGHT + 4 * DAY
+    restart = MIDNIGHT + timedelta(minutes=minutes)
+    whole = {(d.at, d.work) for d in everything(Agenda(schedule, start=MIDNIGHT, end=end))}
+
+    found = everything(Agenda(schedule, start=restart, end=end))
+
+    again = {(due.at, due.work) for due in found if due.at > restart}
+    assert again == {(at, work) for at, work in whole if at > restart}
+    until = on_grid(restart, step_s) + timedelta(seconds=step_s)
+    assert found[0] == Due(at=restart, work=Work.PLAN, since=restart, until=until)
+    deposits = [due for due in found if due.work is Work.TRUNK]
+    assert [due.since for due in deposits] == [restart, *(due.at for due in deposits[:-1])]
+
+
+def test_who_comes_late_deposits_every_interval_but_merges_once() -> None:
+    agenda = Agenda(Schedule(), start=MIDNIGHT)
+    agenda.add_session(SESSION, begins=MIDNIGHT + 2 * HOURS, ends=MIDNIGHT + 3 * HOURS)
+
+    late = agenda.take_until(MIDNIGHT + DAY)
+
+    counted = {work: sum(due.work is work for due in late) for work in Work}
+    assert counted == {
+        Work.SETTLE: 1, Work.TRUNK: 4, Work.ANNOUNCE: 1, Work.EXPIRE: 1, Work.MERGE: 1,
+        Work.PLAN: 1, Work.BEGIN: 1,
+    }  # fmt: skip
+    assert [due.at for due in late] == sorted(due.at for due in late)
+    assert agenda.next_at == MIDNIGHT + DAY + 6 * HOURS
+
+
+def test_a_session_is_on_the_agenda_once() -> None:
+    agenda = Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY)
+    for _ in range(2):
+        agenda.add_session(SESSION, begins=MIDNIGHT + HOURS, ends=MIDNIGHT + 2 * HOURS)
+
+    found = [due for due in everything(agenda) if due.booking_id == SESSION]
+
+    assert [due.work for due in found] == [Work.BEGIN, Work.SETTLE]
