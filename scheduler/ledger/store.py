@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -16,6 +17,7 @@ from scheduler.errors import LedgerError
 from scheduler.ledger import opening
 from scheduler.ledger.db.engine import make_engine, sqlite_file
 from scheduler.ledger.db.failures import is_conflict, refused
+from scheduler.ledger.db.migrate import has_tables, make_tables
 from scheduler.ledger.db.snapshot import snapshot_of
 from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.db.write_queue import WriterQueue
@@ -24,10 +26,14 @@ from scheduler.ledger.log import checkpoints, export
 from scheduler.ledger.log import trail as audit
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema import AuditCheckpoint, AuditKey
-from scheduler.ledger.schema.migrate import ensure_schema
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys, rewrap
-from scheduler.ledger.vault.keystore import KeyEncryptionKey, forbid_core_dumps
+from scheduler.ledger.vault.keystore import (
+    KeyEncryptionKey,
+    NoKek,
+    forbid_core_dumps,
+    signing_context,
+)
 from scheduler.ledger.verify import parallel as verify_together
 from scheduler.ledger.verify import run as verify
 from scheduler.ledger.verify import shards as verify_parts
@@ -146,7 +152,7 @@ class Ledger:
             key = connection.execute(
                 select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
             ).one()
-            private = self._kek.unwrap(key.wrapped, opening.signing_context(key.key_id))
+            private = self._kek.unwrap(key.wrapped, signing_context(key.key_id))
             size = audit.tree_size(connection)
             signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
             last = connection.execute(select(func.max(AuditCheckpoint.id))).scalar() or 0
@@ -173,7 +179,7 @@ class Ledger:
         with self._queue.alone(), self._writing() as connection:
             count = rewrap(connection, self._kek, kek)
             for row in connection.execute(select(*AuditKey.__table__.c)).all():
-                context = opening.signing_context(row.key_id)
+                context = signing_context(row.key_id)
                 wrapped = kek.wrap(self._kek.unwrap(row.wrapped, context), context)
                 connection.execute(
                     update(AuditKey)
@@ -207,40 +213,35 @@ def _insisting(work: Callable[[], T]) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
-def open_ledger(
-    url: str,
-    *,
-    migrate: bool = True,
-    kek: KeyEncryptionKey | None = None,
-    audit: bool = False,
-) -> Ledger:
+def open_ledger(url: str, *, kek: KeyEncryptionKey | None = None, audit: bool = False) -> Ledger:
     """Open the ledger behind a database URL, making the SQLite file and its tables if need be.
 
     The key-encryption key is `kek`, or what SKYTRUNK_KEK or SKYTRUNK_KEK_FILE name; an SQLite
     ledger without either keeps one in FILE.kek, mode 0600, beside itself. An `audit` goes
     without, if it must: everything is read and verified but the sealed bytes. Raises SettingsError
     for a URL that is none of ours, LedgerMismatch for a database of something else or of
-    another release, KeystoreError for a missing or wrong key, LedgerError if its audit log was
+    another build, KeystoreError for a missing or wrong key, LedgerError if its audit log was
     emptied or the database cannot be opened at all.
     """
     engine = make_engine(url)
     try:
-        ensure_schema(engine, migrate=migrate)
         forbid_core_dumps()
-        found = opening.find_kek(engine, kek, audit=audit)
-        ledger = Ledger(engine, found)
-        with ledger.read() as reader:
-            adopted = opening.is_adopted(reader.connection)
-        if not adopted:
-            with ledger._writing() as connection:
-                # Another process may have been faster.
-                if not opening.is_adopted(connection):
-                    opening.refuse_second_adoption(connection)
-                    opening.adopt(connection, found)
+        with engine.connect() as connection:
+            is_new = not has_tables(connection)
+        found = kek or opening.kek_at_hand(engine, new=is_new)
+        if found is None and audit and not is_new:
+            found = NoKek()
+        elif found is None:
+            raise opening.missing_kek(engine)
+        elif is_new:
+            make_tables(engine, partial(opening.make_signing_key, kek=found))
+        if not isinstance(found, NoKek):
+            with engine.connect() as connection, connection.begin():
+                opening.check_kek(connection, found)
     except DBAPIError as error:
         engine.dispose()
         raise refused(error, opening=engine.url.render_as_string(hide_password=True)) from error
     except BaseException:
         engine.dispose()
         raise
-    return ledger
+    return Ledger(engine, found)

@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduler.ledger.db.revision import HEAD
 from scheduler.ledger.records import ElementRow
-from scheduler.ledger.schema.revision import HEAD
 
 _BUSY_TIMEOUT_S = 30.0
 _ROWS = """

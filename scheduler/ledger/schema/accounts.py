@@ -41,7 +41,7 @@ class PoolRow(Base):
     node_b: Mapped[str] = mapped_column(String(80))
     parallel: Mapped[int] = mapped_column(Integer)
     simulated: Mapped[bool]
-    epoch: Mapped[int] = mapped_column(Integer, server_default="0")  #: of the next deposit
+    epoch: Mapped[int] = mapped_column(Integer)  #: of the next deposit
     sha256: Mapped[str] = mapped_column(String(64))  #: over all but `simulated` and `epoch`
 
 
@@ -62,7 +62,7 @@ class Account(Base):
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     kind: Mapped[str] = mapped_column(String(16))
     balance_bits: Mapped[int] = mapped_column(Number)
-    odd_bits: Mapped[int] = mapped_column(Number, server_default="0")
+    odd_bits: Mapped[int] = mapped_column(Number)
     sha256: Mapped[str] = mapped_column(String(64))  #: over all but the running figures
 
 
@@ -77,8 +77,8 @@ class Command(Base):
     digest: Mapped[str] = mapped_column(String(64))  #: of the request, to tell two apart
     at: Mapped[datetime] = mapped_column(UtcDateTime())
     answer: Mapped[str] = mapped_column(Text)  #: canonical JSON
-    #: over the hashes of every row that this command wrote; empty in the first release
-    rows_sha256: Mapped[str | None] = mapped_column(String(64))
+    #: over the hashes of every row that this command wrote
+    rows_sha256: Mapped[str] = mapped_column(String(64))
     sha256: Mapped[str] = mapped_column(String(64))
 
 

@@ -100,8 +100,7 @@ class Material(Base):
     side: Mapped[int] = mapped_column(Integer, primary_key=True)  #: 0 node_a's, 1 node_b's
     start_byte: Mapped[int] = mapped_column(Integer, primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)  #: nonce, ciphertext, tag
-    #: empty only in rows of the first release, which are sealed when the ledger is next opened
-    data_key_id: Mapped[int | None] = mapped_column(Number)
+    data_key_id: Mapped[int] = mapped_column(Number)
 
 
 class FreedRange(Base):

@@ -30,6 +30,11 @@ KEK_VARIABLE = "SKYTRUNK_KEK"
 KEK_FILE_VARIABLE = "SKYTRUNK_KEK_FILE"
 
 
+def signing_context(key_id: str) -> bytes:
+    """What a wrapped signing key is bound to."""
+    return f"audit signing key {key_id}".encode()
+
+
 class KeyEncryptionKey(Protocol):
     """What wraps data keys; a hardware module can stand behind it."""
 

@@ -14,19 +14,18 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
-    select,
     text,
     update,
 )
 
 from scheduler.errors import LedgerBroken
 from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
-from scheduler.ledger.schema import Block, Material, PoolRow
+from scheduler.ledger.schema import Material
 from scheduler.ledger.vault.datakeys import DataKeys
 from scheduler.ledger.vault.keystore import new_nonces, seal
 from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece
 
-__all__ = ["BOTH_ENDS", "PIECE_BYTES", "BlockNames", "Vault", "seal_first_release"]
+__all__ = ["BOTH_ENDS", "PIECE_BYTES", "BlockNames", "Vault"]
 
 PIECE_BYTES = 3840
 """Bytes of key in one row: sealed, it fits into one 4096-byte page of SQLite."""
@@ -206,10 +205,6 @@ class Vault:
             found[row[0] // len(sides)].append(row)
         return found
 
-    def rewrite(self, block: BlockNames, side: int, begins: int, plain: bytes) -> None:
-        """Seal a piece anew in its place."""
-        self._connection.execute(_SHORTEN, [self._resealed(block, side, begins, plain)])
-
     def _resealed(self, block: BlockNames, side: int, begins: int, plain: bytes) -> dict[str, Any]:
         """What is left of a piece in front of a range, under a fresh nonce."""
         (row,) = self.cut(block, side, plain, begins)
@@ -235,7 +230,7 @@ def _pieces_query(dialect_name: str) -> TextClause:
         "SELECT w.place, m.side, m.start_byte, m.data, m.data_key_id"
         f" FROM {rows} AS w CROSS JOIN material AS m"
         " WHERE m.block_ref = w.block_ref AND m.side = w.side AND m.start_byte > w.low"
-        " AND m.start_byte < w.high AND m.data_key_id IS NOT NULL"
+        " AND m.start_byte < w.high"
         " ORDER BY w.place, m.start_byte"
     )
 
@@ -257,28 +252,3 @@ def _apart(
         seen.add(span[0].ref)
     if some:
         yield some
-
-
-def seal_first_release(connection: Connection, keys: DataKeys) -> int:
-    """Seal the pieces that the first release kept in clear; return how many."""
-    rows = connection.execute(
-        select(
-            Material.side,
-            Material.start_byte,
-            Material.data,
-            Block.id,
-            Block.block_id,
-            Block.pool_ref,
-            PoolRow.pool_id,
-            Block.epoch,
-        )
-        .join(Block, Material.block_ref == Block.id)
-        .join(PoolRow, Block.pool_ref == PoolRow.id)
-        .where(Material.data_key_id.is_(None))
-    ).all()
-    vault = Vault(connection, keys)
-    for row in rows:
-        names = BlockNames(row.id, row.block_id, row.pool_ref, row.pool_id, row.epoch)
-        vault.rewrite(names, row.side, row.start_byte, bytes(row.data))
-    keys.settle(connection)
-    return len(rows)

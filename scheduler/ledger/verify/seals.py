@@ -15,12 +15,11 @@ from scheduler.ledger.log import checkpoints
 from scheduler.ledger.log import trail as audit
 from scheduler.ledger.log.canonical import DIGESTED
 from scheduler.ledger.log.stored import stored_hasher, stored_instant
-from scheduler.ledger.opening import signing_context
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema import AuditKey, AuditLeaf, DataKey, PoolRow
 from scheduler.ledger.states import AccountKind, KeyState
 from scheduler.ledger.vault.datakeys import context_of
-from scheduler.ledger.vault.keystore import KeyEncryptionKey, NoKek
+from scheduler.ledger.vault.keystore import KeyEncryptionKey, NoKek, signing_context
 from scheduler.ledger.vault.pieces import Ciphers
 from scheduler.ledger.verify.context import AuditContext, Findings
 
@@ -229,8 +228,7 @@ def _check_checkpoint(connection: Connection, row: Row, leaf: tuple[int, str] | 
 def check_data_keys(connection: Connection, found: Findings) -> None:
     """Data keys are numbered without gaps, each is of blocks that are there, and they have it.
 
-    A destroyed one has only destroyed blocks behind it, of an epoch that is over. Blocks of the
-    first release that were spent before it was sealed never had one.
+    A destroyed one has only destroyed blocks behind it, of an epoch that is over.
     """
     snapshot = snapshot_of(connection)
     with snapshot.failures():

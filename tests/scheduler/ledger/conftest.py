@@ -32,7 +32,7 @@ def kek() -> LocalKek:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory, kek: LocalKek) -> Path:
-    """An empty ledger to copy, which is faster than migrating a new one for every test."""
+    """An empty ledger to copy, which is faster than making a new one for every test."""
     path = tmp_path_factory.mktemp("template") / "ledger.db"
     open_ledger(f"sqlite:///{path}", kek=kek).close()
     return path
