@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray
-from qkd.decoy import Counts, DecoyProtocol, expected_counts
+from qkd.decoy import Counts, DecoyProtocol, expected_counts, starts_of
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import link_budget
 from qkd.noise import background
 from qkd.optimiser.best import Optimum, optimise
 from qkd.optimiser.box import SearchBox
-from qkd.ports import Track
+from qkd.ports import TRACK, Track
 from qkd.presets.facts import Preset
 from qkd.segment import select_segment
 from qkd.tracks import track_seconds
@@ -58,6 +58,7 @@ class _Samples:
     fixed_bases: bool
     transmittance: FloatArray
     noise: FloatArray
+    dark: FloatArray
     seconds: FloatArray
 
     def optimise(self, chosen: BoolArray | slice, *, passes: float) -> Optimum:
@@ -69,6 +70,7 @@ class _Samples:
             self.preset.protocol,
             self.preset.security,
             background_per_gate=self.noise[chosen],
+            dark_per_gate=self.dark[chosen],
             misalignment=receiver.misalignment,
             sample_s=self.seconds[chosen],
             after_pulse=detector.after_pulse,
@@ -89,6 +91,7 @@ class _Samples:
             self.transmittance,
             protocol,
             background_per_gate=self.noise,
+            dark_per_gate=self.dark,
             misalignment=receiver.misalignment,
             sample_s=self.seconds,
             after_pulse=detector.after_pulse,
@@ -107,10 +110,12 @@ def _samples(
     box: SearchBox,
     fixed_bases: bool,
 ) -> _Samples:
+    checks.flag("fixed_bases", fixed_bases)
     receiver, site = preset.station(station_id)
     eta = link_budget(track, preset.terminal, receiver, site).transmittance
     if eta.ndim != 1:
         raise ParameterRangeError(f"track has shape {eta.shape}, allowed (samples,)")
+    noise = background(track, preset.terminal, receiver, site)
     return _Samples(
         preset=preset,
         station_id=station_id,
@@ -118,11 +123,13 @@ def _samples(
         box=box,
         fixed_bases=fixed_bases,
         transmittance=eta,
-        noise=background(track, preset.terminal, receiver, site).per_gate,
+        noise=noise.per_gate,
+        dark=noise.dark_per_gate if receiver.passive else np.zeros_like(noise.per_gate),
         seconds=np.broadcast_to(seconds, eta.shape),
     )
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str, box=SearchBox)
 def optimise_pass(
     track: Track,
     preset: Preset,
@@ -145,6 +152,7 @@ def optimise_pass(
     segments : drop the lossiest samples where that lengthens the key, and optimise again;
         the cut follows the forecast transmittance, never errors
     """
+    checks.flag("segments", segments)
     samples = _samples(
         track,
         preset,
@@ -176,6 +184,7 @@ def optimise_pass(
     return PassOptimum(optimum=whole, kept=everything)
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str, box=SearchBox)
 def optimise_campaign(
     track: Track,
     starts: ArrayLike,
@@ -200,9 +209,10 @@ def optimise_campaign(
     bound, box, fixed_bases : as for `optimise_pass`
     """
     size = int(np.size(track.elevation_deg))
-    first = checks.array("starts", starts, 0, max(size - 1, 0)).astype(np.int64)
-    if first.size == 0 or first[0] != 0 or np.any(np.diff(first) <= 0):
-        raise ParameterRangeError(f"starts are {first[:4].tolist()}, allowed ascending from 0")
+    first = starts_of("starts", starts, size)
+    if first.size == 0:
+        raise ParameterRangeError("starts are [], allowed one pass or more")
+    checks.number("sample_s", sample_s, 0.0, 1e6, unit="s")
     samples = _samples(
         track,
         preset,

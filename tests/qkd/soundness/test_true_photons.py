@@ -191,8 +191,8 @@ def test_no_pair_of_unequal_parts_claims_more_than_its_photons_hold(
 
 
 def test_a_clean_check_vouches_for_no_other_parts_key() -> None:
-    # Key from a part that an eavesdropper read, check from one she left alone: every bit of
-    # the pooled rate came from the second.
+    # Key from a part whose phases an eavesdropper read, check from one she left alone: every
+    # single photon of the pooled rate came from the second.
     base = qkd.DecoyProtocol(
         intensities=(0.6, 0.15, 0.0),
         probabilities=(0.6, 0.25, 0.15),
@@ -202,14 +202,14 @@ def test_a_clean_check_vouches_for_no_other_parts_key() -> None:
     )
     other = replace(base, key_basis_alice=0.1, key_basis_bob=0.1)
     yields = 1.0 - (1.0 - 1e-6) * (1.0 - 1e-3) ** PHOTONS
-    read, clean = (np.where(PHOTONS > 0, e, 0.5) for e in (0.14, 0.002))
-    truths = [
-        expected(base, (yields, read), 2e11),
-        expected(other, (yields, clean), 2e11),
-    ]
-    parts = [(truths[0].counts, base), (truths[1].counts, other)]
+    read, clean = (np.where(PHOTONS > 0, e, 0.5) for e in (0.45, 0.002))
+    truths = [expected(base, (yields, read), 2e11), expected(other, (yields, clean), 2e11)]
+    # In the key basis she made few errors.
+    quiet = replace(truths[0].counts, key_errors=truths[0].counts.key_clicks * 0.005)
+    parts = [(quiet, base), (truths[1].counts, other)]
     found = qkd.mixed_block_key(parts, qkd.Security())
     true = sum(truth.secret() for truth in truths) - found.leak_bits
+    # Pooled, the two claimed 35,654,182 bits.
     assert true < 0.0
     assert found.signed_length < true
     assert found.length_bits == 0
