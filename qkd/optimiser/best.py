@@ -1,6 +1,7 @@
 """The settings that give the longest key of given samples."""
 
 from dataclasses import dataclass, replace
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,7 @@ from qkd.finite_key.security import Security
 from qkd.finite_key.terms import proof
 from qkd.freespace.budget import LinkBudget
 from qkd.optimiser.box import SearchBox
-from qkd.optimiser.objective import Link, classes, settings, signed
+from qkd.optimiser.objective import Link, classes, point_of, settings, signed
 from qkd.optimiser.search import maximise, peaks
 
 #: Samples of equal loss are counted together; the counts are nearly linear in the
@@ -55,7 +56,9 @@ class Optimum:
         return sum(int(key.length_bits) for key in self.keys)
 
 
-@checks.takes(template=DecoyProtocol, security=Security, box=SearchBox)
+@checks.takes(
+    template=DecoyProtocol, security=Security, box=SearchBox, start=(DecoyProtocol, NoneType)
+)
 def optimise(
     transmittance: ArrayLike | LinkBudget,
     template: DecoyProtocol,
@@ -74,6 +77,7 @@ def optimise(
     phase: str = "exact",
     box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
     fixed_bases: bool = False,
+    start: DecoyProtocol | None = None,
 ) -> Optimum:
     """Return the protocol that gives the longest signed key for the samples of one block.
 
@@ -94,6 +98,7 @@ def optimise(
     bound, leak, phase : as for `secret_key`; a `FiniteLeak` is smoothed while searching
     box : where to look
     fixed_bases : keep the template's basis probabilities, for a passive receiver
+    start : settings near the best, to climb from instead of looking everywhere first
 
     Raises ParameterRangeError if a parameter is impossible.
     """
@@ -119,7 +124,8 @@ def optimise(
         security=security,
         how=replace(how, leak=_smooth(how.leak), smooth_steps=2),
     )
-    best = _search(link, box)
+    starts = _grid_peaks(link, box) if start is None else point_of(box, start)[None]
+    best = maximise(lambda points: np.asarray(signed(link, box, points)[0]), starts)[0]
     protocol = _protocol(link, box, best)
     counts = expected_counts(
         eta,
@@ -174,8 +180,8 @@ def _protocol(link: Link, box: SearchBox, point: FloatArray) -> DecoyProtocol:
     )
 
 
-def _search(link: Link, box: SearchBox) -> FloatArray:
-    """Return the best point of the unit box, from a grid and searches from its peaks."""
+def _grid_peaks(link: Link, box: SearchBox) -> FloatArray:
+    """Return the points of a coarse grid in the unit box from which to climb."""
     axes = list(_GRID)
     if len(link.template.intensities) == 2:
         axes[2] = _GRID[2][:1]
@@ -203,9 +209,4 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
             f"intensities of the template end in {link.template.intensities[-1]:g}, allowed "
             "less than the decoy intensities of the box"
         )
-    unique = np.unique(np.array(starts), axis=0)
-
-    def value(points: FloatArray) -> FloatArray:
-        return np.asarray(signed(link, box, points)[0])
-
-    return maximise(value, unique)[0]
+    return np.unique(np.array(starts), axis=0)

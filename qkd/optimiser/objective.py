@@ -61,6 +61,15 @@ def settings(link: Link, box: SearchBox, unit: FloatArray) -> tuple[FloatArray, 
     return basis, mu, np.stack([first, second, 1.0 - first - second], axis=-1)
 
 
+def point_of(box: SearchBox, protocol: DecoyProtocol) -> FloatArray:
+    """Return the point of the unit box nearest to a protocol's settings."""
+    mu, p = protocol.intensities, protocol.probabilities
+    share = p[1] / (1.0 - p[0]) if len(p) == 3 else 0.5
+    low, high = box.edges()
+    here = np.array([protocol.key_basis_alice, p[0], share, mu[0], mu[1] / mu[0]])
+    return np.asarray(np.clip((here - low) / np.maximum(high - low, 1e-12), 0.0, 1.0))
+
+
 def signed(
     link: Link, box: SearchBox, unit: FloatArray, *, boosts: tuple[float, ...] = (1.0,)
 ) -> FloatArray:

@@ -61,7 +61,9 @@ class _Samples:
     dark: FloatArray
     seconds: FloatArray
 
-    def optimise(self, chosen: BoolArray | slice, *, passes: float) -> Optimum:
+    def optimise(
+        self, chosen: BoolArray | slice, *, passes: float, start: DecoyProtocol | None = None
+    ) -> Optimum:
         """Return the best settings for the chosen samples, `passes` times in one block."""
         receiver, _ = self.preset.station(self.station_id)
         detector = receiver.detector
@@ -81,6 +83,7 @@ class _Samples:
             leak=self.preset.leak,
             box=self.box,
             fixed_bases=self.fixed_bases,
+            start=start,
         )
 
     def counts(self, protocol: DecoyProtocol) -> Counts:
@@ -178,7 +181,7 @@ def optimise_pass(
     # Less than this is the grain of whole errors, not worth a second search.
     worth = whole.signed_length + _WORTH * abs(whole.signed_length)
     if not chosen.kept.all() and chosen.signed_length > worth:
-        part = samples.optimise(chosen.kept, passes=passes)
+        part = samples.optimise(chosen.kept, passes=passes, start=whole.protocol)
         if part.signed_length > whole.signed_length:
             return PassOptimum(optimum=part, kept=chosen.kept)
     return PassOptimum(optimum=whole, kept=everything)

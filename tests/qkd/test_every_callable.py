@@ -237,6 +237,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
             **PROOF,
             "box": qkd.SearchBox(),
             "fixed_bases": False,
+            "start": PROTOCOL,
         },
     ),
     "optimise_campaign": (
