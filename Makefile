@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test lint bench bench-smoke faults clean lock
+.PHONY: demo test lint bench bench-smoke faults soundness clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -48,6 +48,11 @@ bench-smoke: $(VENV)/.dev
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.report
 	$(BIN)/python -m pytest -q tests/faults
+
+# Key lengths against true photon numbers, and every bound by Monte-Carlo; a small part of it is
+# in `make test`, this is all of it, some ten minutes.
+soundness: $(VENV)/.dev
+	SKYTRUNK_SOUNDNESS=full $(BIN)/python -m pytest -q --durations=10 tests/qkd/soundness
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,7 @@ from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
-from qkd.finite_key.key import KeyLength, block_keys, parts_key
+from qkd.finite_key.key import KeyLength, block_keys, check_parts, parts_key
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 from qkd.finite_key.terms import proof
@@ -61,6 +62,7 @@ def _of_passes(counts: Counts) -> int:
     return len(counts.key_clicks)
 
 
+@checks.takes(counts=Counts, protocol=DecoyProtocol, security=Security)
 def cumulative_keys(
     counts: Counts,
     protocol: DecoyProtocol,
@@ -85,6 +87,7 @@ def cumulative_keys(
     return block_keys(counts.cumulative(), protocol, security, bound=bound, leak=leak, phase=phase)
 
 
+@checks.takes(counts=Counts, protocol=DecoyProtocol)
 def click_quality(counts: Counts, protocol: DecoyProtocol) -> FloatArray:
     """Return the share of signal clicks that the weakest pulses' clicks do not explain.
 
@@ -102,6 +105,9 @@ def click_quality(counts: Counts, protocol: DecoyProtocol) -> FloatArray:
     return np.asarray(1.0 - noise)
 
 
+@checks.takes(
+    expected=Counts, protocol=DecoyProtocol, security=Security, observed=(Counts, NoneType)
+)
 def best_subset(
     expected: Counts,
     protocol: DecoyProtocol,
@@ -130,10 +136,11 @@ def best_subset(
     seen = same_shape(expected, observed)
     if count == 0:
         return Block(passes=(), expected_bits=0, keys=())
-    worth = click_quality(expected, protocol) if quality is None else np.asarray(quality)
+    given = click_quality(expected, protocol) if quality is None else quality
+    worth = checks.array("quality", given, -np.inf)
     if worth.shape != (count,):
         raise ParameterRangeError(f"quality has shape {worth.shape}, allowed ({count},)")
-    order = np.argsort(-checks.array("quality", worth, -np.inf), kind="stable")
+    order = np.argsort(-worth, kind="stable")
     options = {"bound": bound, "leak": leak, "phase": phase}
     prefixes = block_keys(expected.cumulative(order), protocol, security, **options)  # type: ignore[arg-type]
     singles = block_keys(expected, protocol, security, **options)  # type: ignore[arg-type]
@@ -147,6 +154,9 @@ def best_subset(
     return Block(passes=tuple(chosen), expected_bits=bits, keys=keys)
 
 
+@checks.takes(
+    expected=Counts, protocol=DecoyProtocol, security=Security, observed=(Counts, NoneType)
+)
 def close_blocks(
     expected: Counts,
     protocol: DecoyProtocol,
@@ -201,6 +211,7 @@ def close_blocks(
     return tuple(reversed(blocks))
 
 
+@checks.takes(parts=(list, tuple), security=Security)
 def mixed_block_key(
     parts: Sequence[tuple[Counts, DecoyProtocol]],
     security: Security,
@@ -217,6 +228,7 @@ def mixed_block_key(
 
     Raises ParameterRangeError if there is no part, or parts do not fit together.
     """
+    check_parts(parts)
     sizes = {len(protocol.intensities) for _, protocol in parts}
     shapes = {counts.key_clicks.shape for counts, _ in parts}
     if len(sizes) != 1 or len(shapes) != 1 or next(iter(shapes))[-1] not in sizes:

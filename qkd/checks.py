@@ -1,6 +1,11 @@
 """Checks of arguments, whose messages name the value seen and the range allowed."""
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from itertools import chain
+from types import NoneType
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +15,10 @@ from qkd.errors import ParameterRangeError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+#: A class, several of them, or the names of the attributes that a thing must have.
+Kind = type | tuple[type, ...] | tuple[str, ...]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def _allowed(low: float, high: float, unit: str) -> str:
@@ -57,9 +66,17 @@ def as_floats(name: str, values: ArrayLike) -> FloatArray:
             return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ParameterRangeError(
-        f"{name} is a {type(values).__name__} that holds other than numbers of one shape"
-    )
+    raise ParameterRangeError(f"{name} is {shown(values)}, allowed numbers of one shape")
+
+
+def indices(name: str, values: ArrayLike, size: int) -> IntArray:
+    """Return `values` as whole indices, one axis, each within 0..size-1."""
+    seen = array(name, values, 0, max(size - 1, 0))
+    if seen.ndim != 1 or np.any(seen != np.floor(seen)) or (size == 0 and seen.size):
+        raise ParameterRangeError(
+            f"{name} is {shown(values)}, allowed a row of whole numbers 0..{size - 1}"
+        )
+    return seen.astype(np.int64)
 
 
 def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
@@ -71,6 +88,52 @@ def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
         raise ParameterRangeError(
             f"shapes do not fit together: {shapes}; allowed those that broadcast"
         ) from None
+
+
+def shown(value: object) -> str:
+    """Return the value in few words, for a message."""
+    words = repr(value)
+    return words if len(words) <= 60 else f"a {type(value).__name__}"
+
+
+def kind(name: str, value: object, wanted: Kind) -> None:
+    """Raise unless `value` is of a class wanted, or has the attributes wanted."""
+    names = [one for one in wanted if isinstance(one, str)] if isinstance(wanted, tuple) else []
+    missing = [one for one in names if not hasattr(value, one)]
+    if missing:
+        raise ParameterRangeError(
+            f"{name} is {shown(value)} without {', '.join(missing)}, "
+            f"allowed any object with {', '.join(names)}"
+        )
+    if not names and not isinstance(value, wanted):  # type: ignore[arg-type]
+        classes = wanted if isinstance(wanted, tuple) else (wanted,)
+        words = " or ".join("None" if one is NoneType else one.__name__ for one in classes)  # type: ignore[union-attr]
+        raise ParameterRangeError(f"{name} is {shown(value)}, allowed {words}")
+
+
+def kinds(owner: object, **wanted: Kind) -> None:
+    """Raise unless the fields of a fact are of the classes wanted."""
+    for name, one in wanted.items():
+        kind(name, getattr(owner, name), one)
+
+
+def takes(**wanted: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that checks the classes of a function's arguments by their names."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount]
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name, value in chain(zip(names, args, strict=False), kwargs.items()):
+                if name in wanted:
+                    kind(name, value, wanted[name])
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 def choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

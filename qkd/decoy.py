@@ -139,13 +139,18 @@ class Counts:
         """Return the counts summed over one axis (samples, passes), never the intensities."""
         self._rows()
         most = self.key_clicks.ndim - 2
-        if checks.whole("axis", axis, -most - 2, most) == -1:
+        along = checks.whole("axis", axis, -most - 2, most)
+        if along in (-1, most + 1):
             raise ParameterRangeError("axis is -1, the intensities; allowed any other")
-        return self._each(lambda values: np.asarray(values.sum(axis=axis)))
+        return self._each(lambda values: np.asarray(values.sum(axis=along)))
 
-    def summed_from(self, starts: IntArray) -> "Counts":
+    def summed_from(self, starts: ArrayLike) -> "Counts":
         """Return the sums over samples of passes that begin at `starts`, (passes, intensities)."""
-        return self._each(lambda values: np.add.reduceat(values, starts))
+        rows = len(self.key_clicks) if self._rows() else 0
+        first = starts_of("starts", starts, rows)
+        if first.size == 0:
+            return self._each(lambda values: np.asarray(values[:0]))
+        return self._each(lambda values: np.add.reduceat(values, first))
 
     def part(self, chosen: BoolArray | IntArray | slice) -> "Counts":
         """Return some of the rows (samples, passes), by mask, index or slice."""
@@ -154,7 +159,9 @@ class Counts:
 
     def cumulative(self, order: ArrayLike | None = None) -> "Counts":
         """Return running sums over the rows, in an order of them."""
-        index = np.arange(self._rows()) if order is None else np.asarray(order)
+        index = np.arange(self._rows())
+        if order is not None:
+            index = checks.indices("order", order, self._rows())
         return self.part(index)._each(lambda values: np.cumsum(values, axis=-2))
 
     def swapped(self) -> "Counts":
@@ -188,6 +195,14 @@ class Counts:
         times = checks.array("factor", factor, 0.0, 1e18)[..., None]
         checks.broadcast(factor=times, counts=self.key_clicks)
         return self._each(lambda values: values * times)
+
+
+def starts_of(name: str, starts: ArrayLike, size: int) -> IntArray:
+    """Return the indices at which passes begin; raise unless they ascend from 0 within size."""
+    first = checks.indices(name, starts, size)
+    if first.size and (first[0] != 0 or np.any(np.diff(first) <= 0)):
+        raise ParameterRangeError(f"{name} are {first[:4].tolist()}..., allowed ascending from 0")
+    return first
 
 
 def click_and_error_probability(
@@ -252,6 +267,7 @@ def live_fraction(
     return np.asarray(1.0 / (1.0 + rate * dead_time_ns * 1e-9))
 
 
+@checks.takes(protocol=DecoyProtocol)
 def expected_counts(
     transmittance: ArrayLike | LinkBudget,
     protocol: DecoyProtocol,
@@ -346,6 +362,7 @@ def basis_noise(y0: FloatArray, dark: FloatArray, share: float) -> FloatArray:
     return np.asarray(np.minimum(np.maximum(y0 - dark, 0.0) + 0.5 * dark / share, 1.0))
 
 
+@checks.takes(counts=Counts, rng=Generator)
 def draw_counts(counts: Counts, rng: Generator) -> Counts:
     """Return one Monte-Carlo outcome: Poisson clicks, and binomial errors among them.
 

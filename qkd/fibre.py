@@ -53,6 +53,7 @@ class FibreReceiver:
         checks.number("optics_transmittance", self.optics_transmittance, 0.0, 1.0)
         checks.number("misalignment", self.misalignment, 0.0, 0.5)
         checks.flag("passive", self.passive)
+        checks.kinds(self, detector=Detector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +88,7 @@ def _close_block(
     return seconds, rate
 
 
+@checks.takes(receiver=FibreReceiver, protocol=DecoyProtocol, security=Security)
 def fibre_rate(
     span: FibreSpan | ArrayLike,
     receiver: FibreReceiver,

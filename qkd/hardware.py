@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass, field
+from types import NoneType
 
 from qkd import checks
-from qkd.freespace.atmosphere import AtmosphereModel
-from qkd.freespace.beams import Beam
+from qkd.freespace.atmosphere import Atmosphere, AtmosphereModel, TabulatedAtmosphere
+from qkd.freespace.beams import AnchoredBeam, Beam, FarFieldBeam, TelescopeBeam
 from qkd.freespace.pointing import Pointing
 from qkd.freespace.turbulence import HufnagelValley
 
@@ -26,6 +27,7 @@ class Terminal:
     direction: str = "downlink"
 
     def __post_init__(self) -> None:
+        checks.kinds(self, beam=(TelescopeBeam, FarFieldBeam, AnchoredBeam), pointing=Pointing)
         checks.number("wavelength_nm", self.wavelength_nm, 300.0, 2500.0, unit="nm")
         checks.number("optics_transmittance", self.optics_transmittance, 0.0, 1.0)
         checks.number("pulse_width_ps", self.pulse_width_ps, 0.0, 1e18, unit="ps")
@@ -79,6 +81,7 @@ class Detector:
 
     def gate_transmittance(self, *, pulse_width_ps: float = 0.0) -> float:
         """Return the share of a Gaussian pulse inside the gate: erf(t_g / (2 sqrt(2) sigma))."""
+        checks.number("pulse_width_ps", pulse_width_ps, 0.0, 1e18, unit="ps")
         sigma_ns = math.hypot(pulse_width_ps, self.timing_ps) * 1e-3
         if sigma_ns == 0.0:
             return 1.0
@@ -125,6 +128,7 @@ class Receiver:
     passive: bool = False
 
     def __post_init__(self) -> None:
+        checks.kinds(self, detector=Detector, sky=(SkyView, NoneType))
         checks.flag("passive", self.passive)
         checks.flag("field_stop_losses", self.field_stop_losses)
         checks.number("diameter_m", self.diameter_m, 0.0, 50.0, unit="m", above=True)
@@ -154,5 +158,10 @@ class OpticalSite:
     sky_brightness: float = 22.0
 
     def __post_init__(self) -> None:
+        checks.kinds(
+            self,
+            atmosphere=(Atmosphere, TabulatedAtmosphere, NoneType),
+            turbulence=HufnagelValley,
+        )
         checks.number("height_m", self.height_m, -500.0, 9000.0, unit="m")
         checks.number("sky_brightness", self.sky_brightness, 10.0, 23.0, unit="mag/arcsec2")

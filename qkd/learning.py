@@ -66,6 +66,7 @@ class LinkBelief:
         checks.number("scale", self.scale, 0.0, above=True)
 
     @classmethod
+    @checks.takes(spread=LinkSpread)
     def prior(cls, spread: LinkSpread) -> Self:
         """Return the belief before any session: the preset is right but for its spread.
 
@@ -137,6 +138,7 @@ class LinkBelief:
         seen = np.maximum(checks.array("ratio", ratio, 0.0, 1e300), 1e-300)
         return np.asarray(stdtr(2.0 * self.shape, (np.log(seen) - self.mean) / self._width()))
 
+    @checks.takes(rng=Generator)
     def draw_ratio(self, rng: Generator) -> float:
         """Return one session's ratio, drawn from what is believed of the next."""
         return float(np.exp(self.mean + self._width() * rng.standard_t(2.0 * self.shape)))

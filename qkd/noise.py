@@ -107,6 +107,7 @@ def _light(
         ) from None
 
 
+@checks.takes(track=("elevation_deg",), terminal=Terminal, receiver=Receiver, site=("height_m",))
 def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> Background:
     """Return the background at every sample of a track.
 

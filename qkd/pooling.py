@@ -9,7 +9,7 @@ from operator import add
 from qkd import checks
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
-from qkd.finite_key.key import block_keys, key_bits
+from qkd.finite_key.key import block_keys, check_parts, key_bits
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Security
 
@@ -51,6 +51,7 @@ class PoolPolicy:
         checks.number("epsilon_max", self.epsilon_max, 0.0, 1.0, above=True)
 
 
+@checks.takes(parts=(list, tuple))
 def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
     """Return the sum of the parts' counts, as one block holds them.
 
@@ -59,6 +60,7 @@ def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
     """
     if not parts:
         raise ParameterRangeError("parts are 0, allowed 1 or more")
+    check_parts(parts)
     first = parts[0][1]
     for _, protocol in parts[1:]:
         for name in SETTINGS:
@@ -70,12 +72,14 @@ def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
     return reduce(add, [counts for counts, _ in parts])
 
 
+@checks.takes(counts=Counts, protocol=DecoyProtocol)
 def sifted_key_bits(counts: Counts, protocol: DecoyProtocol) -> float:
     """Return the sifted bits of one block that become key, of every basis used."""
     blocks = (counts, counts.swapped()) if protocol.both_bases else (counts,)
     return float(sum(key_bits(block, protocol)[0].sum() for block in blocks))
 
 
+@checks.takes(policy=PoolPolicy, expected=Counts, protocol=DecoyProtocol, security=Security)
 def why_close(
     policy: PoolPolicy,
     expected: Counts,
@@ -105,6 +109,7 @@ def why_close(
     return None
 
 
+@checks.takes(expected=Counts, one=Counts, protocol=DecoyProtocol, security=Security)
 def added_bits(
     expected: Counts,
     one: Counts,

@@ -4,6 +4,9 @@ from typing import Protocol, runtime_checkable
 
 from qkd.checks import BoolArray, FloatArray
 
+#: What `Track` must have, by name.
+TRACK = ("offset_s", "elevation_deg", "range_km")
+
 
 @runtime_checkable
 class Track(Protocol):

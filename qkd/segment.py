@@ -1,6 +1,7 @@
 """Which part of a pass to keep."""
 
 from dataclasses import dataclass
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +29,9 @@ class Segment:
         return float(sum(float(key.signed_length) for key in self.keys))
 
 
+@checks.takes(
+    expected=Counts, protocol=DecoyProtocol, security=Security, observed=(Counts, NoneType)
+)
 def select_segment(
     expected: Counts,
     quality: ArrayLike,

@@ -1,6 +1,7 @@
 """The key that one pass gives, from its track and a preset."""
 
 from dataclasses import dataclass
+from types import NoneType
 
 import numpy as np
 from numpy.random import Generator
@@ -8,13 +9,13 @@ from numpy.typing import ArrayLike
 
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray, IntArray
-from qkd.decoy import Counts, draw_counts, expected_counts
+from qkd.decoy import Counts, draw_counts, expected_counts, starts_of
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import LinkBudget, link_budget
 from qkd.learning import QUANTILES, LinkBelief
 from qkd.noise import background
-from qkd.ports import Track
+from qkd.ports import TRACK, Track
 from qkd.presets.facts import Preset
 from qkd.tracks import track_seconds
 
@@ -42,6 +43,7 @@ class PassYield:
     budget: LinkBudget
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str)
 def pass_counts(
     track: Track,
     preset: Preset,
@@ -81,6 +83,7 @@ def pass_counts(
     return counts, budget
 
 
+@checks.takes(counts=Counts, preset=Preset, budget=LinkBudget)
 def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassYield:
     """Return the yield of one pass whose counts, summed over samples, are given.
 
@@ -111,6 +114,7 @@ def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassY
     )
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str, rng=(Generator, NoneType))
 def pass_yield(
     track: Track,
     preset: Preset,
@@ -137,6 +141,7 @@ def pass_yield(
     return yield_of_counts(block if rng is None else draw_counts(block, rng), preset, budget)
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str, belief=LinkBelief)
 def yield_quantiles(
     track: Track,
     preset: Preset,
@@ -153,7 +158,7 @@ def yield_quantiles(
     """
     return tuple(
         pass_yield(track, preset, station_id, sample_s=sample_s, ratio=float(ratio))
-        for ratio in belief.ratio_quantiles(np.ravel(probabilities))
+        for ratio in np.ravel(belief.ratio_quantiles(probabilities))
     )
 
 
@@ -202,6 +207,7 @@ def _stretch(track: Track, start: int, end: int) -> _Samples:
     )
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str)
 def campaign_yield(
     track: Track,
     starts: ArrayLike,
@@ -223,9 +229,9 @@ def campaign_yield(
     Raises ParameterRangeError if starts do not ascend from 0 inside the track.
     """
     size = int(np.size(track.elevation_deg))
-    first = checks.array("starts", starts, 0, max(size - 1, 0)).astype(np.int64)
-    if first.size and (first[0] != 0 or np.any(np.diff(first) <= 0)):
-        raise ParameterRangeError(f"starts are {first[:4]}..., allowed ascending from 0")
+    first = starts_of("starts", starts, size)
+    checks.number("sample_s", sample_s, 0.0, 1e6, unit="s")
+    checks.whole("samples_at_once", samples_at_once, 1, 1_000_000_000)
     sums: list[Counts] = []
     begin = 0
     while begin < first.size:

@@ -34,12 +34,15 @@ def gllp_rate(
     nu = checks.number("decoy_photons", decoy_photons, 0.0, mu * (1.0 - 1e-9), above=True)
     checks.number("error_correction", error_correction, 1.0, 10.0)
     checks.number("sifting", sifting, 0.0, 1.0)
-    y0 = np.asarray(background_per_gate, dtype=np.float64)
+    eta, y0 = checks.broadcast(
+        transmittance=checks.array("transmittance", transmittance, 0.0),
+        background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+    )
     gain_mu, wrong_mu = click_and_error_probability(
-        transmittance, mean_photons=mu, background_per_gate=y0, misalignment=misalignment
+        eta, mean_photons=mu, background_per_gate=y0, misalignment=misalignment
     )
     gain_nu, wrong_nu = click_and_error_probability(
-        transmittance, mean_photons=nu, background_per_gate=y0, misalignment=misalignment
+        eta, mean_photons=nu, background_per_gate=y0, misalignment=misalignment
     )
     square = (nu / mu) ** 2
     bracket = gain_nu * np.exp(nu) - gain_mu * np.exp(mu) * square - (1.0 - square) * y0

@@ -78,6 +78,17 @@ def parts_key(
     )
 
 
+def check_parts(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> None:
+    """Raise unless every part is a pair of counts and the protocol they were sent under."""
+    for part in parts:
+        if not isinstance(part, tuple | list) or len(part) != 2:
+            raise ParameterRangeError(
+                f"parts holds {checks.shown(part)}, allowed pairs of counts and protocol"
+            )
+        checks.kind("counts of parts", part[0], Counts)
+        checks.kind("protocol of parts", part[1], DecoyProtocol)
+
+
 def _bounded(protocol: DecoyProtocol, how: Proof) -> bool:
     """Return whether the key is a share of the photons, which takes two bounds more."""
     return protocol.key_intensities == "signal" and how.signal_share == "bounded"
@@ -125,6 +136,7 @@ def _key_length(values: dict[str, FloatArray], epsilons: Epsilons) -> KeyLength:
     )
 
 
+@checks.takes(counts=Counts, protocol=DecoyProtocol, security=Security)
 def secret_key(
     counts: Counts,
     protocol: DecoyProtocol,
@@ -185,6 +197,7 @@ def secret_key(
     return parts_key([(counts, protocol)], security, how)
 
 
+@checks.takes(counts=Counts, protocol=DecoyProtocol, security=Security)
 def block_keys(
     counts: Counts,
     protocol: DecoyProtocol,

@@ -146,6 +146,8 @@ class FiniteLeak:
 
     def __post_init__(self) -> None:
         checks.number("efficiency", self.efficiency, 1.0, 10.0)
+        checks.flag("smooth", self.smooth)
+        checks.flag("natural_logs", self.natural_logs)
 
     def bits(self, n: FloatArray, errors: FloatArray, *, correctness: float) -> FloatArray:
         """Return the bits revealed with failure probability `correctness`."""
@@ -197,6 +199,8 @@ def as_leak(leak: LeakModel | float) -> LeakModel:
     """Return a leak model as it is, and a number as the efficiency f_EC of a `FiniteLeak`."""
     if isinstance(leak, int | float | Real):  # Real: numpy's own numbers
         return FiniteLeak(efficiency=checks.number("efficiency", leak, 1.0, 10.0))
-    if not callable(getattr(leak, "bits", None)):
-        raise ParameterRangeError(f"leak is {leak!r}, allowed a number or a leak model")
+    if isinstance(leak, type) or not callable(getattr(leak, "bits", None)):
+        raise ParameterRangeError(
+            f"leak is {checks.shown(leak)}, allowed a number of 1 or more, or a leak model"
+        )
     return leak

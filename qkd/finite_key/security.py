@@ -1,5 +1,6 @@
 """Failure probabilities: what is promised, how it is split, and what it adds up to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -81,6 +82,11 @@ class Epsilons:
     correctness: float
     terms: int
 
+    def __post_init__(self) -> None:
+        checks.number("secrecy", self.secrecy, 0.0, 1.0)
+        checks.number("correctness", self.correctness, 0.0, 1.0)
+        checks.whole("terms", self.terms, 1, 1_000_000)
+
     @property
     def total(self) -> float:
         """Secrecy plus correctness: the composable security parameter of the block."""
@@ -92,6 +98,9 @@ class Epsilons:
         return self.secrecy / self.terms
 
 
-def add_epsilons(blocks: list[Epsilons]) -> float:
+@checks.takes(blocks=(list, tuple))
+def add_epsilons(blocks: Sequence[Epsilons]) -> float:
     """Return the security parameter of all blocks' keys used together: their sum."""
+    for block in blocks:
+        checks.kind("blocks", block, Epsilons)
     return float(sum(block.total for block in blocks))

@@ -20,7 +20,7 @@ def airmass(elevation_deg: ArrayLike) -> FloatArray:
     Below the horizon it is infinite. Source: Kasten and Young, Appl. Opt. 28, 4735 (1989),
     with its 1989 coefficients and the elevation in degrees.
     """
-    elevation = np.asarray(elevation_deg, dtype=np.float64)
+    elevation = checks.array("elevation_deg", elevation_deg, -90.0, 90.0, unit="deg")
     seen = np.maximum(elevation, 0.0)
     mass = 1.0 / (np.sin(np.radians(seen)) + 0.50572 * (seen + 6.07995) ** -1.6364)
     return np.where(elevation < 0.0, np.inf, mass)
@@ -47,6 +47,8 @@ class Atmosphere:
     @classmethod
     def from_slant_loss_db(cls, loss_db: float, *, elevation_deg: float) -> Self:
         """Build from one loss published at one elevation, growing in proportion to airmass."""
+        checks.number("loss_db", loss_db, 0.0, unit="dB")
+        checks.number("elevation_deg", elevation_deg, 0.0, 90.0, unit="deg")
         depth = loss_db / DB_PER_NEPER / float(airmass(elevation_deg))
         return cls(continuum_depth=depth)
 

@@ -51,11 +51,13 @@ class FarFieldBeam:
     @classmethod
     def from_full_angle_urad(cls, full_angle_urad: float, *, waist_radius_m: float = 0.0) -> Self:
         """Build from the 1/e^2 intensity FULL angle, twice the half angle."""
+        checks.number("full_angle_urad", full_angle_urad, 0.0, unit="urad", above=True)
         return cls(half_angle_urad=full_angle_urad / 2.0, waist_radius_m=waist_radius_m)
 
     @classmethod
     def from_fwhm_urad(cls, fwhm_urad: float, *, waist_radius_m: float = 0.0) -> Self:
         """Build from the full width at half maximum: FWHM = sqrt(2 ln 2) x half angle."""
+        checks.number("fwhm_urad", fwhm_urad, 0.0, unit="urad", above=True)
         half = fwhm_urad / math.sqrt(2.0 * math.log(2.0))
         return cls(half_angle_urad=half, waist_radius_m=waist_radius_m)
 
@@ -66,12 +68,14 @@ class FarFieldBeam:
         The Gaussian has the same irradiance on the axis, which is what a small receiver
         sees: half angle = (2 sqrt(2) / pi) lambda/D = 0.900 lambda/D.
         """
+        checks.number("ring_urad", ring_urad, 0.0, unit="urad", above=True)
         return cls(half_angle_urad=2.0 * math.sqrt(2.0) / math.pi * ring_urad / AIRY_FIRST_ZERO)
 
     @classmethod
     def from_waist_diameter_m(cls, waist_diameter_m: float, *, wavelength_nm: float) -> Self:
         """Build from an untruncated waist of 1/e^2 DIAMETER D: half angle 2 lambda/(pi D)."""
         checks.number("waist_diameter_m", waist_diameter_m, 0.0, unit="m", above=True)
+        checks.number("wavelength_nm", wavelength_nm, 300.0, 2500.0, unit="nm")
         half = 2.0 * wavelength_nm * 1e-9 / (math.pi * waist_diameter_m)
         return cls(half_angle_urad=half * 1e6, waist_radius_m=waist_diameter_m / 2.0)
 

@@ -87,6 +87,9 @@ def optical_site(site: Site) -> OpticalSite:
     return OpticalSite(height_m=checks.number("height_m", site.height_m, -500.0, 9000.0, unit="m"))
 
 
+@checks.takes(
+    track=("elevation_deg", "range_km"), terminal=Terminal, receiver=Receiver, site=("height_m",)
+)
 def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> LinkBudget:
     """Return the mean loss of a downlink at every sample of a track, factor by factor.
 

@@ -30,7 +30,7 @@ class HufnagelValley:
 
     def cn2(self, height_m: ArrayLike) -> FloatArray:
         """Return the refractive-index structure constant, m^(-2/3)."""
-        h = checks.array("height_m", height_m, 0.0, unit="m")
+        h = checks.array("height_m", height_m, 0.0, 1e6, unit="m")
         high = 0.00594 * (self.wind_m_s / 27.0) ** 2 * (1e-5 * h) ** 10 * np.exp(-h / 1000.0)
         low = 2.7e-16 * np.exp(-h / 1500.0) + self.ground_cn2 * np.exp(-h / 100.0)
         return np.asarray(high + low)
@@ -41,6 +41,8 @@ class HufnagelValley:
         Every term is h^a e^(-h/H), whose integral is Gamma(a + 1) H^(a + 1).
         """
 
+        checks.number("power", power, 0.0, 10.0)
+
         def term(exponent: float, scale_m: float) -> float:
             return math.gamma(exponent + 1.0) * math.pow(scale_m, exponent + 1.0)
 
@@ -49,18 +51,18 @@ class HufnagelValley:
 
     def fried_m(self, elevation_deg: ArrayLike, *, wavelength_nm: float) -> FloatArray:
         """Return the Fried parameter r0 = [0.423 k^2 sec z int Cn2 dh]^(-3/5), metres."""
-        k = 2.0 * np.pi / (wavelength_nm * 1e-9)
+        k = _wavenumber(wavelength_nm)
         return np.asarray((0.423 * k**2 * _secant(elevation_deg) * self.moment(0.0)) ** -0.6)
 
     def isoplanatic_urad(self, elevation_deg: ArrayLike, *, wavelength_nm: float) -> FloatArray:
         """Return theta0 = [2.914 k^2 sec^(8/3) z int Cn2 h^(5/3) dh]^(-3/5), microradians."""
-        k = 2.0 * np.pi / (wavelength_nm * 1e-9)
+        k = _wavenumber(wavelength_nm)
         path = _secant(elevation_deg) ** (8.0 / 3.0) * self.moment(5.0 / 3.0)
         return np.asarray((2.914 * k**2 * path) ** -0.6 * 1e6)
 
     def rytov(self, elevation_deg: ArrayLike, *, wavelength_nm: float) -> FloatArray:
         """Return the Rytov variance 2.25 k^(7/6) sec^(11/6) z int Cn2 h^(5/6) dh."""
-        k = 2.0 * np.pi / (wavelength_nm * 1e-9)
+        k = _wavenumber(wavelength_nm)
         path = _secant(elevation_deg) ** (11.0 / 6.0) * self.moment(5.0 / 6.0)
         return np.asarray(2.25 * k ** (7.0 / 6.0) * path)
 
@@ -82,9 +84,15 @@ class HufnagelValley:
         return np.asarray(17.34 * diameter_m ** (-7.0 / 3.0) * path)
 
 
+def _wavenumber(wavelength_nm: float) -> float:
+    checks.number("wavelength_nm", wavelength_nm, 300.0, 2500.0, unit="nm")
+    return 2.0 * math.pi / (wavelength_nm * 1e-9)
+
+
 def _secant(elevation_deg: ArrayLike) -> FloatArray:
     """Return sec z of a flat atmosphere, kept finite at the horizon."""
-    sine = np.sin(np.radians(np.asarray(elevation_deg, dtype=np.float64)))
+    elevation = checks.array("elevation_deg", elevation_deg, -90.0, 90.0, unit="deg")
+    sine = np.sin(np.radians(elevation))
     return np.asarray(1.0 / np.maximum(sine, 1e-3))
 
 

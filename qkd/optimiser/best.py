@@ -1,6 +1,7 @@
 """The settings that give the longest key of given samples."""
 
 from dataclasses import dataclass, replace
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,7 @@ from qkd.finite_key.security import Security
 from qkd.finite_key.terms import proof
 from qkd.freespace.budget import LinkBudget
 from qkd.optimiser.box import SearchBox
-from qkd.optimiser.objective import Link, classes, settings, signed
+from qkd.optimiser.objective import Link, classes, point_of, settings, signed
 from qkd.optimiser.search import maximise, peaks
 
 #: Samples of equal loss are counted together; the counts are nearly linear in the
@@ -55,6 +56,9 @@ class Optimum:
         return sum(int(key.length_bits) for key in self.keys)
 
 
+@checks.takes(
+    template=DecoyProtocol, security=Security, box=SearchBox, start=(DecoyProtocol, NoneType)
+)
 def optimise(
     transmittance: ArrayLike | LinkBudget,
     template: DecoyProtocol,
@@ -62,6 +66,7 @@ def optimise(
     *,
     background_per_gate: ArrayLike,
     misalignment: float,
+    dark_per_gate: ArrayLike = 0.0,
     sample_s: ArrayLike = 1.0,
     after_pulse: float = 0.0,
     dead_time_ns: float = 0.0,
@@ -72,6 +77,7 @@ def optimise(
     phase: str = "exact",
     box: SearchBox = SearchBox(),  # noqa: B008 - frozen, no state
     fixed_bases: bool = False,
+    start: DecoyProtocol | None = None,
 ) -> Optimum:
     """Return the protocol that gives the longest signed key for the samples of one block.
 
@@ -82,8 +88,8 @@ def optimise(
 
     Parameters
     ----------
-    transmittance, background_per_gate, sample_s : arrays over samples, or a link budget
-        and numbers, as of `expected_counts`; a number is one sample
+    transmittance, background_per_gate, dark_per_gate, sample_s : arrays over samples, or a
+        link budget and numbers, as of `expected_counts`; a number is one sample
     template : gives pulse rate, number of decoys, weakest intensity, and how key is made;
         its other intensities and probabilities are not used
     security : of the block
@@ -92,19 +98,24 @@ def optimise(
     bound, leak, phase : as for `secret_key`; a `FiniteLeak` is smoothed while searching
     box : where to look
     fixed_bases : keep the template's basis probabilities, for a passive receiver
+    start : settings near the best, to climb from instead of looking everywhere first
 
     Raises ParameterRangeError if a parameter is impossible.
     """
     how = proof(bound=bound, leak=leak, phase=phase)
     checks.number("passes", passes, 0.0, 1e9)
+    checks.flag("fixed_bases", fixed_bases)
     checks.number("dead_time_ns", dead_time_ns, 0.0, 1e15, unit="ns")
     checks.number("dead_time_share", dead_time_share, 0.0, 1.0)
-    eta, noise, seconds = _checked_samples(transmittance, background_per_gate, sample_s)
-    samples = classes(eta, noise, seconds, _CLASSES)
+    eta, noise, dark, seconds = _checked_samples(
+        transmittance, background_per_gate, dark_per_gate, sample_s
+    )
+    samples = classes(eta, noise, dark, seconds, _CLASSES)
     link = Link(
         transmittance=samples[0],
         background=samples[1],
-        pulses=samples[2] * template.pulse_rate_hz * passes,
+        dark=samples[2],
+        pulses=samples[3] * template.pulse_rate_hz * passes,
         misalignment=misalignment,
         after_pulse=after_pulse,
         dead_time_ns=dead_time_ns * dead_time_share,
@@ -113,12 +124,14 @@ def optimise(
         security=security,
         how=replace(how, leak=_smooth(how.leak), smooth_steps=2),
     )
-    best = _search(link, box)
+    starts = _grid_peaks(link, box) if start is None else point_of(box, start)[None]
+    best = maximise(lambda points: np.asarray(signed(link, box, points)[0]), starts)[0]
     protocol = _protocol(link, box, best)
     counts = expected_counts(
         eta,
         protocol,
         background_per_gate=noise,
+        dark_per_gate=dark,
         misalignment=misalignment,
         sample_s=seconds,
         after_pulse=after_pulse,
@@ -135,19 +148,23 @@ def _smooth(leak: LeakModel) -> LeakModel:
 
 
 def _checked_samples(
-    transmittance: ArrayLike | LinkBudget, background_per_gate: ArrayLike, sample_s: ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the three of one shape (samples,), checked; near field counts as no link."""
+    transmittance: ArrayLike | LinkBudget,
+    background_per_gate: ArrayLike,
+    dark_per_gate: ArrayLike,
+    sample_s: ArrayLike,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return the four of one shape (samples,), checked; near field counts as no link."""
     given = transmittance.transmittance if isinstance(transmittance, LinkBudget) else transmittance
-    eta, noise, seconds = checks.broadcast(
+    eta, noise, dark, seconds = checks.broadcast(
         transmittance=np.atleast_1d(checks.array("transmittance", given, 0.0)),
         background_per_gate=checks.array("background_per_gate", background_per_gate, 0.0, 1.0),
+        dark_per_gate=checks.array("dark_per_gate", dark_per_gate, 0.0, 1.0),
         sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
     )
     if eta.ndim != 1:
         raise ParameterRangeError(f"transmittance has shape {eta.shape}, allowed (samples,)")
     # Where the far-field formula exceeds one there is no link; means must not mix it in.
-    return np.where(eta > 1.0, 0.0, eta), noise, seconds
+    return np.where(eta > 1.0, 0.0, eta), noise, dark, seconds
 
 
 def _protocol(link: Link, box: SearchBox, point: FloatArray) -> DecoyProtocol:
@@ -163,19 +180,22 @@ def _protocol(link: Link, box: SearchBox, point: FloatArray) -> DecoyProtocol:
     )
 
 
-def _search(link: Link, box: SearchBox) -> FloatArray:
-    """Return the best point of the unit box, from a grid and searches from its peaks."""
+def _grid_peaks(link: Link, box: SearchBox) -> FloatArray:
+    """Return the points of a coarse grid in the unit box from which to climb."""
     axes = list(_GRID)
     if len(link.template.intensities) == 2:
         axes[2] = _GRID[2][:1]
     if link.fixed_bases:
         axes[0] = _GRID[0][:1]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    eta, noise, pulses = classes(link.transmittance, link.background, link.pulses, _COARSE_CLASSES)
+    eta, noise, dark, pulses = classes(
+        link.transmittance, link.background, link.dark, link.pulses, _COARSE_CLASSES
+    )
     coarse = replace(
         link,
         transmittance=eta,
         background=noise,
+        dark=dark,
         pulses=pulses,
         how=replace(link.how, smooth_steps=1),
     )
@@ -189,9 +209,4 @@ def _search(link: Link, box: SearchBox) -> FloatArray:
             f"intensities of the template end in {link.template.intensities[-1]:g}, allowed "
             "less than the decoy intensities of the box"
         )
-    unique = np.unique(np.array(starts), axis=0)
-
-    def value(points: FloatArray) -> FloatArray:
-        return np.asarray(signed(link, box, points)[0])
-
-    return maximise(value, unique)[0]
+    return np.unique(np.array(starts), axis=0)

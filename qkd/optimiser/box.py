@@ -6,6 +6,13 @@ import numpy as np
 
 from qkd import checks
 from qkd.checks import FloatArray
+from qkd.errors import ParameterRangeError
+
+
+def _pair(name: str, value: object) -> tuple[float, float]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ParameterRangeError(f"{name} is {checks.shown(value)}, allowed (low, high)")
+    return value[0], value[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +31,10 @@ class SearchBox:
 
     def __post_init__(self) -> None:
         for name in ("key_basis", "signal_probability", "decoy_share", "decoy_ratio"):
-            low, high = getattr(self, name)
+            low, high = _pair(name, getattr(self, name))
             checks.number(f"{name}, low", low, 1e-6, 1.0 - 1e-6)
             checks.number(f"{name}, high", high, low, 1.0 - 1e-6)
-        low, high = self.signal_photons
+        low, high = _pair("signal_photons", self.signal_photons)
         checks.number("signal_photons, low", low, 1e-3, 10.0)
         checks.number("signal_photons, high", high, low, 10.0)
 

@@ -18,6 +18,7 @@ class Link:
 
     transmittance: FloatArray
     background: FloatArray
+    dark: FloatArray  #: the part of it that falls half into either basis
     pulses: FloatArray
     misalignment: float
     after_pulse: float
@@ -29,20 +30,20 @@ class Link:
 
 
 def classes(
-    eta: FloatArray, background: FloatArray, seconds: FloatArray, count: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the samples' mean transmittance, background and total time in few classes."""
+    eta: FloatArray, background: FloatArray, dark: FloatArray, seconds: FloatArray, count: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return the samples' mean transmittance and noise and total time in few classes."""
     order = np.argsort(eta, kind="stable")
-    eta, background, seconds = eta[order], background[order], seconds[order]
-    used = seconds > 0.0
-    eta, background, seconds = eta[used], background[used], seconds[used]
+    order = order[seconds[order] > 0.0]
+    eta, background, dark, seconds = (x[order] for x in (eta, background, dark, seconds))
     if eta.size <= count:
-        return eta, background, seconds
+        return eta, background, dark, seconds
     starts = np.unique(np.linspace(0, eta.size, count, endpoint=False).astype(np.int64))
     time = np.add.reduceat(seconds, starts)
     return (
         np.add.reduceat(eta * seconds, starts) / time,
         np.add.reduceat(background * seconds, starts) / time,
+        np.add.reduceat(dark * seconds, starts) / time,
         time,
     )
 
@@ -58,6 +59,15 @@ def settings(link: Link, box: SearchBox, unit: FloatArray) -> tuple[FloatArray, 
     last = np.full_like(mu1, link.template.intensities[2])
     mu = np.stack([mu1, ratio * mu1, last], axis=-1)
     return basis, mu, np.stack([first, second, 1.0 - first - second], axis=-1)
+
+
+def point_of(box: SearchBox, protocol: DecoyProtocol) -> FloatArray:
+    """Return the point of the unit box nearest to a protocol's settings."""
+    mu, p = protocol.intensities, protocol.probabilities
+    share = p[1] / (1.0 - p[0]) if len(p) == 3 else 0.5
+    low, high = box.edges()
+    here = np.array([protocol.key_basis_alice, p[0], share, mu[0], mu[1] / mu[0]])
+    return np.asarray(np.clip((here - low) / np.maximum(high - low, 1e-12), 0.0, 1.0))
 
 
 def signed(
@@ -78,23 +88,46 @@ def signed(
         misalignment=link.misalignment,
         after_pulse=link.after_pulse,
     )
-    sent = link.pulses
+    sent = np.broadcast_to(link.pulses, clicks.shape[:-1])
     if link.dead_time_ns > 0.0:
         rate = (clicks @ p[..., None])[..., 0] * link.template.pulse_rate_hz
         sent = sent / (1.0 + rate * link.dead_time_ns * 1e-9)
-        n, m = (np.einsum("...t,...tk->...k", sent, x) * p for x in (clicks, errors))
-    else:
-        n, m = (np.einsum("t,...tk->...k", sent, x) * p for x in (clicks, errors))
+    n, m = (np.einsum("...t,...tk->...k", sent, x) * p for x in (clicks, errors))
     a, b = (basis, basis)
     if link.fixed_bases:
         a = np.full_like(basis, link.template.key_basis_alice)
         b = np.full_like(basis, link.template.key_basis_bob)
-    key, check = (a * b)[..., None], ((1.0 - a) * (1.0 - b))[..., None]
-    total = [
-        _signed(link, mu, p, (x * key * n, x * key * m, x * check * n, x * check * m))
-        for x in boosts
-    ]
+    sides = []
+    for alice, bob in ((a, b), (1.0 - a, 1.0 - b)):
+        extra = _uneven_darks(link, p, clicks, errors, sent, bob)
+        sides.append(
+            [(alice * bob)[..., None] * (x + e) for x, e in zip((n, m), extra, strict=True)]
+        )
+    (key_n, key_m), (check_n, check_m) = sides
+    total = [_signed(link, mu, p, (x * key_n, x * key_m, x * check_n, x * check_m)) for x in boosts]
     return np.where(legal, np.stack(total), -np.inf)
+
+
+def _uneven_darks(
+    link: Link,
+    p: FloatArray,
+    clicks: FloatArray,
+    errors: FloatArray,
+    sent: FloatArray,
+    bob: FloatArray,
+) -> tuple[FloatArray | float, FloatArray | float]:
+    """Return what `basis_noise` adds to clicks and errors of a basis; both are linear in y0."""
+    if not np.any(link.dark > 0.0):
+        return 0.0, 0.0
+    share = np.maximum(bob, 1e-9)
+    more = sent * link.dark * (0.5 / share - 1.0)[..., None]
+    quiet = np.maximum(1.0 - link.background[:, None], 1e-12)
+    after = 1.0 + link.after_pulse
+    # dD/dy0 = (1 + p_ap)(1 - S), and a noise click takes the errors' share to a half.
+    silent = (1.0 - clicks / after) / quiet
+    wrong = 0.5 * after * silent + (0.5 - link.misalignment) * (1.0 - silent)
+    n, m = (np.einsum("...t,...tk->...k", more, x) * p for x in (after * silent, wrong))
+    return n, m
 
 
 def _signed(

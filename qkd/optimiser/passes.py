@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray
-from qkd.decoy import Counts, DecoyProtocol, expected_counts
+from qkd.decoy import Counts, DecoyProtocol, expected_counts, starts_of
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import link_budget
 from qkd.noise import background
 from qkd.optimiser.best import Optimum, optimise
 from qkd.optimiser.box import SearchBox
-from qkd.ports import Track
+from qkd.ports import TRACK, Track
 from qkd.presets.facts import Preset
 from qkd.segment import select_segment
 from qkd.tracks import track_seconds
@@ -58,9 +58,12 @@ class _Samples:
     fixed_bases: bool
     transmittance: FloatArray
     noise: FloatArray
+    dark: FloatArray
     seconds: FloatArray
 
-    def optimise(self, chosen: BoolArray | slice, *, passes: float) -> Optimum:
+    def optimise(
+        self, chosen: BoolArray | slice, *, passes: float, start: DecoyProtocol | None = None
+    ) -> Optimum:
         """Return the best settings for the chosen samples, `passes` times in one block."""
         receiver, _ = self.preset.station(self.station_id)
         detector = receiver.detector
@@ -69,6 +72,7 @@ class _Samples:
             self.preset.protocol,
             self.preset.security,
             background_per_gate=self.noise[chosen],
+            dark_per_gate=self.dark[chosen],
             misalignment=receiver.misalignment,
             sample_s=self.seconds[chosen],
             after_pulse=detector.after_pulse,
@@ -79,6 +83,7 @@ class _Samples:
             leak=self.preset.leak,
             box=self.box,
             fixed_bases=self.fixed_bases,
+            start=start,
         )
 
     def counts(self, protocol: DecoyProtocol) -> Counts:
@@ -89,6 +94,7 @@ class _Samples:
             self.transmittance,
             protocol,
             background_per_gate=self.noise,
+            dark_per_gate=self.dark,
             misalignment=receiver.misalignment,
             sample_s=self.seconds,
             after_pulse=detector.after_pulse,
@@ -107,10 +113,12 @@ def _samples(
     box: SearchBox,
     fixed_bases: bool,
 ) -> _Samples:
+    checks.flag("fixed_bases", fixed_bases)
     receiver, site = preset.station(station_id)
     eta = link_budget(track, preset.terminal, receiver, site).transmittance
     if eta.ndim != 1:
         raise ParameterRangeError(f"track has shape {eta.shape}, allowed (samples,)")
+    noise = background(track, preset.terminal, receiver, site)
     return _Samples(
         preset=preset,
         station_id=station_id,
@@ -118,11 +126,13 @@ def _samples(
         box=box,
         fixed_bases=fixed_bases,
         transmittance=eta,
-        noise=background(track, preset.terminal, receiver, site).per_gate,
+        noise=noise.per_gate,
+        dark=noise.dark_per_gate if receiver.passive else np.zeros_like(noise.per_gate),
         seconds=np.broadcast_to(seconds, eta.shape),
     )
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str, box=SearchBox)
 def optimise_pass(
     track: Track,
     preset: Preset,
@@ -145,6 +155,7 @@ def optimise_pass(
     segments : drop the lossiest samples where that lengthens the key, and optimise again;
         the cut follows the forecast transmittance, never errors
     """
+    checks.flag("segments", segments)
     samples = _samples(
         track,
         preset,
@@ -170,12 +181,13 @@ def optimise_pass(
     # Less than this is the grain of whole errors, not worth a second search.
     worth = whole.signed_length + _WORTH * abs(whole.signed_length)
     if not chosen.kept.all() and chosen.signed_length > worth:
-        part = samples.optimise(chosen.kept, passes=passes)
+        part = samples.optimise(chosen.kept, passes=passes, start=whole.protocol)
         if part.signed_length > whole.signed_length:
             return PassOptimum(optimum=part, kept=chosen.kept)
     return PassOptimum(optimum=whole, kept=everything)
 
 
+@checks.takes(track=TRACK, preset=Preset, station_id=str, box=SearchBox)
 def optimise_campaign(
     track: Track,
     starts: ArrayLike,
@@ -200,9 +212,10 @@ def optimise_campaign(
     bound, box, fixed_bases : as for `optimise_pass`
     """
     size = int(np.size(track.elevation_deg))
-    first = checks.array("starts", starts, 0, max(size - 1, 0)).astype(np.int64)
-    if first.size == 0 or first[0] != 0 or np.any(np.diff(first) <= 0):
-        raise ParameterRangeError(f"starts are {first[:4].tolist()}, allowed ascending from 0")
+    first = starts_of("starts", starts, size)
+    if first.size == 0:
+        raise ParameterRangeError("starts are [], allowed one pass or more")
+    checks.number("sample_s", sample_s, 0.0, 1e6, unit="s")
     samples = _samples(
         track,
         preset,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 
+from qkd import checks
 from qkd.errors import UnknownPresetError
 from qkd.presets.facts import FibrePreset, Preset
 from qkd.presets.fibre_links import toshiba_like, trunk_span
@@ -32,6 +33,7 @@ def _build(name: str) -> Preset | FibrePreset:
     return _BUILDERS[name]()
 
 
+@checks.takes(name=str)
 def preset(name: str) -> Preset | FibrePreset:
     """Return the preset of this name, a free-space or a fibre one.
 
@@ -42,6 +44,7 @@ def preset(name: str) -> Preset | FibrePreset:
     return _build(name)
 
 
+@checks.takes(name=str)
 def satellite_preset(name: str) -> Preset:
     """Return a free-space preset. Raises UnknownPresetError for a fibre one or none."""
     found = preset(name)
@@ -50,6 +53,7 @@ def satellite_preset(name: str) -> Preset:
     return found
 
 
+@checks.takes(name=str)
 def fibre_preset(name: str) -> FibrePreset:
     """Return a fibre preset. Raises UnknownPresetError for a satellite or none."""
     found = preset(name)

@@ -1,14 +1,17 @@
 """What a preset is: hardware, protocol, and where every number of it comes from."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import Enum
 
+from qkd import checks
 from qkd.decoy import DecoyProtocol
 from qkd.errors import UnknownPresetError
 from qkd.fibre import FibreReceiver, FibreSpan
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.security import Authentication, Security
+from qkd.finite_key.terms import proof
 from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.learning import LinkSpread
 
@@ -32,6 +35,10 @@ class PresetNumber:
     source: str
     standing: Standing
 
+    def __post_init__(self) -> None:
+        checks.number("value", self.value, -math.inf)
+        checks.kinds(self, standing=Standing)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
@@ -51,6 +58,18 @@ class Preset:
     numbers: tuple[PresetNumber, ...]
     missing: tuple[str, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        _check_proof(self.protocol, self.security, self.bound, self.leak, self.authentication)
+        checks.kinds(
+            self,
+            terminal=Terminal,
+            receivers=Mapping,
+            sites=Mapping,
+            spread=LinkSpread,
+            numbers=tuple,
+        )
+
+    @checks.takes(station_id=str)
     def station(self, station_id: str) -> tuple[Receiver, OpticalSite]:
         """Return the receiver and the site of one station.
 
@@ -80,6 +99,20 @@ class FibrePreset:
     block_bits: float
     numbers: tuple[PresetNumber, ...]
     missing: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        _check_proof(self.protocol, self.security, self.bound, self.leak, self.authentication)
+        checks.kinds(self, span=FibreSpan, receiver=FibreReceiver, numbers=tuple)
+        checks.number("block_bits", self.block_bits, 1.0, 1e14, unit="bit")
+
+
+def _check_proof(
+    protocol: object, security: object, bound: str, leak: LeakModel, authentication: object
+) -> None:
+    checks.kind("protocol", protocol, DecoyProtocol)
+    checks.kind("security", security, Security)
+    checks.kind("authentication", authentication, Authentication)
+    proof(bound=bound, leak=leak, phase="exact")
 
 
 #: Unit, source and standing of a number, as a preset's table states them.
