@@ -31,6 +31,7 @@ from orbits.errors import (
     TimeError,
 )
 from orbits.ground import subpoint
+from orbits.horizon import HorizonMask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
     PassLight,
@@ -41,7 +42,7 @@ from orbits.passes import (
     find_passes,
     iter_passes,
 )
-from orbits.station import GroundStation, HorizonMask
+from orbits.station import GroundStation
 from orbits.times import as_utc, iso_utc
 from orbits.track import Track, sample_offsets, track, track_offsets
 
@@ -83,6 +84,7 @@ __all__ = [
     "parse_omm",
     "parse_tle",
     "read_elements",
+    "read_horizon",
     "sample_offsets",
     "subpoint",
     "track",
