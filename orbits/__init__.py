@@ -12,11 +12,14 @@ from orbits.archive import (
 )
 from orbits.elements import (
     Elements,
+    Reading,
     format_omm,
     format_tle,
+    format_tles,
     omm_fields,
     parse_omm,
     parse_tle,
+    read_bulletin,
     read_elements,
 )
 from orbits.errors import (
@@ -62,6 +65,7 @@ __all__ = [
     "PassLight",
     "PassTable",
     "PassTimesError",
+    "Reading",
     "SatellitePass",
     "SearchError",
     "Segment",
@@ -78,11 +82,13 @@ __all__ = [
     "find_passes_in_archive",
     "format_omm",
     "format_tle",
+    "format_tles",
     "iso_utc",
     "iter_passes",
     "omm_fields",
     "parse_omm",
     "parse_tle",
+    "read_bulletin",
     "read_elements",
     "read_horizon",
     "sample_offsets",
