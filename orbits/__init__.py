@@ -12,11 +12,14 @@ from orbits.archive import (
 )
 from orbits.elements import (
     Elements,
+    Reading,
     format_omm,
     format_tle,
+    format_tles,
     omm_fields,
     parse_omm,
     parse_tle,
+    read_bulletin,
     read_elements,
 )
 from orbits.errors import (
@@ -31,6 +34,7 @@ from orbits.errors import (
     TimeError,
 )
 from orbits.ground import subpoint
+from orbits.horizon import HorizonMask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
     PassLight,
@@ -41,7 +45,7 @@ from orbits.passes import (
     find_passes,
     iter_passes,
 )
-from orbits.station import GroundStation, HorizonMask
+from orbits.station import GroundStation
 from orbits.times import as_utc, iso_utc
 from orbits.track import Track, sample_offsets, track, track_offsets
 
@@ -61,6 +65,7 @@ __all__ = [
     "PassLight",
     "PassTable",
     "PassTimesError",
+    "Reading",
     "SatellitePass",
     "SearchError",
     "Segment",
@@ -77,12 +82,15 @@ __all__ = [
     "find_passes_in_archive",
     "format_omm",
     "format_tle",
+    "format_tles",
     "iso_utc",
     "iter_passes",
     "omm_fields",
     "parse_omm",
     "parse_tle",
+    "read_bulletin",
     "read_elements",
+    "read_horizon",
     "sample_offsets",
     "subpoint",
     "track",

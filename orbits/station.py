@@ -3,96 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orbits.errors import StationError
+from orbits.horizon import HorizonMask, MaskLike, as_mask
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
 
 EARTH_RADIUS_KM = 6378.137  # WGS84
 EARTH_FLATTENING = 1.0 / 298.257223563  # WGS84
-MASK_DEG_MIN, MASK_DEG_MAX = -10.0, 89.9
 _HEIGHT_M_MIN, _HEIGHT_M_MAX = -500.0, 100_000.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HorizonMask:
-    """The elevation below which a station sees nothing, by azimuth.
-
-    Parameters
-    ----------
-    azimuth_deg : azimuths of the corners, ascending, 0 to below 360, clockwise from north
-    elevation_deg : elevation at each corner, -10 to 89.9; straight lines in between,
-        going round through north
-    """
-
-    azimuth_deg: tuple[float, ...]
-    elevation_deg: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        azimuths, elevations = self.azimuth_deg, self.elevation_deg
-        if not azimuths or len(azimuths) != len(elevations):
-            raise StationError(
-                f"a horizon needs as many azimuths as elevations and at least one, "
-                f"got {len(azimuths)} and {len(elevations)}"
-            )
-        for azimuth in azimuths:
-            if not 0.0 <= azimuth < 360.0:
-                raise StationError(f"horizon azimuth {azimuth} deg, not 0 to below 360")
-        if any(b <= a for a, b in pairwise(azimuths)):
-            raise StationError(f"horizon azimuths must ascend, got {azimuths}")
-        for elevation in elevations:
-            check_mask_deg(elevation)
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the horizon is the same all round."""
-        return min(self.elevation_deg) == max(self.elevation_deg)
-
-    @property
-    def elevation_deg_min(self) -> float:
-        """The lowest elevation of the horizon."""
-        return min(self.elevation_deg)
-
-    def at(self, azimuth_deg: ArrayLike) -> FloatArray:
-        """Return the horizon's elevation in degrees at azimuths in degrees."""
-        return np.interp(
-            np.asarray(azimuth_deg, dtype=np.float64),
-            self.azimuth_deg,
-            self.elevation_deg,
-            period=360.0,
-        )
-
-
-def check_mask_deg(value: float) -> float:
-    """Return an elevation mask in degrees; raise StationError outside -10 to 89.9."""
-    if not MASK_DEG_MIN <= value <= MASK_DEG_MAX:
-        raise StationError(f"mask {value} deg, not {MASK_DEG_MIN} to {MASK_DEG_MAX}")
-    return float(value)
-
-
-MaskLike = float | HorizonMask | Sequence[tuple[float, float]]
-
-
-def as_mask(mask: MaskLike) -> HorizonMask:
-    """Return a horizon from one elevation, a horizon, or (azimuth, elevation) pairs."""
-    if isinstance(mask, HorizonMask):
-        return mask
-    if isinstance(mask, int | float | np.number):
-        return HorizonMask(azimuth_deg=(0.0,), elevation_deg=(check_mask_deg(float(mask)),))
-    pairs = [(float(azimuth), float(elevation)) for azimuth, elevation in mask]
-    return HorizonMask(
-        azimuth_deg=tuple(azimuth for azimuth, _ in pairs),
-        elevation_deg=tuple(elevation for _, elevation in pairs),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from orbits import light
 from orbits.elements import Elements
 from orbits.errors import SearchError
 from orbits.propagate import earth_fixed_states, why_unusable
+from orbits.refraction import refraction_deg
 from orbits.station import GroundStation
 from orbits.times import as_utc, datetime_at, iso_utc, julian_pairs, seconds_between
 
@@ -200,19 +201,6 @@ def track_offsets(
         position_km=position_km,
         unusable=unusable,
     )
-
-
-def refraction_deg(elevation_deg: ArrayLike) -> FloatArray:
-    """Return how much the air raises a true elevation, degrees, at 10 C and 1010 mbar.
-
-    Below -1 deg the formula means nothing and zero is returned.
-
-    Source: Saemundsson, Sky and Telescope 72, 70 (1986); Meeus, eq. 16.4.
-    """
-    elevation = np.asarray(elevation_deg, dtype=np.float64)
-    clipped = np.maximum(elevation, -1.0)
-    raised = 1.02 / 60.0 / np.tan(np.radians(clipped + 10.3 / (clipped + 5.11)))
-    return np.where(elevation >= -1.0, np.maximum(raised, 0.0), 0.0)
 
 
 def sample_offsets(start: datetime, end: datetime, *, step: timedelta) -> FloatArray:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.archive.store import MAX_AGE, Archive, Segment, SetRule
+from orbits.horizon import MaskLike
 from orbits.passes import PassTable, find_passes
 from orbits.passes.assemble import Block, concatenate
-from orbits.station import GroundStation, MaskLike
+from orbits.station import GroundStation
 from orbits.times import DAY_S, seconds_between, window
 
 if TYPE_CHECKING:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 
-from orbits.elements.omm import omm_form, read_omm
+from orbits.elements.omm import read_omm
+from orbits.elements.omm_text import omm_form
 from orbits.elements.record import Elements
-from orbits.elements.tle import parse_tle
+from orbits.elements.tle import NAME_LENGTH_MAX, is_data_line, parse_tle
 from orbits.errors import ElementsError
 
 _TEXT_LENGTH_MAX = 200_000_000
-_NAME_LENGTH_MAX = 80
+_LONE_NAME_MAX = 24  # of a name with a blank line behind it; longer is a sentence
+_HTML = re.compile(r"<(!doctype\s+html|html|head|body|title)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text holds: element sets in order, and in words what else there is in it."""
+
+    elements: tuple[Elements, ...]
+    skipped: tuple[str, ...]
 
 
 def read_elements(
@@ -21,10 +33,24 @@ def read_elements(
     arrived_at: datetime | None = None,
     checksums: bool = True,
 ) -> tuple[Elements, ...]:
-    """Return every element set of a text, in its order.
+    """Return every element set of a text, in its order; see `read_bulletin`."""
+    reading = read_bulletin(text, source=source, arrived_at=arrived_at, checksums=checksums)
+    return reading.elements
 
-    Reads TLEs with and without name lines (blank lines, '#' comments, any line ending)
-    and OMMs as JSON, XML, CSV or KVN; the format is told by how the text begins.
+
+def read_bulletin(
+    text: str,
+    *,
+    source: str = "",
+    arrived_at: datetime | None = None,
+    checksums: bool = True,
+) -> Reading:
+    """Return every element set of a text, and what in it is none.
+
+    Reads TLEs with and without name lines (blank lines, '#' comments, any line ending,
+    sentences before, between and behind them) and OMMs as JSON, XML, CSV or KVN; the format
+    is told by how the text begins. What is a data line of a TLE is told by its columns; the
+    line before the first is the name.
 
     Parameters
     ----------
@@ -34,35 +60,50 @@ def read_elements(
     checksums : False accepts TLE lines whose checksum is wrong or missing
 
     Raises ElementsError naming the line, the column and what was expected there, or the
-    message of an OMM and its keyword; also if there is no set at all.
+    message of an OMM and its keyword, for a set that is damaged; also if there is no set.
     """
     if len(text) > _TEXT_LENGTH_MAX:
         raise ElementsError(f"text of {len(text)} characters, more than {_TEXT_LENGTH_MAX}")
+    _refuse_html(text)
     if omm_form(text) is not None:
-        sets = read_omm(text, source=source, arrived_at=arrived_at)
+        sets, skipped = read_omm(text, source=source, arrived_at=arrived_at)
     else:
-        sets = _read_tles(text, source=source, arrived_at=arrived_at, checksums=checksums)
+        sets, skipped = _read_tles(text, source=source, arrived_at=arrived_at, checksums=checksums)
     if not sets:
-        raise ElementsError("line 1, column 1: expected an element set, found none")
-    return sets
+        what = f"; {skipped[0]}" if skipped else ""
+        raise ElementsError(f"line 1, column 1: expected an element set, found none{what}")
+    return Reading(sets, skipped)
+
+
+def _refuse_html(text: str) -> None:
+    head = text[:10_000].lstrip("\ufeff \t\r\n")
+    if _HTML.match(head):
+        title = _TITLE.search(head)
+        called = f" called {' '.join(title[1].split())!r}" if title else ""
+        raise ElementsError(f"line 1, column 1: expected element sets, found a web page{called}")
 
 
 def _read_tles(
     text: str, *, source: str, arrived_at: datetime | None, checksums: bool
-) -> tuple[Elements, ...]:
+) -> tuple[tuple[Elements, ...], tuple[str, ...]]:
     sets: list[Elements] = []
-    name: tuple[int, str] | None = None
+    skipped: list[str] = []
+    name: _Name | None = None
     first: tuple[int, str] | None = None
+    blank = True
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text.lstrip("\ufeff")), start=1):
         line = line.strip()
-        if not line or line.startswith("#"):
+        if not line:
+            blank = True
+            continue
+        if line[0] == "#":
             continue
         if first is not None:
             sets.append(
                 parse_tle(
                     first[1],
                     line,
-                    name[1] if name else "",
+                    name.text if name else "",
                     source=source,
                     arrived_at=arrived_at,
                     checksums=checksums,
@@ -70,19 +111,41 @@ def _read_tles(
                 )
             )
             name = first = None
-        elif line.startswith("1 "):
+        elif is_data_line(line, "1"):
+            if name and not name.is_one(blank_behind=blank):
+                skipped.append(name.sentence)
+                name = None
             first = number, line
-        elif name is None and len(line) <= _NAME_LENGTH_MAX and not line.startswith("2 "):
-            name = number, line
+        elif is_data_line(line, "2"):
+            found = repr(line[:14])
+            raise ElementsError(f"line {number}, column 1: expected '1 ' of a TLE, found {found}")
         else:
-            raise _no_first_line(number, line)
+            if name:
+                skipped.append(name.sentence)
+            name = _Name(number, line, alone=blank or name is None)
+        blank = False
     if first is not None:
         raise ElementsError(f"line {first[0] + 1}, column 1: expected '2 ', found the end")
     if name is not None:
-        raise _no_first_line(name[0] + 1, "")
-    return tuple(sets)
+        skipped.append(name.sentence)
+    return tuple(sets), tuple(skipped)
 
 
-def _no_first_line(number: int, line: str) -> ElementsError:
-    found = repr(line[:14]) if line else "the end"
-    return ElementsError(f"line {number}, column 1: expected '1 ' of a TLE, found {found}")
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A line that is no data line; `alone` if it does not go on from another one."""
+
+    number: int
+    text: str
+    alone: bool
+
+    def is_one(self, *, blank_behind: bool) -> bool:
+        """Whether it is the name of the set that follows, rather than a sentence."""
+        if blank_behind:
+            return self.alone and len(self.text) <= _LONE_NAME_MAX
+        return len(self.text) <= NAME_LENGTH_MAX
+
+    @property
+    def sentence(self) -> str:
+        """What it is told as where it is none."""
+        return f"line {self.number} is no element set: {self.text[:40]!r}"

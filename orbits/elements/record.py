@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sgp4.api import WGS72, Satrec
 
@@ -18,6 +19,19 @@ _EARTH_RADIUS_KM = 6378.135  # WGS72, as inside SGP4
 _EARTH_MU_KM3_S2 = 398600.8  # WGS72, as inside SGP4
 _SGP4_EPOCH_JD = 2433281.5  # 1949-12-31 0 h, from where SGP4 counts its epochs
 _XP_EPHEMERIS_TYPE = 4
+_MEAN_MOTION_MAX = 17.05  # of a circle at the equator's radius; above it there is no orbit
+# The first satellite flew in 1957, and a TLE's two digits of the year end in 2056.
+_FIRST_EPOCH, _LAST_EPOCH = datetime(1957, 1, 1, tzinfo=UTC), datetime(2057, 1, 1, tzinfo=UTC)
+# Control characters, line separators, halves of characters, and what XML cannot hold.
+_NOT_IN_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def _check_text(name: str, text: str) -> None:
+    """Raise ElementsError for a character that some format of element sets cannot hold."""
+    if found := _NOT_IN_TEXT.search(text):
+        raise ElementsError(
+            f"{name} {text[:40]!r} holds U+{ord(found[0]):04X}, not a printable character"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,12 @@ class Elements:
         object.__setattr__(self, "epoch", as_utc(self.epoch))
         if self.arrived_at is not None:
             object.__setattr__(self, "arrived_at", as_utc(self.arrived_at))
+        if not _FIRST_EPOCH <= self.epoch < _LAST_EPOCH:
+            raise ElementsError(
+                f"satellite {self.norad_id}: epoch {self.epoch:%Y-%m-%d}, not 1957 to 2056"
+            )
+        for name in ("name", "international_designator", "classification"):
+            _check_text(name, getattr(self, name))
         if not 0 <= self.norad_id <= NORAD_ID_MAX:
             raise ElementsError(f"catalogue number {self.norad_id}, not 0 to {NORAD_ID_MAX}")
         if self.ephemeris_type == _XP_EPHEMERIS_TYPE:
@@ -67,7 +87,7 @@ class Elements:
 
     def _check_ranges(self) -> None:
         ranges = (
-            ("mean_motion_rev_per_day", 1e-6, 20.0),
+            ("mean_motion_rev_per_day", 1e-6, _MEAN_MOTION_MAX),
             ("eccentricity", 0.0, 0.999999999),
             ("inclination_deg", 0.0, 180.0),
             ("raan_deg", -360.0, 360.0),

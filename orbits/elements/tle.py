@@ -7,6 +7,7 @@ Spacetrack Report No. 3 (1980). Alpha-5: Space-Track, "Alpha-5 designators".
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -15,6 +16,13 @@ from orbits.errors import ElementsError
 from orbits.times import DAY_S
 
 _LINE_LENGTH = 69
+NAME_LENGTH_MAX = 80
+_WEIGHTS = bytes(c - 48 if 48 <= c < 58 else int(c == 45) for c in range(256))
+"""What each character adds to a checksum: a digit itself, a minus one."""
+_WITHOUT_DIGITS = {ord(c): None for c in "0123456789"}
+_NUMBERED = re.compile(r"[12] [ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]([ A-Z])")
+# Of a data line cut at its epoch, and of one whose number is damaged; whole ones have 40 to 60.
+_DIGITS_MIN, _DIGITS_MANY = 12, 25
 _LAST_NUMBER = {"1": 61, "2": 63}
 """Column in which the last number ends that SGP4 needs."""
 _ALPHA5 = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O; A stands for 10
@@ -22,6 +30,7 @@ _ALPHA5_MAX = 339_999
 _CENTURY_PIVOT = 57  # the first satellite flew in 1957
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 _POWER = re.compile(r"([+-]?)\.?(\d{1,5})([+-]\d)", re.ASCII)
+_NOT_PRINTABLE = re.compile("[^ -~]")
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _LONG_DESIGNATOR = re.compile(r"\d{4}-\d{3}[A-Z]{1,3}", re.ASCII)
 _DESIGNATOR = re.compile(r"(\d{2})(\d{3}[A-Z]{1,3})", re.ASCII)
@@ -72,7 +81,22 @@ class _Line:
 
 def checksum(line: str) -> int:
     """Return the checksum of a TLE line: digits plus one for each minus, modulo ten."""
-    return sum(int(c) if c in "0123456789" else c == "-" for c in line[: _LINE_LENGTH - 1]) % 10
+    return sum(line[: _LINE_LENGTH - 1].encode("ascii", "replace").translate(_WEIGHTS)) % 10
+
+
+def is_data_line(line: str, digit: str) -> bool:
+    """Return whether a text is the first or the second data line of a set, if a damaged one.
+
+    Told by the catalogue number in its columns and by its digits, so that a name such as
+    '2 PATHFINDER' and a sentence that begins with '1 ' are none.
+    """
+    if line[:2] != digit + " ":
+        return False
+    numbered = _NUMBERED.match(line)
+    if numbered and (len(line) >= _LINE_LENGTH or numbered[1] in ("U", "C", "S")):
+        return True
+    digits = len(line) - len(line.translate(_WITHOUT_DIGITS))
+    return digits >= (_DIGITS_MIN if numbered else _DIGITS_MANY)
 
 
 def parse_alpha5(text: str) -> int:
@@ -157,9 +181,8 @@ def _check_frame(line: _Line, digit: str, *, checksums: bool) -> None:
     """Check the line number, the length, the characters and the checksum."""
     if line.text[:2] != digit + " ":
         line.refuse(1, f"'{digit} ', the number of the line")
-    bad = next((i for i, c in enumerate(line.text[:_LINE_LENGTH]) if not " " <= c <= "~"), None)
-    if bad is not None:
-        line.refuse(bad + 1, "a printable ASCII character")
+    if bad := _NOT_PRINTABLE.search(line.text, 0, _LINE_LENGTH):
+        line.refuse(bad.start() + 1, "a printable ASCII character")
     if line.text[_LINE_LENGTH : _LINE_LENGTH + 1].strip():
         line.refuse(_LINE_LENGTH + 1, "the end of the line or a blank")
     if not checksums:
@@ -251,6 +274,26 @@ def format_tle(elements: Elements) -> tuple[str, str]:
         )
     )
     return line1 + str(checksum(line1)), line2 + str(checksum(line2))
+
+
+def format_tles(sets: Sequence[Elements]) -> str:
+    """Return the text of many sets with their name lines, which `read_elements` gives back.
+
+    A name that would be read as something else (a comment, a line number) is marked by '0 '
+    before it, as in three-line files. Raises ElementsError for what does not fit.
+    """
+    return "".join(f"{line}\n" for one in sets for line in (*_name_line(one), *format_tle(one)))
+
+
+def _name_line(elements: Elements) -> tuple[str, ...]:
+    name = elements.name
+    if len(name) > NAME_LENGTH_MAX - 2 or name != name.strip():
+        raise ElementsError(
+            f"name {name[:40]!r} does not fit in a TLE: at most {NAME_LENGTH_MAX - 2} characters, "
+            f"none of them a blank at an end"
+        )
+    doubtful = name == "0" or name.startswith(("0 ", "1 ", "2 ", "#", "<", "{", "[", "\ufeff"))
+    return (f"0 {name}" if doubtful else name,) if name else ()
 
 
 def _refuse_what_does_not_fit(elements: Elements) -> None:

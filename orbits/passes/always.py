@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.passes.horizon import is_up
 from orbits.propagate import earth_fixed, earth_turn
 from orbits.times import DAY_S, julian_pairs
 
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from orbits.elements import Elements
     from orbits.passes.assemble import Block
     from orbits.passes.job import Batch, Job, Pair
+
+_ROUNDING = 1e-11
 
 
 def always_up(block: Block, batch: Batch, job: Job) -> frozenset[Pair]:
@@ -41,8 +42,16 @@ def without(block: Block, pairs: frozenset[Pair]) -> Block:
 def _is_up_around(elements: Elements, station: int, step_s: float, job: Job) -> bool:
     """Return whether a satellite is up at each grid step of the days around the window."""
     day = np.arange(0.0, DAY_S + step_s, step_s)
-    offset_s = np.concatenate([-day[::-1], job.end_s + day])
-    satellite = elements.satrec()
-    jd, fraction = julian_pairs(job.start, offset_s)
-    usable = earth_fixed([satellite], earth_turn(jd, fraction)).usable
-    return bool(usable.all() and is_up(satellite, station, job, offset_s).all())
+    jd, fraction = julian_pairs(job.start, np.concatenate([-day[::-1], job.end_s + day]))
+    places = earth_fixed([elements.satrec()], earth_turn(jd, fraction))
+    if not places.usable.all():
+        return False
+    sites = job.sites
+    sight = places.position_km[:, 0] - sites.position_km[station][:, None]
+    sine = sites.axes[station, 2] @ sight / np.linalg.norm(sight, axis=0)
+    if (sine < np.sin(sites.mask_rad[station]) - _ROUNDING).any():
+        return False
+    if sites.skylines is None or not sites.skylines.count[station]:
+        return True
+    which = np.full(len(jd), station)
+    return bool(sites.skylines.is_up(which, sight, sites.axes).all())

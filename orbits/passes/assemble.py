@@ -111,11 +111,12 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
     up = axes[2]
 
     cut = open_start | open_end
-    top = _best(
-        events.culminations, rises, sets, cut, lambda p, sight: -_sine(up.take(p, axis=1), sight)
-    )
+    culminations = _within(events.culminations, rises, sets)
+    # An arc over an uneven horizon may end above its only culmination.
+    arc = cut if sites.skylines is None else cut | (sites.skylines.count[station] > 0)
+    top = _best(culminations, rises, sets, arc, lambda p, sight: -_sine(up.take(p, axis=1), sight))
     near = _best(
-        events.approaches,
+        _within(events.approaches, rises, sets),
         rises,
         sets,
         cut,
@@ -141,7 +142,9 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
         rise_azimuth_deg=_azimuth_deg(axes, rises.sight),
         culmination_azimuth_deg=_azimuth_deg(axes, top.sight),
         set_azimuth_deg=_azimuth_deg(axes, sets.sight),
-        culminations=_count(events.culminations, rises),
+        culminations=np.bincount(_owners(culminations, rises), minlength=len(rises.key)).astype(
+            np.intp
+        ),
         open_start=open_start,
         open_end=open_end,
     )
@@ -181,10 +184,7 @@ def _best(
     above its ends; its only approach can be further than an end, on an elliptic orbit.
     """
     count = len(rises.key)
-    owner = np.searchsorted(rises.key, inner.key, side="right") - 1
-    if count:
-        inside = (owner >= 0) & (inner.key <= sets.key[owner])
-        inner, owner = Crossings(inner.key[inside], inner.sight[:, inside]), owner[inside]
+    owner = _owners(inner, rises)
     key, sight = np.empty(count), np.empty((3, count))
     key[owner], sight[:, owner] = inner.key, inner.sight
     # A whole pass with one inner point is done; the others are compared with their ends.
@@ -215,9 +215,19 @@ def _sine(up: FloatArray, sight: FloatArray) -> FloatArray:
     return sine
 
 
-def _count(culminations: Crossings, rises: Crossings) -> IntArray:
-    owner = np.searchsorted(rises.key, culminations.key, side="right") - 1
-    return np.bincount(owner[owner >= 0], minlength=len(rises.key)).astype(np.intp)
+def _owners(inner: Crossings, rises: Crossings) -> IntArray:
+    """Return which pass each event belongs to, those before any rise to -1."""
+    owner: IntArray = np.searchsorted(rises.key, inner.key, side="right") - 1
+    return owner
+
+
+def _within(inner: Crossings, rises: Crossings, sets: Crossings) -> Crossings:
+    """Return the events that lie within a pass."""
+    if not len(rises.key):
+        return Crossings(inner.key[:0], inner.sight[:, :0])
+    owner = _owners(inner, rises)
+    inside = (owner >= 0) & (inner.key <= sets.key[owner])
+    return Crossings(inner.key[inside], inner.sight[:, inside])
 
 
 def _length(vectors: FloatArray) -> FloatArray:

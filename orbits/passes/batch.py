@@ -22,7 +22,6 @@ from orbits.passes.always import always_up, without
 from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, Nodes, central_nodes
-from orbits.passes.horizon import cut_to_horizons
 from orbits.passes.job import Batch, Found, Gap, Job, Span
 from orbits.passes.jumps import is_rough
 from orbits.passes.usable import absurdity, search_usable_part
@@ -68,7 +67,7 @@ def search_batch(batch: Batch, job: Job) -> Found:
         found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
         found = found.of_satellites(tuple(alive))
         under_way = join(under_way, found, border_s=begin) if begin else found
-    block = cut_to_horizons(concatenate([*closed, under_way]), batch, job)
+    block = concatenate([*closed, under_way])
     up = always_up(block, batch, job)
     return Found(block=without(block, up), gaps=tuple(gaps), always_up=up)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.passes.hermite import dot
+from orbits.passes.skyline import Skylines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,12 +39,14 @@ class Sites:
     """M stations as arrays.
 
     `position_km` (M, 3) Earth-fixed, `axes` (M, 3, 3) with rows east, north and up,
-    `mask_rad` (M,).
+    `mask_rad` (M,). Above the mask, which is the lowest point of an uneven horizon, the
+    `skylines` count.
     """
 
     position_km: FloatArray
     axes: FloatArray
     mask_rad: FloatArray
+    skylines: Skylines | None = None
 
     @property
     def count(self) -> int:
@@ -142,12 +145,23 @@ def node_ends(nodes: Nodes, sites: Sites, station: IntArray, node: IntArray) -> 
 
 
 def up_at(nodes: Nodes, sites: Sites, node: int) -> BoolArray:
-    """Return whether each satellite is above each mask at one node, shape (M S,)."""
+    """Return whether each satellite is above each horizon at one node, shape (M S,)."""
     _, satellites, count = nodes.position.shape
-    at = np.arange(satellites) * count + node % count
+    at = np.tile(np.arange(satellites) * count + node % count, sites.count)
     station = np.repeat(np.arange(sites.count), satellites)
-    up: BoolArray = node_ends(nodes, sites, station, np.tile(at, sites.count)).clear >= 0.0
+    up: BoolArray = node_ends(nodes, sites, station, at).clear >= 0.0
+    if sites.skylines is not None:
+        uneven = np.flatnonzero(up & (sites.skylines.count[station] > 0))
+        up[uneven] = clears_horizon(nodes, sites, sites.skylines, station[uneven], at[uneven])
     return up
+
+
+def clears_horizon(
+    nodes: Nodes, sites: Sites, skylines: Skylines, station: IntArray, node: IntArray
+) -> BoolArray:
+    """Return whether the satellite is above an uneven horizon, of K pairs of station and node."""
+    position_km = nodes.position.reshape(3, -1).take(node, axis=1)
+    return skylines.is_up(station, position_km - sites.position_km.T[:, station], sites.axes)
 
 
 def _least_height_km(nodes: Nodes, sites: Sites) -> FloatArray:

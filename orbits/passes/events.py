@@ -10,13 +10,15 @@ fraction of the cell. Every array ascends by key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.passes.cells import Sites, up_at, visible_cells
-from orbits.passes.hermite import Motion, cell_coefficients, dot
+from orbits.passes.cells import Sites, clears_horizon, up_at, visible_cells
+from orbits.passes.hermite import Motion, Quintics, cell_coefficients, dot
+from orbits.passes.horizon import Stretch, horizon_changes
 from orbits.passes.roots import Function, clearance, climb, closing, crossing_guess, solve
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     IntArray = NDArray[np.intp]
 
+# Cells over uneven horizons at a time: what is known of them should fit in a cache.
+_HORIZON_CELLS = 8192
+
 
 @dataclass(frozen=True, slots=True)
 class Crossings:
@@ -35,6 +40,15 @@ class Crossings:
 
     key: FloatArray
     sight: FloatArray
+
+    def merged(self, others: Sequence[Crossings]) -> Crossings:
+        """Return these and the others in order."""
+        key = np.concatenate([self.key, *(other.key for other in others)])
+        sight = np.concatenate([self.sight, *(other.sight for other in others)], axis=1)
+        if not len(self.key):  # the others follow each other
+            return Crossings(key, sight)
+        order = np.argsort(key, kind="stable")
+        return Crossings(key[order], sight[:, order])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +75,15 @@ def find_events(nodes: Nodes, sites: Sites) -> Events:
     dips = _turnings(cells, (before.climb <= 0.0) & (after.climb > 0.0) & up0 & up1, highest=False)
     top = tops.clear >= 0.0
     rises, sets = _crossings(cells, up0=up0, up1=up1, tops=tops, dips=dips)
+    above = np.flatnonzero(cells.uneven & (up0 | up1 | top))
+    more = [
+        _horizon_crossings(cells, some, up0[some], up1[some], (tops, dips))
+        for some in np.split(above, range(_HORIZON_CELLS, len(above), _HORIZON_CELLS))
+        if some.size
+    ]
+    if more:
+        rises = rises.merged([rise for rise, _ in more])
+        sets = sets.merged([set_ for _, set_ in more])
     near = np.flatnonzero((before.closing < 0.0) & (after.closing >= 0.0) & (up0 | up1 | top))
     return Events(
         rises=rises,
@@ -81,6 +104,11 @@ class _Search:
         self.before, self.after = cells.before, cells.after
         self.step_s = nodes.step_s
         self.number = cells.station * nodes.position[0].size + cells.node
+        self.nodes, self.sites = nodes, sites
+        skylines = sites.skylines
+        self.uneven = np.zeros(len(self.number), dtype=bool)
+        if skylines is not None:
+            self.uneven = skylines.count[cells.station] > 0
         self._coefficients = cell_coefficients(nodes)
         self._sites_km = np.ascontiguousarray(sites.position_km.T)
         self._ups = np.ascontiguousarray(sites.axes[:, 2, :].T)
@@ -92,6 +120,15 @@ class _Search:
         coefficients = self._coefficients.take(self.node.take(which), axis=2)
         coefficients[0] -= self._sites_km.take(station, axis=1)
         return Motion(coefficients, self._ups.take(station, axis=1), self._sin_mask.take(station))
+
+    def local(self, which: IntArray) -> Quintics:
+        """Return the same, east, north and up of the stations."""
+        c = self.motion(which).coefficients
+        axes = np.moveaxis(self.sites.axes[self.station.take(which)], 0, -1)
+        turned = [
+            axes[k, 0] * c[:, 0] + axes[k, 1] * c[:, 1] + axes[k, 2] * c[:, 2] for k in range(3)
+        ]
+        return Quintics(np.stack(turned, axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +174,7 @@ def _approaches(cells: _Search, which: IntArray) -> Crossings:
 
 
 def _solve_all(
-    function: Function, motion: Motion, first: FloatArray, last: FloatArray, step_s: float
+    function: Function[Motion], motion: Motion, first: FloatArray, last: FloatArray, step_s: float
 ) -> FloatArray:
     """Return the root in each whole cell, guessed on the straight line between its ends."""
     guess = first / (first - last)
@@ -149,8 +186,10 @@ def _solve_all(
 def _crossings(
     cells: _Search, *, up0: BoolArray, up1: BoolArray, tops: _Turnings, dips: _Turnings
 ) -> tuple[Crossings, Crossings]:
-    """Return every rise and every set: between nodes, about a graze, about a dip."""
-    top, dip = tops.clear >= 0.0, dips.clear < 0.0
+    """Return every rise and every set over even horizons: between nodes, about a graze or dip."""
+    even = ~cells.uneven
+    up0, up1 = up0 & even, up1 & even
+    top, dip = (tops.clear >= 0.0) & even, (dips.clear < 0.0) & even
     before, after = cells.before, cells.after
     zero = np.zeros(up0.size)
 
@@ -172,6 +211,47 @@ def _crossings(
     guess = high - crossing_guess(end, start, slope) * (high - low)
     sets = _cross(cells, which, guess, low, high, rising=False)
     return rises, sets
+
+
+def _horizon_crossings(
+    cells: _Search,
+    which: IntArray,
+    up0: BoolArray,
+    up1: BoolArray,
+    turnings: tuple[_Turnings, _Turnings],
+) -> tuple[Crossings, Crossings]:
+    """Return every rise and every set over uneven horizons within some cells.
+
+    `up0` and `up1` are what is above the lowest point of the horizon at the nodes.
+    """
+    skylines = cells.sites.skylines
+    assert skylines is not None
+    up_first, up_last = up0.copy(), up1.copy()
+    for up, further in ((up_first, 0), (up_last, 1)):
+        above = which[up]
+        station, node = cells.station[above], cells.node[above] + further
+        up[up] = clears_horizon(cells.nodes, cells.sites, skylines, station, node)
+    turns, where = [], []
+    for one in turnings:
+        place = np.searchsorted(which, one.which)
+        here = which.take(place, mode="clip") == one.which
+        turns.append(one.s[one.which[here]])
+        where.append(place[here])
+    stretch = Stretch(
+        local=cells.local(which),
+        station=cells.station[which],
+        turnings=(np.concatenate(where), np.concatenate(turns)),
+        up_first=up_first,
+        up_last=up_last,
+        step_s=cells.step_s,
+    )
+    changes = horizon_changes(stretch, skylines)
+    cell = which[changes.cell]
+    # Times are good to a microsecond: those of one instant may be told in the wrong order.
+    key = np.maximum.accumulate(cells.number[cell] + changes.s)
+    sight = cells.motion(cell).position(changes.s)
+    rising = changes.rising
+    return Crossings(key[rising], sight[:, rising]), Crossings(key[~rising], sight[:, ~rising])
 
 
 def _cross(

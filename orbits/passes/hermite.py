@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -43,27 +43,20 @@ def cell_coefficients(nodes: Nodes) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Motion:
-    """The line of sight from a station to a satellite within one cell each, K of them.
+class Quintics:
+    """Vectors that move within one cell each, K of them: `coefficients` (6, 3, K).
 
-    `coefficients` (6, 3, K) of station to satellite, km; `up` (3, K) the station's
-    vertical; `sin_mask` (K,). Times are fractions of a cell.
+    Times are fractions of a cell.
     """
 
     coefficients: FloatArray
-    up: FloatArray
-    sin_mask: FloatArray
 
-    def take(self, index: IntArray) -> Motion:
+    def take(self, index: IntArray) -> Self:
         """Return a part of the cells."""
-        return Motion(
-            self.coefficients.take(index, axis=2),
-            self.up.take(index, axis=1),
-            self.sin_mask.take(index),
-        )
+        return replace(self, coefficients=self.coefficients.take(index, axis=2))
 
     def position(self, s: FloatArray) -> FloatArray:
-        """Return the line of sight, shape (3, K), km."""
+        """Return the vectors, shape (3, K)."""
         c = self.coefficients
         r: FloatArray = c[5] * s
         for power in (4, 3, 2, 1):
@@ -73,7 +66,7 @@ class Motion:
         return r
 
     def with_velocity(self, s: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the line of sight and its derivative per cell, each (3, K).
+        """Return the vectors and their derivatives per cell, each (3, K).
 
         Both by one Horner scheme: the partial results of the first are the coefficients
         of the second.
@@ -106,6 +99,25 @@ class Motion:
         a *= s
         a += 2.0 * c[2]
         return a
+
+
+@dataclass(frozen=True, slots=True)
+class Motion(Quintics):
+    """The line of sight from a station to a satellite, in km.
+
+    `up` (3, K) is the station's vertical; `sin_mask` (K,).
+    """
+
+    up: FloatArray
+    sin_mask: FloatArray
+
+    def take(self, index: IntArray) -> Motion:
+        """Return a part of the cells."""
+        return Motion(
+            self.coefficients.take(index, axis=2),
+            self.up.take(index, axis=1),
+            self.sin_mask.take(index),
+        )
 
 
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ from datetime import datetime
 from orbits.elements import Elements
 from orbits.passes.assemble import Block
 from orbits.passes.cells import Sites
-from orbits.station import HorizonMask
 
 Pair = tuple[int, int]
 """Index of the satellite, index of the station."""
@@ -30,7 +29,6 @@ class Job:
     start: datetime
     spans: tuple[Span, ...]
     sites: Sites
-    horizons: tuple[HorizonMask, ...]
     nodes_max: int  #: pairs of station and node that are looked at in one go
 
     @property

@@ -7,11 +7,11 @@ for those that need them, and bisection for the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from orbits.passes.hermite import Motion, dot
+from orbits.passes.hermite import Motion, Quintics, dot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
 
-Function = Callable[[Motion, "FloatArray"], "tuple[FloatArray, FloatArray]"]
+Moving = TypeVar("Moving", bound=Quintics)
+Function = Callable[[Moving, "FloatArray"], "tuple[FloatArray, FloatArray]"]
 """Value and slope of something at a fraction of each cell."""
 
 _TOLERANCE_S = 1e-6
@@ -57,8 +58,8 @@ def clearance(motion: Motion, s: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def solve(
-    function: Function,
-    motion: Motion,
+    function: Function[Moving],
+    motion: Moving,
     *,
     guess: FloatArray,
     low: FloatArray,
@@ -108,7 +109,7 @@ def _is_open(
 
 
 def _newton(
-    function: Function, motion: Motion, s: FloatArray, low: FloatArray, high: FloatArray
+    function: Function[Moving], motion: Moving, s: FloatArray, low: FloatArray, high: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return one Newton step, kept between the ends, and how far it went."""
     value, slope = function(motion, s)
@@ -119,7 +120,7 @@ def _newton(
 
 
 def _bisect(
-    function: Function, motion: Motion, low: FloatArray, high: FloatArray, *, rising: bool
+    function: Function[Moving], motion: Moving, low: FloatArray, high: FloatArray, *, rising: bool
 ) -> FloatArray:
     """Return the roots by halving the brackets."""
     for _ in range(_BISECTIONS):

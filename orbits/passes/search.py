@@ -21,13 +21,15 @@ import numpy as np
 
 from orbits.elements import Elements
 from orbits.errors import SearchError
+from orbits.horizon import HorizonMask, MaskLike, as_mask
 from orbits.passes.cells import Sites
 from orbits.passes.grid import step_s
 from orbits.passes.job import Batch, Gap, Job, Span
 from orbits.passes.jumps import may_jump
 from orbits.passes.shared import search_batches
+from orbits.passes.skyline import Skylines
 from orbits.passes.table import PassTable, Unusable
-from orbits.station import GroundStation, HorizonMask, MaskLike, as_mask
+from orbits.station import GroundStation
 from orbits.times import (
     DAY_S,
     datetime_at,
@@ -106,13 +108,10 @@ def iter_passes(
     places = (stations,) if isinstance(stations, GroundStation) else tuple(stations)
     _check(sets, places)
     _check_size(len(sets) * len(places) * seconds_between(start, end) / DAY_S)
-    horizons = _horizons(places, mask_deg)
-    sites = _sites(places, horizons)
     job = Job(
         start=start,
         spans=_spans(start, end),
-        sites=sites,
-        horizons=horizons,
+        sites=_sites(places, _horizons(places, mask_deg)),
         nodes_max=_BATCH_NODES,
     )
     return _tables(job, sets, places, end, executor)
@@ -184,6 +183,7 @@ def _sites(places: Sequence[GroundStation], horizons: Sequence[HorizonMask]) -> 
         position_km=np.array([place.position_km() for place in places]),
         axes=np.array([place.axes() for place in places]),
         mask_rad=np.radians([horizon.elevation_deg_min for horizon in horizons]),
+        skylines=Skylines.of(horizons),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orbits import Elements, ElementsError, as_utc, format_omm, format_tle, read_elements
+from orbits import Elements, ElementsError, as_utc, format_omm, format_tles, read_elements
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import InputError, SettingsError, UnknownName
 
@@ -120,13 +120,11 @@ def export_elements(
 
 def _tle_text(elements: Elements) -> str:
     try:
-        lines = format_tle(elements)
+        return format_tles([elements])
     except ElementsError as error:
         raise ElementsError(
             f"set of {elements.label} of {elements.epoch:%Y-%m-%dT%H:%M:%SZ}: {error}"
         ) from error
-    named = (elements.name, *lines) if elements.name else lines
-    return "".join(f"{line}\n" for line in named)
 
 
 def _add(context: Context, found: Iterable[Elements], *, arrived_at: datetime | None) -> int:

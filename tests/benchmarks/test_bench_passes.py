@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -37,7 +38,7 @@ from orbits import (
     iter_passes,
     read_elements,
 )
-from tests.orbits.oracle import dense_passes
+from tests.orbits.oracle import dense_passes, disagreements
 from tests.orbits.sets import MICIUS_2016_12_18, OFFICIAL, SYNTHETIC, TEN_PLACES, XINGLONG
 
 pytestmark = pytest.mark.bench
@@ -168,6 +169,46 @@ def test_against_skyfield_and_the_fastest_public_rival() -> None:
             other = cpu_s(lambda: rival_loop(rival, pairs, days, sets)) / some * 1e6  # noqa: B023
             print(f"  sgp4-predict (no culmination)         {other:9.1f}")
         print(f"  orbits.find_passes, all pairs         {mine:9.1f}   {sky / mine:.0f} x Skyfield")
+
+
+def surveyed(place: GroundStation, rng: np.random.Generator) -> GroundStation:
+    """Return a station among hills, with a corner each ten degrees."""
+    heights = np.abs(8.0 + np.cumsum(rng.normal(0.0, 4.0, 36))) % 35.0
+    return replace(place, mask=[(10.0 * k, float(height)) for k, height in enumerate(heights)])
+
+
+def test_horizons_of_36_corners() -> None:
+    satellites, stations, days = (8, 4, 1.0) if SMOKE else (100, 50, 7.0)
+    rng = np.random.default_rng(5)
+    sets, places = constellation(satellites), ground(stations)
+    hilly = [surveyed(place, rng) for place in places]
+    span, total = window_of(sets, days), satellites * stations * days
+    even = min(cpu_s(lambda: find_passes(sets, places, *span, mask_deg=10.0)) for _ in range(4))
+    uneven = min(cpu_s(lambda: find_passes(sets, hilly, *span)) for _ in range(4))
+    print(
+        f"\n{satellites} x {stations} x {days:g} d, us per ssd: mask of 10 deg "
+        f"{even / total * 1e6:.1f}, horizons of 36 corners {uneven / total * 1e6:.1f}"
+    )
+
+
+def test_random_horizons_against_a_dense_scan() -> None:
+    count = 10 if SMOKE else 1000
+    rng = np.random.default_rng(6)
+    real = [e for e in OFFICIAL[:-3] if e.mean_motion_rev_per_day > 6.4] + [MICIUS_2016_12_18]
+    arcs = wrong = scanned = 0
+    for place in ground(count):
+        elements = real[rng.integers(len(real))]
+        corners = np.sort(rng.uniform(0.0, 360.0, rng.integers(2, 60)))
+        highest = rng.choice([10.0, 30.0, 85.0])
+        mask = [(float(azimuth), rng.uniform(-5.0, highest)) for azimuth in corners]
+        start = elements.epoch.replace(microsecond=0) + timedelta(hours=rng.uniform(0.0, 5.0))
+        table = find_passes(elements, replace(place, mask=mask), start, start + timedelta(days=1))
+        if not table.unusable:
+            scanned += 1
+            arcs += len(table)
+            wrong += bool(disagreements(table, step_s=0.1))
+    print(f"\n{scanned} random horizons, a day each, {arcs} arcs: {wrong} differ from a scan")
+    assert not wrong
 
 
 def test_one_satellite_over_one_station_for_thirty_days() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skyfield.api import EarthSatellite, load, wgs84
 
-from orbits import Elements, GroundStation
+from orbits import Elements, GroundStation, PassTable
 
 TIMESCALE = load.timescale(builtin=True)
 FloatArray = NDArray[np.float64]
@@ -43,6 +43,10 @@ class Sky:
 
     def elevation_deg(self, offset_s: FloatArray) -> FloatArray:
         """Elevation at seconds of the UTC clock after the start."""
+        return self.look_deg(offset_s)[1]
+
+    def look_deg(self, offset_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Azimuth and elevation at seconds of the UTC clock after the start."""
         start = self._start
         # Skyfield counts leap seconds in long offsets; the clock does not.
         elapsed_s = offset_s + sum(offset_s >= leap for leap in self._leaps_s)
@@ -50,7 +54,8 @@ class Sky:
         t = TIMESCALE.utc(start.year, start.month, start.day, start.hour, start.minute, seconds)
         # Nutation turns satellite and site alike.
         t._nutation_angles_radians = (0.0 * offset_s, 0.0 * offset_s)
-        return self._sight.at(t).altaz()[0].degrees
+        elevation, azimuth, _ = self._sight.at(t).altaz()
+        return azimuth.degrees, elevation.degrees
 
 
 def dense_passes(
@@ -88,6 +93,40 @@ def dense_passes(
     sets = np.concatenate([edges[up[change]], [length_s] if up[-1] else []])
     return [
         _highest(sky, rise, set_, tops, top_deg) for rise, set_ in zip(rises, sets, strict=True)
+    ]
+
+
+def disagreements(table: PassTable, *, step_s: float) -> list[str]:
+    """What a table of one satellite over one station says of instants that a scan says otherwise.
+
+    The scan looks each `step_s` where the satellite is above the lowest point of the horizon.
+    Left out are instants within 5 ms of a rise or set of the table, and those at which the
+    satellite is within 1e-3 deg of the horizon, as in `test_oracle`.
+    """
+    (station,), elements = table.stations, table.elements[0]
+    sky = Sky(elements, station, table.start)
+    length_s = (table.end - table.start).total_seconds()
+    coarse_s = min(20.0, elements.period_s / 200.0)
+    coarse = np.arange(0.0, length_s, coarse_s)
+    low_deg = station.horizon.elevation_deg_min - 2.0  # a satellite climbs 1 deg in 10 s
+    near = coarse[sky.elevation_deg(coarse) > low_deg]
+    fine = np.arange(-coarse_s, coarse_s, step_s)
+    times = np.unique((near[:, None] + fine).ravel().round(6))
+    times = times[(times >= 0.0) & (times < length_s)]
+    if not times.size:
+        return [] if not len(table) else ["passes where there are none"]
+    azimuth, elevation = sky.look_deg(times)
+    clear = elevation - station.horizon.at(azimuth)
+    rises, sets = table.rise_offset_s, table.set_offset_s
+    said = np.full(len(times), bool(table.always_up))
+    for rise, set_ in zip(rises, sets, strict=True):
+        said |= (times >= rise) & (times <= set_)
+    edges = np.concatenate([rises, sets, [-1e9]])
+    doubtful = np.flatnonzero((said != (clear >= 0.0)) & (np.abs(clear) > 1e-3))
+    return [
+        f"{times[k]:.3f} s: azimuth {azimuth[k]:.4f}, elevation {elevation[k]:.4f}, {clear[k]:+.4f}"
+        for k in doubtful
+        if np.abs(edges - times[k]).min() > 5e-3
     ]
 
 

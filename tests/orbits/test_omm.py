@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbits import ElementsError, format_omm, parse_omm, read_elements
+from orbits import ElementsError, format_omm, parse_omm, read_bulletin, read_elements
 from tests.orbits.sets import MICIUS, OFFICIAL
 
 # The shape and number formats of celestrak.org/NORAD/elements/gp.php?FORMAT=JSON: numbers
@@ -83,10 +85,44 @@ def test_xml_with_namespaces_and_comments_parses() -> None:
         "2016-12-18 21:38:11.330592",
         "2016-353T21:38:11.330592",
         "2016-12-18T21:38:11.3305920",
+        "2016-12-18T21:38:11.330592+00:00",
+        "2016-12-18T21:38:11.330592+0000",
     ],
 )
 def test_spellings_of_the_epoch_parse(epoch: str) -> None:
     assert parse_omm(CELESTRAK | {"EPOCH": epoch}) == WANTED
+
+
+def test_second_60_is_the_next_minute() -> None:
+    elements = parse_omm(CELESTRAK | {"EPOCH": "2016-12-31T23:59:60.5"})
+    assert elements.epoch == datetime(2017, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
+
+
+def test_common_liberties_are_taken_as_they_are_meant() -> None:
+    texts = {form: format_omm([WANTED, WANTED], form) for form in ("json", "csv", "kvn")}
+    header, *rows = texts["csv"].splitlines()
+    keyword = re.compile(r"^[A-Z_]+(?= =)", re.MULTILINE)
+    for text in (
+        "\ufeff" + "\n".join([header.lower(), *rows]),
+        "\n".join(f"{line}," for line in (header, *rows)),
+        "\n".join([header, *(f"{row}," for row in rows)]),
+        keyword.sub(lambda match: match[0].lower(), texts["kvn"]),
+        texts["json"].replace("}\n]", "},\n]").replace("\n }", ",\n }"),
+    ):
+        assert read_elements(text) == (WANTED, WANTED)
+    # A comma inside a text stays.
+    (named,) = read_elements(json.dumps([CELESTRAK | {"OBJECT_NAME": "A,]"}]).replace("}]", "},]"))
+    assert named.name == "A,]"
+
+
+def test_an_empty_record_is_skipped_and_named() -> None:
+    empty = dict.fromkeys(CELESTRAK) | {"AMSAT_NAME": "LATER-1"}
+    reading = read_bulletin(json.dumps([CELESTRAK, empty, {}, CELESTRAK]))
+    assert reading.elements == (WANTED, WANTED)
+    assert reading.skipped == (
+        "message 2 is no element set: AMSAT_NAME 'LATER-1'",
+        "message 3 is no element set: it is empty",
+    )
 
 
 def test_microseconds_in_a_field_of_their_own_are_read() -> None:
@@ -100,11 +136,19 @@ def test_microseconds_in_a_field_of_their_own_are_read() -> None:
         ({"EPOCH": "2016-12-18"}, "EPOCH is '2016-12-18', expected UTC"),
         ({"EPOCH": "2016-13-18T21:38:11"}, "EPOCH is '2016-13-18T21:38:11', expected UTC"),
         ({"EPOCH": "2015-366T21:38:11"}, "EPOCH"),
-        ({"EPOCH": None}, "EPOCH is ''"),
+        ({"EPOCH": None}, "EPOCH is missing"),
+        ({"EPOCH": "2016-12-18T21:38:61"}, "EPOCH is '2016-12-18T21:38:61', expected UTC"),
+        ({"EPOCH": "2016-12-18T21:38:11+01:00"}, "EPOCH is '2016-12-18T21:38:11.01:00', expected"),
+        ({"EPOCH": "9999-12-31T23:59:60"}, "EPOCH is '9999"),
+        ({"EPOCH": "9999-12-31T23:59:59"}, "epoch 9999-12-31, not 1957 to 2056"),
+        ({"MEAN_MOTION": 17.9}, "mean_motion_rev_per_day 17.9, not 1e-06 to 17.05"),
+        ({"OBJECT_NAME": "A\nB"}, r"name 'A\\nB' holds U.000A, not a printable character"),
+        ({"OBJECT_NAME": "A\ud800"}, r"holds U.D800"),
+        ({"norad_cat_id": 41731}, "NORAD_CAT_ID is there twice"),
         ({"MEAN_MOTION": "fast"}, "MEAN_MOTION is 'fast', expected a number"),
         ({"MEAN_MOTION": "nan"}, "MEAN_MOTION is 'nan', expected a number"),
         ({"MEAN_MOTION": True}, "MEAN_MOTION is 'True', expected a number"),
-        ({"BSTAR": ""}, "BSTAR is '', expected a number"),
+        ({"BSTAR": ""}, "BSTAR is missing, and SGP4 cannot do without"),
         ({"NORAD_CAT_ID": 41731.5}, "NORAD_CAT_ID is 41731.5, expected a whole number"),
         ({"NORAD_CAT_ID": -1}, "catalogue number -1, not 0 to 999999999"),
         ({"NORAD_CAT_ID": 1_000_000_000}, "catalogue number 1000000000, not"),
@@ -138,10 +182,15 @@ def test_messages_that_are_no_sgp4_set_are_refused(change: dict[str, object], me
         ("<ndm/>", "found none"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "document type or entities"),
         ("OBJECT_NAME,NORAD_CAT_ID\na\n", "line 2, column 1: expected 2 fields, found 1"),
-        ("NORAD_CAT_ID,EPOCH\n1,2016-12-18T21:38:11\n", "message 1: MEAN_MOTION is ''"),
+        ("NORAD_CAT_ID,EPOCH\n1,2016-12-18T21:38:11\n", "message 1: MEAN_MOTION is missing"),
         ("<a>" + "<!--" * 200_000, "document type or entities"),
         ("<segment>" * 20_000 + "</segment>" * 20_000, "message 1: a segment inside a segment"),
-        ("CCSDS_OMM_VERS = 2.0\nOBJECT_NAME = x" + " " * 100_000 + "y", "MEAN_MOTION is ''"),
+        ("CCSDS_OMM_VERS = 2.0\nEPOCH = x" + " " * 100_000 + "y", "MEAN_MOTION is missing"),
+        ('{"EPOCH": 1, "EPOCH": 2}', "JSON holds 'EPOCH' twice"),
+        ("NORAD_CAT_ID,EPOCH,epoch\n1,2,3\n", "line 1, column 1: EPOCH is there twice"),
+        ("CCSDS_OMM_VERS = 2.0\nEPOCH = 1\nepoch = 1\n", "line 3, column 1: EPOCH is there twice"),
+        ("<segment><EPOCH>1</EPOCH><EPOCH>2</EPOCH></segment>", "message 1: EPOCH is there twice"),
+        ('{"error": "no such satellite"}', "found none; message 1 is no .* 'no such satellite'"),
         ("CCSDS_OMM_VERS = 2.0\nnonsense\n", "line 2, column 1: expected KEYWORD = value"),
     ],
 )
@@ -165,7 +214,7 @@ def test_another_form_is_refused() -> None:
     motion=st.floats(0.01, 17.0),
     eccentricity=st.floats(0.0, 0.99),
     name=st.text(
-        st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f"),
+        st.characters(max_codepoint=0x2FF, exclude_categories=["Cc"]),
         max_size=24,
     ).map(str.strip),
     form=st.sampled_from(["json", "xml", "csv"]),

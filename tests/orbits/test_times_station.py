@@ -144,8 +144,9 @@ def test_places_are_where_skyfield_puts_them(lat: float, lon: float, height: flo
         ({"station_id": ""}, "needs a station_id"),
         ({"mask": 90.0}, "mask 90.0 deg, not -10.0 to 89.9"),
         ({"mask": float("nan")}, "mask nan deg, not"),
-        ({"mask": [(0.0, 5.0), (0.0, 6.0)]}, "azimuths must ascend"),
-        ({"mask": [(360.0, 5.0)]}, "azimuth 360.0 deg, not 0 to below 360"),
+        ({"mask": [(9.0, 5.0), (8.0, 6.0)]}, "must ascend, got 8 deg after 9"),
+        ({"mask": [(9.0, 5.0), (9.0, 6.0), (9.0, 7.0)]}, "azimuth 9 deg is there more than twice"),
+        ({"mask": [(360.5, 5.0)]}, "azimuth 360.5 deg, not 0 to below 360"),
         ({"mask": []}, "at least one"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +17,13 @@ from sgp4.api import Satrec
 from orbits import (
     Elements,
     ElementsError,
+    format_omm,
     format_tle,
+    format_tles,
     omm_fields,
     parse_omm,
     parse_tle,
+    read_bulletin,
     read_elements,
 )
 from orbits.elements.tle import checksum, format_alpha5, parse_alpha5
@@ -192,8 +196,12 @@ def test_what_is_no_tle_is_refused_by_line_and_column(line1: str, line2: str, me
     [
         ("", "line 1, column 1: expected an element set, found none"),
         ("# only a comment\n", "found none"),
-        ("No GP data found", "line 2, column 1: expected '1 ' of a TLE, found the end"),
-        (f"{NAME}\n{NAME}\n{LINE1}\n{LINE2}", "line 2, column 1: expected '1 ' of a TLE"),
+        ("No GP data found", "found none; line 1 is no element set: 'No GP data found'"),
+        ("<!DOCTYPE html>\n<html><head><title>Busy\n now</title>", "a web page called 'Busy now'"),
+        ("\ufeff\n<HTML><body>busy</body></HTML>", "expected element sets, found a web page"),
+        (f"{NAME}\n2 41731\n{LINE2}", "line 3, column 1: expected '1 ' of a TLE"),
+        (f"{NAME}\n{LINE1[:40]}\n{LINE2}", "line 2, column 69: expected the checksum"),
+        (f"{NAME}\n{changed(LINE1, 3, 'x')}\n{LINE2}", "line 2, column 3: expected a catalogue"),
         (f"{LINE2}\n", "line 1, column 1: expected '1 ' of a TLE, found '2 41731"),
         (f"{NAME}\n\n{LINE1}\n", "line 4, column 1: expected '2 ', found the end"),
         (f"{NAME}\n{LINE1}\n{NAME}\n{LINE2}", "line 3, column 1: expected '2 '"),
@@ -203,6 +211,72 @@ def test_what_is_no_tle_is_refused_by_line_and_column(line1: str, line2: str, me
 def test_files_that_are_no_element_sets_are_refused(text: str, message: str) -> None:
     with pytest.raises(ElementsError, match=message):
         read_elements(text)
+
+
+BULLETIN = f"""SB KEPS @ AMSAT $ORB00003.N
+2Line Orbital Elements 00003.AMSAT
+
+FROM A STATION, January 3, 2025
+TO ALL BT
+
+DECODE 2-LINE ELSETS WITH THE FOLLOWING KEY:
+1 AAAAAU 00  0  0 BBBBB.BBBBBBBB  .CCCCCCCC  00000-0  00000-0 0  DDDZ
+2 AAAAA EEE.EEEE FFF.FFFF GGGGGGG HHH.HHHH III.IIII JJ.JJJJJJJJKKKKKZ
+
+QSS
+{LINE1}
+{LINE2}
+TO ALL BT
+
+{LINE1}
+{LINE2}
+
+/EX
+"""
+
+
+def test_a_bulletin_gives_its_sets_and_tells_the_rest() -> None:
+    reading = read_bulletin(BULLETIN)
+    assert reading.elements == (
+        parse_tle(LINE1, LINE2, "QSS"),
+        parse_tle(LINE1, LINE2, "TO ALL BT"),
+    )
+    assert reading.skipped[0] == "line 1 is no element set: 'SB KEPS @ AMSAT $ORB00003.N'"
+    assert [words.split()[1] for words in reading.skipped] == [
+        "1", "2", "4", "5", "7", "8", "9", "19",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2 PATHFINDER", "1 ", "1 SAT", "2 41731", "0", "0 X", "#1", "{", "<X", "ÄÖ 中", "CSS [A]",
+     "A=B", "=1+2", "1 41731U looks like a line", '"', "COMMENT", "a,b"],
+)  # fmt: skip
+def test_every_name_goes_out_as_it_came_in(name: str) -> None:
+    name = name.strip()
+    sets = tuple(replace(parse_tle(LINE1, LINE2), name=one) for one in (name, "OTHER", name))
+    assert read_elements(format_tles(sets)) == sets
+    for form in ("json", "xml", "csv", "kvn"):
+        assert read_elements(format_omm(sets, form)) == sets
+
+
+@given(name=st.text(st.characters(exclude_characters="\ufffe\uffff"), max_size=30).map(str.strip))
+def test_any_name_goes_out_as_it_came_in_or_is_refused(name: str) -> None:
+    elements = parse_tle(LINE1, LINE2)
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+        with pytest.raises(ElementsError, match="not a printable character"):
+            replace(elements, name=name)
+        return
+    one = replace(elements, name=name)
+    assert read_elements(format_tles([one, one])) == (one, one)
+    for form in ("json", "xml", "csv", "kvn"):
+        assert read_elements(format_omm([one], form)) == (one,)
+
+
+def test_an_epoch_that_no_satellite_has_is_refused() -> None:
+    for year in (1956, 2057, 9999):
+        with pytest.raises(ElementsError, match=f"epoch {year}-01-01, not 1957 to 2056"):
+            replace(parse_tle(LINE1, LINE2), epoch=datetime(year, 1, 1, tzinfo=UTC))
 
 
 def test_wrong_checksums_are_accepted_only_when_asked() -> None:
@@ -230,7 +304,7 @@ def test_a_line_that_is_cut_is_refused_though_its_checksum_is_not_asked_for() ->
         ({"revolution_at_epoch": -1}, "revolution_at_epoch -1 does not fit"),
         ({"international_designator": "2098-067A"}, "'2098-067A' does not fit in a TLE: 1957"),
         ({"classification": "\u00e9"}, "classification '.' does not fit in a TLE: printable"),
-        ({"international_designator": "a\nb"}, "designator 'a.*b' does not fit in a TLE"),
+        ({"international_designator": "a\u00e9b"}, "designator 'a.*b' does not fit in a TLE"),
     ],
 )
 def test_what_does_not_fit_in_a_tle_is_refused(change: dict[str, Any], message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from skyfield.api import EarthSatellite, load, wgs84
 
 from orbits import SearchError, TimeError, sample_offsets, subpoint, track, track_offsets
-from orbits.track import refraction_deg
+from orbits.refraction import refraction_deg
 from tests.orbits.sets import MICIUS_2016_12_18, OFFICIAL, XINGLONG
 
 START = datetime(2016, 12, 19, 16, 48, tzinfo=UTC)

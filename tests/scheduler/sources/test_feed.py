@@ -119,9 +119,9 @@ def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> No
 
 
 REFUSED = [
-    ("No GP data found", 200, {}, ["no element set of 41731", "line 2"]),
+    ("No GP data found", 200, {}, ["no element set of 41731", "'No GP data found'"]),
     ("", 200, {}, ["no element set of 41731"]),
-    ("<html><body>busy</body></html>", 200, {}, ["no element set of 41731"]),
+    ("<html><body>busy</body></html>", 200, {}, ["no element set of 41731", "a web page"]),
     (format_omm([MICIUS]).replace("41731", "25544"), 200, {}, ["41731", "25544"]),
     (OMM.replace('"MEAN_MOTION": ', '"MEAN_MOTION": "x'), 200, {}, ["no element set"]),
     ("gone", 403, {}, ["403", "41731"]),
