@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 
 from orbits import as_utc
 from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
 from scheduler.merge.allocate import Ask, allocate
+from scheduler.merge.further_routes import FurtherRoutes, Penalties
 from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS
 from scheduler.merge.key_age import KeyAgeLimits, YoungStock
 from scheduler.merge.parallel_links import ParallelLinks, YoungParallelLinks
 from scheduler.network import Scenario
-from scheduler.paths import (
-    SCARCITY_WEIGHT,
-    Route,
-    Routes,
-    jain_index,
-    parallel_pools,
-    routes_of,
-    scarcity,
-)
+from scheduler.paths import Route, Routes, graphs_of, jain_index, parallel_pools, routes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +63,6 @@ class MergePlan:
         return jain_index(self.levels.values())
 
 
-class _Penalties:
-    """What scarce hops add to the cost of a route; demands of one size have it in common."""
-
-    def __init__(self, capacity: Mapping[str, int]) -> None:
-        self._capacity = capacity
-        self._of_day: dict[float, dict[str, float]] = {}
-
-    def of(self, hops: Iterable[str], day: float) -> float:
-        """Sum over the hops of a route, for a demand of `day` grains a day."""
-        known = self._of_day.get(day)
-        if known is None:
-            known = self._of_day[day] = {
-                hop: SCARCITY_WEIGHT * scarcity(grains, day)
-                for hop, grains in self._capacity.items()
-            }
-        return sum(map(known.__getitem__, hops))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """One demand as it stands at the time of planning."""
@@ -97,11 +72,10 @@ class _Case:
     in_pool: int  #: bits
     served: int  #: bits, in the last 24 hours
     ways: tuple[tuple[str, ...], ...]  #: of each route its hops, and what its age asks of them
-    scarce: tuple[tuple[str, ...], ...]  #: of each route the hops whose scarcity makes it dear
     under_mark: int  #: bits that fit under the high-water mark
     left_of_day: int  #: bits of the day that are not served yet
 
-    def ask(self, penalties: _Penalties) -> Ask:
+    def ask(self, more: FurtherRoutes) -> Ask:
         """Put it in grains. Hops short of a day's demand make a route cost more."""
         demand = self.demand
         day = demand.bits_per_day / KEY_GRAIN_BITS
@@ -109,10 +83,7 @@ class _Case:
         return Ask(
             demand_id=demand.demand_id,
             routes=self.ways,
-            costs=tuple(
-                route.cost + penalties.of(hops, day)
-                for route, hops in zip(self.routes.routes, self.scarce, strict=True)
-            ),
+            costs=tuple(more.cost(route) for route in self.routes.routes),
             wanted=min(self.under_mark, self.left_of_day) // KEY_GRAIN_BITS,
             share=demand.weight * day,
             had=self.served // KEY_GRAIN_BITS,
@@ -120,7 +91,13 @@ class _Case:
             low_share=max(1.0, demand.weight * demand.low_water_bits / KEY_GRAIN_BITS),
             low_had=self.in_pool // KEY_GRAIN_BITS,
             priority=demand.priority,
+            price=more.price if self.routes.routes else None,
         )
+
+    def with_routes(self, found: Iterable[Route], ways: tuple[tuple[str, ...], ...]) -> _Case:
+        """The same with the routes that were found since."""
+        routes = replace(self.routes, routes=(*self.routes.routes, *found))
+        return replace(self, routes=routes, ways=ways)
 
 
 def plan_merges(
@@ -168,9 +145,18 @@ def plan_merges(
     young_links = {
         limit: YoungParallelLinks(parallel, pools, key_age, limit) for limit in key_age.limits
     }
-    penalties = _Penalties(capacity)
+    penalties, graphs = Penalties(capacity), graphs_of(scenario)
+    further = [
+        FurtherRoutes(graphs.of(case.demand), case.demand, key_age, capacity, penalties)
+        for case in cases
+    ]
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
-    given = allocate([case.ask(penalties) for case in cases], capacity, least=least)
+    asks = [case.ask(more) for case, more in zip(cases, further, strict=True)]
+    given = allocate(asks, capacity, least=least)
+    cases = [
+        case.with_routes(more.routes(hops[len(case.ways) :]), hops)
+        for case, more, hops in zip(cases, further, given.routes, strict=True)
+    ]
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     reasons, levels = {}, {}
@@ -230,7 +216,6 @@ def _case(
         under_mark=max(0, demand.high_water_bits - in_pool),
         left_of_day=max(0, demand.bits_per_day - had),
         ways=links if limit is None else tuple(key_age.names(hops, limit) for hops in links),
-        scarce=links if limit is None else tuple(key_age.own_names(hops, limit) for hops in links),
     )
 
 

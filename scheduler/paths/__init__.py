@@ -1,14 +1,17 @@
 """Ways through the network and who gets how much over them: one mechanism for plans and merges."""
 
 from scheduler.paths.graph import DemandGraph
-from scheduler.paths.leximin import SLACK, Claim, hold, jain_index, lift
+from scheduler.paths.leximin import SLACK, Claim, claim_on, hold, jain_index, lift
 from scheduler.paths.links import parallel_pools, sum_parallel
+from scheduler.paths.pricing import solve_priced, worthwhile
 from scheduler.paths.routes import (
     SCARCITY_WEIGHT,
     Route,
     Routes,
     find_routes,
+    graphs_of,
     hops_of,
+    route_along,
     routes_of,
     scarcity,
 )
@@ -20,13 +23,18 @@ __all__ = [
     "DemandGraph",
     "Route",
     "Routes",
+    "claim_on",
     "find_routes",
+    "graphs_of",
     "hold",
     "hops_of",
     "jain_index",
     "lift",
     "parallel_pools",
+    "route_along",
     "routes_of",
     "scarcity",
+    "solve_priced",
     "sum_parallel",
+    "worthwhile",
 ]

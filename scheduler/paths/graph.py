@@ -27,7 +27,8 @@ class DemandGraph:
     """
 
     def __init__(self, scenario: Scenario, demand: Demand) -> None:
-        self.demand = demand
+        self.demand = demand  #: only its ends, its nodes to avoid and its numbers of paths count
+        self.priced: tuple[Mapping[str, float], Collection[str], Paths | None] | None = None
         ends = {demand.node_a, demand.node_b}
         self.trust = {
             node.node_id: node.trust_weight

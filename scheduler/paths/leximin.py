@@ -22,8 +22,8 @@ Run = Callable[[], Solution]
 class Claim:
     """One who gets something of a program, in the program's unit."""
 
-    total_row: int  #: what it gets: bounded by what it has been promised and what it wants
-    level_row: int  #: (what it gets) / share - level, at least -had / share
+    got: int  #: column of what it gets: bounded by what it has been promised and what it wants
+    level_row: int  #: got / share - level, at least -had / share
     share: float
     had: float = 0.0
 
@@ -76,12 +76,19 @@ def lift(
     return floors
 
 
+def claim_on(
+    program: LinearProgram, level: int, got: int, *, share: float, had: float = 0.0
+) -> Claim:
+    """Add the row that ties what somebody gets to the level that is lifted."""
+    return Claim(got, program.row([(got, 1.0 / share), (level, -1.0)]), share, had)
+
+
 def hold(program: LinearProgram, claims: Sequence[Claim], floors: Floats, caps: Floats) -> None:
     """Bound what each claim gets by its floor, but for the solver's rounding, and its cap."""
     for claim, floor, cap in zip(claims, floors, caps, strict=True):
         low = max(0.0, float(floor) - SLACK)
-        program.row_lower[claim.total_row] = low
-        program.row_upper[claim.total_row] = max(low, float(cap))
+        program.lower[claim.got] = low
+        program.upper[claim.got] = max(low, float(cap))
 
 
 def jain_index(values: Iterable[float]) -> float:

@@ -66,10 +66,28 @@ def hops_of(scenario: Scenario, routes: Routes) -> frozenset[str]:
     return frozenset(pool_id for hop in routes.hops for pool_id in parallel[hop])
 
 
-@lru_cache(maxsize=4096)
-def graph_of(scenario: Scenario, demand: Demand) -> DemandGraph:
-    """Return the network as a demand may use it; remembered, for it is dear."""
-    return DemandGraph(scenario, demand)
+class Graphs:
+    """The network as each demand may use it; demands between the same nodes share theirs."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._known: dict[tuple[object, ...], DemandGraph] = {}
+
+    def of(self, demand: Demand) -> DemandGraph:
+        """Return the graph of a demand, made when it is first wanted."""
+        key = (
+            demand.node_a, demand.node_b, demand.min_disjoint_paths, demand.spare_paths,
+            demand.avoid_nodes,
+        )  # fmt: skip
+        if key not in self._known:
+            self._known[key] = DemandGraph(self._scenario, demand)
+        return self._known[key]
+
+
+@lru_cache(maxsize=64)
+def graphs_of(scenario: Scenario) -> Graphs:
+    """Return the graphs of a network; remembered, for they are dear."""
+    return Graphs(scenario)
 
 
 def find_routes(
@@ -90,11 +108,11 @@ def find_routes(
     Further ones come from making the nodes of earlier ones dear. A demand with spare paths takes
     as many of them as the network has.
     """
-    graph = graph_of(scenario, demand)
+    graph = graphs_of(scenario).of(demand)
     if graph.most_disjoint_paths < demand.min_disjoint_paths:
         return Routes(demand_id=demand.demand_id, routes=(), refusal=graph.refusal())
     count = path_count(graph)
-    hop_cost = _hop_costs(graph, scenario, supply)
+    hop_cost = _hop_costs(graph, demand, scenario, supply)
     found: dict[Paths, Route] = {}
     penalties: dict[str, float] = {}
     misses = 0
@@ -103,7 +121,7 @@ def find_routes(
         paths = graph.cheapest_paths(count, hop_cost=hop_cost, node_cost=node_cost)
         assert paths is not None
         misses = misses + 1 if paths in found else 0
-        found.setdefault(paths, route_along(graph, paths, hop_cost))
+        found.setdefault(paths, route_along(graph, demand, paths, hop_cost))
         for node in (node for path in paths for node in path[1:-1]):
             penalties[node] = penalties.get(node, 1.0) * _PENALTY
     routes = sorted(found.values(), key=lambda route: (route.cost, route.paths))
@@ -116,16 +134,18 @@ def path_count(graph: DemandGraph) -> int:
     return min(graph.most_disjoint_paths, demand.min_disjoint_paths + demand.spare_paths)
 
 
-def route_along(graph: DemandGraph, paths: Paths, hop_cost: Mapping[str, float]) -> Route:
+def route_along(
+    graph: DemandGraph, demand: Demand, paths: Paths, hop_cost: Mapping[str, float]
+) -> Route:
     """Return the route along these paths, with its cost."""
     hops = graph.hops_along(paths)
     cost = sum(graph.trust[node] for path in paths for node in path[1:-1])
     cost += sum(hop_cost[hop] for path in hops for hop in path)
     return Route(
-        demand_id=graph.demand.demand_id,
+        demand_id=demand.demand_id,
         paths=paths,
         hops=hops,
-        threshold=min(graph.demand.min_disjoint_paths, len(paths)),
+        threshold=min(demand.min_disjoint_paths, len(paths)),
         cost=cost,
     )
 
@@ -141,13 +161,13 @@ def routes_of(scenario: Scenario, demands: Sequence[Demand]) -> Mapping[str, Rou
 
 
 def _hop_costs(
-    graph: DemandGraph, scenario: Scenario, supply: Mapping[str, float] | None
+    graph: DemandGraph, demand: Demand, scenario: Scenario, supply: Mapping[str, float] | None
 ) -> dict[str, float]:
     hops = set(graph.hops.values())
     if supply is None:
         return dict.fromkeys(hops, 1.0)
     there = sum_parallel(scenario, supply)
-    wanted = graph.demand.bits_per_day
+    wanted = demand.bits_per_day
     return {hop: 1.0 + SCARCITY_WEIGHT * scarcity(there[hop], wanted) for hop in hops}
 
 

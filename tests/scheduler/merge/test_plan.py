@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -338,3 +339,31 @@ def test_two_demands_of_one_pair_share_its_high_water_mark() -> None:
 
     assert decided.bits == 2816
     assert "high-water mark of 3000 bits" in decided.reasons["other"]
+
+
+RELAYS = ("c", "d", "e", "f", "g", "h")
+
+
+@pytest.mark.parametrize("paths", [1, 2])
+def test_no_relay_is_hidden(paths: int) -> None:
+    """Key lies on the last two of six relays alone: they serve, though others are listed first."""
+    scenario = network(*(link for relay in RELAYS for link in (("a", relay), (relay, "z"))))
+    demand = want("a", "z", 2560, min_disjoint_paths=paths)
+    stock = {f"link:{end}": 2560 for relay in "gh" for end in (f"a--{relay}", f"{relay}--z")}
+
+    decided = plan_merges(scenario=scenario, demands=[demand], stock=stock, served={}, now=NOW)
+
+    assert sum(step.bits for step in decided.every_step) == 2560
+
+
+def test_the_best_of_many_routes_is_the_networks_own_limit() -> None:
+    """Each relay has a sixth of the demand: all six are used, whatever is listed first."""
+    scenario = network(*(link for relay in RELAYS for link in (("a", relay), (relay, "z"))))
+    stock = {link.pool.pool_id: 512 for link in scenario.links}
+
+    decided = plan_merges(
+        scenario=scenario, demands=[want("a", "z", 6 * 512)], stock=stock, served={}, now=NOW
+    )
+
+    assert {step.path[1] for step in decided.steps} == set(RELAYS)
+    assert decided.bits == 6 * 512
