@@ -45,6 +45,14 @@ from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign
 from qkd.ports import LitTrack, Site, Track
 from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
 from qkd.presets.catalogue import fibre_preset, satellite_preset
+from qkd.presets.terminals import (
+    GroundReceiver,
+    Stated,
+    Transmitter,
+    compose,
+    receiver_of,
+    transmitter_of,
+)
 from qkd.segment import Segment, select_segment
 from qkd.yields import (
     CampaignYield,
@@ -74,6 +82,7 @@ __all__ = [
     "FibreReceiver",
     "FibreSpan",
     "FiniteLeak",
+    "GroundReceiver",
     "HufnagelValley",
     "KeyLength",
     "LeakModel",
@@ -98,10 +107,12 @@ __all__ = [
     "Site",
     "SkyView",
     "Standing",
+    "Stated",
     "TabulatedAtmosphere",
     "TelescopeBeam",
     "Terminal",
     "Track",
+    "Transmitter",
     "UnknownPresetError",
     "add_epsilons",
     "airmass",
@@ -112,6 +123,7 @@ __all__ = [
     "chain_rate_bps",
     "click_quality",
     "close_blocks",
+    "compose",
     "cumulative_keys",
     "draw_counts",
     "expected_counts",
@@ -127,9 +139,11 @@ __all__ = [
     "pass_yield",
     "preset",
     "preset_names",
+    "receiver_of",
     "satellite_preset",
     "secret_key",
     "select_segment",
     "standard_atmosphere",
+    "transmitter_of",
     "yield_of_counts",
 ]
