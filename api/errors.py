@@ -83,6 +83,15 @@ def outcome_of(error: Exception) -> Outcome:
     return _failed("The system refused", 500)
 
 
+def lines_of(error: Exception) -> list[str]:
+    """Return the message of `error` line by line: a scenario tells every mistake on its own."""
+    from scheduler.errors import ScenarioError
+
+    if isinstance(error, ScenarioError):
+        return [message_of(ScenarioError(line)) for line in str(error).splitlines()]
+    return [message_of(error)]
+
+
 def message_of(error: Exception) -> str:
     """Return the message of `error` as one printable line."""
     text = str(error)

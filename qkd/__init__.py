@@ -55,6 +55,14 @@ from qkd.pooling import (
 from qkd.ports import LitTrack, Site, Track
 from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
 from qkd.presets.catalogue import fibre_preset, satellite_preset
+from qkd.presets.terminals import (
+    GroundReceiver,
+    Stated,
+    Transmitter,
+    compose,
+    receiver_of,
+    transmitter_of,
+)
 from qkd.segment import Segment, select_segment
 from qkd.yields import (
     CampaignYield,
@@ -87,6 +95,7 @@ __all__ = [
     "FibreReceiver",
     "FibreSpan",
     "FiniteLeak",
+    "GroundReceiver",
     "HufnagelValley",
     "KeyLength",
     "LeakModel",
@@ -114,10 +123,12 @@ __all__ = [
     "Site",
     "SkyView",
     "Standing",
+    "Stated",
     "TabulatedAtmosphere",
     "TelescopeBeam",
     "Terminal",
     "Track",
+    "Transmitter",
     "UnknownPresetError",
     "add_epsilons",
     "added_bits",
@@ -129,6 +140,7 @@ __all__ = [
     "chain_rate_bps",
     "click_quality",
     "close_blocks",
+    "compose",
     "cumulative_keys",
     "draw_counts",
     "expected_counts",
@@ -145,12 +157,14 @@ __all__ = [
     "pooled",
     "preset",
     "preset_names",
+    "receiver_of",
     "reliability",
     "satellite_preset",
     "secret_key",
     "select_segment",
     "sifted_key_bits",
     "standard_atmosphere",
+    "transmitter_of",
     "why_close",
     "yield_of_counts",
     "yield_quantiles",

@@ -13,13 +13,14 @@ import numpy as np
 
 from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, track_offsets
 from scheduler.domain import Candidate, PassRow, instant_key
+from scheduler.network import NO_LIMIT_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Archive
     from qkd import Counts, FibreRate, LinkBudget, PassYield, Preset
-    from scheduler.network import Link, Planning, Satellite, Station
+    from scheduler.network import Link, Planning, Satellite, Schedule, Station, Terminal
 
     FloatArray = NDArray[np.float64]
 
@@ -65,15 +66,15 @@ class LinkWindow:
     step_s: float
 
 
-def ground_station(station: Station) -> GroundStation:
-    """The station as `orbits` knows it."""
+def ground_station(station: Station, *, least_deg: float = -90.0) -> GroundStation:
+    """The station as `orbits` knows it, its mask raised to an elevation that passes must have."""
     return GroundStation(
         station_id=station.station_id,
         name=station.name,
         lat_deg=station.lat_deg,
         lon_deg=station.lon_deg,
         height_m=station.height_m,
-        mask=station.mask_deg,
+        mask=max(station.mask_deg, least_deg),
     )
 
 
@@ -96,10 +97,9 @@ def forecast_window(
     """
     table = find_passes(
         [elements],
-        [ground_station(station) for station in stations],
+        [ground_station(one, least_deg=planning.min_elevation_deg) for one in stations],
         start,
         end + _TAIL,
-        mask_deg=_mask(planning, None),
     )
     by_id = {station.station_id: station for station in stations}
     found = [item for item in table if not item.cut_at_start and item.rises_at < end]
@@ -120,10 +120,6 @@ def forecast_window(
         )
         for item in sorted(found, key=lambda one: (one.rises_at, one.station_id))
     ]
-
-
-def _mask(planning: Planning, asked_deg: float | None) -> float:
-    return planning.min_elevation_deg if asked_deg is None else asked_deg
 
 
 def forecast_pass(
@@ -189,10 +185,31 @@ def expected_key(window: LinkWindow, preset: Preset, *, station: Station) -> Pas
 
 
 def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
-    """The station's preset, or the satellite's, with the tail bound that the settings ask for."""
-    from qkd import satellite_preset
+    """The satellite's transmitter into what receives it at the station.
 
-    return replace(satellite_preset(station.preset or satellite.preset), bound=bound)
+    With the tail bound that the settings ask for. Raises qkd.ParameterRangeError for numbers of
+    the scenario that make no hardware.
+    """
+    receiver = station.receiver_for(satellite)
+    made = _downlink(satellite.transmitter, receiver, station.station_id, station.height_m)
+    return replace(made, bound=bound)
+
+
+@cache
+def _downlink(sends: Terminal, receives: Terminal, station_id: str, height_m: float) -> Preset:
+    from qkd import Stated, compose, receiver_of, satellite_preset, transmitter_of
+
+    transmitter = transmitter_of(satellite_preset(sends.like))
+    receiver = receiver_of(satellite_preset(receives.like), station_id)
+    sent, received = (
+        {one.key: Stated(value=one.value, source=one.source) for one in end.numbers}
+        for end in (sends, receives)
+    )
+    if sent:
+        transmitter = transmitter.changed(sends.name, sent)
+    if received or receives.standard_air:
+        receiver = receiver.changed(receives.name, received, standard_air=receives.standard_air)
+    return compose(transmitter, receiver, station_id=station_id, height_m=height_m)
 
 
 @cache
@@ -220,6 +237,20 @@ def span_secret_bits(link: Link, *, duration_s: float) -> int:
     """Whole secret bits that a fibre link makes in `duration_s`; floored here."""
     assert link.length_km is not None
     return int(span_rate_bps(link.preset, link.length_km) * duration_s)
+
+
+def buffer_bits(link: Link, schedule: Schedule) -> int:
+    """What the buffers of a link hold: as stated, else what it makes between two merges.
+
+    More would only grow, for each merge sees all there is. Key of a satellite is stored
+    whatever there is of it: a session is not repeated.
+    """
+    if link.buffer_bits is not None:
+        return link.buffer_bits
+    if link.length_km is None:
+        return NO_LIMIT_BITS
+    longest_s = max(schedule.trunk_interval_s, schedule.merge_interval_s)
+    return max(1, link.reserve_bits + span_secret_bits(link, duration_s=longest_s))
 
 
 def span_eps(link: Link, *, duration_s: float) -> float:

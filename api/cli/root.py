@@ -77,7 +77,7 @@ app.add_typer(keys.app, name="keys")
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; expected errors become one line on stderr."""
-    from api.errors import known_errors, message_of, outcome_of
+    from api.errors import known_errors, lines_of, outcome_of
 
     try:
         result = app(list(arguments) or ["--help"], prog_name="skytrunk", standalone_mode=False)
@@ -94,7 +94,8 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     # Evaluated only when something was raised: the table imports every floor.
     except known_errors() as error:
-        note(message_of(error))
+        for line in lines_of(error):
+            note(line)
         return outcome_of(error).exit_code
     if result == INTERRUPTED:  # typer makes an exit code of Ctrl-C
         note("interrupted")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from api.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, draw
-from api.plots.world import draw_land
+from api.plots.world import draw_land, eastward, span_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ def _network(
 ) -> None:
     where = _place(nodes)
     _frame(axes, list(where.values()))
-    draw_land(axes)
+    draw_land(axes, beyond=axes.get_xlim()[1] > 180.0)
     axes.grid(visible=False)
     flying = {node.node_id for node in nodes if node.kind == "satellite"}
     for one, other in idle:
@@ -126,6 +126,8 @@ def _place(nodes: Sequence[FlowNode]) -> dict[str, Place]:
     flying = [node for node in nodes if node.lat_deg is None]
     if not where:
         where = {"": (0.0, 0.0)}
+    west, _ = span_of([lon for lon, _ in where.values()])
+    where = {name: (eastward(lon, west), lat) for name, (lon, lat) in where.items()}
     lons, lats = zip(*where.values(), strict=True)
     for index, node in enumerate(flying, start=1):
         share = index / (len(flying) + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -82,19 +82,22 @@ def network_map(
 def _region(
     axes: Axes, places: Sequence[MapPlace], links: Sequence[MapLink], tracks: Sequence[GroundTrack]
 ) -> None:
-    west, east, south, north = _bounds(places)
+    west, east, south, north = map_bounds(places)
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
+    if east > 180.0:
+        axes.xaxis.set_major_formatter(lambda lon, _: f"{eastward(lon, -180.0):g}")
     # A degree of longitude is shorter than one of latitude by the cosine of the latitude.
     axes.set_aspect(1.0 / np.cos(np.radians((south + north) / 2.0)))
-    draw_land(axes)
+    draw_land(axes, beyond=east > 180.0)
     for index, link in enumerate(links):
         (lat0, lon0), (lat1, lon1) = link.one, link.other
+        lon0, lon1 = eastward(lon0, west), eastward(lon1, west)
         label = "fibre trunk" if index == 0 else None
         axes.plot([lon0, lon1], [lat0, lat1], color=ORANGE, lw=2.2, zorder=3, label=label)
     for track in tracks:
-        _track(axes, track)
-    _places(axes, places)
+        _track(axes, replace(track, lon_deg=_around_all(track.lon_deg, west)))
+    _places(axes, [replace(place, lon_deg=eastward(place.lon_deg, west)) for place in places])
     axes.set_xlabel("longitude, degrees east")
     axes.set_ylabel("latitude, degrees north")
     if places or tracks:
@@ -103,22 +106,59 @@ def _region(
         )
 
 
-def _bounds(places: Sequence[MapPlace]) -> tuple[float, float, float, float]:
+def map_bounds(places: Sequence[MapPlace]) -> tuple[float, float, float, float]:
+    """Return west, east, south and north of the region around some places, degrees.
+
+    East is beyond 180 where the region lies across the date line.
+    """
     lats = [place.lat_deg for place in places] or [-60.0, 75.0]
-    lons = [place.lon_deg for place in places] or [-180.0, 180.0]
-    west, east = max(-180.0, min(lons) - MARGIN_DEG), min(180.0, max(lons) + MARGIN_DEG)
     south, north = max(-90.0, min(lats) - MARGIN_DEG), min(90.0, max(lats) + MARGIN_DEG)
-    return west, east, south, north
+    if not places:
+        return -180.0, 180.0, south, north
+    west, east = span_of([place.lon_deg for place in places])
+    if east <= 180.0:
+        return max(-180.0, west - MARGIN_DEG), min(180.0, east + MARGIN_DEG), south, north
+    return west - MARGIN_DEG, east + MARGIN_DEG, south, north
 
 
-def draw_land(axes: Axes) -> None:
-    """Fill the sea and the land of a map whose axes are degrees east and north."""
+def span_of(lons_deg: Sequence[float]) -> tuple[float, float]:
+    """Return the westernmost and the easternmost longitude of some places, at least one.
+
+    What a map leaves out is the widest gap between neighbours; where that is not the one at the
+    date line, the places lie across it, and the easternmost is beyond 180.
+    """
+    lons = sorted({*lons_deg})
+    gaps = [east - west for west, east in pairwise([*lons, lons[0] + 360.0])]
+    widest = int(np.argmax(gaps))
+    if gaps[-1] >= gaps[widest]:
+        return lons[0], lons[-1]
+    return lons[widest + 1], lons[widest] + 360.0
+
+
+def eastward(lon_deg: float, west_deg: float) -> float:
+    """The same longitude within the 360 degrees that begin at a map's western edge."""
+    return west_deg + (lon_deg - west_deg) % 360.0
+
+
+def _around_all(lon_deg: NDArray[np.float64], west_deg: float) -> NDArray[np.float64]:
+    return np.asarray(west_deg + np.mod(lon_deg - west_deg, 360.0))
+
+
+def draw_land(axes: Axes, *, beyond: bool = False) -> None:
+    """Fill the sea and the land of a map whose axes are degrees east and north.
+
+    `beyond` draws them once more to the east of 180 degrees.
+    """
     from matplotlib.collections import PolyCollection
+
+    rings = list(land_rings())
+    if beyond:
+        rings += [np.add(ring, (360.0, 0.0)) for ring in rings]
 
     axes.set_facecolor(SEA)
     axes.grid(visible=True, color="#d5dde5", lw=0.6)
     axes.add_collection(
-        PolyCollection(list(land_rings()), facecolors=LAND, edgecolors="#a8a08c", lw=0.7, zorder=1),
+        PolyCollection(rings, facecolors=LAND, edgecolors="#a8a08c", lw=0.7, zorder=1),
         autolim=False,
     )
 
@@ -197,9 +237,12 @@ def _world(
         "^", ms=5, color=VERMILION, mec="white", mew=0.5, zorder=7,
     )  # fmt: skip
     (west, east), (south, north) = region.get_xlim(), region.get_ylim()
-    axes.plot(
-        [west, east, east, west, west], [south, south, north, north, south], color=BLACK, lw=1
-    )
+    for shift in (0.0, -360.0) if east > 180.0 else (0.0,):
+        left, right = west + shift, east + shift
+        axes.plot(
+            [left, right, right, left, left], [south, south, north, north, south],
+            color=BLACK, lw=1,
+        )  # fmt: skip
     axes.set_xticks(range(-180, 181, 60))
     axes.set_yticks(range(-90, 91, 45))
     axes.set_xlabel("longitude, degrees east (frame: the map above)")

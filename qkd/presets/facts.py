@@ -23,6 +23,7 @@ class Standing(Enum):
     DERIVED = "derived"
     ASSUMED = "assumed"
     FITTED = "fitted"
+    STATED = "stated"  #: by whoever described a station or a satellite of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,22 @@
 """The network of a scenario: satellites, stations, trusted relays, links and demands."""
 
-from scheduler.network.model import (
-    NO_LIMIT_BITS,
+from scheduler.network.kinds import (
+    FIBRE_PRESETS,
+    SATELLITE_PRESETS,
     Announces,
-    Link,
     LinkKind,
-    Node,
     NodeKind,
-    Planning,
-    Satellite,
-    Scenario,
-    Schedule,
-    Station,
     WeatherUse,
 )
-from scheduler.network.parse import SPAN_KM_MAX, SPAN_KM_MIN, parse_scenario
+from scheduler.network.model import Link, Node, Planning, Satellite, Scenario, Schedule, Station
+from scheduler.network.parse import parse_scenario
+from scheduler.network.schema import NO_LIMIT_BITS, SPAN_KM_MAX, SPAN_KM_MIN
+from scheduler.network.terminals import StatedNumber, Terminal, published
 
 __all__ = [
+    "FIBRE_PRESETS",
     "NO_LIMIT_BITS",
+    "SATELLITE_PRESETS",
     "SPAN_KM_MAX",
     "SPAN_KM_MIN",
     "Announces",
@@ -29,7 +28,10 @@ __all__ = [
     "Satellite",
     "Scenario",
     "Schedule",
+    "StatedNumber",
     "Station",
+    "Terminal",
     "WeatherUse",
     "parse_scenario",
+    "published",
 ]

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TypeVar
 
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError, UnknownName
-
-NO_LIMIT_BITS = 2**62
-"""Stands for "as much as comes" where a number of bits is asked for."""
+from scheduler.network.contradictions import contradictions, known_names
+from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
+from scheduler.network.schema import (
+    DELAY_S_MAX,
+    LINKS,
+    NO_LIMIT_BITS,
+    NODES,
+    PLANNING,
+    SATELLITES,
+    SCHEDULE,
+    STATIONS,
+    check_limits,
+)
+from scheduler.network.terminals import ASSUMED, StatedNumber, Terminal, published
 
 _T = TypeVar("_T")
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-
-
-class NodeKind(StrEnum):
-    """What a node is; every one but a user relays, and then sees the key in clear."""
-
-    SATELLITE = "satellite"
-    STATION = "station"
-    RELAY = "relay"
-    BACKBONE = "backbone"
-    USER = "user"
-
-
-class LinkKind(StrEnum):
-    """What a link runs through."""
-
-    SATELLITE = "satellite"
-    FIBRE = "fibre"
-    ACCESS = "access"
 
 
 def _check_name(what: str, name: str) -> None:
@@ -45,27 +36,7 @@ def _check_name(what: str, name: str) -> None:
 
 def _check_within(what: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise ScenarioError(f"{what} {value}; allowed: {low} to {high}")
-
-
-def _check_unique(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ScenarioError(f"{what} {name!r} is there twice")
-        seen.add(name)
-
-
-class Announces(StrEnum):
-    """When a satellite announces the XOR of two of its keys, which makes a relay of it."""
-
-    NEXT_CONTACT = "next-contact"  # commanded and answered when it next meets a station
-    AT_ONCE = "at-once"  # as if it were never out of reach
-    DELAY = "delay"  # so many seconds after a session, for a reason that the scenario gives
-
-
-DELAY_S_MAX = 31 * 86_400.0
-"""Longest delay of an announcement."""
+        raise ScenarioError(f"{what} {value}; allowed: {low:,.12g} to {high:,.12g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +50,7 @@ class Satellite:
     satellite_id: str
     name: str
     norad_id: int
-    preset: str  #: of its downlink, in `qkd.presets`
+    transmitter: Terminal
     source: str = ""
     announces: Announces = Announces.NEXT_CONTACT
     announce_delay_s: float = 0.0  #: from the end of a session; with `Announces.DELAY` alone
@@ -88,8 +59,7 @@ class Satellite:
     def __post_init__(self) -> None:
         where = f"satellite {self.satellite_id}"
         _check_name("satellite", self.satellite_id)
-        if self.norad_id < 1:
-            raise ScenarioError(f"{where}: norad_id {self.norad_id}, not > 0")
+        check_limits(SATELLITES, f"{where}: ", self)
         if self.announces is Announces.DELAY:
             _check_within(f"{where}: announces", self.announce_delay_s, 1.0, DELAY_S_MAX)
             if not self.announces_because.strip():
@@ -123,24 +93,24 @@ class Station:
     height_m: float  #: above the WGS84 ellipsoid
     mask_deg: float  #: least elevation, all round
     node: str
-    preset: str  #: of its receiver; "" takes the satellite's
-    telescope_m: float | None = None
+    receiver: Terminal | None = None  #: None takes that of the satellite's published downlink
+    telescope_m: float | None = None  #: None: the receiver's
     mount: str = ""  #: receivers that name the same one take turns; "" is a mount of its own
     slew_rate_deg_s: float | None = None  #: of its slower axis; None: the planning rules' slew_s
     source: str = ""
 
     def __post_init__(self) -> None:
         _check_name("station", self.station_id)
-        _check_within(f"station {self.station_id}: lat_deg", self.lat_deg, -90.0, 90.0)
-        _check_within(f"station {self.station_id}: lon_deg", self.lon_deg, -180.0, 180.0)
-        _check_within(f"station {self.station_id}: height_m", self.height_m, -500.0, 9000.0)
-        _check_within(f"station {self.station_id}: mask_deg", self.mask_deg, 0.0, 89.0)
-        if self.slew_rate_deg_s is not None:
-            _check_within(
-                f"station {self.station_id}: slew_rate_deg_s", self.slew_rate_deg_s, 0.01, 90.0
-            )
-        if self.telescope_m is not None:
-            _check_within(f"station {self.station_id}: telescope_m", self.telescope_m, 0.01, 40.0)
+        check_limits(STATIONS, f"station {self.station_id}: ", self)
+
+    def receiver_for(self, satellite: Satellite) -> Terminal:
+        """Return what receives a satellite here, its telescope the one that stands here."""
+        receiver = self.receiver or published(satellite.transmitter.like)
+        if self.telescope_m is None:
+            return receiver
+        source = self.source or ASSUMED
+        stated = StatedNumber(key="telescope_m", value=self.telescope_m, source=source)
+        return receiver.stating(stated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +128,7 @@ class Node:
 
     def __post_init__(self) -> None:
         _check_name("node", self.node_id)
-        if self.lat_deg is not None:
-            _check_within(f"node {self.node_id}: lat_deg", self.lat_deg, -90.0, 90.0)
-        if self.lon_deg is not None:
-            _check_within(f"node {self.node_id}: lon_deg", self.lon_deg, -180.0, 180.0)
-        _check_within(f"node {self.node_id}: trust_weight", self.trust_weight, 1e-3, 1e6)
+        check_limits(NODES, f"node {self.node_id}: ", self)
 
     @property
     def relays(self) -> bool:
@@ -177,9 +143,9 @@ class Link:
     pool: Pool
     kind: LinkKind
     length_km: float | None  #: of fibre; None for a satellite link
-    preset: str  #: in `qkd.presets`
+    preset: str  #: of fibre: in `qkd.presets`; of a satellite: its transmitter's name
     synthetic: bool
-    buffer_bits: int = NO_LIMIT_BITS  #: deposits beyond it are not made
+    buffer_bits: int | None = None  #: beyond it no key is made; None: `forecast.buffer_bits` says
     reserve_bits: int = 0  #: merges leave this much
     parallel: int = 1
     source: str = ""
@@ -188,10 +154,9 @@ class Link:
         where = f"link {self.pool.pool_id}"
         if (self.length_km is None) != (self.kind is LinkKind.SATELLITE):
             raise ScenarioError(f"{where}: length_km {self.length_km} on a {self.kind} link")
-        if self.length_km is not None:
-            _check_within(f"{where}: length_km", self.length_km, 0.001, 1000.0)
-        _check_within(f"{where}: buffer_bits", self.buffer_bits, 1, NO_LIMIT_BITS)
-        _check_within(f"{where}: reserve_bits", self.reserve_bits, 0, self.buffer_bits)
+        check_limits(LINKS, f"{where}: ", self)
+        limit_bits = NO_LIMIT_BITS if self.buffer_bits is None else self.buffer_bits
+        _check_within(f"{where}: reserve_bits", self.reserve_bits, 0, limit_bits)
         if self.parallel != self.pool.parallel:
             raise ScenarioError(f"{where}: parallel {self.parallel}, not {self.pool.parallel}")
 
@@ -205,19 +170,7 @@ class Schedule:
     merge_interval_s: int = 21_600
 
     def __post_init__(self) -> None:
-        for name in ("plan_interval_s", "trunk_interval_s", "merge_interval_s"):
-            _check_within(f"schedule.{name}", getattr(self, name), 1, 31 * 86_400)
-
-
-SESSIONS_MAX = 1000
-"""Most sessions that a limit for one satellite may name."""
-
-
-class WeatherUse(StrEnum):
-    """Which weather a scenario plans with, unless the settings say otherwise."""
-
-    NONE = "none"  #: every sky counts as clear
-    CLIMATOLOGY = "climatology"
+        check_limits(SCHEDULE, "schedule.", self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,21 +190,7 @@ class Planning:
     weather: WeatherUse = WeatherUse.CLIMATOLOGY
 
     def __post_init__(self) -> None:
-        limits = {
-            "sun_elevation_deg_max": (-90.0, 90.0),
-            "min_elevation_deg": (0.0, 89.0),
-            "setup_s": (0.0, 3600.0),
-            "slew_s": (0.0, 3600.0),
-            "min_secret_bits": (0, NO_LIMIT_BITS),
-            "max_element_age_days": (0.01, 366.0),
-            "element_lag_s": (0.0, 31 * 86_400.0),
-            "min_duration_s": (0.0, 3600.0),
-            "max_sessions_per_day": (0, SESSIONS_MAX),
-            "max_sessions_per_orbit": (0, SESSIONS_MAX),
-        }
-        for name, (low, high) in limits.items():
-            if getattr(self, name) is not None:
-                _check_within(f"planning.{name}", getattr(self, name), low, high)
+        check_limits(PLANNING, "planning.", self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,26 +210,9 @@ class Scenario:
 
     def __post_init__(self) -> None:
         _check_name("scenario", self.name)
-        _check_unique("satellite", (s.satellite_id for s in self.satellites))
-        _check_unique("norad_id", (str(s.norad_id) for s in self.satellites))
-        _check_unique("station", (s.station_id for s in self.stations))
-        _check_unique("node", (n.node_id for n in self.nodes))
-        _check_unique("link", (link.pool.pool_id for link in self.links))
-        _check_unique("demand", (d.demand_id for d in self.demands))
-        self._check_known("satellite", ((s.satellite_id, s.satellite_id) for s in self.satellites))
-        self._check_known("station", ((s.station_id, s.node) for s in self.stations))
-        for link in self.links:
-            ends = (link.pool.node_a, link.pool.node_b)
-            self._check_known("link", ((link.pool.pool_id, end) for end in ends))
-        for demand in self.demands:
-            named = (demand.node_a, demand.node_b, *sorted(demand.avoid_nodes))
-            self._check_known("demand", ((demand.demand_id, name) for name in named))
-
-    def _check_known(self, what: str, named: Iterable[tuple[str, str]]) -> None:
-        known = {node.node_id for node in self.nodes}
-        for owner, name in named:
-            if name not in known:
-                raise ScenarioError(f"{what} {owner} names node {name!r}; {_known(known)}")
+        wrong = contradictions(self.satellites, self.stations, self.nodes, self.links, self.demands)
+        if wrong:
+            raise ScenarioError("; ".join(one.text for one in wrong))
 
     def satellite(self, satellite_id: str) -> Satellite:
         """Return one satellite. Raises UnknownName, listing the known ones."""
@@ -313,15 +235,8 @@ class Scenario:
         return _find("demand", demand_id, {d.demand_id: d for d in self.demands})
 
 
-def _known(names: Iterable[str], limit: int = 40) -> str:
-    """Say which names are known, at most `limit` of them."""
-    ordered = sorted(names)
-    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
-    return f"known: {', '.join(ordered[:limit]) or 'none'}{more}"
-
-
 def _find(what: str, name: str, table: dict[str, _T]) -> _T:
     try:
         return table[name]
     except KeyError:
-        raise UnknownName(f"no {what} {name!r}; {_known(table)}") from None
+        raise UnknownName(f"no {what} {name!r}; {known_names(table)}") from None

@@ -1,131 +1,178 @@
-"""Reading a TOML table strictly: every key typed, every unknown key refused by name."""
+"""Reading the tables of a scenario strictly; all that is wrong is gathered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
 
-from scheduler.errors import ScenarioError
+from scheduler.errors import FactError, ScenarioError
+from scheduler.network.lines import Place
+from scheduler.network.schema import REQUIRED, Key, Kind, TableSchema, table_names
 
-_T = TypeVar("_T")
-_REQUIRED: Any = object()
+MISTAKES_SHOWN = 50
 
 
+@dataclass(slots=True)
+class Mistakes:
+    """What is wrong with a file, each with its line where it is known."""
+
+    lines: Mapping[Place, int]
+    found: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, text: str, *places: Place) -> None:
+        """Note a mistake at the first of some places whose line is known."""
+        line = next((self.lines[place] for place in places if place in self.lines), 0)
+        self.found.append((line, text))
+
+    def refuse(self) -> None:
+        """Raise ScenarioError with all of them, one a line, if there are any."""
+        if not self.found:
+            return
+        ordered = sorted(dict.fromkeys(self.found))
+        told = [f"line {line}: {text}" if line else text for line, text in ordered]
+        if len(told) > MISTAKES_SHOWN:
+            told = [*told[:MISTAKES_SHOWN], f"and {len(told) - MISTAKES_SHOWN} more"]
+        head = [f"{len(ordered)} mistakes:"] if len(ordered) > 1 else []
+        raise ScenarioError("\n".join((*head, *told)))
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """One table of a scenario file; take what is known, then call `done`."""
+    """One table that was read: its values by key, and how to say where it stands."""
 
-    def __init__(self, where: str, values: Mapping[str, Any]) -> None:
-        self.where = where
-        self._values = dict(values)
-        self._known: list[str] = []
+    where: str  #: e.g. `stations[0]`
+    place: Place
+    values: Mapping[str, Any]
+    mistakes: Mistakes
 
-    def _take(self, key: str, default: _T) -> Any:
-        self._known.append(key)
-        if key not in self._values:
-            if default is _REQUIRED:
-                raise ScenarioError(f"{self.where}: key {key!r} is missing")
-            return default
-        return self._values.pop(key)
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
 
-    def _refuse(self, key: str, value: object, allowed: str) -> ScenarioError:
-        return ScenarioError(f"{self.where}.{key} is {value!r}; allowed: {allowed}")
+    def wrong(self, text: str, key: str = "") -> None:
+        """Note a mistake at one of its keys, or at the table."""
+        table, index, _ = self.place
+        where = f"{self.where}.{key}" if key else f"{self.where}:"
+        self.mistakes.add(f"{where} {text}", (table, index, key), self.place)
 
-    def text(self, key: str, default: str = _REQUIRED) -> str:
-        """Take a string."""
-        value = self._take(key, default)
-        if not isinstance(value, str):
-            raise self._refuse(key, value, "a string")
-        return value
-
-    def flag(self, key: str, default: bool = _REQUIRED) -> bool:
-        """Take a boolean."""
-        value = self._take(key, default)
-        if not isinstance(value, bool):
-            raise self._refuse(key, value, "true or false")
-        return value
-
-    def whole(self, key: str, default: int = _REQUIRED) -> int:
-        """Take an integer."""
-        value = self._take(key, default)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self._refuse(key, value, "an integer")
-        return value
-
-    def number(self, key: str, default: float = _REQUIRED) -> float:
-        """Take a finite number, written as an integer or not."""
-        value = self._take(key, default)
-        if not _is_finite(value):
-            raise self._refuse(key, value, "a finite number")
-        return float(value)
-
-    def maybe_number(self, key: str) -> float | None:
-        """Take a finite number that may be left out."""
-        return self.number(key) if key in self._values else self._take(key, None)
-
-    def maybe_whole(self, key: str) -> int | None:
-        """Take an integer that may be left out."""
-        return self.whole(key) if key in self._values else self._take(key, None)
-
-    def numbers(self, key: str) -> list[float]:
-        """Take a list of finite numbers, empty if it is left out."""
-        values = self._take(key, [])
-        if not isinstance(values, list) or not all(_is_finite(v) for v in values):
-            raise self._refuse(key, values, "a list of finite numbers")
-        return [float(v) for v in values]
-
-    def texts(self, key: str) -> list[str]:
-        """Take a list of strings, empty if it is left out."""
-        values = self._take(key, [])
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise self._refuse(key, values, "a list of strings")
-        return list(values)
-
-    def choice(self, key: str, allowed: Sequence[str], default: str = _REQUIRED) -> str:
-        """Take one of some words."""
-        value = self.text(key, default)
-        if value not in allowed:
-            raise self._refuse(key, value, ", ".join(allowed))
-        return value
-
-    def choice_or_number(
-        self, key: str, words: Sequence[str], number: str, default: str
-    ) -> str | float:
-        """Take one of some words, or a finite number of what `number` says."""
-        value = self._take(key, default)
-        if _is_finite(value):
-            return float(value)
-        if not isinstance(value, str) or value not in words:
-            raise self._refuse(key, value, f"{', '.join(words)}, or {number}")
-        return value
-
-    def table(self, key: str) -> Table:
-        """Take a sub-table, empty if it is left out."""
-        value = self._take(key, {})
-        if not isinstance(value, dict):
-            raise self._refuse(key, value, "a table")
-        return Table(f"{self.where}.{key}" if self.where != "scenario" else key, value)
-
-    def tables(self, key: str) -> list[Table]:
-        """Take an array of tables, empty if it is left out."""
-        values = self._take(key, [])
-        if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
-            raise self._refuse(key, values, f"[[{key}]] tables")
-        return [Table(f"{key}[{index}]", value) for index, value in enumerate(values)]
-
-    def has(self, key: str) -> bool:
-        """Tell whether a key is there and not taken yet."""
-        return key in self._values
-
-    def done(self) -> None:
-        """Refuse what is left."""
-        if self._values:
-            raise ScenarioError(
-                f"{self.where}: unknown key {min(self._values)!r};"
-                f" allowed: {', '.join(dict.fromkeys(self._known))}"
-            )
+    def checked(self) -> _Checked:
+        """Turn what a value type refuses within the block into a mistake of this table."""
+        return _Checked(self)
 
 
-def _is_finite(value: object) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    )
+class _Checked:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if isinstance(error, ScenarioError | FactError):
+            self._table.wrong(str(error))
+            return True
+        return False
+
+
+def read_table(
+    schema: TableSchema, given: Mapping[str, Any], mistakes: Mistakes, index: int = 0
+) -> Table | None:
+    """Return a table by its schema, what is left out at its default; None if a key is wrong."""
+    where = f"{schema.name}[{index}]" if schema.many else schema.name or "scenario"
+    table = Table(where, (schema.name, index, ""), {}, mistakes)
+    values: dict[str, Any] = {}
+    before = len(mistakes.found)
+    for key in schema.keys:
+        if key.name in given:
+            value = _value(key, given[key.name])
+            if value is _WRONG:
+                table.wrong(f"is {_shown(given[key.name])}; allowed: {key.allowed}", key.name)
+            values[key.name] = value
+        elif key.default is REQUIRED:
+            mistakes.add(f"{where}: key {key.name!r} is missing", table.place)
+        else:
+            values[key.name] = key.default
+    names = [*(key.name for key in schema.keys), *([] if schema.name else table_names())]
+    for name in given:
+        if name not in names:
+            places = (schema.name, index, name), (name, 0, ""), table.place
+            mistakes.add(_unknown(where, name, names), *places)
+    if len(mistakes.found) > before:
+        return None
+    return Table(where, table.place, values, mistakes)
+
+
+def read_tables(schema: TableSchema, given: object, mistakes: Mistakes) -> list[Table]:
+    """Return every sound table of an array of them; an absent one is empty."""
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        mistakes.add(f"{schema.name} is {_shown(given)}; allowed: [[{schema.name}]] tables",
+                     ("", 0, schema.name), (schema.name, 0, ""))  # fmt: skip
+        return []
+    read = [read_table(schema, one, mistakes, index) for index, one in enumerate(given)]
+    return [table for table in read if table is not None]
+
+
+def read_single(schema: TableSchema, given: object, mistakes: Mistakes) -> Table | None:
+    """Return a table that stands once, or not at all: then at its defaults."""
+    if not isinstance(given, dict):
+        mistakes.add(f"{schema.name} is {_shown(given)}; allowed: a table", ("", 0, schema.name))
+        return None
+    return read_table(schema, given, mistakes)
+
+
+def _unknown(where: str, name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    meant = f" (perhaps {near[0]!r})" if near else ""
+    return f"{where}: unknown key {name!r}{meant}; allowed: {', '.join(names)}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+_WRONG: Any = object()
+
+
+def _value(key: Key, given: object) -> Any:
+    """Return the value as its kind has it, or _WRONG."""
+    match key.kind:
+        case Kind.TEXT:
+            return given if isinstance(given, str) else _WRONG
+        case Kind.FLAG:
+            return given if isinstance(given, bool) else _WRONG
+        case Kind.WHOLE:
+            whole = isinstance(given, int) and not isinstance(given, bool)
+            return given if whole and key.holds(given) else _WRONG  # type: ignore[arg-type]
+        case Kind.NUMBER:
+            number = _finite(given)
+            return number if number is not None and key.holds(number) else _WRONG
+        case Kind.NUMBERS:
+            return _row(given)
+        case Kind.TEXTS:
+            sound = isinstance(given, list) and all(isinstance(one, str) for one in given)
+            return list(given) if sound else _WRONG  # type: ignore[call-overload]
+        case Kind.CHOICE:
+            return given if given in key.words else _WRONG
+        case Kind.CHOICE_OR_SECONDS:
+            seconds = _finite(given)
+            return seconds if seconds is not None else given if given in key.words else _WRONG
+        case Kind.SOURCES:
+            sound = isinstance(given, dict) and all(isinstance(one, str) for one in given.values())
+            return dict(given) if sound else _WRONG  # type: ignore[call-overload]
+
+
+def _row(given: object) -> Any:
+    if not isinstance(given, list):
+        return _WRONG
+    row = [_finite(one) for one in given]
+    return _WRONG if None in row else row
+
+
+def _finite(given: object) -> float | None:
+    # A whole number too long for a float is no number of ours.
+    if isinstance(given, bool) or not isinstance(given, int | float) or abs(given) > 1e300:
+        return None
+    return float(given) if isfinite(given) else None

@@ -46,9 +46,8 @@ def upcoming_passes(
     start, end = as_utc(start), as_utc(end)
     _check_span(start, end, context.settings.passes_days_max)
     planning = context.scenario.planning
-    mask_deg = planning.min_elevation_deg if min_elevation_deg is None else min_elevation_deg
-    if not 0.0 <= mask_deg < 90.0:
-        raise InputError(f"min_elevation_deg {mask_deg}; allowed: 0 to below 90")
+    if min_elevation_deg is not None and not 0.0 <= min_elevation_deg < 90.0:
+        raise InputError(f"min_elevation_deg {min_elevation_deg}; allowed: 0 to below 90")
     context.refresh_elements()
     chosen = context.satellite(satellite)
     archive = context.archive_of(chosen.norad_id, known_at=as_known_at)
@@ -56,14 +55,14 @@ def upcoming_passes(
     table = find_passes_in_archive(
         archive,
         chosen.norad_id,
-        [ground_station(station) for station in places.values()],
+        [ground_station(one, least_deg=planning.min_elevation_deg) for one in places.values()],
         start,
         end,
         rule="nearest" if as_known_at is None else "known_at",
         as_known_at=as_known_at,
         lag=timedelta(seconds=planning.element_lag_s),
         max_age=context.max_element_age,
-        mask_deg=mask_deg,
+        mask_deg=min_elevation_deg,
     )
     sets = {elements.epoch: elements for elements in table.elements}
     rows: list[PassRow] = []

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import NewBlock, instant_key
-from scheduler.forecast import span_eps, span_secret_bits
+from scheduler.forecast import buffer_bits, span_eps, span_secret_bits
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
@@ -39,7 +39,8 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         refused = 0
         for link in links:
             made = span_secret_bits(link, duration_s=duration_s)
-            room = max(0, link.buffer_bits - stock.get(link.pool.pool_id, 0))
+            limit = buffer_bits(link, context.scenario.schedule)
+            room = max(0, limit - stock.get(link.pool.pool_id, 0))
             bits = min(made, room)
             refused += made - bits
             if bits > 0:

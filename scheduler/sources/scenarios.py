@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from scheduler.errors import UnknownName
+from scheduler.errors import ScenarioError, UnknownName
 from scheduler.network import Scenario, parse_scenario
 
 
@@ -22,15 +22,31 @@ def scenario_names() -> list[str]:
 def load_scenario(name: str) -> Scenario:
     """Read a scenario by its name, or from a path that ends in `.toml`.
 
-    Raises UnknownName listing the known ones, ScenarioError if the file does not parse.
+    Raises UnknownName listing the known ones, ScenarioError naming the file and all that is
+    wrong with it.
     """
     if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise UnknownName(f"scenario file {name}: there is no such file")
-        return parse_scenario(path.read_text(encoding="utf-8"))
+        return _read(Path(name))
     known = scenario_names()
     if name not in known:
         raise UnknownName(f"scenario {name!r} is not known; known: {', '.join(known)}")
     text = files("scheduler.scenarios").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     return parse_scenario(text)
+
+
+def _read(path: Path) -> Scenario:
+    if not path.is_file():
+        raise UnknownName(f"scenario file {path}: there is no such file")
+    try:
+        # Some editors begin a file with a byte order mark.
+        return parse_scenario(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ScenarioError(f"scenario file {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ScenarioError(
+            f"scenario file {path}: byte {error.start} in line {line} is not UTF-8;"
+            " allowed: a text file in UTF-8"
+        ) from None
+    except ScenarioError as error:
+        raise ScenarioError(f"scenario file {path}: {error}") from None

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import NewBlock
 from scheduler.errors import DuplicateBlock, InputError
+from scheduler.forecast import buffer_bits
 from scheduler.ledger import refuse_known_key
 from scheduler.services.keys.lifetimes import use_until
-from scheduler.sources.filedrop import TWIN_BITS_MIN, read_drop
+from scheduler.sources.filedrop import TWIN_BITS_MIN, DroppedBlock, read_drop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scheduler.ledger.transaction import Transaction
     from scheduler.services.context import Context
 
 OWN_PREFIXES = ("merge/", "session/", "span/")
@@ -22,7 +26,8 @@ OWN_PREFIXES = ("merge/", "session/", "span/")
 def import_keys(context: Context, folder: Path) -> dict[str, Any]:
     """Deposit every block of a file drop in one transaction, all of them or none.
 
-    Raises InputError for a drop that does not hold together, UnknownName for a link that the
+    Raises InputError for a drop that does not hold together, or that a link's buffers have no
+    room for, UnknownName for a link that the
     scenario does not have, DuplicateBlock if any block was deposited before, whatever its
     bytes are now, or any block's bytes came in a drop before, whatever its name is now.
     """
@@ -42,6 +47,7 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
         if tx.answer(request_id) is not None:
             raise DuplicateBlock(f"{folder.name} was imported before; nothing is added")
         context.check_scenario(tx)
+        _refuse_overflow(context, tx, dropped)
         command = tx.command(request_id, kind="import", at=context.clock.now())
         for block in dropped:
             made = NewBlock(
@@ -72,3 +78,21 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
         answer = {"blocks": len(dropped), "bits": sum(bits.values()), "pools": bits}
         command.finish(answer)
     return answer
+
+
+def _refuse_overflow(context: Context, tx: Transaction, dropped: Sequence[DroppedBlock]) -> None:
+    """Raise InputError where a drop would bring more than the buffers of a link hold."""
+    stock = tx.stock(at=context.clock.now())
+    brought: dict[str, int] = {}
+    for block in dropped:
+        pool_id = block.pool.pool_id
+        brought[pool_id] = brought.get(pool_id, 0) + block.length_bits
+    for pool_id, bits in brought.items():
+        limit = buffer_bits(context.scenario.link(pool_id), context.scenario.schedule)
+        held = stock.get(pool_id, 0)
+        room = max(limit - held, 0)
+        if bits > room:
+            raise InputError(
+                f"{bits:,} bits for {pool_id}, which holds {held:,}; allowed: {room:,} more, to its"
+                f" buffer_bits of {limit:,}; nothing is added"
+            )

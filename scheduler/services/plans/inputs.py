@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import LinkSupply, Pool
-from scheduler.forecast import span_rate_bps
+from scheduler.forecast import buffer_bits, span_rate_bps
 from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
 from scheduler.paths import parallel_pools, routes_of, sum_parallel
 from scheduler.plan import PlanRules
@@ -65,7 +65,8 @@ def demand_facts(
     there = sum_parallel(scenario, {link.pool.pool_id: _stock(link, stock) for link in links})
     refill = sum_parallel(scenario, {link.pool.pool_id: _refill(context, link) for link in links})
     reserve = sum_parallel(scenario, {link.pool.pool_id: link.reserve_bits for link in links})
-    buffers = sum_parallel(scenario, {link.pool.pool_id: link.buffer_bits for link in links})
+    limits = {link.pool.pool_id: buffer_bits(link, scenario.schedule) for link in links}
+    buffers = sum_parallel(scenario, limits)
     return {
         "demands": scenario.demands,
         "path_sets": path_sets,
@@ -134,4 +135,5 @@ def _refill(context: Context, link: Link) -> float:
         return 0.0
     interval_s = context.scenario.schedule.trunk_interval_s
     made = span_rate_bps(link.preset, link.length_km) * interval_s
-    return min(made, float(link.buffer_bits)) * DAY_S / interval_s
+    limit = buffer_bits(link, context.scenario.schedule)
+    return min(made, float(limit)) * DAY_S / interval_s

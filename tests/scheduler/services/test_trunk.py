@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from scheduler import services
+from scheduler.clock import SimulatedClock
+from scheduler.domain import Pool
+from scheduler.entropy import KeyedEntropy
+from scheduler.forecast import buffer_bits, span_secret_bits
+from scheduler.network import NO_LIMIT_BITS, Link, LinkKind, Schedule
 from scheduler.services.context import Context
+from scheduler.settings import load_settings
 from tests.scheduler.services.nights import NIGHT, export
+
+RING = Path(__file__).resolve().parents[2] / "api" / "cases" / "ring.toml"
 
 Open = Callable[..., Context]
 
@@ -39,3 +49,33 @@ def test_of_an_overlap_only_the_new_part_is_deposited(open_context: Open) -> Non
     made = [answer["deposited_bits"] + answer["no_room_bits"] for answer in (first, second)]
     assert made[0] == made[1] > 0
     assert services.verify_ledger(context).problems == ()
+
+
+def test_a_link_without_a_limit_holds_what_it_makes_between_two_merges() -> None:
+    schedule = Schedule(trunk_interval_s=600, merge_interval_s=3600)
+    fibre = Link(
+        pool=Pool.link("a", "b"), kind=LinkKind.FIBRE, length_km=60.0, preset="trunk-span",
+        synthetic=True,
+    )  # fmt: skip
+    downlink = replace(fibre, kind=LinkKind.SATELLITE, length_km=None, preset="micius-2016")
+
+    assert buffer_bits(fibre, schedule) == span_secret_bits(fibre, duration_s=3600.0) > 0
+    assert buffer_bits(replace(fibre, buffer_bits=5), schedule) == 5
+    assert buffer_bits(downlink, schedule) == NO_LIMIT_BITS
+
+
+def test_deposits_end_where_the_buffers_are_full(tmp_path: Path) -> None:
+    ring = tmp_path / "ring.toml"
+    ring.write_text(RING.read_text().replace("buffer_bits = 20000\n", ""))
+    settings = load_settings(database_url=f"sqlite:///{tmp_path / 'l.db'}", scenario=str(ring))
+    with Context(settings, clock=SimulatedClock(NIGHT), entropy=KeyedEntropy(1)) as context:
+        answers = [
+            services.deposit_trunk(context, start=NIGHT + n * HOUR, end=NIGHT + (n + 1) * HOUR)
+            for n in range(3)
+        ]
+
+    assert answers[0]["deposited_bits"] > 0
+    assert answers[0]["no_room_bits"] == 0
+    # Bits that fill no byte are not in stock: at most seven a link.
+    for later in answers[1:]:
+        assert later["deposited_bits"] <= 7 * answers[0]["links"]
