@@ -45,27 +45,25 @@ def emit_lines(lines: Iterable[str]) -> None:
 
 
 def show(*parts: Table | str | Iterable[Table | str]) -> None:
-    """Print tables and lines for people to stdout."""
+    """Print tables and lines for people to stdout, as wide as the terminal at most."""
+    from api.cli.table import lines_of, wrapped
     from api.schemas.base import Table
-
-    for part in parts:
-        if isinstance(part, Table):
-            _show_table(part)
-        elif isinstance(part, str):
-            sys.stdout.writelines(spelled(line) + "\n" for line in part.split("\n"))
-        else:
-            show(*part)
-
-
-def _show_table(table: Table) -> None:
-    from api.cli.table import lines_of
 
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH
-    title, *lines = lines_of(table, width, spelled)
-    bold = terminal and "NO_COLOR" not in os.environ
-    sys.stdout.write((f"\x1b[1m{title}\x1b[0m" if bold else title) + "\n")
-    sys.stdout.writelines(line + "\n" for line in lines)
+    for part in parts:
+        if isinstance(part, Table):
+            title, *lines = lines_of(part, width, spelled)
+            if terminal and "NO_COLOR" not in os.environ:
+                title = f"\x1b[1m{title}\x1b[0m"
+        elif isinstance(part, str):
+            title, *lines = (spelled(line) for line in part.split("\n"))
+            if terminal:
+                title, *lines = (cut for line in (title, *lines) for cut in wrapped(line, width))
+        else:
+            show(*part)
+            continue
+        sys.stdout.writelines(line + "\n" for line in (title, *lines))
 
 
 def spelled(text: str, stream: TextIO | None = None) -> str:

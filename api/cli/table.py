@@ -25,7 +25,13 @@ def width_of(text: str) -> int:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of that width; only a word that is longer by itself is cut."""
+    """Return a text in lines of that width; only a word that is longer by itself is cut.
+
+    A line that begins with spaces goes on below its words.
+    """
+    body = text.lstrip(" ")
+    if indent := text[: min(len(text) - len(body), width // 2)]:
+        return [indent + line for line in wrapped(body, width - len(indent))]
     lines = [""]
     for word in text.split(" "):
         start = f"{lines[-1]} {word}" if lines[-1] else word
@@ -47,7 +53,7 @@ def _head(text: str, width: int) -> str:
     return text[:count]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Shown:
     """A column with its cells as they are to be printed."""
 
@@ -90,18 +96,16 @@ def lines_of(table: Table, width: int, spelled: Callable[[str], str]) -> Iterato
 
 def _fitting(shown: list[_Shown], width: int) -> tuple[list[_Shown], list[_Shown]]:
     """Return the columns that fit, none if a record a row is needed, and those that went."""
-    kept = list(shown)
-    if _least(kept) > width:
-        kept = [_shortened(one) for one in kept]
-    ranks = sorted({one.column.rank for one in kept}, reverse=True)
-    for rank in ranks:
-        if _least(kept) <= width:
-            break
-        kept = [one for one in kept if not one.column.rank or one.column.rank < rank]
-    if _least(kept) > width:
-        return [], []
-    titles = {one.title for one in kept}
-    return kept, [one for one in shown if one.title not in titles]
+    if _least(shown) > width:
+        shown = [_shortened(one) for one in shown]
+    kept: list[_Shown] = []
+    for one in sorted(shown, key=lambda one: one.column.rank):
+        more = [*kept, one]
+        if _least(more) <= width:
+            kept = more
+        elif not one.column.rank:
+            return [], []
+    return [one for one in shown if one in kept], [one for one in shown if one not in kept]
 
 
 def _least(kept: Sequence[_Shown]) -> int:
@@ -160,7 +164,7 @@ def _records(shown: Sequence[_Shown], width: int) -> Iterator[str]:
     for number in range(len(shown[0].cells)):
         if number:
             yield ""
-        for one in shown:
+        for one in (one for one in shown if one.cells[number]):
             head, *rest = wrapped(one.cells[number], max(width - label, SHORT_ID))
             title = one.title + " " * (label - width_of(one.title))
             yield title + head

@@ -11,6 +11,7 @@ from api.schemas.base import Column, Table
 from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
+    from qkd.validation import ValidationRow
     from scheduler.domain import Validation
 
 
@@ -18,7 +19,7 @@ def validation_tables(validation: Validation) -> Iterator[Table]:
     """Yield a table a case; the last cell of a row refers to `assumptions` by number."""
     marks = {text: f"[{number}]" for number, text in enumerate(assumptions(validation), start=1)}
     columns = [
-        Column("quantity", lambda row: row.quantity + ("" if row.unit == "1" else f", {row.unit}")),
+        Column("quantity", _quantity, text=True),
         Column("published", lambda row: _figure(row.published), ">"),
         Column("model, unfitted", lambda row: _figure(row.unfitted), ">"),
         Column("model, fitted", lambda row: _figure(row.fitted), ">"),
@@ -27,6 +28,10 @@ def validation_tables(validation: Validation) -> Iterator[Table]:
     ]
     for case, rows in groupby(validation.rows, key=lambda row: row.case):
         yield Table(case, columns, list(rows))
+
+
+def _quantity(row: ValidationRow) -> str:
+    return row.quantity if row.unit == "1" else f"{row.quantity}, {row.unit}"
 
 
 def _figure(value: float | str | None) -> str:

@@ -48,7 +48,7 @@ class PairBlock(_Key):
 
     columns: ClassVar = (
         Column("block", "block_id"),
-        Column("made (UTC)", "made_at"),
+        Column("made (UTC)", "made_at", "%Y-%m-%d %H:%M:%S"),
         Column("state", "state"),
         Column("bits", "length_bits", ",", rank=2),
         Column("left", "left_bits", ","),

@@ -39,8 +39,8 @@ class Balances(Answer):
         """Return a row a pool, a column a kind of account in use."""
         columns = [Column("pool", lambda row: row[0])]
         columns += [
-            Column(kind, partial(_bits, kind), ",", rank=rank)
-            for rank, kind in enumerate(self.kinds_in_use())
+            Column(kind, partial(_bits, kind), ",", rank=9 if kind == "generated" else rank)
+            for rank, kind in enumerate(self.kinds_in_use(), start=1)
         ]
         caption = f"{self.waiting_bits:,} bits wait for an announcement"
         return Table(
