@@ -28,7 +28,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with Context(settings) as context:
-            app.state.services = context
+            app.state.context = context
             yield
 
     app = FastAPI(

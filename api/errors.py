@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from api.text import printable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -100,4 +102,4 @@ def message_of(error: Exception) -> str:
     elif isinstance(error, KeyError) and error.args:  # KeyError quotes its message
         text = str(error.args[0])
     line = " ".join(text.split()) or type(error).__name__
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+    return printable(line)

@@ -66,3 +66,8 @@ def parse_elevation(value: float | None, name: str) -> float | None:
     if value is not None and not 0.0 <= value < 90.0:  # false for NaN too
         raise InputError(f"{name} {value}; allowed: 0 up to, not including, 90 deg")
     return value
+
+
+def parse_instant_or_none(text: str | None, name: str) -> datetime | None:
+    """Return the instant that `text` names, None if it was not given. Raises InputError."""
+    return None if text is None else parse_instant(text, name)

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of
-from api.cli.output import emit, emit_lines, note, read_text, written
+from api.cli.options import Line, OutOption, answering
+from api.cli.output import emit, emit_file, emit_json, note, read_text, show, written
 from scheduler import services
 from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
-
-    from scheduler.ledger.verify.export import ExportReport
-    from scheduler.services.context import Context
 
 CheckpointOption = Annotated[
     Path | None,
@@ -32,8 +28,9 @@ PublicKeyOption = Annotated[
 ]
 
 
+@answering
 def verify(
-    ctx: typer.Context,
+    line: Line,
     export: Annotated[
         Path | None,
         typer.Option("--export", metavar="FILE", help="Check this export; no database is opened."),
@@ -54,9 +51,6 @@ def verify(
             metavar="N", help="Processes at work (default: by the ledger's size and the cores)."
         ),
     ] = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Recompute every balance and every hash; exit code 1 if anything is wrong.
 
@@ -74,12 +68,11 @@ def verify(
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
     trusted = None if public_key is None else _public_key(public_key)
     if proof is not None and signed is not None:
-        _verify_proof(proof, signed, older, trusted, as_json=as_json)
+        _verify_proof(line, proof, signed, older, trusted)
     elif export is not None:
-        _verify_export(export, signed, trusted, as_json=as_json)
+        _verify_export(line, export, signed, trusted)
     else:
-        context = context_of(ctx, database, config)
-        _verify_ledger(context, signed, trusted, workers=workers, as_json=as_json)
+        _verify_ledger(line, signed, trusted, workers=workers)
 
 
 def _public_key(path: Path) -> str:
@@ -90,26 +83,28 @@ def _public_key(path: Path) -> str:
 
 
 def _verify_proof(
-    proof: Path, signed: str, older: Path | None, trusted: str | None, *, as_json: bool
+    line: Line, proof: Path, signed: str, older: Path | None, trusted: str | None
 ) -> None:
-    from api.export import to_json
     from scheduler.services.audit import check_proof
 
     before = None if older is None else read_text(older, "older checkpoint")
     shown = check_proof(read_text(proof, "proof"), signed, older=before, public_key=trusted)
-    emit(to_json({"ok": True, "shows": shown}) if as_json else f"proof holds: {shown}\n")
+    if line.as_json:
+        emit_json({"ok": True, "shows": shown})
+    else:
+        show(f"proof holds: {shown}")
 
 
-def _verify_export(export: Path, signed: str | None, trusted: str | None, *, as_json: bool) -> None:
-    from api.export import to_json
-    from api.key_shape import export_report_document
+def _verify_export(line: Line, export: Path, signed: str | None, trusted: str | None) -> None:
+    from api.schemas.ledger import VerifiedExport
     from scheduler.services.audit import check_export
 
-    report = check_export(_lines(export), checkpoint=signed, public_key=trusted)
-    if as_json:
-        emit(to_json(export_report_document(report)))
-    else:
-        _say_export(report, signed is not None)
+    report = VerifiedExport.model_validate(
+        check_export(_lines(export), checkpoint=signed, public_key=trusted)
+    )
+    against = ", as signed" if signed else ""
+    sound = f"export sound{against}: {report.rows:,} rows, log of {report.size:,} leaves"
+    line.answer(report, report.problems or sound)
     _fail_on(report.problems)
 
 
@@ -124,47 +119,30 @@ def _lines(path: Path) -> Iterator[str]:
         raise InputError(f"export {path} is not UTF-8; allowed: a text file") from None
 
 
-def _say_export(report: ExportReport, signed: bool) -> None:
-    if report.ok:
-        against = ", as signed" if signed else ""
-        emit(f"export sound{against}: {report.rows:,} rows, log of {report.size:,} leaves\n")
-    else:
-        emit_lines(report.problems)
-
-
 def _verify_ledger(
-    opening: AbstractContextManager[Context],
-    signed: str | None,
-    trusted: str | None,
-    *,
-    workers: int | None,
-    as_json: bool,
+    line: Line, signed: str | None, trusted: str | None, *, workers: int | None
 ) -> None:
-    from api.export import to_json
-    from api.shape import verify_document
+    from api.schemas.ledger import Verified
 
     problems: list[str] = []
-    with opening as context:
+    with line.context() as context:
         if signed is not None:
             from scheduler.services.audit import check_against
 
             problems = check_against(context, signed, public_key=trusted)
-        report = services.verify_ledger(context, workers=workers)
+        report = Verified.model_validate(services.verify_ledger(context, workers=workers))
     problems = [*report.problems, *problems]
-    if not report.figures["sealed_bytes_opened"]:
+    if not report.sealed_bytes_opened:
         note(
             "without its key-encryption key no sealed byte was opened, nor any sealed key: a change"
             " of these would not be seen"
         )
-    if as_json:
-        emit(to_json({**verify_document(report), "ok": not problems, "problems": problems}))
-    elif problems:
-        emit_lines(problems)
-    else:
-        emit(
-            f"ledger sound{', as signed' if signed else ''}: {report.commands:,} commands,"
-            f" {report.entries:,} entries, {report.blocks:,} blocks in {report.pools:,} pools\n"
-        )
+    line.answer(
+        report.model_copy(update={"ok": not problems, "problems": problems}),
+        problems
+        or f"ledger sound{', as signed' if signed else ''}: {report.commands:,} commands,"
+        f" {report.entries:,} entries, {report.blocks:,} blocks in {report.pools:,} pools",
+    )
     _fail_on(problems)
 
 
@@ -174,24 +152,20 @@ def _fail_on(problems: Sequence[str]) -> None:
         raise LedgerBroken(f"ledger broken: {problems[0]}{more}")
 
 
+@answering
 def checkpoint(
-    ctx: typer.Context,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
-    ] = None,
+    line: Line,
+    out: OutOption = None,
     public_key: Annotated[
         Path | None,
         typer.Option("--public-key", metavar="FILE", help="Write the public key here, in hex."),
     ] = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Sign size and root of the audit log; keep the line, and the public key, somewhere else."""
     from scheduler.services.audit import public_key_of, sign_checkpoint
 
     # Opened before anything is signed: what is signed stays in the ledger.
-    with context_of(ctx, database, config) as context, ExitStack() as files:
+    with line.context() as context, ExitStack() as files:
         key_file = files.enter_context(written(public_key)) if public_key else None
         file = files.enter_context(written(out)) if out else None
         signed = sign_checkpoint(context)
@@ -199,12 +173,13 @@ def checkpoint(
             key_file.write(public_key_of(signed) + "\n")
         if file is not None:
             file.write(signed + "\n")
-    if out is None or as_json:  # it is one JSON document either way
+    if out is None or line.as_json:  # it is one JSON document either way
         emit(signed + "\n")
 
 
+@answering
 def prove(
-    ctx: typer.Context,
+    line: Line,
     kind: Annotated[
         str | None,
         typer.Argument(help="command, booking, plan, run_fact, ...; or block, key."),
@@ -215,12 +190,7 @@ def prove(
         typer.Option(metavar="FILE", help="Prove that the log continues this older checkpoint."),
     ] = None,
     checkpoint: CheckpointOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
-    ] = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
+    out: OutOption = None,
 ) -> None:
     """Prove that KIND SUBJECT is in the log, or with --since that the log only grew.
 
@@ -231,7 +201,7 @@ def prove(
     if (since is None) == (kind is None or subject is None):
         raise InputError("name a kind and a subject, or --since FILE; allowed: one of the two")
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         if since is not None:
             proof = prove_growth(context, read_text(since, "checkpoint"), newer=signed)
         else:
@@ -239,8 +209,6 @@ def prove(
             assert subject is not None
             proof = prove_row(context, kind, subject, checkpoint=signed)
     text = json.dumps(proof, indent=2) + "\n"
-    if out is not None:
-        with written(out) as file:
-            file.write(text)
-    if out is None or as_json:
+    emit_file(out, text)
+    if out is not None and line.as_json:
         emit(text)

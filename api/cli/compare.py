@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, FromOption, JsonOption, ToOption, settings_of
-from api.cli.output import emit, note, progress_bar, show, table_of
+from api.cli.options import (
+    FromOption,
+    Line,
+    PlannerOption,
+    ScenarioOption,
+    ToOption,
+    answering,
+)
+from api.cli.output import note, progress_bar
 from api.inputs import parse_span
 from scheduler.errors import InputError, LedgerBroken
 
@@ -22,25 +29,22 @@ USUAL = ("demand", "total")
 OBJECTIVES_MAX = 3
 
 
+@answering
 def compare(
-    context: typer.Context,
+    line: Line,
     start: FromOption,
     end: ToOption,
     objective: Annotated[
         list[str] | None,
         typer.Option(metavar="O", help="Repeatable: demand, max-min, total (demand and total)."),
     ] = None,
-    scenario: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
-    ] = None,
+    scenario: ScenarioOption = None,
     seed: Annotated[int, typer.Option(help="The same for all.")] = 1,
-    planner: Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")] = None,
+    planner: PlannerOption = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write compare.md, compare.json and a picture."),
     ] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
 ) -> None:
     """Replay [from, to) once for each objective, each in a ledger of its own, and compare."""
     first, last = parse_span(start, end)
@@ -53,21 +57,20 @@ def compare(
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"report {report} is a file; allowed: a folder, new or old")
     more = {"scenario": scenario, "planner": planner}
-    found = [
-        _replay(context, config, name, more, start=first, end=last, seed=seed)
-        for name in objectives
-    ]
-    _print(found, as_json=as_json)
+    found = [_replay(line, name, more, start=first, end=last, seed=seed) for name in objectives]
+    from api.schemas.replays import Comparison
+
+    comparison = Comparison.of(found)
+    line.answer(comparison, comparison.tables())
     if report is not None:
         from api.report.compare import write_comparison
 
-        write_comparison(report, found)
+        write_comparison(report, comparison)
         note(f"comparison written to {report / 'compare.md'}")
 
 
 def _replay(
-    context: typer.Context,
-    config: Path | None,
+    line: Line,
     objective: str,
     more: dict[str, str | None],
     *,
@@ -78,29 +81,10 @@ def _replay(
     """One replay in a ledger that is thrown away: the comparison keeps its figures."""
     with TemporaryDirectory() as folder, progress_bar(objective) as progress:
         url = f"sqlite:///{Path(folder) / 'compare.db'}"
-        settings = settings_of(context, url, config, objective=objective, **more)
+        settings = line.settings(database_url=url, objective=objective, **more)
         from scheduler.replay import run_replay
 
         summary = run_replay(settings, start=start, end=end, seed=seed, progress=progress)
     if summary.ledger_problems:
         raise LedgerBroken(f"ledger broken: {summary.ledger_problems[0]}")
     return summary
-
-
-def _print(found: list[ReplaySummary], *, as_json: bool) -> None:
-    from api.export import to_json
-    from api.report.compare import COLUMNS, comparison_document, comparison_rows
-
-    document = comparison_document(found)
-    if as_json:
-        emit(to_json(document))
-        return
-    names = document["objectives"]
-    for what, title in (
-        ("pairs", "End-to-end key received, bits"),
-        ("stations", "Secret key settled, bits"),
-        ("sessions", "Sessions settled"),
-    ):
-        rows = [[str(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row]
-                for row in comparison_rows(document, what)]  # fmt: skip
-        show(table_of(title, [COLUMNS[what], *(f"{name}|" for name in names)], rows))

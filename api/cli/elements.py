@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of, keep_common
-from api.cli.output import emit, emit_lines, note, read_text, show, table_of, written
-from api.inputs import parse_instant
+from api.cli.options import CsvOption, Line, OutOption, answering, commands, common
+from api.cli.output import emit, emit_file, emit_json, note, read_text, show
+from api.inputs import parse_instant_or_none
 from scheduler import services
 from scheduler.errors import InputError
 
-app = typer.Typer(help="Import, fetch, list, check or export element sets.", callback=keep_common)
+app = commands("Import, fetch, list, check or export element sets.")
 
 SatelliteOption = Annotated[
     str | None,
@@ -36,8 +36,9 @@ class Form(StrEnum):
 
 
 @app.command("import")
+@answering
 def import_elements(
-    ctx: typer.Context,
+    line: Line,
     file: Annotated[Path, typer.Argument(help="TLE, or OMM as JSON, CSV, XML or KVN.")],
     arrived_at: Annotated[
         str | None,
@@ -45,131 +46,96 @@ def import_elements(
             metavar="T", help="When these sets became known (default: each at its epoch)."
         ),
     ] = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Import every element set of FILE, or none if any of them is bad."""
-    from api.export import to_json
+    from api.schemas.base import plural
 
-    arrival = None if arrived_at is None else parse_instant(arrived_at, "arrived-at")
+    arrival = parse_instant_or_none(arrived_at, "arrived-at")
     text = read_text(file, "element sets")
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         added = services.import_elements(context, text, source=file.name, arrived_at=arrival)
         strangers = services.strange_satellites(context, text)
-    if as_json:
-        emit(to_json({"added": added}))
+    if line.as_json:
+        emit_json({"added": added})
     else:
-        emit(f"{_sets(added)} added from {file.name}\n")
+        show(f"{plural(added, 'element set')} added from {file.name}")
     if strangers:
         numbers = ", ".join(map(str, strangers))
         note(f"no satellite of the scenario has catalogue number {numbers}")
 
 
 @app.command("fetch")
+@answering
 def fetch_elements(
-    ctx: typer.Context,
+    line: Line,
     satellites: Annotated[
         list[str] | None,
         typer.Argument(help="Satellites or catalogue numbers (default: the scenario's)."),
     ] = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Fetch the newest sets from the endpoint that the setting elements_url names."""
-    from api.export import to_json
-    from api.shape import fetched_document
+    from api.schemas.base import plural
+    from api.schemas.elements import Fetched
 
-    with context_of(ctx, database, config) as context:
-        fetched = services.fetch_elements(context, satellites or None)
-    if as_json:
-        emit(to_json(fetched_document(fetched)))
-    else:
-        emit(f"{_sets(len(fetched.received))} received, {fetched.added} of them new\n")
+    with line.context() as context:
+        fetched = Fetched.model_validate(services.fetch_elements(context, satellites or None))
+    line.answer(
+        fetched,
+        f"{plural(len(fetched.received), 'element set')} received, {fetched.added} of them new",
+    )
 
 
 @app.command("list")
+@answering
 def list_elements(
-    ctx: typer.Context,
+    line: Line,
     satellite: SatelliteOption = None,
     latest: LatestOption = False,
-    as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")] = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
+    as_csv: CsvOption = False,
 ) -> None:
     """List the element sets known, oldest first."""
-    from api.export import to_csv, to_json
-    from api.shape import ELEMENTS_FIELDS, elements_document
+    from api.export.csv import to_csv
+    from api.schemas.elements import Elements, ElementSet
 
-    if as_json and as_csv:
+    if line.as_json and as_csv:
         raise InputError("--json and --csv together; allowed: one of them")
-    with context_of(ctx, database, config) as context:
-        document = elements_document(services.list_elements(context, satellite, latest=latest))
-    rows = document["elements"]
-    if as_json:
-        emit(to_json(document))
-    elif as_csv:
-        emit(to_csv(rows, ELEMENTS_FIELDS))
+    with line.context() as context:
+        found = Elements.of(services.list_elements(context, satellite, latest=latest))
+    if as_csv:
+        emit(to_csv(found.elements, ElementSet.names()))
     else:
-        cells = [
-            [str(row["norad_id"]), row["name"], row["epoch"], f"{row['age_days']:,.1f}",
-             row["source"], row["sha256"][:12]]
-            for row in rows
-        ]  # fmt: skip
-        columns = ["NORAD id|", "name", "epoch", "age d|", "source", "SHA-256"]
-        show(table_of(_sets(len(rows)), columns, cells))
+        line.answer(found, found.table())
 
 
 @app.command("check")
-def check_elements(
-    ctx: typer.Context,
-    satellite: SatelliteOption = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
-) -> None:
+@answering
+def check_elements(line: Line, satellite: SatelliteOption = None) -> None:
     """Compare each set with its neighbours; exit code 1 if any was spliced or edited."""
-    from api.export import to_json
-    from api.shape import check_document
+    from api.schemas.base import plural
+    from api.schemas.elements import Checked
 
-    with context_of(ctx, database, config) as context:
-        checked = services.check_elements(context, satellite)
-    if as_json:
-        emit(to_json(check_document(checked)))
-    elif checked.findings:
-        emit_lines(f"{found.kind}: {found.sentence}" for found in checked.findings)
-    else:
-        emit(f"{_sets(checked.checked)} agree with their neighbours\n")
-    if checked.findings:
-        note(f"{len(checked.findings)} of {_sets(checked.checked)} should not be trusted")
+    with line.context() as context:
+        checked = Checked.model_validate(services.check_elements(context, satellite))
+    count = plural(checked.checked, "element set")
+    found = [f"{one.kind}: {one.sentence}" for one in checked.findings]
+    line.answer(checked, found or f"{count} agree with their neighbours")
+    if found:
+        note(f"{len(found)} of {count} should not be trusted")
         raise typer.Exit(1)
 
 
 @app.command("export")
+@common
 def export_elements(
-    ctx: typer.Context,
+    line: Line,
     satellite: SatelliteOption = None,
     form: Annotated[
         Form, typer.Option("--format", help="TLE, or OMM in one of its forms.")
     ] = Form.TLE,
     latest: LatestOption = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
-    ] = None,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
+    out: OutOption = None,
 ) -> None:
     """Write the element sets known, oldest first; a set that does not fit in a TLE is refused."""
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         text = services.export_elements(context, satellite, form=form.value, latest=latest)
-    if out is None:
-        emit(text)
-    else:
-        with written(out) as file:
-            file.write(text)
-
-
-def _sets(count: int) -> str:
-    return f"{count:,} element {'set' if count == 1 else 'sets'}"
+    emit_file(out, text)

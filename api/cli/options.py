@@ -1,15 +1,20 @@
-"""Options that many commands share, and how they become settings and a context."""
+"""The options of every command: declared once, accepted before and after the command."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import functools
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
+from api.cli.output import emit_json, show
+
 if TYPE_CHECKING:
+    from api.schemas.base import Answer, Table
     from scheduler.services.context import Context
     from scheduler.settings import Settings
 
@@ -28,44 +33,98 @@ ConfigOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")]
 FromOption = Annotated[
     str, typer.Option("--from", metavar="T", help="Start: a date, or date, time and zone.")
 ]
 ToOption = Annotated[
     str, typer.Option("--to", metavar="T", help="End, not included: a date, or date, time, zone.")
 ]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
+]
+ScenarioOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
+]
+ObjectiveOption = Annotated[str | None, typer.Option(help="demand, max-min or total (demand).")]
+PlannerOption = Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")]
+RequestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--request-id",
+        metavar="ID",
+        help="Name of this request: whenever it is repeated, its first answer returns"
+        " and nothing is added (default: the instant).",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
-    """What stood before the command; the same option after the command goes before it."""
+class Line:
+    """A command line: what stood in it for every command."""
 
     database: str | None = None
     config: Path | None = None
+    as_json: bool = False
+
+    def settings(self, **more: Any) -> Settings:
+        """Read the settings; what the command line says goes before environment and file."""
+        from scheduler.settings import load_settings
+
+        return load_settings(self.config, **{"database_url": self.database, **more})
+
+    def context(self, **more: Any) -> Context:
+        """Open the context on these settings."""
+        from scheduler.services.context import Context
+
+        return Context(self.settings(**more))
+
+    def answer(self, answer: Answer, *others: Table | str | Iterable[Table | str]) -> None:
+        """Print the answer as JSON if that was asked for, else the others."""
+        if self.as_json:
+            emit_json(answer.document())
+        else:
+            show(*others)
 
 
-def keep_common(
-    ctx: typer.Context, database: DatabaseOption = None, config: ConfigOption = None
-) -> None:
-    """Remember the options in front of a command, for `settings_of`."""
-    outer = ctx.obj or Common()
-    ctx.obj = Common(database or outer.database, config or outer.config)
+def keep(ctx: typer.Context, database: DatabaseOption = None, config: ConfigOption = None) -> None:
+    """Remember the options in front of a command."""
+    outer = ctx.obj or Line()
+    ctx.obj = Line(database or outer.database, config or outer.config)
 
 
-def settings_of(
-    ctx: typer.Context, database: str | None, config: Path | None, **more: Any
-) -> Settings:
-    """Read the settings; what the command line says goes before environment and file."""
-    from scheduler.settings import load_settings
-
-    outer = ctx.obj or Common()
-    return load_settings(config or outer.config, database_url=database or outer.database, **more)
+def commands(help_text: str, **more: Any) -> typer.Typer:
+    """Return an empty group of commands that takes the common options in front of them."""
+    return typer.Typer(help=help_text, callback=keep, **more)
 
 
-def context_of(
-    ctx: typer.Context, database: str | None, config: Path | None, **more: Any
-) -> AbstractContextManager[Context]:
-    """Open the context on the settings of this command line."""
-    from scheduler.services.context import Context
+def common(
+    function: Callable[Concatenate[Line, ...], None], *, as_json: bool = False
+) -> Callable[..., None]:
+    """Give a command the common options behind its own; it is handed them as one `Line`."""
 
-    return Context(settings_of(ctx, database, config, **more))
+    @functools.wraps(function)
+    def command(ctx: typer.Context, **given: Any) -> None:
+        keep(ctx, given.pop("database"), given.pop("config"))
+        function(Line(ctx.obj.database, ctx.obj.config, given.pop("as_json", False)), **given)
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    added: dict[str, Any] = {"database": DatabaseOption, "config": ConfigOption}
+    defaults: dict[str, Any] = {"database": None, "config": None}
+    if as_json:
+        added, defaults = {"as_json": JsonOption, **added}, {"as_json": False, **defaults}
+    kind = inspect.Parameter.KEYWORD_ONLY
+    first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_ONLY, annotation=typer.Context)
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [first]
+        + [one.replace(kind=kind) for one in own]
+        + [
+            inspect.Parameter(name, kind, annotation=option, default=defaults[name])
+            for name, option in added.items()
+        ]
+    )
+    return command
+
+
+answering = functools.partial(common, as_json=True)
+"""The same for a command that can print JSON."""

@@ -6,37 +6,27 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import (
-    ConfigOption,
-    DatabaseOption,
-    FromOption,
-    JsonOption,
-    ToOption,
-    context_of,
-    keep_common,
-)
-from api.cli.output import emit, note, show, table_of
+from api.cli.options import FromOption, Line, ToOption, answering, commands, common
+from api.cli.output import note, show
 from api.inputs import parse_span
 from scheduler import services
 from scheduler.errors import InputError
 
-app = typer.Typer(help="Take stations and satellites out of service.", callback=keep_common)
+app = commands("Take stations and satellites out of service.")
 
 
 @app.command("add")
+@answering
 def add(
-    ctx: typer.Context,
+    line: Line,
     start: FromOption,
     end: ToOption,
     station: Annotated[str | None, typer.Option(metavar="S", help="A station.")] = None,
     satellite: Annotated[str | None, typer.Option(metavar="S", help="Or a satellite.")] = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Take a station or a satellite out of service; its bookings are marked, not deleted."""
-    from api.export import to_json
+    from api.schemas.outages import MarkedOutage
 
     first, last = parse_span(start, end)
     named = [(kind, name) for kind, name in (("station", station), ("satellite", satellite))
@@ -44,46 +34,35 @@ def add(
     if len(named) != 1:
         raise InputError(f"{len(named)} of --station and --satellite; allowed: one of them")
     ((kind, name),) = named
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         answer = services.add_outage(
             context, kind=kind, name=name, start=first, end=last, reason=reason
         )
-    if as_json:
-        emit(to_json(answer))
-        return
-    emit(f"{answer['outage']}\n")
-    note(f"{len(answer['marked'])} bookings marked; `skytrunk plan make` plans around it")
+    done = MarkedOutage.model_validate(answer)
+    line.answer(done, done.outage)
+    if not line.as_json:
+        note(f"{len(done.marked)} bookings marked; `skytrunk plan make` plans around it")
 
 
 @app.command("list")
-def list_outages(
-    ctx: typer.Context,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
-) -> None:
+@answering
+def list_outages(line: Line) -> None:
     """List the outages that were not lifted."""
-    from api.export import to_json
-    from api.shape_plans import outage_document
+    from api.schemas.outages import Outages
 
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         context.existing_ledger()
-        rows = [outage_document(outage) for outage in services.list_outages(context)]
-    if as_json:
-        emit(to_json({"outages": rows}))
-        return
-    columns = ["kind", "name", "from", "to", "reason", "outage"]
-    show(table_of(f"{len(rows)} outages", columns, [[r[c] for c in columns] for r in rows]))
+        found = Outages.of(services.list_outages(context))
+    line.answer(found, found.table())
 
 
 @app.command("lift")
+@common
 def lift(
-    ctx: typer.Context,
+    line: Line,
     outage: Annotated[str, typer.Argument(metavar="OUTAGE", help="As `outage list` names it.")],
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Put it back into service."""
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         answer = services.lift_outage(context, outage)
-    emit(f"{answer['kind']} {answer['name']} is in service again\n")
+    show(f"{answer['kind']} {answer['name']} is in service again")

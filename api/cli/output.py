@@ -1,80 +1,88 @@
-"""What goes to stdout and how: plain text, one JSON document, or a rich table."""
+"""What goes to stdout and how: documents for programs, text and tables for people."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from api.text import printable
 from scheduler.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rich.console import Console, RenderableType
+    from api.schemas.base import Table
 
-UUID_WIDTH = 36
 PLAIN_WIDTH = 400  # columns for a file or a pipe: a number must not be cut
+_ASCII = str.maketrans({"─": "-", "°": " deg", "±": "+-", "–": "-", "—": "-", "…": "..."})
 
 
 def emit(text: str) -> None:
-    """Write `text` to stdout as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write a file for programs to stdout, as it is: these forms are UTF-8 in every locale."""
+    if _speaks_unicode(sys.stdout):
+        sys.stdout.write(text)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+
+
+def emit_json(document: dict[str, Any]) -> None:
+    """Write one JSON document to stdout; where that is not Unicode, in ASCII alone."""
+    from api.schemas.base import to_json
+
+    emit(to_json(document, ascii_only=not _speaks_unicode(sys.stdout)))
 
 
 def emit_lines(lines: Iterable[str]) -> None:
-    """Write lines to stdout as they come, each with its newline."""
+    """Write lines of a file for programs to stdout as they come, each with its newline."""
     for line in lines:
-        sys.stdout.write(line.rstrip("\n") + "\n")
-    sys.stdout.flush()
+        emit(line.rstrip("\n") + "\n")
 
 
-def stdout_console() -> Console:
-    """Return a console on stdout; wide enough for our tables where there is no terminal."""
-    from rich.console import Console
+def show(*parts: Table | str | Iterable[Table | str]) -> None:
+    """Print tables and lines for people to stdout, as wide as the terminal at most."""
+    from api.cli.table import lines_of, wrapped
+    from api.schemas.base import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PLAIN_WIDTH)
-    return console
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else PLAIN_WIDTH
+    for part in parts:
+        if isinstance(part, Table):
+            title, *lines = lines_of(part, width, spelled)
+            if terminal and "NO_COLOR" not in os.environ:
+                title = f"\x1b[1m{title}\x1b[0m"
+        elif isinstance(part, str):
+            title, *lines = (spelled(line) for line in part.split("\n"))
+            if terminal:
+                title, *lines = (cut for line in (title, *lines) for cut in wrapped(line, width))
+        else:
+            show(*part)
+            continue
+        sys.stdout.writelines(line + "\n" for line in (title, *lines))
 
 
-def show(*renderables: RenderableType) -> None:
-    """Print tables and text to stdout."""
-    console = stdout_console()
-    for renderable in renderables:
-        console.print(renderable)
+def spelled(text: str, stream: TextIO | None = None) -> str:
+    """Return a text as people may see it there: nothing hidden, nothing the encoding lacks."""
+    stream = stream or sys.stdout
+    text = printable(text)
+    if text.isascii() or _speaks_unicode(stream):
+        return text
+    encoding = stream.encoding
+    return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def table_of(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = ""
-) -> RenderableType:
-    """Return a rich table.
+def note(text: str) -> None:
+    """Write one line to stderr."""
+    sys.stderr.write(f"skytrunk: {spelled(text, sys.stderr)}\n")
 
-    Columns whose name ends in `|` are aligned to the right; what ends in `!` is never wrapped.
-    """
-    from rich import box
-    from rich.table import Table
 
-    table = Table(
-        title=title, caption=caption or None, box=box.SIMPLE_HEAD,
-        title_justify="left", caption_justify="left", title_style="bold", caption_style="dim",
-    )  # fmt: skip
-    for column in columns:
-        table.add_column(
-            column.rstrip("|!"),
-            justify="right" if column.endswith("|") else "left",
-            overflow="fold",
-            no_wrap=column.endswith("!"),
-            min_width=UUID_WIDTH if column.endswith("!") else None,
-        )
-    for row in rows:
-        table.add_row(*row)
-    return table
+def _speaks_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "utf-8").lower().replace("-", "").startswith("utf")
 
 
 @contextmanager
@@ -84,8 +92,9 @@ def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(), TextColumn("{task.fields[doing]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %", markup=False), TimeElapsedColumn(),
+        TextColumn("{task.fields[doing]}", markup=False),
     )  # fmt: skip
     console = Console(stderr=True)
     with Progress(
@@ -94,14 +103,9 @@ def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
         task = bar.add_task(what, total=1.0, doing="")
 
         def progress(fraction: float, text: str) -> None:
-            bar.update(task, completed=min(max(fraction, 0.0), 1.0), doing=text)
+            bar.update(task, completed=min(max(fraction, 0.0), 1.0), doing=printable(text))
 
         yield progress
-
-
-def note(text: str) -> None:
-    """Write one line to stderr."""
-    sys.stderr.write(f"skytrunk: {text}\n")
 
 
 @contextmanager
@@ -129,6 +133,15 @@ def written(path: Path) -> Iterator[TextIO]:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.draft")
+
+
+def emit_file(out: Path | None, text: str) -> None:
+    """Write a text to the file that the user named, else to stdout."""
+    if out is None:
+        emit(text)
+    else:
+        with written(out) as file:
+            file.write(text)
 
 
 def read_text(path: Path, what: str) -> str:

@@ -25,7 +25,7 @@ from api.cli import (
     validate,
 )
 from api.cli.interrupt import spare_imports
-from api.cli.options import ConfigOption, DatabaseOption, keep_common
+from api.cli.options import ConfigOption, DatabaseOption, keep
 from api.cli.output import emit, note
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells say it
@@ -47,7 +47,7 @@ def keep_options(
     ] = False,
 ) -> None:
     """Remember the options in front of a command."""
-    keep_common(context, database, config)
+    keep(context, database, config)
 
 
 app = typer.Typer(

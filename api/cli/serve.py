@@ -10,24 +10,23 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, settings_of
+from api.cli.options import Line, common
 from api.cli.output import note
-from api.inputs import parse_instant
+from api.inputs import parse_instant_or_none
 from scheduler.errors import InputError
 from scheduler.process import freeze_gc
 
 RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
 
 
+@common
 def serve(
-    ctx: typer.Context,
+    line: Line,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8014).")] = None,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Answer over HTTP until stopped; the API describes itself at /docs."""
-    settings = settings_of(ctx, database, config, host=host, port=port)
+    settings = line.settings(host=host, port=port)
     stopping = threading.Event()
     _when_stopped(stopping.set)
     from scheduler.services.context import Context
@@ -82,8 +81,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+@common
 def run(
-    ctx: typer.Context,
+    line: Line,
     clock_start: Annotated[
         str | None,
         typer.Option(metavar="T", help="Start the clock at T (default: now)."),
@@ -91,14 +91,12 @@ def run(
     clock_rate: Annotated[
         float, typer.Option(metavar="N", help="Simulated seconds a second.")
     ] = 1.0,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Run the scheduled jobs (plan, sessions, spans, merges) until stopped."""
     if not 0.0 < clock_rate <= RATE_MAX:
         raise InputError(f"clock-rate {clock_rate}; allowed: above 0, up to {RATE_MAX:g}")
-    start = None if clock_start is None else parse_instant(clock_start, "clock-start")
-    settings = settings_of(ctx, database, config)
+    start = parse_instant_or_none(clock_start, "clock-start")
+    settings = line.settings()
     stop = threading.Event()
     _when_stopped(stop.set)
     from scheduler.jobs import run_forever

@@ -8,49 +8,40 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import ConfigOption, DatabaseOption, JsonOption, context_of
-from api.cli.output import emit, note, show, table_of
+from api.cli.options import Line, answering
+from api.cli.output import note
 from scheduler import services
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
+    from api.schemas.base import Table
     from scheduler.domain import Validation
 
 
+@answering
 def validate(
-    ctx: typer.Context,
+    line: Line,
     picture: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw the sifted rate of 2016-12-19 to this PNG."),
     ] = None,
-    as_json: JsonOption = False,
-    database: DatabaseOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Print every published figure beside the model's, unfitted and fitted."""
-    from api.export import to_json
-    from api.shape import validation_document
+    from api.schemas.validation import Validation as Shown
 
-    with context_of(ctx, database, config) as context:
+    with line.context() as context:
         validation = services.validate_all(context)
     if picture is not None:
         from api.report import draw_validation
 
         draw_validation(picture, validation)
         note(f"picture written to {picture}")
-    if as_json:
-        emit(to_json(validation_document(validation)))
-    else:
-        show(*_lines(validation))
+    line.answer(Shown.model_validate(validation), _lines(validation))
 
 
-def _lines(validation: Validation) -> Iterator[RenderableType]:
+def _lines(validation: Validation) -> Iterator[Table | str]:
     from api.report.validation import assumptions, sources, validation_tables
 
-    columns = ["quantity", "published|", "unfitted|", "fitted|", "in the fit", "assumes|"]
-    for case, rows in validation_tables(validation):
-        yield table_of(case, columns, rows)
+    yield from validation_tables(validation)
     yield "assumed, by the number in the row:"
     for number, text in enumerate(assumptions(validation), start=1):
         yield f"  [{number}] {text}"

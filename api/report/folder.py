@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from api.export import to_json
 from api.plots import (
     FlowNode,
     FlowPair,
@@ -26,7 +25,8 @@ from api.plots import (
     sky_plot,
 )
 from api.report.text import report_text
-from api.shape import summary_document
+from api.schemas.base import to_json
+from api.schemas.replays import Replay
 from scheduler import services
 
 if TYPE_CHECKING:
@@ -100,9 +100,10 @@ def write_report(
     if validation is not None:
         draw_validation(out / "published-and-model.png", validation)
         pictures["published-and-model.png"] = f"{validation.title}: sifted rate over the pass"
-    (out / "summary.json").write_text(to_json(summary_document(summary)), encoding="utf-8")
+    shown_summary = Replay.of(summary)
+    (out / "summary.json").write_text(to_json(shown_summary.document()), encoding="utf-8")
     text = report_text(
-        summary, title=scenario.title, notes=scenario.notes, validation=validation,
+        shown_summary, title=scenario.title, notes=scenario.notes, validation=validation,
         pictures=pictures,
     )  # fmt: skip
     (out / "report.md").write_text(text, encoding="utf-8")

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from api.schemas.base import Column
+from api.text import printable
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; a column whose name ends in `|` is aligned to the right."""
-    heads = [column.removesuffix("|") for column in columns]
-    rules = ["---:" if column.endswith("|") else "---" for column in columns]
-    lines = [_line(heads), _line(rules), *(_line([cell(value) for value in row]) for row in rows)]
-    return "\n".join(lines) + "\n"
+def table(columns: Sequence[Column], rows: Iterable[Any]) -> str:
+    """Return a Markdown table of these rows."""
+    heads = [column.title for column in columns]
+    rules = ["---:" if column.right else "---" for column in columns]
+    cells = ([plain(column.cell(row)) for column in columns] for row in rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (heads, rules, *cells))
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def cell(value: object) -> str:
-    """Return a value as a table cell: thousands apart, nothing for None, no bar inside."""
-    if value is None:
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return figure(value)
-    return str(value).replace("|", "\\|").replace("\n", " ")
+def plain(text: str) -> str:
+    """Return a text as Markdown shows it letter by letter, on one line."""
+    line = " ".join(printable(text).split())
+    return re.sub(r"([\\`*<|]|(?<=\])\()", r"\\\1", line)
 
 
 def figure(value: float) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from api.report.markdown import bullets, table
+from api.report.markdown import bullets, plain, table
 from api.report.validation import validation_section
-from api.shape import STATION_SUMS, iso_z, summary_document
+from api.schemas.base import Column
+from api.schemas.ledger import Balances
+from api.schemas.replays import PAIR_SUMS, STATION_SUMS, tally_columns
+from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
-    from api.shape import Document
-    from scheduler.domain import ReplaySummary, UnplannedSpan, Validation
+    from api.schemas.replays import Replay, Unplanned
+    from scheduler.domain import Validation
 
 SIFTED_MEANS = (
     "`sifted bits` counts matching-basis detections of all intensities in both bases, in every"
@@ -21,7 +25,7 @@ SIFTED_MEANS = (
 
 
 def report_text(
-    summary: ReplaySummary,
+    replay: Replay,
     *,
     title: str,
     notes: Sequence[str],
@@ -29,125 +33,99 @@ def report_text(
     pictures: Mapping[str, str],
 ) -> str:
     """Return the whole of report.md; `pictures` maps a file name to what it shows."""
-    document = summary_document(summary)
     parts = [
-        f"# Replay of {summary.scenario}, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}\n",
-        _head(document, title),
+        f"# Replay of {replay.scenario}, {replay.from_:%Y-%m-%d} to {replay.to:%Y-%m-%d}\n",
+        _head(replay, title),
         "## Stations\n",
-        _stations(document),
+        table(tally_columns("station", STATION_SUMS), replay.station_rows()),
         SIFTED_MEANS + "\n",
         "## End-to-end key\n",
-        _pairs(document),
+        _pairs(replay),
         "## Ledger\n",
-        _ledger(document),
+        _ledger(replay),
         "## Times without a plan\n",
-        _unplanned(summary.unplanned),
+        _unplanned(replay.unplanned),
         "## Element sets\n",
-        _elements(document),
+        _elements(replay),
         *(validation_section(validation) if validation else ()),
         "## Assumptions of the scenario\n",
-        bullets(notes) if notes else "None stated.\n",
+        bullets(map(plain, notes)) if notes else "None stated.\n",
         "## Pictures\n",
         "\n".join(f"![{shows}]({name})\n\n*{shows}*\n" for name, shows in pictures.items()),
     ]
     return "\n".join(parts)
 
 
-def _head(document: Document, title: str) -> str:
-    state = "broken" if document["ledger_problems"] else "sound"
+def _head(replay: Replay, title: str) -> str:
+    state = "broken" if replay.ledger_problems else "sound"
     outcome = (
-        f"Seed {document['seed']}, planner {document['planner']}, objective"
-        f" {document['objective']}; {document['secret_bits']:,} secret bits settled in"
-        f" {document['settled']:,} sessions, {document['merged_bits']:,} bits of end-to-end key;"
+        f"Seed {replay.seed}, planner {replay.planner}, objective"
+        f" {replay.objective}; {replay.secret_bits:,} secret bits settled in"
+        f" {replay.settled:,} sessions, {replay.merged_bits:,} bits of end-to-end key;"
         f" the ledger is {state}.\n"
     )
-    lines = [f"{title}.\n", outcome]
-    if document["continued"]:
+    lines = [f"{plain(title)}.\n", outcome]
+    if replay.continued:
         lines.append("This run continued one that had been cut off; the result is the same.\n")
     return "\n".join(lines)
 
 
-def _stations(document: Document) -> str:
-    columns = ["station", *(f"{name.replace('_', ' ')}|" for name in STATION_SUMS)]
-    rows = [
-        [station, *(tally[name] for name in STATION_SUMS)]
-        for station, tally in document["stations"].items()
-    ]
-    rows.append(["**all**", *(document[name] for name in STATION_SUMS)])
-    return table(columns, rows)
-
-
-def _pairs(document: Document) -> str:
-    rows = [
-        [pair.replace("--", " - "), tally["merges"], tally["merged_bits"]]
-        for pair, tally in document["pairs"].items()
-    ]
-    rows.append(["**all**", document["merges"], document["merged_bits"]])
-    refused = [f"{demand} is refused: {why}." for demand, why in document["refusals"].items()]
+def _pairs(replay: Replay) -> str:
+    refused = [f"{plain(f'{one} is refused: {why}')}." for one, why in replay.refusals.items()]
     return (
-        table(["pair", "merges|", "merged bits|"], rows)
+        table(tally_columns("pair", PAIR_SUMS), replay.pair_rows())
         + ("\n" + bullets(refused) if refused else "")
         + "\nA relayed key is known to every trusted relay on its path, the satellite included.\n"
     )
 
 
-def _ledger(document: Document) -> str:
+def _ledger(replay: Replay) -> str:
     """Sum the balances by kind of pool; a table of every span would be long and say little."""
-    balances = document["balances"]
-    in_use = {k for accounts in balances["pools"].values() for k, bits in accounts.items() if bits}
-    kinds = [kind for kind in balances["totals"] if kind in in_use]
-    groups: dict[str, dict[str, int]] = {}
-    counts: dict[str, int] = {}
-    for pool, accounts in balances["pools"].items():
+    groups: dict[str, Counter[str]] = {}
+    counts: Counter[str] = Counter()
+    for pool, accounts in replay.balances.pools.items():
         group = pool.partition(":")[0]
-        counts[group] = counts.get(group, 0) + 1
-        sums = groups.setdefault(group, dict.fromkeys(kinds, 0))
-        for kind in kinds:
-            sums[kind] += accounts.get(kind, 0)
-    rows = [
-        [f"{group} ({counts[group]} pools)", *(sums[kind] for kind in kinds)]
-        for group, sums in groups.items()
-    ]
-    rows.append(["**all**", *(balances["totals"][kind] for kind in kinds)])
-    found = document["ledger_problems"]
-    waits = _waiting(document)
+        counts[group] += 1
+        groups.setdefault(group, Counter()).update(accounts)
+    sums = Balances(
+        pools={f"{group} ({counts[group]} pools)": dict(bits) for group, bits in groups.items()},
+        totals=replay.balances.totals,
+        waiting_bits=replay.waiting_bits,
+    ).table()
     verdict = (
         "Every balance and every hash was recomputed: sound.\n"
-        if not found
-        else "**Broken:**\n\n" + bullets(found)
+        if not replay.ledger_problems
+        else "**Broken:**\n\n" + bullets(map(plain, replay.ledger_problems))
     )
-    return table(["bits of", *(f"{kind}|" for kind in kinds)], rows) + "\n" + waits + verdict
+    return table(sums.columns, sums.rows) + "\n" + _waiting(replay) + verdict
 
 
-def _waiting(document: Document) -> str:
+def _waiting(replay: Replay) -> str:
     """Name the key that was left at the end with its announcement still to come."""
-    if not document["waiting"]:
+    if not replay.waiting:
         return ""
-    names = [f"{key['natural_key']}: {key['bits']:,} bits" for key in document["waiting"]]
+    names = [f"{key.natural_key}: {key.bits:,} bits" for key in replay.waiting]
     return (
-        f"{document['waiting_bits']:,} bits still waited for their satellite's announcement at"
+        f"{replay.waiting_bits:,} bits still waited for their satellite's announcement at"
         " the end, so they could not be merged; they are of\n\n" + bullets(names) + "\n"
     )
 
 
-def _unplanned(spans: Sequence[UnplannedSpan]) -> str:
+def _unplanned(spans: Sequence[Unplanned]) -> str:
     if not spans:
         return "None: there was always an element set young enough.\n"
-    rows = [
-        [
-            f"{span.start:%Y-%m-%d %H:%M}",
-            f"{span.end:%Y-%m-%d %H:%M}",
-            round((span.end - span.start).total_seconds() / 86400.0, 1),
-            "none" if span.newest_epoch is None else iso_z(span.newest_epoch),
-            span.reason,
-        ]
-        for span in spans
+    columns = [
+        Column("from (UTC)", "from_", "%Y-%m-%d %H:%M"),
+        Column("to (UTC)", "to", "%Y-%m-%d %H:%M"),
+        Column("days", lambda span: (span.to - span.from_).total_seconds() / 86400.0, ".1f"),
+        Column("newest element set", lambda span: span.newest_epoch or "none"),
+        Column("reason", "reason"),
     ]
-    return table(["from (UTC)", "to (UTC)", "days|", "newest element set", "reason"], rows)
+    return table(columns, spans)
 
 
-def _elements(document: Document) -> str:
-    epochs = document["elements_used"]
+def _elements(replay: Replay) -> str:
+    epochs = [instant_key(epoch) for epoch in replay.elements_used]
     if not epochs:
         return "None was used.\n"
     return (

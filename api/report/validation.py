@@ -6,27 +6,38 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from api.report.markdown import bullets, cell, table
-from api.shape import iso_z
+from api.report.markdown import bullets, figure, table
+from api.schemas.base import Column, Table
+from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
     from qkd.validation import ValidationRow
     from scheduler.domain import Validation
 
-COLUMNS = ["quantity", "published|", "model, unfitted|", "model, fitted|", "in the fit", "assumes"]
 
-
-def validation_tables(validation: Validation) -> Iterator[tuple[str, list[list[str]]]]:
-    """Yield each case and its rows; the last cell refers to `assumptions` by number."""
+def validation_tables(validation: Validation) -> Iterator[Table]:
+    """Yield a table a case; the last cell of a row refers to `assumptions` by number."""
     marks = {text: f"[{number}]" for number, text in enumerate(assumptions(validation), start=1)}
+    columns = [
+        Column("quantity", _quantity, text=True),
+        Column("published", lambda row: _figure(row.published), ">"),
+        Column("model, unfitted", lambda row: _figure(row.unfitted), ">"),
+        Column("model, fitted", lambda row: _figure(row.fitted), ">"),
+        Column("in the fit", lambda row: row.standing.value, rank=1),
+        Column("assumes", lambda row: marks[row.assumption], ">", rank=2),
+    ]
     for case, rows in groupby(validation.rows, key=lambda row: row.case):
-        yield case, [_cells(row, marks[row.assumption]) for row in rows]
+        yield Table(case, columns, list(rows))
 
 
-def _cells(row: ValidationRow, mark: str) -> list[str]:
-    unit = "" if row.unit == "1" else f", {row.unit}"
-    figures = (cell(value) for value in (row.published, row.unfitted, row.fitted))
-    return [f"{row.quantity}{unit}", *figures, row.standing.value, mark]
+def _quantity(row: ValidationRow) -> str:
+    return row.quantity if row.unit == "1" else f"{row.quantity}, {row.unit}"
+
+
+def _figure(value: float | str | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return figure(value)
 
 
 def assumptions(validation: Validation) -> list[str]:
@@ -38,7 +49,7 @@ def sources(validation: Validation) -> list[str]:
     """Return where the published figures of each case come from, and the element sets used."""
     published = dict.fromkeys(f"{row.case}: {row.source}" for row in validation.rows)
     epochs = ", ".join(
-        f"{iso_z(used.epoch)} for {used.station_id} {used.pass_at:%Y-%m-%d}"
+        f"{instant_key(used.epoch)} for {used.station_id} {used.pass_at:%Y-%m-%d}"
         for used in validation.elements
     )
     return [*published, f"element sets, each the nearest to its pass: {epochs}"]
@@ -47,7 +58,7 @@ def sources(validation: Validation) -> list[str]:
 def validation_section(validation: Validation) -> tuple[str, ...]:
     """Return the section of a replay's report."""
     parts = [f"## {validation.title}\n"]
-    parts += [table(COLUMNS, rows) for _, rows in validation_tables(validation)]
+    parts += [table(shown.columns, shown.rows) for shown in validation_tables(validation)]
     numbered = [f"[{n}] {text}" for n, text in enumerate(assumptions(validation), start=1)]
     parts += ["Assumptions, by the number in the row:\n", bullets(numbered)]
     for notes in validation.notes:

@@ -1,6 +1,6 @@
 """The HTTP routes: one module per noun."""
 
-from api.routes import docs, elements, health, ledger, merges, network, passes, plans
+from api.routes import bookings, docs, elements, health, ledger, merges, network, passes, plans
 
 ALL_ROUTERS = (
     health.router,
@@ -8,6 +8,7 @@ ALL_ROUTERS = (
     passes.router,
     elements.router,
     plans.router,
+    bookings.router,
     ledger.router,
     merges.router,
     docs.router,

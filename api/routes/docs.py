@@ -71,15 +71,15 @@ LIMITS = {
 
 def _about(description: str, schema: dict[str, Any]) -> str:
     """Return what a field means, what it may be, and what it is if it is not given."""
-    told = [description or schema.get("description", "")]
+    said = [description or schema.get("description", "")]
     choices = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     for one in choices:
-        told += [words.format(one[name]) for name, words in LIMITS.items() if name in one]
+        said += [words.format(one[name]) for name, words in LIMITS.items() if name in one]
         if "enum" in one:
-            told.append("one of " + ", ".join(map(str, one["enum"])))
+            said.append("one of " + ", ".join(map(str, one["enum"])))
     if schema.get("default") not in (None, "", []):
-        told.append(f"default {str(schema['default']).lower()}")
-    return "; ".join(filter(None, (text.strip().rstrip(".") for text in told)))
+        said.append(f"default {str(schema['default']).lower()}")
+    return "; ".join(filter(None, (text.strip().rstrip(".") for text in said)))
 
 
 def _answer_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, str]]:
@@ -117,7 +117,7 @@ def type_name(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(type_name(one) for one in schema["anyOf"])
     if "$ref" in schema:
-        return str(schema["$ref"].rsplit("/", 1)[1].removesuffix("Out")).lower()
+        return str(schema["$ref"].rsplit("/", 1)[1]).lower()
     if schema.get("type") == "array":
         return f"list of {type_name(schema['items'])}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 
-from api.routes.common import NoParameters, ServicesDependency
-from api.shape import health_document
+from api.routes.common import ContextDependency, NoParameters
+from api.schemas.health import Health
 from scheduler import services
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/health")
-def health(_: NoParameters, context: ServicesDependency) -> dict[str, Any]:
+def health(_: NoParameters, context: ContextDependency) -> Health:
     """Say that the server answers, and on which scenario."""
-    return health_document(services.health(context))
+    return Health.model_validate(services.health(context))

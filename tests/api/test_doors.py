@@ -12,10 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.routes.network import SatelliteOut, StationOut
-from api.routes.passes import PassOut
-from api.shape import PASS_FIELDS, pass_field_names
-from scheduler.network import Satellite, Station
+from api.schemas.passes import Pass
 from tests.api.conftest import Command, Replayed
 
 DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
@@ -54,8 +51,8 @@ def test_the_forecast_adds_its_three_fields_and_changes_no_other(skytrunk: Comma
     plain = _json(skytrunk, "micius", *DAY)["passes"]
     told = _json(skytrunk, "micius", *DAY, "--forecast")["passes"]
 
-    assert all(tuple(row) == pass_field_names(forecast=False) for row in plain)
-    assert all(tuple(row) == PASS_FIELDS for row in told)
+    assert all(tuple(row) == Pass.csv_names(forecast=False) for row in plain)
+    assert all(tuple(row) == Pass.names() for row in told)
     added = ("sifted_bits", "secret_bits", "qber")
     assert [{k: v for k, v in row.items() if k not in added} for row in told] == plain
     dark = [row for row in told if row["dark"]]
@@ -161,11 +158,3 @@ def test_settings_come_from_file_environment_and_command_line(
         assert done.stdout == ""
         assert "0.001" in done.stderr
     assert not list(tmp_path.glob("*.db"))  # a question leaves no empty database behind
-
-
-def test_what_http_documents_is_what_the_shaping_gives() -> None:
-    assert tuple(PassOut.model_fields) == PASS_FIELDS
-    assert {"norad_id", "name"} <= set(SatelliteOut.model_fields) & set(Satellite.__slots__)
-    assert {"lat_deg", "lon_deg", "height_m", "mask_deg"} <= set(StationOut.model_fields) & set(
-        Station.__slots__
-    )

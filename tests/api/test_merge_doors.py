@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.routes.ledger import CheckpointOut
-from api.routes.merges import TraceOut
+from api.schemas.keys import Trace
+from api.schemas.ledger import Checkpoint
 from tests.api.conftest import Command, Replayed
 
 NEXT_TICK = "2016-12-21T06:00:00Z"
@@ -103,7 +103,7 @@ def test_a_trace_is_the_same_by_every_door(
     answer = http.get(f"/keys/{block}/trace")
     assert answer.status_code == 200
     assert answer.json() == document
-    assert set(document) == set(TraceOut.model_fields)
+    assert set(document) == set(Trace.model_fields)
     # A relayed key of the plain campaign is known to every relay, Micius among them.
     assert document["threshold"] == 1
     assert "micius" in document["single_points"]
@@ -257,9 +257,7 @@ def test_what_was_changed_is_found_offline(skytrunk: Command, copied: str, tmp_p
         assert "public key empty.hex holds ''; allowed: 64 hex digits" in done.stderr
     whole = skytrunk("ledger", "verify", "--export", "whole.jsonl", *signed, "--json")
     assert json.loads(whole.stdout)["ok"] is True
-    assert set(json.loads((tmp_path / "signed.json").read_text())) == set(
-        CheckpointOut.model_fields
-    )
+    assert set(json.loads((tmp_path / "signed.json").read_text())) == set(Checkpoint.model_fields)
 
 
 def test_a_ledger_is_held_against_a_checkpoint_of_another(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OFF = TERMINAL_STATES - {BookingState.SETTLED}
 
 
-def draw_plan(path: Path, told: PlanView, context: Context) -> Path:
+def draw_plan(path: Path, plan: PlanView, context: Context) -> Path:
     """Draw a plan's timeline to `path` as PNG."""
     from api.plots import OutageBar, plan_timeline
 
@@ -30,18 +30,18 @@ def draw_plan(path: Path, told: PlanView, context: Context) -> Path:
         )
         for outage in services.list_outages(context)
     ]
-    gap = "" if told.gap is None else f", gap {100.0 * told.gap:.3g} %"
+    gap = "" if plan.gap is None else f", gap {100.0 * plan.gap:.3g} %"
     return plan_timeline(
         path,
         title=(
-            f"{context.scenario.name}, {told.start:%Y-%m-%d} to {told.end:%Y-%m-%d}:"
-            f" {told.booked} sessions booked for {told.objective} ({told.solver}{gap})"
+            f"{context.scenario.name}, {plan.start:%Y-%m-%d} to {plan.end:%Y-%m-%d}:"
+            f" {plan.booked} sessions booked for {plan.objective} ({plan.solver}{gap})"
         ),
-        start=told.start,
-        end=told.end,
+        start=plan.start,
+        end=plan.end,
         stations=stations,
-        passes=[_bar(planned) for planned in told.passes],
-        nights={name: services.nights(context, name, told.start, told.end) for name in stations},
+        passes=[_bar(planned) for planned in plan.passes],
+        nights={name: services.nights(context, name, plan.start, plan.end) for name in stations},
         outages=outages,
     )
 

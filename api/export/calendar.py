@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,13 @@ from scheduler.domain import BookingState
 
 if TYPE_CHECKING:
     from scheduler.domain import BookingView
-    from scheduler.network import Satellite, Station
+    from scheduler.network import Scenario
 
 PRODUCT = "-//Skytrunk//Bookings//EN"
 _OFF = {BookingState.CANCELLED, BookingState.MISSED, BookingState.FAILED}
 
 
-def to_calendar(
-    bookings: Iterable[BookingView],
-    *,
-    satellites: Mapping[str, Satellite],
-    stations: Mapping[str, Station],
-) -> str:
+def to_calendar(bookings: Iterable[BookingView], scenario: Scenario) -> str:
     """Return the bookings as one VCALENDAR.
 
     UID is the booking's own id and SEQUENCE the number of its changes, so that a later file
@@ -33,18 +28,19 @@ def to_calendar(
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    for told in bookings:
-        booking, candidate = told.booking, told.booking.candidate
-        station = stations[candidate.station_id]
+    for view in bookings:
+        booking, candidate = view.booking, view.booking.candidate
+        satellite = scenario.satellite(candidate.satellite_id)
+        station = scenario.station(candidate.station_id)
         event = Event()
         event.add("uid", f"{booking.booking_id}@skytrunk")
-        event.add("sequence", told.changes)
+        event.add("sequence", view.changes)
         event.add("dtstamp", _second(booking.changed_at))
         event.add("created", _second(booking.booked_at))
         event.add("last-modified", _second(booking.changed_at))
         event.add("dtstart", _second(candidate.acquires_at))
         event.add("dtend", _second(candidate.loses_at))
-        event.add("summary", f"{satellites[candidate.satellite_id].name} over {station.name}")
+        event.add("summary", f"{satellite.name} over {station.name}")
         event.add("location", station.name)
         event.add("geo", (station.lat_deg, station.lon_deg))
         event.add("status", _status(booking.state))

@@ -1,0 +1,25 @@
+"""Answers -> CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from api.schemas.base import Answer
+
+
+def to_csv(rows: Iterable[Answer], names: Iterable[str]) -> str:
+    """Return rows of these fields as CSV with a header line; None becomes an empty cell."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(names), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.document().items()})
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    # JSON spells truth in lower case; one spelling in both.
+    return str(value).lower() if isinstance(value, bool) else value

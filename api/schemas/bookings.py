@@ -1,0 +1,74 @@
+"""Bookings as they stand, and what people decide about them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from api.schemas.base import Answer, Column, Instant, Listing, OpenSpan, Request, attribute, digits
+from scheduler.domain import BookingState
+
+Elevation = Annotated[float, digits(3)]
+Probability = Annotated[float, digits(4)]
+
+
+class BookingsRequest(OpenSpan):
+    """Which bookings to list."""
+
+    state: Annotated[str | None, Field(max_length=16)] = None
+    """proposed, booked, preparing, running, settled, failed, missed or cancelled."""
+
+
+class LockRequest(Request):
+    """A lock, or its end."""
+
+    locked: bool = True
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class CancelRequest(Request):
+    """A cancellation needs a reason."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Booking(Answer):
+    """One booking as it stands."""
+
+    booking: UUID = attribute("booking.booking_id")
+    satellite: str = attribute("booking.candidate.satellite_id")
+    station: str = attribute("booking.candidate.station_id")
+    acquires_at: Instant = attribute("booking.candidate.acquires_at")
+    loses_at: Instant = attribute("booking.candidate.loses_at")
+    max_elevation_deg: Elevation = attribute("booking.candidate.max_elevation_deg")
+    state: BookingState = attribute("booking.state")
+    locked: bool = attribute("booking.locked")
+    out_of_service: str
+    expected_bits: Annotated[float, digits(1)] = attribute("booking.candidate.expected_bits")
+    clear_probability: Probability = attribute("booking.candidate.clear_probability")
+    reason: str = attribute("booking.reason")
+    plan: str = attribute("booking.plan_id")
+    booked_at: Instant = attribute("booking.booked_at")
+    changed_at: Instant = attribute("booking.changed_at")
+    changes: int
+
+    columns: ClassVar = (
+        Column("booking", "booking", short=True),
+        Column("station", "station"),
+        Column("AOS", "acquires_at", "%Y-%m-%d %H:%M:%S"),
+        Column("LOS (UTC)", "loses_at", "%H:%M:%S", rank=3),
+        Column("state", "state"),
+        Column("locked", lambda row: "locked" if row.locked else "", rank=1),
+        Column("expected bits", "expected_bits", ",.0f", rank=2),
+        Column("reason", "reason", text=True),
+    )
+
+
+class Bookings(Listing):
+    """Bookings by AOS."""
+
+    bookings: list[Booking]
+
+    noun: ClassVar = "booking"

@@ -1,0 +1,154 @@
+"""A satellite above a station, and what key the pass would give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from api.schemas.base import (
+    Answer,
+    AskedInstant,
+    Column,
+    Instant,
+    Table,
+    WholeSpan,
+    digits,
+    plural,
+)
+
+if TYPE_CHECKING:
+    from scheduler.domain import PassAnswer
+
+STATIONS_MAX = 64
+Name = Annotated[str, Field(max_length=64)]
+
+
+class PassRequest(WholeSpan):
+    """A question about passes, the same that `skytrunk passes` asks."""
+
+    satellite: Name
+    """Its id, name or catalogue number."""
+    station: Annotated[list[Name] | None, Field(max_length=STATIONS_MAX)] = None
+    """A station's id; may stand several times. All, if none is given."""
+    from_: Annotated[AskedInstant, Field(alias="from")]
+    """Passes that rise from here on, or are under way. ISO 8601 with a zone, or a date."""
+    to: AskedInstant
+    """End, not included; the setting `passes_days_max` says how many days there may be."""
+    min_elevation_deg: Annotated[float | None, Field(ge=0.0, lt=90.0)] = None
+    """Passes are cut where the satellite is lower. The scenario's, if not given."""
+    as_known_at: AskedInstant | None = None
+    """Use only sets known by then; else each instant is served by the set nearest to it."""
+    forecast: bool = False
+    """Give the key that each pass would give as well."""
+    dark: bool = False
+    """Only passes with a part that is dark enough for a link."""
+
+
+class Pass(Answer):
+    """One pass; the three fields of forecast are there only if it was asked for."""
+
+    satellite: str
+    norad_id: int
+    station: str
+    rises_at: Instant
+    culminates_at: Instant
+    sets_at: Instant
+    max_elevation_deg: Annotated[float, digits(3)]
+    range_km_min: Annotated[float, digits(3)]
+    sifted_bits: Annotated[float | None, digits(1)] = None
+    """Expected, of the dark part."""
+    secret_bits: int | None = None
+    """Expected after error correction and privacy amplification, finite size included."""
+    qber: Annotated[float | None, digits(6)] = None
+    """Expected fraction of errors in the sifted key, 0 to 1."""
+    max_elevation_azimuth_deg: Annotated[float, digits(3)]
+    nearest_at: Instant
+    rise_azimuth_deg: Annotated[float, digits(3)]
+    set_azimuth_deg: Annotated[float, digits(3)]
+    cut_at_start: bool
+    """It was up already at `from`."""
+    cut_at_end: bool
+    """It was still up at `to`."""
+    dark: bool
+    sun_elevation_deg: Annotated[float, digits(3)]
+    """At the station, at culmination."""
+    acquires_at: Instant | None
+    """AOS: begin of the part that is dark and high enough for a link; null without one."""
+    loses_at: Instant | None
+    """LOS: its end."""
+    elements_epoch: Instant
+    """Epoch of the element set that the pass was computed from."""
+    time_sigma_s: Annotated[float | None, digits(3)]
+    """One sigma of the pass's time at the age of its set, from how well earlier sets foretold
+    their successors; null where there is no history to tell."""
+
+    forecast_names: ClassVar = ("sifted_bits", "secret_bits", "qber")
+    columns: ClassVar = (
+        Column("station", "station"),
+        Column("date", "rises_at", "%Y-%m-%d"),
+        Column("rises", lambda row: _clock(row.rises_at) + (" <" if row.cut_at_start else "")),
+        Column("culminates", lambda row: _clock(row.culminates_at), rank=6),
+        Column(
+            "sets (UTC)", lambda row: _clock(row.sets_at) + (" >" if row.cut_at_end else ""), rank=1
+        ),
+        Column("± s", "time_sigma_s", ".3f", rank=7),
+        Column("elevation°", "max_elevation_deg", ".3f"),
+        Column("range km", "range_km_min", ".3f", rank=4),
+        Column("sky", lambda row: "dark" if row.dark else "light", rank=2),
+    )
+    forecast_columns: ClassVar = (
+        Column("sifted bits", "sifted_bits", ",", rank=3),
+        Column("secret bits", "secret_bits", ","),
+        Column("QBER", "qber", ".6f", rank=5),
+    )
+
+    @classmethod
+    def csv_names(cls, *, forecast: bool) -> tuple[str, ...]:
+        """Return the fields that there are, with or without a forecast."""
+        return tuple(n for n in cls.names() if forecast or n not in cls.forecast_names)
+
+
+def _clock(when: Instant) -> str:
+    return f"{when:%H:%M:%S}.{when.microsecond // 1000:03}"
+
+
+class Passes(Answer):
+    """Passes in order of rise, by which rule the element sets were picked, what else to know."""
+
+    rule: str
+    """How the element set of each pass was chosen."""
+    as_known_at: Instant | None
+    elements_epochs: list[Instant]
+    notes: list[str]
+    """What else to know, such as that the satellite was coming down."""
+    passes: list[Pass]
+
+    @classmethod
+    def of(cls, answer: PassAnswer, *, forecast: bool) -> Passes:
+        """Return the answer to one question, the forecast's fields only if it was asked for."""
+        names = Pass.csv_names(forecast=forecast)
+        return cls(
+            rule=answer.rule,
+            as_known_at=answer.as_known_at,
+            elements_epochs=list(answer.epochs),
+            notes=list(answer.notes),
+            passes=[
+                Pass.model_validate({name: getattr(row, name) for name in names})
+                for row in answer.rows
+            ],
+        )
+
+    def table(self, satellite: str, *, forecast: bool) -> Table:
+        """Return the passes of that satellite as a table."""
+        shown = self.document()
+        known, epochs = shown["as_known_at"], shown["elements_epochs"]
+        return Table(
+            f"{plural(len(self.passes), 'pass')} of {satellite}",
+            Pass.columns + (Pass.forecast_columns if forecast else ()),
+            self.passes,
+            f"element sets: {self.rule}"
+            + (f" {known}" if known else "")
+            + f"; epochs {', '.join(epochs) if epochs else 'none'}"
+            + "".join(f"\n{text}" for text in self.notes),
+        )
