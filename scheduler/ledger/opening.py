@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, exists, func, insert, select, true, u
 from scheduler.errors import KeystoreError, LedgerError
 from scheduler.ledger.db.engine import sqlite_file
 from scheduler.ledger.db.snapshot import snapshot_of
-from scheduler.ledger.log.canonical import instant_text, pool_digest, row_digest
-from scheduler.ledger.log.checkpoints import key_id_of
+from scheduler.ledger.log.canonical import instant_text, pool_digest
+from scheduler.ledger.log.checkpoints import key_id_of, signing_context
 from scheduler.ledger.log.command_rows import CommandRows
+from scheduler.ledger.log.tables import FORMS, row_digest
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.schema import (
     Account,
@@ -45,11 +46,6 @@ from scheduler.ledger.vault.material import seal_first_release
 
 KEK_SUFFIX = ".kek"
 """A ledger in an SQLite file that is given no key makes one, mode 0600, beside itself."""
-
-
-def signing_context(key_id: str) -> bytes:
-    """What a wrapped signing key is bound to."""
-    return f"audit signing key {key_id}".encode()
 
 
 def find_kek(
@@ -149,7 +145,7 @@ def adopt(connection: Connection, kek: KeyEncryptionKey) -> None:
 
 def _hash_command_rows(connection: Connection) -> None:
     """Take the rows that each old command wrote under its hash."""
-    digests = CommandRows(snapshot_of(connection))
+    digests = CommandRows(snapshot_of(connection), FORMS.values())
     commands = connection.execute(select(*Command.__table__.c).order_by(Command.id)).mappings()
     for command in commands.all():
         row = dict(command) | {"rows_sha256": digests.of(command["id"])}

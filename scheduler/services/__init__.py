@@ -244,7 +244,9 @@ class Services(ElementServices, PlanServices):
         `workers` processes do it, by default as many as the ledger is worth and the machine has
         cores.
         """
-        return self.existing_ledger().verify(workers=workers)
+        from scheduler.services.audit import verify_ledger
+
+        return verify_ledger(self, workers=workers)
 
     def export_ledger(self) -> Iterator[str]:
         """The ledger as lines of canonical JSON: no key, no wall time."""

@@ -31,6 +31,11 @@ def key_id_of(public_key: bytes) -> str:
     return hashlib.sha256(public_key).hexdigest()[:16]
 
 
+def signing_context(key_id: str) -> bytes:
+    """What a wrapped signing key is bound to."""
+    return f"audit signing key {key_id}".encode()
+
+
 def signed_text(size: int, root: str, at: datetime, key_id: str) -> bytes:
     """What a checkpoint's signature covers."""
     body = {

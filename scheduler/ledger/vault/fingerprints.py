@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import select
 
 from scheduler.errors import DuplicateBlock
-from scheduler.ledger.opening import signing_context
+from scheduler.ledger.log.checkpoints import signing_context
 from scheduler.ledger.schema import AuditKey
 from scheduler.ledger.writer import Writer
 
