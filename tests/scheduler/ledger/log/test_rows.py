@@ -146,8 +146,8 @@ WHERE = {
 
 def _changes() -> Iterator[str]:
     """One change for every hashed column of every table."""
-    yield 'UPDATE "ledger_entry" SET amount_bits = amount_bits + 8, end_bit = end_bit + 8'
-    yield 'UPDATE "ledger_entry" SET start_bit = start_bit + 8, end_bit = end_bit + 8'
+    yield 'UPDATE "ledger_entry" SET amount_bits = amount_bits - 8, end_bit = end_bit - 8'
+    yield 'UPDATE "ledger_entry" SET amount_bits = amount_bits - 8, start_bit = start_bit + 8'
     for table, names in HASHED.items():
         for name in names:
             if table == "ledger_entry" and name in {"amount_bits", "start_bit", "end_bit"}:
