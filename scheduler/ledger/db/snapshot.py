@@ -124,7 +124,7 @@ def snapshot_of(connection: Connection) -> Snapshot:
 @lru_cache
 def _named(query: str) -> str:
     """The query as PostgreSQL and its driver know it: names of values, and of the byte order."""
-    return re.sub(r"(?<!\w):(\w+)", r"%(\1)s", query).replace("COLLATE BINARY", 'COLLATE "C"')
+    return re.sub(r"(?<![\w:]):(\w+)", r"%(\1)s", query).replace("COLLATE BINARY", 'COLLATE "C"')
 
 
 @contextmanager

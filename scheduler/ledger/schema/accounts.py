@@ -12,7 +12,9 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from scheduler.ledger.schema.base import Audited, Base, Number
@@ -86,6 +88,23 @@ class Command(Base):
     sha256: Mapped[str] = mapped_column(String(64))
 
 
+# A bit has one use (I1). SQLite leaves that to the block's cursor alone.
+ONE_USE = ExcludeConstraint(
+    (
+        text(
+            "numrange(block_ref::numeric * 1000000000000 + start_bit,"
+            " block_ref::numeric * 1000000000000 + end_bit)"
+        ),
+        "&&",
+    ),
+    name="ex_ledger_entry_one_use",
+    using="gist",
+    where=text(
+        "enters IN ('delivered', 'relay_consumed', 'combined', 'voided', 'expired', 'compromised')"
+    ),
+).ddl_if(dialect="postgresql")
+
+
 class LedgerEntry(Base):
     """One line of a command: secret bits moving between two accounts. Only ever added.
 
@@ -101,6 +120,7 @@ class LedgerEntry(Base):
         CheckConstraint("amount_bits = end_bit - start_bit", name="amount_is_range"),
         CheckConstraint("source_id <> target_id", name="two_accounts"),
         Index("ix_ledger_entry_block_ref", "block_ref"),
+        ONE_USE,
     )
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)

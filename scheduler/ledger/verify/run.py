@@ -14,6 +14,7 @@ from scheduler.ledger.vault.keystore import KeyEncryptionKey
 from scheduler.ledger.verify import seals
 from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
 from scheduler.ledger.verify.log import join_log
+from scheduler.ledger.verify.schema import check_schema
 from scheduler.ledger.verify.shards import CHECKS, check_shard, shards_of, tops_of
 from scheduler.ledger.verify.signed import check_checkpoints
 
@@ -54,6 +55,7 @@ def verify(
     context = seals.read_context(snapshot, FORMS, kek)
     found = Findings()
     tally = audit(snapshot, context, found, progress, run)
+    check_schema(connection, found)
     seals.check_data_keys(snapshot, found)
     check_checkpoints(snapshot, found)
     if context.ciphers is not None:
