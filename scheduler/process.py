@@ -1,8 +1,15 @@
-"""What a process that stays does once it has loaded what it needs."""
+"""Processes: what one that stays does once it has loaded what it needs, and helping hands."""
 
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from types import ModuleType
 
 YOUNG_OBJECTS = 10_000
 """New objects after which the collector looks for cycles among them; Python's 700 are few for a
@@ -18,3 +25,46 @@ def freeze_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
+
+
+WITHHELD = ("SKYTRUNK_KEK", "SKYTRUNK_KEK_FILE")
+"""Variables that name or hold a key; whoever may look at a worker must not find it there."""
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Fresh interpreters, started now, that lend a search or an audit a hand; at least one.
+
+    Not forks, which would copy the locks of other threads. They run nothing of the caller's main
+    module, have no secret in their environment, leave Ctrl-C to the caller and end when it does.
+    Leave the pool by `with`.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work)
+    withheld = {name: os.environ.pop(name) for name in WITHHELD if name in os.environ}
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        for _ in range(workers):  # each starts a process, for none is idle yet
+            pool.submit(_nothing)
+    finally:
+        sys.modules["__main__"] = main
+        os.environ.update(withheld)
+    return pool
+
+
+def _nothing() -> None:
+    """Do nothing, in a process of its own."""
+
+
+def _begin_work() -> None:
+    """Prepare a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Else a worker would wait for ever for work from a parent that was killed.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

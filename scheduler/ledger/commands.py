@@ -9,21 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.log.canonical import canonical_json, rows_digest, sealed
+from scheduler.ledger.log.canonical import canonical_json, rows_digest
+from scheduler.ledger.log.tables import WRITTEN, sealed
 from scheduler.ledger.vault.pieces import BlockNames
-
-WRITTEN_TABLES = (
-    "ledger_entry",
-    "block",
-    "announcement",
-    "reservation",
-    "key",
-    "key_recipient",
-    "collected",
-    "closed",
-    "intended",
-)
-"""The order in which a command's hash takes the rows that it wrote, table by table."""
 
 Place = tuple[int, str]
 """Number of a row and, where that alone does not tell it apart, a name: by code points."""
@@ -69,7 +57,7 @@ class CommandHandle:
 
     def _written(self) -> Iterator[str]:
         """The hashes in the one order in which every store can give them again."""
-        for table in WRITTEN_TABLES:
+        for table in WRITTEN:
             yield from self.digests.get(table, ())
             yield from (digest for _, digest in sorted(self.marks.get(table, ())))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -34,9 +35,8 @@ from scheduler.ledger.vault.keystore import (
     forbid_core_dumps,
     signing_context,
 )
-from scheduler.ledger.verify import parallel as verify_together
-from scheduler.ledger.verify import run as verify
-from scheduler.ledger.verify import shards as verify_parts
+from scheduler.ledger.verify.parallel import verify_together
+from scheduler.ledger.verify.run import count_rows, verify
 from scheduler.ledger.view import Reader
 from scheduler.ledger.writer import Books
 
@@ -114,26 +114,31 @@ class Ledger:
             raise refused(error) from error
 
     def verify(
-        self, progress: Callable[[int], None] | None = None, *, workers: int | None = None
+        self,
+        progress: Callable[[int], None] | None = None,
+        *,
+        executor: Executor | None = None,
+        helpers: int = 1,
     ) -> VerifyReport:
         """Recompute every hash, range and balance; `progress` hears of entries looked at.
 
-        So many processes work at it, by default as many as the ledger's size is worth and the
-        machine has cores; the report does not depend on it. Raises InputError for a number
-        that is not allowed, LedgerError if one of them ends before its time.
+        So many processes of an executor's lend a hand, if it is given; the report does not depend
+        on it. Raises LedgerError if one of them ends before its time.
         """
-        with self.read() as reader:
-            workers = verify_together.workers_for(
-                workers, verify_parts.count_rows(snapshot_of(reader.connection))
-            )
-            if workers == 1:
-                return verify.verify(reader.connection, self._kek, progress)
+        if executor is None:
+            with self.read() as reader:
+                return verify(reader.connection, self._kek, progress)
         try:
-            return verify_together.verify_together(
-                self._engine, self._kek, self._queue.alone, workers, progress
+            return verify_together(
+                self._engine, self._kek, self._queue.alone, executor, helpers, progress
             )
         except DBAPIError as error:
             raise refused(error) from error
+
+    def count_rows(self) -> int:
+        """About how many rows an audit has to look at."""
+        with self.read() as reader:
+            return count_rows(snapshot_of(reader.connection))
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""

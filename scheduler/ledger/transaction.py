@@ -21,7 +21,7 @@ from scheduler.ledger.keys.announcements import announcement_rows
 from scheduler.ledger.keys.provenance import NOTHING, provenance_text
 from scheduler.ledger.keys.spending import Eligible, claim_all, take
 from scheduler.ledger.log.canonical import canonical_json
-from scheduler.ledger.log.stored import block_digest
+from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
 from scheduler.ledger.schema import AnnouncementRow, Block
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
@@ -110,7 +110,7 @@ class Transaction(Writer):
         numbers = self.pools.open(self.connection, block.pool)
         if block.simulated:
             self.pools.mark_simulated(self.connection, pool_id)
-        row: dict[str, Any] = {  # in the order of BLOCK_COLUMNS
+        row: dict[str, Any] = {
             "id": self.number(Block),
             "block_id": str(block.block_id),
             "pool_ref": numbers.ref,
@@ -127,7 +127,7 @@ class Transaction(Writer):
             "command_id": handle.command_id,
             "provenance": provenance,
         }
-        row["sha256"] = block_digest(tuple(row.values()))
+        row["sha256"] = row_digest("block", row)
         handle.wrote("block", row["sha256"])
         self.pending.blocks.append(row)
         span = (row["id"], 0, block.length_bits)

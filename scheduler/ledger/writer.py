@@ -16,7 +16,7 @@ from scheduler.ledger.commands import CommandHandle, Pending
 from scheduler.ledger.db.bulk import execute_many
 from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.keys.pools import PoolBook
-from scheduler.ledger.log.canonical import entry_digest
+from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.schema import (
     AnnouncementPart,
@@ -143,7 +143,7 @@ class Writer(Reader):
         source_id, target_id = accounts[source], accounts[ACCOUNT_OF[enters]]
         amount = end_bit - start_bit
         number = self.number(LedgerEntry)
-        row: dict[str, Any] = {  # in the order of ENTRY_COLUMNS
+        row: dict[str, Any] = {
             "id": number,
             "command_id": handle.command_id,
             "line": handle.lines,
@@ -156,7 +156,7 @@ class Writer(Reader):
             "enters": enters.value,
             "resolves_id": resolves_id,
         }
-        row["sha256"] = entry_digest(*row.values())
+        row["sha256"] = row_digest("ledger_entry", row)
         handle.wrote("ledger_entry", row["sha256"])
         self.pending.entries.append(row)
         _move(self.pending.balances, source_id, target_id, amount)

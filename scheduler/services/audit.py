@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from scheduler.domain import VerifyReport
 from scheduler.errors import InputError, ProofInvalid, UnknownName
 from scheduler.ledger.db.snapshot import snapshot_of
 from scheduler.ledger.log import checkpoints
@@ -14,6 +16,7 @@ from scheduler.ledger.log.canonical import read_json
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
 from scheduler.ledger.verify.export import ExportReport, verify_lines
 from scheduler.ledger.verify.signed import check_signed
+from scheduler.process import worker_pool
 
 if TYPE_CHECKING:
     from scheduler.domain import VerifyReport
@@ -23,6 +26,38 @@ PROOF_FORMAT = "skytrunk-proof/1"
 
 BLOCKS = ("block", "key")
 """Names of rows whose proof is that of the command which made them."""
+
+
+WORKERS_MAX = 64
+
+ROWS_PER_WORKER = 30_000
+"""Rows that are worth the start of another process: checking them takes a few times as long."""
+
+
+def verify_ledger(context: Context, *, workers: int | None = None) -> VerifyReport:
+    """Recompute the whole ledger and say what does not hold.
+
+    `workers` processes do it, this one among them; by default as many as the ledger is worth and
+    the machine has cores. Raises InputError for another number than 1 to WORKERS_MAX, LedgerError
+    if one of them ends before its time.
+    """
+    ledger = context.existing_ledger()
+    helpers = workers_for(workers, ledger.count_rows()) - 1
+    if not helpers:
+        return ledger.verify()
+    with worker_pool(helpers) as executor:
+        return ledger.verify(executor=executor, helpers=helpers)
+
+
+def workers_for(wanted: int | None, rows: int) -> int:
+    """How many processes audit a ledger of so many rows. Raises InputError for a wrong number."""
+    if wanted is not None:
+        if not 1 <= wanted <= WORKERS_MAX:
+            raise InputError(f"{wanted} workers; allowed: 1 to {WORKERS_MAX}")
+        return wanted
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, min(cores, rows // ROWS_PER_WORKER, WORKERS_MAX))
 
 
 def sign_checkpoint(context: Context) -> str:
@@ -134,15 +169,6 @@ def pool_balances(context: Context) -> dict[str, dict[str, int]]:
     """Bits by pool and account."""
     with context.ledger.read() as reader:
         return reader.balances()
-
-
-def verify_ledger(context: Context, *, workers: int | None = None) -> VerifyReport:
-    """Recompute the whole ledger and say what does not hold.
-
-    `workers` processes do it, by default as many as the ledger is worth and the machine has
-    cores.
-    """
-    return context.existing_ledger().verify(workers=workers)
 
 
 def export_ledger(context: Context) -> Iterator[str]:

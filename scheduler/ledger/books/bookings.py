@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from orbits import as_utc
 from scheduler.domain import Booking, BookingState, Candidate
 from scheduler.errors import BookingConflict, LedgerError, UnknownName
-from scheduler.ledger.log.canonical import canonical_json, instant_text, sealed
+from scheduler.ledger.log.canonical import canonical_json, instant_text
+from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import BookingEventRow, BookingRow
 from scheduler.ledger.writer import Writer
 

@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 
 from orbits import as_utc
 from scheduler.errors import LedgerError, LedgerMismatch
-from scheduler.ledger.log.canonical import canonical_json, instant_text, sealed
+from scheduler.ledger.log.canonical import canonical_json, instant_text
+from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.records import ElementRow
 from scheduler.ledger.schema import ElementSetRow, JobRun, PlanRow, RunFact
 from scheduler.ledger.writer import Writer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -31,6 +31,11 @@ BUSY_TIMEOUT_S = 30.0
 CACHE_KIB = 32_768
 
 Row = tuple[Any, ...]
+
+NO_ROWS: Sequence[Row] = ()
+END = float("inf")
+"""Behind the number of every row."""
+_END_ROW: Row = (END,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,31 @@ class Snapshot:
             yield from cursor.execute(query, values)
 
 
+class Grouped:
+    """Rows ordered by their first column, handed out group by group in that order."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._head = next(rows, _END_ROW)
+        self.key: float = self._head[0]  #: of the group that comes next
+
+    def of(self, key: int) -> Sequence[Row]:
+        """The rows of one group; ask in ascending order. Groups not asked for are left out."""
+        while self.key < key:
+            self._take()
+        return self._take() if self.key == key else NO_ROWS
+
+    def _take(self) -> Sequence[Row]:
+        rows, key = [self._head], self.key
+        for head in self._rows:
+            if head[0] != key:
+                self._head, self.key = head, head[0]
+                return rows
+            rows.append(head)
+        self._head, self.key = _END_ROW, END
+        return rows
+
+
 def snapshot_of(connection: Connection) -> Snapshot:
     """What SQLAlchemy's connection sees in its transaction, through its driver's."""
     return Snapshot(connection.connection.driver_connection)
@@ -94,7 +124,7 @@ def snapshot_of(connection: Connection) -> Snapshot:
 @lru_cache
 def _named(query: str) -> str:
     """The query as PostgreSQL and its driver know it: names of values, and of the byte order."""
-    return re.sub(r"(?<!\w):(\w+)", r"%(\1)s", query).replace("COLLATE BINARY", 'COLLATE "C"')
+    return re.sub(r"(?<![\w:]):(\w+)", r"%(\1)s", query).replace("COLLATE BINARY", 'COLLATE "C"')
 
 
 @contextmanager

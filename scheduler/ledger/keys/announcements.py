@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from operator import itemgetter
 from typing import Any
 
 from scheduler.domain import Announcement, Chunk, Pool
 from scheduler.errors import FactError
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.log.canonical import PART_COLUMNS, announcement_digest
+from scheduler.ledger.log.canonical import canonical_parts
+from scheduler.ledger.log.tables import sealed
+
+PART = itemgetter("side", "position", "block_ref", "start_bit", "end_bit")
+"""What the hash of an announcement takes of its parts."""
 
 
 def announcement_rows(
@@ -41,8 +46,7 @@ def announcement_rows(
         "length_bits": announcement.length_bits,
         "public_sha256": announcement.sha256,
     }
-    lines = [[part[name] for name in PART_COLUMNS] for part in parts]
-    return row | {"sha256": announcement_digest(row, lines)}, parts
+    return sealed("announcement", row, parts=canonical_parts(map(PART, parts))), parts
 
 
 def _check_shape(announcement: Announcement) -> None:

@@ -15,7 +15,7 @@ from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys import delivery_reads as key_reads
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import claim, close_empty
-from scheduler.ledger.log.canonical import sealed
+from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.states import AccountKind, KeyState

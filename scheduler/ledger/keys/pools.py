@@ -10,7 +10,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scheduler.domain import Pool
 from scheduler.errors import FactError
-from scheduler.ledger.log.canonical import pool_digest, sealed
+from scheduler.ledger.log.canonical import pool_digest
+from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import Account, PoolRow
 from scheduler.ledger.states import AccountKind
 

@@ -21,14 +21,8 @@ from scheduler.errors import (
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys.expiry import DUE_RESERVATIONS
 from scheduler.ledger.keys.spending import Range, claim, take
-from scheduler.ledger.log.canonical import (
-    DIGESTED,
-    ENTRY_COLUMNS,
-    canonical_numbers,
-    entry_digest,
-    row_digest,
-    sealed,
-)
+from scheduler.ledger.log.canonical import canonical_numbers
+from scheduler.ledger.log.tables import FORMS, row_digest, sealed
 from scheduler.ledger.records import Reservation, SpentChunk
 from scheduler.ledger.schema import (
     Block,
@@ -214,7 +208,7 @@ def _row(writer: Writer, reservation_id: UUID) -> Any:
     writer._settle()
     row = writer.connection.execute(
         select(
-            *(getattr(ReservationRow, name) for name in DIGESTED["reservation"]),
+            *(getattr(ReservationRow, name) for name in FORMS["reservation"].hashed),
             ReservationRow.state,
             ReservationRow.sha256,
             PoolRow.pool_id,
@@ -262,8 +256,7 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
     entry = LedgerEntry
     rows = writer.connection.execute(
         select(
-            *(getattr(entry, name) for name in ENTRY_COLUMNS),
-            entry.sha256,
+            *entry.__table__.c,
             Block.id.label("ref"),
             Block.block_id,
             Block.pool_ref,
@@ -298,7 +291,7 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
             ),
             KeyState(part.state),
             reserved_by=part.id,
-            sound=part.sha256 == entry_digest(*part[: len(ENTRY_COLUMNS)]),
+            sound=part.sha256 == row_digest("ledger_entry", part._mapping),
         )
         for part in rows
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy import bindparam, delete, func, select, text, update
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys.expiry import DUE_BLOCKS
+from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.schema import (
     EXPIRED_BLOCK,
     Block,
@@ -118,13 +118,8 @@ def new_epoch(writer: Writer, pool_id: str) -> int:
     writer.pools.epoch(writer.connection, pool_id)
     writer.connection.execute(update(PoolRow).where(PoolRow.id == row.id).values(epoch=epoch))
     writer.pools.set_epoch(pool_id, epoch)
-    writer.trail.record("epoch", pool_id, epoch_digest(pool_id, epoch))
+    writer.trail.record("epoch", pool_id, marker_digest(pool_id, epoch))
     return epoch
-
-
-def epoch_digest(pool_id: str, epoch: int) -> str:
-    """Hash under which the audit log knows a pool's epoch."""
-    return hashlib.sha256(f"{pool_id}|{epoch}".encode()).hexdigest()
 
 
 def shred_epoch(writer: Writer, pool_id: str, epoch: int) -> int:

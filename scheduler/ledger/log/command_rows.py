@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-from scheduler.ledger.commands import WRITTEN_TABLES
-from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Snapshot
-from scheduler.ledger.log.canonical import rows_digest
-from scheduler.ledger.verify.context import END, Grouped
+from collections.abc import Iterable
 
-_QUERIES = {
-    "ledger_entry": """
-        SELECT command_id, sha256 FROM ledger_entry
-        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, line
-    """,
-    "block": """
-        SELECT command_id, sha256 FROM block
-        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
-    """,
-    "announcement": """
-        SELECT command_id, sha256 FROM announcement
-        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
-    """,
-    "reservation": """
-        SELECT command_id, sha256 FROM reservation
-        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
-    """,
-    "key": """
-        SELECT command_id, sha256 FROM "key"
-        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
-    """,
-    "key_recipient": """
-        SELECT drawn.command_id, owner.sha256
-        FROM "key" AS drawn JOIN key_recipient AS owner ON owner.key_ref = drawn.id
-        WHERE drawn.command_id BETWEEN :first AND :last
-        ORDER BY drawn.command_id, drawn.id, owner.recipient COLLATE BINARY
-    """,
-    "collected": """
-        SELECT delivered_by, sha256 FROM key_recipient
-        WHERE delivered_by BETWEEN :first AND :last
-        ORDER BY delivered_by, key_ref, recipient COLLATE BINARY
-    """,
-    "closed": """
-        SELECT closed_by, sha256 FROM "key"
-        WHERE closed_by BETWEEN :first AND :last ORDER BY closed_by, id
-    """,
-    "intended": """
-        SELECT intended_by, sha256 FROM reservation
-        WHERE intended_by BETWEEN :first AND :last ORDER BY intended_by, id
-    """,
-}
+from scheduler.ledger.db.snapshot import END, HIGHEST, LOWEST, Grouped, Snapshot
+from scheduler.ledger.log.canonical import rows_digest
+from scheduler.ledger.log.rows import Form
+
+QUERY = """
+    SELECT {owner}."{column}", mine."{hash}" FROM "{table}" AS mine {join}
+    WHERE {owner}."{column}" BETWEEN :first AND :last ORDER BY {owner}."{column}", {order}
+"""
 
 
 class CommandRows:
     """Streams of row hashes side by side; ask for commands in ascending order."""
 
-    def __init__(self, snapshot: Snapshot, first: int = LOWEST, last: int = HIGHEST) -> None:
+    def __init__(
+        self, snapshot: Snapshot, forms: Iterable[Form], first: int = LOWEST, last: int = HIGHEST
+    ) -> None:
+        queries = {word: _query(form, column) for form in forms for word, column in form.under}
         streams = [
-            Grouped(snapshot.rows(_QUERIES[table], first=first, last=last))
-            for table in WRITTEN_TABLES
+            Grouped(snapshot.rows(queries[word], first=first, last=last))
+            for word in sorted(queries)
         ]
         # A table without rows of these commands need not be asked again.
         self._streams = [stream for stream in streams if stream.key != END]
@@ -69,3 +36,18 @@ class CommandRows:
                 digests += [digest for _, digest in stream.of(command_id)]
         # SQLite keeps bytes and numbers in a column of texts; they are no row's hash.
         return rows_digest(map(str, digests))
+
+
+def _query(form: Form, column: str) -> str:
+    """SQL for the hashes of a table's rows by the command that a column names."""
+    owner, join = "mine", ""
+    if "." in column:
+        reference, column = column.split(".")
+        ((_, table, key),) = (one for one in form.references if one[0] == reference)
+        owner, join = "owner", f'JOIN "{table}" AS owner ON owner."{key}" = mine."{reference}"'
+    order = ", ".join(
+        f'mine."{name}"' + ("" if name in form.numbers else " COLLATE BINARY") for name in form.key
+    )
+    return QUERY.format(
+        table=form.table, column=column, hash=form.hash, owner=owner, join=join, order=order
+    )

@@ -5,73 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from scheduler.ledger.db.streams import stream
 from scheduler.ledger.log import trail as audit
 from scheduler.ledger.log.canonical import canonical_json, plain
-from scheduler.ledger.schema import (
-    Account,
-    AnnouncementPart,
-    AnnouncementRow,
-    AuditLeaf,
-    Base,
-    Block,
-    BookingEventRow,
-    BookingRow,
-    Command,
-    ElementSetRow,
-    FreedRange,
-    JobRun,
-    KeyRecipient,
-    KeyRow,
-    LedgerEntry,
-    PlanRow,
-    PoolRow,
-    ReservationPart,
-    ReservationRow,
-    RunFact,
-)
+from scheduler.ledger.schema import Base
 
 FORMAT = "skytrunk-ledger/1"
 
-EXPORTED: tuple[type[Base], ...] = (
-    RunFact,
-    PoolRow,
-    Account,
-    Command,
-    LedgerEntry,
-    Block,
-    FreedRange,
-    AnnouncementRow,
-    AnnouncementPart,
-    ReservationRow,
-    ReservationPart,
-    KeyRow,
-    KeyRecipient,
-    BookingRow,
-    BookingEventRow,
-    PlanRow,
-    JobRun,
-    ElementSetRow,
-    AuditLeaf,
-)
-"""Tables of the export in order; balances are a column of the accounts.
+LEFT_OUT = frozenset({"material", "data_key", "audit_key", "audit_checkpoint", "audit_node"})
+"""What no seed decides: sealed bytes, wrapped keys, signatures; nodes follow from the leaves."""
 
-Left out is what no seed decides: sealed bytes, wrapped keys, signatures. Nodes of the log
-follow from its leaves.
-"""
+EXPORTED: tuple[Table, ...] = tuple(
+    table for table in Base.metadata.sorted_tables if table.name not in LEFT_OUT
+)
+"""Tables of the export in order; balances are a column of the accounts."""
 
 
 def lines(connection: Connection) -> Iterator[str]:
     """Every exported row, one canonical JSON object a line, between a header and the log's root."""
     yield canonical_json({"table": "header", "format": FORMAT})
     for table in EXPORTED:
-        columns = table.__table__.c
-        order = table.__table__.primary_key
-        for row in stream(connection, select(*columns).order_by(*order)).mappings():
+        query = select(*table.c).order_by(*table.primary_key)
+        for row in stream(connection, query).mappings():
             body: dict[str, Any] = {name: plain(value) for name, value in row.items()}
-            yield canonical_json({"table": table.__tablename__, **body})
+            yield canonical_json({"table": table.name, **body})
     size = audit.tree_size(connection)
     root = audit.root(connection, size).hex()
     yield canonical_json({"table": "audit_root", "size": size, "root": root})

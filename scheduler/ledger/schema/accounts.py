@@ -12,10 +12,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.ledger.schema.base import Base, Number
+from scheduler.ledger.schema.base import Audited, Base, Number
 from scheduler.ledger.schema.columns import UtcDateTime
 
 
@@ -23,6 +25,7 @@ class RunFact(Base):
     """What this database belongs to: scenario, seed, clock; bound once, compared ever after."""
 
     __tablename__ = "run_fact"
+    audited = Audited(leaf=("name",))
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[str] = mapped_column(Text)  #: canonical JSON
@@ -33,6 +36,7 @@ class PoolRow(Base):
     """One pool; `simulated` is set by the first simulated block and never taken back."""
 
     __tablename__ = "pool"
+    audited = Audited(later=("simulated", "epoch"))
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     pool_id: Mapped[str] = mapped_column(String(200), unique=True)
@@ -53,6 +57,7 @@ class Account(Base):
     """
 
     __tablename__ = "account"
+    audited = Audited(later=("balance_bits", "odd_bits"))
     __table_args__ = (
         UniqueConstraint("pool_ref", "kind"),
         CheckConstraint("kind = 'generated' OR balance_bits >= 0", name="not_below_zero"),
@@ -70,6 +75,7 @@ class Command(Base):
     """One request and its first answer; a retry finds it here and adds nothing."""
 
     __tablename__ = "command"
+    audited = Audited(leaf=("id",))
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     request_id: Mapped[str] = mapped_column(String(200), unique=True)
@@ -82,6 +88,23 @@ class Command(Base):
     sha256: Mapped[str] = mapped_column(String(64))
 
 
+# A bit has one use (I1). SQLite leaves that to the block's cursor alone.
+ONE_USE = ExcludeConstraint(
+    (
+        text(
+            "numrange(block_ref::numeric * 1000000000000 + start_bit,"
+            " block_ref::numeric * 1000000000000 + end_bit)"
+        ),
+        "&&",
+    ),
+    name="ex_ledger_entry_one_use",
+    using="gist",
+    where=text(
+        "enters IN ('delivered', 'relay_consumed', 'combined', 'voided', 'expired', 'compromised')"
+    ),
+).ddl_if(dialect="postgresql")
+
+
 class LedgerEntry(Base):
     """One line of a command: secret bits moving between two accounts. Only ever added.
 
@@ -90,12 +113,14 @@ class LedgerEntry(Base):
     """
 
     __tablename__ = "ledger_entry"
+    audited = Audited(under={"command_id": "ledger_entry"})
     __table_args__ = (
         UniqueConstraint("command_id", "line"),
         CheckConstraint("amount_bits > 0", name="amount_positive"),
         CheckConstraint("amount_bits = end_bit - start_bit", name="amount_is_range"),
         CheckConstraint("source_id <> target_id", name="two_accounts"),
         Index("ix_ledger_entry_block_ref", "block_ref"),
+        ONE_USE,
     )
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
@@ -117,6 +142,7 @@ class AnnouncementRow(Base):
     """What a relay made public; the digest of it, never its parts' bytes."""
 
     __tablename__ = "announcement"
+    audited = Audited(under={"command_id": "announcement"})
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     announcement_id: Mapped[str] = mapped_column(String(36), unique=True)

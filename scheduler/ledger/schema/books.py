@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.ledger.schema.base import Base
+from scheduler.ledger.schema.base import Audited, Base
 from scheduler.ledger.schema.columns import UtcDateTime
 
 
@@ -22,6 +22,7 @@ class BookingRow(Base):
     """A pass that was decided on; its state is the last of its events."""
 
     __tablename__ = "booking"
+    audited = Audited(later=("state", "reason", "changed_at"), leaf=("booking_id",))
     __table_args__ = (
         CheckConstraint("acquires_at < loses_at", name="forwards"),
         Index("ix_booking_satellite_id_acquires_at", "satellite_id", "acquires_at"),
@@ -47,6 +48,7 @@ class BookingEventRow(Base):
     """One change in the life of a booking. Only ever added."""
 
     __tablename__ = "booking_event"
+    audited = Audited(leaf=("booking_id", "position"))
 
     booking_id: Mapped[str] = mapped_column(ForeignKey("booking.booking_id"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -61,6 +63,7 @@ class PlanRow(Base):
     """One run of the planner and the proof of its quality."""
 
     __tablename__ = "plan"
+    audited = Audited(leaf=("plan_id",))
 
     plan_id: Mapped[str] = mapped_column(String(200), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime())
@@ -78,6 +81,7 @@ class JobRun(Base):
     """A job that somebody took, once for each instant it was due."""
 
     __tablename__ = "job_run"
+    audited = Audited(leaf=("job_key", "scheduled_for"), joint="@")
 
     job_key: Mapped[str] = mapped_column(String(200), primary_key=True)
     scheduled_for: Mapped[datetime] = mapped_column(UtcDateTime(), primary_key=True)
@@ -88,6 +92,7 @@ class ElementSetRow(Base):
     """One dated element set, as it came."""
 
     __tablename__ = "element_set"
+    audited = Audited(hash="row_sha256", leaf=("sha256",))
     __table_args__ = (Index("ix_element_set_norad_id_epoch", "norad_id", "epoch"),)
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)  #: of the text

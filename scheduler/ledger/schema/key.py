@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.ledger.schema.base import Base, Number
+from scheduler.ledger.schema.base import Audited, Base, Number
 from scheduler.ledger.schema.columns import UtcDateTime
 
 OPEN_BLOCK = "state = 'available' AND next_bit <= length_bits - 8"
@@ -40,6 +40,7 @@ class Block(Base):
     """The settled bits of one session or one span interval, spent from the front."""
 
     __tablename__ = "block"
+    audited = Audited(later=("next_bit", "state"), under={"command_id": "block"})
     __table_args__ = (
         CheckConstraint("length_bits > 0", name="some_bits"),
         CheckConstraint("next_bit >= 0 AND next_bit <= length_bits", name="cursor_inside"),
@@ -134,6 +135,10 @@ class ReservationRow(Base):
     """Key set aside for a purpose until an instant; its parts are entries pool -> reserved."""
 
     __tablename__ = "reservation"
+    audited = Audited(
+        later=("state", "intended_by"),
+        under={"command_id": "reservation", "intended_by": "intended"},
+    )
     __table_args__ = (
         Index(
             "ix_reservation_open",
@@ -168,6 +173,7 @@ class KeyRow(Base):
     """A key that an application drew: an id, a range, and how long it waits to be collected."""
 
     __tablename__ = "key"
+    audited = Audited(later=("closed_by",), under={"command_id": "key", "closed_by": "closed"})
     __table_args__ = (CheckConstraint("end_bit > start_bit", name="some_bits"),)
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
@@ -186,6 +192,10 @@ class KeyRecipient(Base):
     """Who may have a key, at which end, and the command that gave it out, once."""
 
     __tablename__ = "key_recipient"
+    audited = Audited(
+        later=("delivered_by",),
+        under={"key_ref.command_id": "key_recipient", "delivered_by": "collected"},
+    )
 
     key_ref: Mapped[int] = mapped_column(ForeignKey("key.id"), primary_key=True)
     recipient: Mapped[str] = mapped_column(String(200), primary_key=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scheduler.errors import KeystoreError, LedgerBroken
-from scheduler.ledger.vault.keystore import NONCE_BYTES, unseal
+from scheduler.ledger.vault.keystore import unseal
 
 BOTH_ENDS = (0, 1)
 
@@ -65,27 +65,3 @@ class Ciphers(dict[int, AESGCM]):
     def unopened(self) -> dict[int, str]:
         """Why a key does not open, by number."""
         return {number: key for number, key in self._keys.items() if isinstance(key, str)}
-
-
-def opened_sizes(
-    ciphers: Mapping[int, AESGCM],
-    block_id: str,
-    pool_id: str,
-    epoch: int,
-    pieces: Iterable[tuple[Any, ...]],
-) -> dict[int, int] | None:
-    """Bytes of key at each end; None if a piece does not open, or is at no end.
-
-    What `open_piece` does, written out for speed: an audit opens every piece there is. Each is
-    (block row, end, first byte, sealed bytes, data key).
-    """
-    front, back = f"{block_id}|{pool_id}|", f"|{epoch}"
-    sizes = dict.fromkeys(BOTH_ENDS, 0)
-    try:
-        for _, side, begins, data, number in pieces:
-            context = f"{front}{side}|{begins}{back}".encode()
-            plain = ciphers[number].decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context)
-            sizes[side] += len(plain)
-    except (InvalidTag, KeyError, KeystoreError, TypeError, ValueError):
-        return None
-    return sizes

@@ -8,24 +8,14 @@ cannot have been announced under another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from scheduler.ledger.db.snapshot import Row, Snapshot
-from scheduler.ledger.log.canonical import DIGESTED
-from scheduler.ledger.log.stored import announcement_digest
-from scheduler.ledger.verify.context import (
-    PROBLEMS_MAX,
-    AuditContext,
-    Findings,
-    Grouped,
-    Outcome,
-    Part,
-)
+from scheduler.ledger.db.snapshot import Grouped, Row, Snapshot
+from scheduler.ledger.log.canonical import canonical_parts
+from scheduler.ledger.log.rows import checker, named_row
+from scheduler.ledger.verify.context import AuditContext, Findings, Outcome, Shard
 
-COLUMNS = (*DIGESTED["announcement"], "sha256")
-ANNOUNCEMENTS = f"""
-    SELECT {", ".join(COLUMNS)} FROM announcement
-    WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id
-"""
+ANNOUNCEMENTS = "WHERE command_id BETWEEN :first AND :last ORDER BY command_id, id"
 # In this order of tables SQLite need not sort.
 PARTS = """
     SELECT part.announcement_ref, part.side, part."position", part.block_ref, part.start_bit,
@@ -39,37 +29,27 @@ SPENT = """
     WHERE command_id BETWEEN :first AND :last AND enters IN ('relay_consumed', 'combined')
     ORDER BY command_id, line
 """
-LOST = """
-    SELECT DISTINCT announcement_ref FROM announcement_part
-    WHERE announcement_ref NOT IN (SELECT id FROM announcement)
-    ORDER BY announcement_ref LIMIT :most
-"""
-
 NO_POOL = ("", "", "")
 
 
-def check_announcements(snapshot: Snapshot, context: AuditContext, part: Part) -> Outcome:
+def check_announcements(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
     """I5, for the announcements of a range of commands."""
     found = Findings()
-    span = {"first": part.first, "last": part.last}
-    parts = Grouped(snapshot.rows(PARTS, **span))
-    spent = Grouped(snapshot.rows(SPENT, **span))
+    form = context.forms["announcement"]
+    is_sound, named = checker(form, ("parts",)), named_row(form)
+    parts_of = Grouped(snapshot.rows(PARTS, **shard.span)).of
+    spent_by = Grouped(snapshot.rows(SPENT, **shard.span)).of
     command = _Command(context, None, (), found)
-    for row in snapshot.rows(ANNOUNCEMENTS, **span):
-        number, command_id = row[0], row[2]
-        if command_id != command.number:
+    for row in snapshot.rows(form.select(ANNOUNCEMENTS), **shard.span):
+        said = named(row)
+        if said.command_id != command.number:
             command.finish()
-            command = _Command(context, command_id, spent.of(command_id), found)
-        command.check(row, parts.of(number))
+            command = _Command(context, said.command_id, spent_by(said.command_id), found)
+        parts = parts_of(said.id)
+        if not is_sound((*row, canonical_parts(part[1:6] for part in parts))):
+            found.add(f"announcement {said.announcement_id}: its row or its parts were changed")
+        command.check(said, parts)
     command.finish()
-    return Outcome(found.problems)
-
-
-def check_parts(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
-    """Every part of an announcement has one."""
-    found = Findings()
-    for (number,) in snapshot.rows(LOST, most=PROBLEMS_MAX):
-        found.add(f"announcement_part of {number}: its announcement is not there")
     return Outcome(found.problems)
 
 
@@ -80,8 +60,7 @@ class _Command:
         self, context: AuditContext, number: int | None, spent: Iterable[Row], found: Findings
     ) -> None:
         self.number = number
-        self._accounts = context.accounts
-        self._pools = context.pools
+        self._context = context
         self._found = found
         self._spent: dict[int, list[tuple[int, int, int]]] = {}
         for _, block_ref, start, end, source_id in spent:
@@ -89,13 +68,11 @@ class _Command:
         #: what each relay announced of each block: first bit, end, name of the announcement
         self._told: dict[tuple[int, str], list[tuple[int, int, str]]] = {}
 
-    def check(self, row: Row, parts: Sequence[Row]) -> None:
-        """Check one announcement: two runs of its length, of its own relay, as it was written."""
-        name = row[1]
-        if row[-1] != announcement_digest(row, parts):
-            self._found.add(f"announcement {name}: its row or its parts were changed")
+    def check(self, said: Any, parts: Sequence[Row]) -> None:
+        """Check one announcement: two runs of its length, of its own relay."""
+        name = said.announcement_id
         try:
-            self._check_parts(name, row[3], row[4], parts)
+            self._check_parts(name, said.relay, said.length_bits, parts)
         except TypeError:  # SQLite keeps a word in a column of numbers
             self._found.add(f"announcement {name}: a part of it is no range of bits")
 
@@ -131,17 +108,15 @@ class _Command:
 
     def _ends_of(self, account: int) -> tuple[str, str]:
         """The two nodes of an account's pool."""
-        pool, _ = self._accounts.get(account, (0, None))
-        _, node_a, node_b = self._pools.get(pool, NO_POOL)
+        pool, _ = self._context.accounts.get(account, (0, None))
+        _, node_a, node_b = self._context.pools.get(pool, NO_POOL)
         return node_a, node_b
 
     def finish(self) -> None:
         """No relay announces a bit twice; ask at the end of the command."""
         for (block_ref, relay), spans in self._told.items():
-            if len(spans) == 1:
-                continue
             reached = 0
-            for start, end, name in sorted(spans):
+            for start, end, name in sorted(spans) if len(spans) > 1 else ():
                 if start < reached:
                     self._found.add(
                         f"announcement {name}: relay {relay} announces bits from {start} of"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from scheduler.errors import LedgerError
-from scheduler.ledger.db.snapshot import Row, Snapshot
-from scheduler.ledger.keys.ranges import REST, RangeMap, joined
-from scheduler.ledger.log.canonical import entry_digest
-from scheduler.ledger.log.stored import BLOCK_COLUMNS, block_digest
+from scheduler.ledger.db.snapshot import NO_ROWS, Grouped, Row, Snapshot
+from scheduler.ledger.log.rows import checker, named_row
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 from scheduler.ledger.vault.keystore import OVERHEAD_BYTES
-from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece, opened_sizes
-from scheduler.ledger.verify.context import NO_ROWS, AuditContext, Findings, Grouped, Outcome, Part
+from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece
+from scheduler.ledger.verify.context import AuditContext, Findings, Outcome, Shard
+from scheduler.ledger.verify.ranges import REST, RangeMap, Spans, joined
 
 REST_KIND = {
     KeyState.AVAILABLE: AccountKind.POOL,
@@ -24,29 +23,15 @@ REST_KIND = {
 }
 """Account of the rest of a block that is in use."""
 
-ENDED = {
-    KeyState.VOIDED: AccountKind.WITHDRAWN,
-    KeyState.COMPROMISED: AccountKind.WITHDRAWN,
-    KeyState.EXPIRED: AccountKind.EXPIRED,
-}
-"""Account of the rest of a block that came to its end and is not destroyed yet."""
-
-ENDED_WORDS = frozenset(state.value for state in ENDED)
+ENDED = frozenset({KeyState.VOIDED, KeyState.COMPROMISED, KeyState.EXPIRED})
+"""States of the rest of a block that came to its end and is not destroyed yet."""
 
 NO_POOL = ("", "", "")
-GENERATED = AccountKind.GENERATED
-REST_KIND_OF_WORD = {state.value: kind for state, kind in REST_KIND.items()}
-STATE_OF = {state.value: state for state in KeyState}
 ACCOUNT_OF_WORD = {state.value: kind for state, kind in ACCOUNT_OF.items()}
+SPANS_SHOWN = 4
 
-BLOCKS = f"""
-    SELECT {", ".join(BLOCK_COLUMNS)} FROM block WHERE id BETWEEN :first AND :last ORDER BY id
-"""
-ENTRIES = """
-    SELECT block_ref, id, command_id, line, source_id, target_id, amount_bits, start_bit, end_bit,
-        enters, resolves_id, sha256
-    FROM ledger_entry WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, id
-"""
+OF_BLOCKS = "WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, id"
+BLOCKS = "WHERE id BETWEEN :first AND :last ORDER BY id"
 PIECES = """
     SELECT block_ref, side, start_byte, data, data_key_id FROM material
     WHERE block_ref BETWEEN :first AND :last ORDER BY block_ref, side, start_byte
@@ -64,44 +49,6 @@ WAITING = """
 """
 
 
-class BlockRow(NamedTuple):
-    """A row of the table `block`, in the order of BLOCK_COLUMNS."""
-
-    id: int
-    block_id: str
-    pool_ref: int
-    natural_key: str
-    length_bits: int
-    next_bit: int
-    state: str
-    source: str
-    simulated: int
-    eps_total: float
-    epoch: int
-    received_at: Any
-    expires_at: Any
-    command_id: int
-    provenance: str
-    sha256: str
-
-
-def _ending(entries: Sequence[Row]) -> list[Row]:
-    """The entries with which the rest of a block came to its end, once in its life.
-
-    Whatever is given back later follows it there, but from behind an entry that resolves.
-    """
-    ending: list[Row] = []
-    for line in entries:
-        command, enters, resolves = line[2], line[9], line[10]
-        if enters in ENDED_WORDS and resolves is None:
-            if ending and (command, enters) != (ending[0][2], ending[0][9]):
-                break
-            ending.append(line)
-        elif ending:
-            break
-    return ending
-
-
 class BlockFacts(NamedTuple):
     """What the audit of some blocks counted."""
 
@@ -110,232 +57,189 @@ class BlockFacts(NamedTuple):
     sums: dict[int, int]  #: of the accounts that its entries name
 
 
-def check_blocks(snapshot: Snapshot, context: AuditContext, part: Part) -> Outcome:
+def check_blocks(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
     """Audit a range of blocks and everything that belongs to them."""
-    audit = BlockAudit(snapshot, context, part)
+    audit = BlockAudit(snapshot, context, shard)
     blocks = 0
-    for row in snapshot.rows(BLOCKS, first=part.first, last=part.last):
+    for row in snapshot.rows(context.forms["block"].select(BLOCKS), **shard.span):
         blocks += 1
         audit.check(row)
     facts = BlockFacts(blocks, audit.entries, audit.sums)
-    return Outcome(audit.found.problems, facts, audit.dangling())
+    return Outcome(audit.found.problems, facts)
 
 
 class BlockAudit:
     """Streams of everything that belongs to blocks, read side by side with them."""
 
-    def __init__(self, snapshot: Snapshot, context: AuditContext, part: Part) -> None:
-        def grouped(query: str) -> Grouped:
-            return Grouped(snapshot.rows(query, first=part.first, last=part.last))
-
-        self._accounts = context.accounts
-        self._pools = context.pools
-        self._ciphers = context.ciphers
-        self._has_bytes = context.has_bytes
-        self._entries = grouped(ENTRIES)
-        self._pieces = grouped(PIECES) if self._has_bytes else Grouped(iter(()))
-        self._freed = grouped(FREED)
-        self._waiting = grouped(WAITING)
+    def __init__(self, snapshot: Snapshot, context: AuditContext, shard: Shard) -> None:
+        entry = context.forms["ledger_entry"]
+        self._context = context
+        self._named_block = named_row(context.forms["block"])
+        self._named_entry = named_row(entry)
+        self._block_is_sound = checker(context.forms["block"])
+        self._entry_is_sound = checker(entry)
+        entries = snapshot.rows(
+            f"SELECT block_ref, mine.* FROM ({entry.select('')}) AS mine {OF_BLOCKS}", **shard.span
+        )
+        self._entries = Grouped(entries)
+        self._pieces, self._freed, self._waiting = (
+            Grouped(snapshot.rows(query, **shard.span)) for query in (PIECES, FREED, WAITING)
+        )
         self.found = Findings()
         self.entries = 0
         self.sums: defaultdict[int, int] = defaultdict(int)
 
     def check(self, row: Row) -> None:
-        """Check one block, the next by number."""
-        number = row[0]
-        entries = self._entries.of(number)
-        pieces = self._pieces.of(number)
+        """Check one block, the next by number; each problem is named."""
+        block = self._named_block(row)
+        number = block.id
+        entries = [self._named_entry(entry[1:]) for entry in self._entries.of(number)]
         self.entries += len(entries)
+        if not self._block_is_sound(row):
+            self._note(block, f"({block.natural_key}) its row was changed")
         # Most blocks have nothing of these two.
         freed = self._freed.of(number) if self._freed.key <= number else NO_ROWS
         waiting = self._waiting.of(number) if self._waiting.key <= number else NO_ROWS
-        plain = len(entries) == 1 and self._has_bytes and not (freed or waiting)
-        if not (plain and self._is_untouched(row, entries[0], pieces)):
-            self._check_each(BlockRow._make(row), entries, pieces, freed, waiting)
-
-    def _is_untouched(self, row: Row, entry: Row, pieces: Sequence[Row]) -> bool:
-        """True if a block is sound and nothing was taken of it, as most are; it adds up as well.
-
-        What is not is looked at again, and named, by the checks of any block.
-        """
-        number, block_id, pool, _, length, cursor, state, _, _, _, epoch, _, _, _, _, digest = row
-        _, entry_id, command, line, source, target, bits, start, end, enters, resolves, sha = entry
-        kind = REST_KIND_OF_WORD.get(state)
-        if (
-            kind is None
-            or cursor != 0
-            or start != 0
-            or end != length
-            or resolves is not None
-            or ACCOUNT_OF_WORD.get(enters) is not kind
-            or self._accounts.get(source) != (pool, GENERATED)
-            or self._accounts.get(target) != (pool, kind)
-            or pool not in self._pools
-            or digest != block_digest(row)
-            or sha
-            != entry_digest(
-                entry_id, command, line, source, target, bits, number, start, end, enters, None
-            )
-        ):
-            return False
-        sizes = self._sizes(block_id, self._pools[pool][0], epoch, pieces)
-        due = -(-length // 8)
-        if sizes != {0: due, 1: due}:
-            return False
-        self.sums[source] -= bits
-        self.sums[target] += bits
-        return True
-
-    def _sizes(
-        self, block_id: str, pool_id: str, epoch: int, pieces: Sequence[Row]
-    ) -> dict[int, int] | None:
-        """Bytes of key at each end, once they have opened; without the key, by their length."""
-        if self._ciphers is not None:
-            return opened_sizes(self._ciphers, block_id, pool_id, epoch, pieces)
-        sizes = dict.fromkeys(BOTH_ENDS, 0)
-        for _, side, _, data, _ in pieces:
-            sizes[side] = sizes.get(side, 0) + len(data) - OVERHEAD_BYTES
-        return sizes
-
-    def _check_each(
-        self,
-        block: BlockRow,
-        entries: Sequence[Row],
-        pieces: Sequence[Row],
-        freed: Sequence[Row],
-        waiting: Sequence[Row],
-    ) -> None:
-        """Every check of a block; each problem is named."""
-        if block.sha256 != block_digest(block):
-            self._note(block, f"({block.natural_key}) its row was changed")
-        if block.pool_ref not in self._pools:
-            self._note(block, f"({block.natural_key}) is of pool {block.pool_ref}, not there")
+        pieces = self._pieces.of(number)
         try:
             ranges = self._replay(block, entries)
             if ranges is None:
                 self._note(block, f"({block.natural_key}) has no sound deposit")
-            else:
-                self._check_rest(block, ranges, freed, bool(waiting), entries)
-                self._check_bytes(block, ranges, waiting, pieces)
+                return
+            stored = ranges.stored_bytes()
+            in_use = bool(stored or waiting)
+            self._check_rest(block, ranges.covered(), freed, entries, in_use=in_use)
+            if self._context.has_bytes:
+                self._check_places(block, stored, waiting, pieces)
         except TypeError:  # SQLite keeps a word in a column of numbers
             self._note(block, "or a row of it holds what is no number in place of a number")
 
-    def dangling(self) -> dict[str, list[int]]:
-        """Blocks that are not there, though rows name them."""
-        streams = (
-            ("material", self._pieces),
-            ("freed_range", self._freed),
-            ("key", self._waiting),
-        )
-        return {
-            f"{table}: names block row {{}}, which is not there": stream.finish()
-            for table, stream in streams
-        }
-
-    def _note(self, block: BlockRow, problem: str) -> None:
+    def _note(self, block: Any, problem: str) -> None:
         self.found.add(f"block {block.block_id}: {problem}")
 
-    def _replay(self, block: BlockRow, entries: Sequence[Row]) -> RangeMap | None:
+    def _replay(self, block: Any, entries: Sequence[Any]) -> RangeMap | None:
         """Apply a block's entries in order; None if not even the deposit is sound (I1, I2)."""
-        accounts, sums, found = self._accounts, self.sums, self.found
+        accounts, sums, note = self._context.accounts, self.sums, self.found.add
         ranges: RangeMap | None = None
         for line in entries:
-            ref, number, command, at, source_id, target_id, bits, start, end, enters = line[:10]
-            resolves, sha256 = line[10:]
-            ids = (number, command, at, source_id, target_id, bits, ref, start, end, enters)
-            if sha256 != entry_digest(*ids, resolves):
-                found.add(f"ledger_entry {number}: its row was changed")
-            source, target = accounts.get(source_id), accounts.get(target_id)
+            name = f"ledger_entry {line.id}"
+            if not self._entry_is_sound(line):
+                note(f"{name}: its row was changed")
+            source, target = accounts.get(line.source_id), accounts.get(line.target_id)
             if source is None or target is None:
-                found.add(f"ledger_entry {number}: names an account that is not there")
+                note(f"{name}: names an account that is not there")
                 continue
-            sums[source_id] -= bits
-            sums[target_id] += bits
+            sums[line.source_id] -= line.amount_bits
+            sums[line.target_id] += line.amount_bits
             if source[0] != block.pool_ref or target[0] != block.pool_ref:
-                found.add(f"ledger_entry {number}: block {block.block_id} is of another pool")
-            if target[1] is not ACCOUNT_OF_WORD.get(enters):
-                found.add(f"ledger_entry {number}: enters {enters} in account {target[1].value}")
+                note(f"{name}: block {block.block_id} is of another pool")
+            if target[1] is not ACCOUNT_OF_WORD.get(line.enters):
+                note(f"{name}: enters {line.enters} in account {target[1].value}")
+            start, end = line.start_bit, line.end_bit
             if ranges is None:
-                if (source[1], start, end) != (GENERATED, 0, block.length_bits):
-                    found.add(f"ledger_entry {number}: is no deposit of block {block.block_id}")
+                if (source[1], start, end) != (AccountKind.GENERATED, 0, block.length_bits):
+                    note(f"{name}: is no deposit of block {block.block_id}")
                     continue
                 ranges = RangeMap(block.length_bits, target[1])
-            elif wrong := ranges.move(start, end, source[1], target[1], number, resolves):
-                found.add(f"ledger_entry {number}: block {block.block_id}: {wrong}")
+            elif wrong := ranges.move(start, end, source[1], target[1], line.id, line.resolves_id):
+                note(f"{name}: block {block.block_id}: {wrong}")
         return ranges
 
     def _check_rest(
         self,
-        block: BlockRow,
-        ranges: RangeMap,
+        block: Any,
+        spans: dict[AccountKind, Spans],
         freed: Sequence[Row],
-        waiting: bool,
-        entries: Sequence[Row],
+        entries: Sequence[Any],
+        *,
+        in_use: bool,
     ) -> None:
         """Cursor, freed ranges and state against the ranges."""
-        state = STATE_OF.get(block.state)
         behind = [(block.next_bit, block.length_bits)] * (block.next_bit < block.length_bits)
         back = [(start, end) for _, start, end in freed]
-        rest = joined(iter([*back, *behind])) if back else behind
-        spans = ranges.covered()
-        if state in REST_KIND:
-            expected = spans.get(REST_KIND[state], [])
-            others = [kind for kind in REST & spans.keys() if kind is not REST_KIND[state]]
-            if rest != expected or others:
+        rest = joined([*back, *behind])
+        if block.state in REST_KIND:
+            kind = REST_KIND[block.state]
+            expected = spans.get(kind, [])
+            if rest != expected or REST & spans.keys() - {kind}:
                 self._note(
                     block,
-                    f"is {state.value} with cursor {block.next_bit} and freed ranges {back};"
+                    f"is {block.state} with cursor {block.next_bit} and freed ranges {back};"
                     f" by its entries, {expected} is left",
                 )
-            elif not rest and not waiting and not ranges.stored_bytes():
-                self._note(block, f"is {state.value}, by its entries it is destroyed")
-            return
-        if back or REST & spans.keys():
+            elif not rest and not in_use:
+                self._note(block, f"is {block.state}, by its entries it is destroyed")
+        elif back or REST & spans.keys():
             self._note(block, f"is {block.state}, by its entries some of it is still in use")
-        elif state is None or (state not in ENDED and state is not KeyState.DESTROYED):
+        elif block.state not in ENDED and block.state != KeyState.DESTROYED:
             self._note(block, f"is {block.state}, which no block can be")
         else:
-            self._check_end(block, state, entries)
+            self._check_end(block, _ending(entries))
 
-    def _check_end(self, block: BlockRow, state: KeyState, entries: Sequence[Row]) -> None:
+    def _check_end(self, block: Any, ending: Sequence[Any]) -> None:
         """State and cursor of a block that is used no more; the cursor stays where it was then."""
-        ending = _ending(entries)
-        if state in ENDED and (not ending or ending[0][9] != state):
+        if block.state in ENDED and (not ending or ending[0].enters != block.state):
             self._note(block, f"is {block.state}, its entries do not say so")
         length = block.length_bits
-        due = next((start for *_, start, end, _, _, _ in ending if end == length), length)
+        due = next((line.start_bit for line in ending if line.end_bit == length), length)
         if block.next_bit != due:
             self._note(block, f"is {block.state} with cursor {block.next_bit}, it ended at {due}")
 
-    def _check_bytes(
-        self, block: BlockRow, ranges: RangeMap, waiting: Sequence[Row], pieces: Sequence[Row]
+    def _check_places(
+        self, block: Any, stored: Spans, waiting: Sequence[Row], pieces: Sequence[Row]
     ) -> None:
-        """What should be in the store at each end is there and opens, and nothing else is."""
-        if not self._has_bytes:
-            return
-        stored = 0 if block.state == KeyState.DESTROYED else ranges.stored_bytes()
-        due = dict.fromkeys(BOTH_ENDS, stored)
+        """The bytes that are left, at each end, are in the store and open, and no others are."""
+        left = [] if block.state == KeyState.DESTROYED else stored
+        due: dict[Any, Spans] = {side: list(left) for side in BOTH_ENDS}
         for _, _, side, start, end in waiting:
-            due[side] = due.get(side, 0) + (end - start) // 8
-        pool_id = self._pools.get(block.pool_ref, NO_POOL)[0]
-        held = self._sizes(block.block_id, pool_id, block.epoch, pieces)
-        if held is None:
-            names = BlockNames(block.id, block.block_id, block.pool_ref, pool_id, block.epoch)
-            held = self._sizes_one_by_one(names, pieces)
-        for side in due.keys() | held.keys():
-            size, wanted = held.get(side, 0), due.get(side, 0)
-            if size != wanted:
-                self._note(block, f"{size} bytes in the store at end {side}, {wanted} are due")
-
-    def _sizes_one_by_one(self, names: BlockNames, pieces: Sequence[Row]) -> dict[int, int]:
-        """The same where some piece does not open; each of these is named."""
-        sizes: dict[int, int] = {}
+            due.setdefault(side, []).append((start // 8, end // 8))
+        held: dict[Any, Spans] = {}
+        pool_id = self._context.pools.get(block.pool_ref, NO_POOL)[0]
+        names = BlockNames(block.id, block.block_id, block.pool_ref, pool_id, block.epoch)
         for _, side, begins, data, number in pieces:
             try:
-                assert self._ciphers is not None  # without ciphers everything has a size
-                plain = open_piece(self._ciphers[number], data, names, side, begins)
+                size = self._size(names, side, begins, data, number)
             except LedgerError as error:
                 self.found.add(str(error))
             else:
-                sizes[side] = sizes.get(side, 0) + len(plain)
-        return sizes
+                held.setdefault(side, []).append((begins, begins + size))
+        for side in due.keys() | held.keys():
+            there, wanted = joined(held.get(side, ())), joined(due.get(side, ()))
+            if there != wanted:
+                self._note(
+                    block,
+                    f"bytes in the store at end {side} are {_shown(there)};"
+                    f" {_shown(wanted)} are due",
+                )
+
+    def _size(self, names: BlockNames, side: int, begins: int, data: bytes, number: int) -> int:
+        """Bytes of key in a piece: once it has opened, or without the key by its length."""
+        ciphers = self._context.ciphers
+        if ciphers is None:
+            return len(data) - OVERHEAD_BYTES
+        return len(open_piece(ciphers[number], data, names, side, begins))
+
+
+def _ending(entries: Iterable[Any]) -> list[Any]:
+    """The entries with which the rest of a block came to its end, once in its life.
+
+    Whatever is given back later follows it there, but from behind an entry that resolves.
+    """
+    ending: list[Any] = []
+    for line in entries:
+        if line.enters in ENDED and line.resolves_id is None:
+            if ending and (line.command_id, line.enters) != (
+                ending[0].command_id,
+                ending[0].enters,
+            ):
+                break
+            ending.append(line)
+        elif ending:
+            break
+    return ending
+
+
+def _shown(spans: Spans) -> str:
+    """The first few ranges of bytes, in words."""
+    words = ", ".join(f"{start} to {end}" for start, end in spans[:SPANS_SHOWN]) or "none"
+    return f"{words}, ..." if len(spans) > SPANS_SHOWN else words

@@ -1,23 +1,18 @@
-"""What an audit knows, what it finds, and streams to read side by side."""
+"""What an audit knows, what it is cut into, and what it finds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Row, Snapshot
-from scheduler.ledger.log.stored import stored_hasher
+from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Snapshot
+from scheduler.ledger.log.rows import Form
 from scheduler.ledger.states import AccountKind
 from scheduler.ledger.vault.pieces import Ciphers
 
 PROBLEMS_MAX = 1000
 """Problems that one report lists; a ruined ledger need not fill the memory."""
-
-NO_ROWS: Sequence[Row] = ()
-END = float("inf")
-"""Behind the number of every row."""
-END_ROW: Row = (END,)
 
 
 class Findings:
@@ -39,93 +34,47 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditContext:
-    """What every part of an audit needs of the ledger; little, and the same for all parts."""
+    """What every shard of an audit needs of the ledger; little, and the same for all shards."""
 
+    forms: Mapping[str, Form]  #: every table, by name
     accounts: dict[int, tuple[int, AccountKind]]  #: pool and kind, by number
     pools: dict[int, tuple[str, str, str]]  #: name and two ends, by number
     ciphers: Ciphers | None = field(repr=False)  #: None if no key-encryption key is at hand
-    has_bytes: bool = True  #: False for an export, which leaves sealed bytes out
+    has_bytes: bool = True  #: False for an export, which leaves sealed bytes and signatures out
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One part of an audit: a check, and the numbers of the rows it looks at, both included."""
+class Shard:
+    """A part of an audit: a check, and the numbers of the rows it looks at, both included."""
 
     check: str
     first: int = LOWEST
     last: int = HIGHEST
+    table: str = ""  #: for the checks that are the same for every table
 
     @property
     def is_whole(self) -> bool:
         """True if it looks at every row there is."""
         return (self.first, self.last) == (LOWEST, HIGHEST)
 
+    @property
+    def span(self) -> dict[str, int]:
+        """Bounds for a query."""
+        return {"first": self.first, "last": self.last}
+
+    def among(self, column: str) -> str:
+        """SQL for the rows of the shard: the last one has the words that SQLite puts behind."""
+        bounds = [f"{column} >= {self.first}"] * (self.first != LOWEST)
+        bounds += [f"{column} <= {self.last}"] * (self.last != HIGHEST)
+        return " AND ".join(bounds) or "1 = 1"
+
 
 @dataclass(slots=True)
 class Outcome:
-    """What one part of an audit found, and what it counted for the report."""
+    """What one shard of an audit found, and what it counted for the report."""
 
     problems: list[str]
     facts: Any = None
-    #: rows that others name and that are not there, by the words to report them in
-    dangling: dict[str, list[int]] = field(default_factory=dict)
 
 
-Check = Callable[[Snapshot, AuditContext, Part], Outcome]
-
-
-class Grouped:
-    """Rows ordered by their first column, handed out group by group in that order."""
-
-    def __init__(self, rows: Iterator[Row]) -> None:
-        self._rows = rows
-        self._head = next(rows, END_ROW)
-        self.key: float = self._head[0]  #: of the group that comes next
-        self.dangling: list[int] = []  #: groups nobody asked for
-
-    def of(self, key: int) -> Sequence[Row]:
-        """The rows of one group; ask in ascending order."""
-        while self.key < key:
-            self._skip()
-        if self.key != key:
-            return NO_ROWS
-        rows = [self._head]
-        for head in self._rows:
-            if head[0] != key:
-                self._head, self.key = head, head[0]
-                return rows
-            rows.append(head)
-        self._head, self.key = END_ROW, END
-        return rows
-
-    def finish(self) -> list[int]:
-        """Groups that nobody asked for, to the end of the stream."""
-        while self.key != END:
-            self._skip()
-        return self.dangling
-
-    def _skip(self) -> None:
-        if len(self.dangling) < PROBLEMS_MAX:
-            self.dangling.append(self._head[0])
-        stray = self.key
-        while self.key == stray:
-            self._head = next(self._rows, END_ROW)
-            self.key = self._head[0]
-
-
-def check_hashes(
-    snapshot: Snapshot,
-    found: Findings,
-    table: str,
-    columns: Sequence[str],
-    query: str,
-    named_by: Sequence[str],
-    part: Part,
-) -> None:
-    """Compare every row's hash, its last column, with what its others give."""
-    digest = stored_hasher(table, columns)
-    places = [columns.index(name) for name in named_by]
-    for row in snapshot.rows(query, first=part.first, last=part.last):
-        if row[-1] != digest(row):
-            name = "/".join(str(row[place]) for place in places)
-            found.add(f"{table} {name}: its row was changed")
+Check = Callable[[Snapshot, AuditContext, Shard], Outcome]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scheduler.ledger.db.snapshot import Snapshot
-from scheduler.ledger.verify.context import AuditContext, Findings, Outcome, Part
+from scheduler.ledger.verify.context import AuditContext, Findings, Outcome, Shard
 
 INDEXES = """
     SELECT name, tbl_name, sql FROM sqlite_master
@@ -16,7 +16,7 @@ ROWS = 'SELECT count(*) FROM "{table}" NOT INDEXED {where}'
 INDEXED = 'SELECT coalesce(sum(1), 0) FROM "{table}" INDEXED BY "{index}" {where}'
 
 
-def check_indexes(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
+def check_indexes(snapshot: Snapshot, _: AuditContext, __: Shard) -> Outcome:
     """Every index has as many entries as its table has rows for it; PostgreSQL's are its own care.
 
     Where a unique index has lost a row, the same key could be deposited a second time.

@@ -6,17 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Row, Snapshot
+from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Grouped, Row, Snapshot
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data, pool_digest
-from scheduler.ledger.verify.context import (
-    PROBLEMS_MAX,
-    AuditContext,
-    Findings,
-    Grouped,
-    Outcome,
-    Part,
-)
+from scheduler.ledger.log.rows import Form
+from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
 
 LEVEL = 13
 """Subtrees of this level are built apart, 8,192 leaves each."""
@@ -52,14 +46,14 @@ def level_of(size: int) -> int:
     return max(LEVEL, (size // STRETCHES_MAX).bit_length())
 
 
-def log_parts(size: int) -> list[Part]:
-    """A log in parts, each but the last a complete subtree."""
+def log_spans(size: int) -> list[tuple[int, int]]:
+    """The leaves of a log in spans, each but the last a complete subtree."""
     starts = [*range(0, max(size, 1), 1 << level_of(size))]
     ends = [*(start - 1 for start in starts[1:]), HIGHEST]
-    return [Part("log", start or LOWEST, last) for start, last in zip(starts, ends, strict=True)]
+    return [(start or LOWEST, last) for start, last in zip(starts, ends, strict=True)]
 
 
-def check_log(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
+def check_log(snapshot: Snapshot, _: AuditContext, part: Shard) -> Outcome:
     """Build a part of the tree anew and compare its every node (I7)."""
     found = Findings()
     start = max(part.first, 0)
@@ -97,7 +91,7 @@ def _build(
 
 
 def join_log(
-    parts: Sequence[Part], stretches: Iterable[Stretch], problems: Mapping[int, list[str]]
+    parts: Sequence[Shard], stretches: Iterable[Stretch], problems: Mapping[int, list[str]]
 ) -> tuple[int, str, list[str]]:
     """Put the parts of the tree together: the log's size, its root, and what is wrong with it.
 
@@ -155,85 +149,82 @@ def data_of(seq: int, kind: Any, subject: Any, row_sha256: Any) -> bytes:
         return b""
 
 
-class Logged(NamedTuple):
-    """A table whose rows have a leaf each, the name a leaf knows them by, and their order."""
-
-    table: str
-    subject: str  #: SQL; {instant} stands for the canonical text of `scheduled_for`
-    order: str
-    digest: str = "sha256"
-
-
-LOGGED = (
-    Logged("run_fact", "mine.name", "mine.name"),
-    Logged("element_set", "mine.sha256", "mine.sha256", "row_sha256"),
-    Logged("plan", "mine.plan_id", "mine.plan_id"),
-    Logged("job_run", "mine.job_key || '@' || {instant}", "mine.job_key, mine.scheduled_for"),
-    Logged("booking", "mine.booking_id", "mine.booking_id"),
-    Logged(
-        "booking_event",
-        "mine.booking_id || '/' || mine.\"position\"",
-        'mine.booking_id, mine."position"',
-    ),
-)
-COMMANDS = Logged("command", "CAST(mine.id AS TEXT)", "mine.id")
-
-KINDS = frozenset({COMMANDS.table, *(each.table for each in LOGGED), "pool", "epoch", "checkpoint"})
-"""What a leaf can be about."""
-
-STRANGE = f"""
-    SELECT kind, min(seq), count(*) FROM audit_leaf
-    WHERE kind NOT IN ({", ".join(f"'{kind}'" for kind in sorted(KINDS))})
-    GROUP BY kind ORDER BY min(seq) LIMIT :most
-"""
-
 UNCOVERED = """
     SELECT {subject}, leaf.row_sha256 FROM "{table}" AS mine
     LEFT JOIN audit_leaf AS leaf ON leaf.kind = :kind AND leaf.subject = {subject}
-    WHERE (leaf.row_sha256 IS NULL OR leaf.row_sha256 <> mine.{digest}) {among}
+    WHERE (leaf.row_sha256 IS NULL OR leaf.row_sha256 <> mine."{digest}") AND {among}
     ORDER BY {order}
 """
 COUNTS = """
     SELECT (SELECT count(*) FROM audit_leaf WHERE kind = :kind), (SELECT count(*) FROM "{table}")
 """
+KINDS_WITHOUT_ROW = frozenset({"pool", "epoch", "checkpoint"})
+"""Leaves that stand for more than a row, or for less."""
 
+STRANGE = """
+    SELECT kind, min(seq), count(*) FROM audit_leaf WHERE kind NOT IN ({kinds})
+    GROUP BY kind ORDER BY min(seq) LIMIT :most
+"""
 POOLS = "SELECT id, pool_id, sha256 FROM pool ORDER BY id"
 POOL_ACCOUNTS = """
     SELECT pool_ref, sha256 FROM account WHERE pool_ref BETWEEN :first AND :last
     ORDER BY pool_ref, id
 """
-POOL_LEAVES = "SELECT subject, row_sha256 FROM audit_leaf WHERE kind = 'pool' ORDER BY seq"
+OF_KIND = "SELECT subject, row_sha256 FROM audit_leaf WHERE kind = :kind ORDER BY seq"
 
 
-def check_commands_logged(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
-    """Every command of a range has its leaf with its hash."""
+def leaves_of(snapshot: Snapshot, kind: str) -> dict[str, list[str]]:
+    """The hashes that leaves of one kind hold, by subject, in the order of the log."""
+    logged: dict[str, list[str]] = {}
+    for subject, digest in snapshot.rows(OF_KIND, kind=kind):
+        logged.setdefault(subject, []).append(digest)
+    return logged
+
+
+def check_logged(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
+    """Every row of a table whose rows have leaves has its leaf, with its hash."""
     found = Findings()
-    among = "AND mine.id BETWEEN :first AND :last"
-    _check_covered(snapshot, COMMANDS, found, among, first=part.first, last=part.last)
+    form = context.forms[shard.table]
+    subject = f" || '{form.joint}' || ".join(_text_of(snapshot, form, name) for name in form.leaf)
+    query = UNCOVERED.format(
+        subject=subject,
+        table=form.table,
+        digest=form.hash,
+        among=shard.among(f'mine."{form.numbered}"'),
+        order=", ".join(f'mine."{name}"' for name in form.key),
+    )
+    for name, digest in snapshot.rows(query, kind=form.table):
+        missing = "is not in the audit log" if digest is None else "is not as the audit log has it"
+        found.add(f"{form.table} {name}: {missing}")
     return Outcome(found.problems)
 
 
-def check_logged(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
-    """Every other logged row has its leaf with its hash, and every leaf of any kind its row."""
+def _text_of(snapshot: Snapshot, form: Form, name: str) -> str:
+    """SQL for a column as the subject of a leaf has it."""
+    column = f'mine."{name}"'
+    if name in form.instants:
+        return snapshot.instant(column)
+    return f"CAST({column} AS TEXT)" if name in form.numbers else column
+
+
+def check_leaves(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outcome:
+    """Every leaf is of a known kind; there are as many as rows, which is told as the facts."""
     found = Findings()
-    for logged in LOGGED:
-        _check_covered(snapshot, logged, found)
-    for logged in (COMMANDS, *LOGGED):
-        kind = logged.table
-        leaves, rows = snapshot.one(COUNTS.format(table=kind), kind=kind)
-        if leaves != rows:
-            found.add(f"{kind}: {leaves} leaves in the audit log, {rows} rows")
-    for kind, seq, leaves in snapshot.rows(STRANGE, most=PROBLEMS_MAX):
-        found.add(f"audit_leaf {seq}: of kind {kind}, which is none ({leaves} such leaves)")
+    logged = [form.table for form in context.forms.values() if form.leaf]
+    counts = {table: snapshot.one(COUNTS.format(table=table), kind=table) for table in logged}
+    kinds = ", ".join(f"'{kind}'" for kind in sorted({*logged, *KINDS_WITHOUT_ROW}))
+    for kind, seq, leaves in snapshot.rows(STRANGE.format(kinds=kinds), most=PROBLEMS_MAX):
+        found.add(f"audit_leaf {seq}: of kind {kind!r}, which is none ({leaves} such leaves)")
     _check_pools_logged(snapshot, found)
-    return Outcome(found.problems)
+    for expected, (subject, _digest) in enumerate(snapshot.rows(OF_KIND, kind="checkpoint"), 1):
+        if subject != str(expected):
+            found.add(f"audit_checkpoint {expected} is not in the audit log")
+    return Outcome(found.problems, counts)
 
 
 def _check_pools_logged(snapshot: Snapshot, found: Findings) -> None:
     """Every pool has one leaf, over its row and those of its accounts together."""
-    logged: dict[str, list[str]] = {}
-    for subject, digest in snapshot.rows(POOL_LEAVES):
-        logged.setdefault(subject, []).append(digest)
+    logged = leaves_of(snapshot, "pool")
     accounts = Grouped(snapshot.rows(POOL_ACCOUNTS, first=LOWEST, last=HIGHEST))
     for number, pool_id, sha256 in snapshot.rows(POOLS):
         name = f"pool {number} ({pool_id})"
@@ -244,22 +235,5 @@ def _check_pools_logged(snapshot: Snapshot, found: Findings) -> None:
             found.add(f"{name}: is not in the audit log")
         elif leaves != [digest]:
             found.add(f"{name}: it or its accounts are not as the audit log has them")
-    for number in accounts.finish():
-        found.add(f"account: names pool {number}, which is not there")
     for subject in logged:
         found.add(f"pool {subject} is missing, the audit log has it")
-
-
-def _check_covered(
-    snapshot: Snapshot, logged: Logged, found: Findings, among: str = "", **values: int
-) -> None:
-    query = UNCOVERED.format(
-        subject=logged.subject.format(instant=snapshot.instant("mine.scheduled_for")),
-        table=logged.table,
-        digest=logged.digest,
-        order=logged.order,
-        among=among,
-    )
-    for subject, digest in snapshot.rows(query, kind=logged.table, **values):
-        missing = "is not in the audit log" if digest is None else "is not as the audit log has it"
-        found.add(f"{logged.table} {subject}: {missing}")

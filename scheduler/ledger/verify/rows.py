@@ -1,74 +1,35 @@
-"""Checking the rows beside the entries: commands, announcements, bookings, registers."""
+"""Checking rows by their tables' definitions, and what commands, pools and bookings add to that."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from scheduler.ledger.db.snapshot import HIGHEST, Row, Snapshot
-from scheduler.ledger.log.canonical import DIGESTED
+from scheduler.ledger.db.snapshot import Row, Snapshot
 from scheduler.ledger.log.command_rows import CommandRows
-from scheduler.ledger.log.stored import (
-    COMMAND_COLUMNS,
-    command_digest,
-    stored_hasher,
-)
-from scheduler.ledger.verify.context import (
-    PROBLEMS_MAX,
-    AuditContext,
-    Findings,
-    Outcome,
-    Part,
-    check_hashes,
-)
+from scheduler.ledger.log.rows import Form, checker, named_row
+from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
 
-COMMANDS = f"""
-    SELECT {", ".join(COMMAND_COLUMNS)} FROM command
-    WHERE id BETWEEN :first AND :last ORDER BY id
+WITH_OTHERS = frozenset({"ledger_entry", "block", "command", "announcement", "reservation"})
+"""Tables whose hashes are compared where their rows are read anyhow, some with their parts."""
+
+BY_THE_BLOCKS = frozenset({"source_id", "target_id", "block_ref", "resolves_id"})
+"""Columns of an entry that the audit of the blocks follows."""
+
+COMMANDS = "WHERE id BETWEEN :first AND :last ORDER BY id"
+DANGLING = """
+    SELECT mine."{column}", {key} FROM "{table}" AS mine
+    LEFT JOIN "{owner}" AS owner ON owner."{owned}" = mine."{column}"
+    WHERE mine."{column}" IS NOT NULL AND owner."{owned}" IS NULL AND {among}
+    ORDER BY {key} LIMIT :most
 """
-EVENT_COLUMNS = ("booking_id", "position", "at", "from_state", "to_state", "reason", "sha256")
-EVENTS = """
-    SELECT booking_id, "position", at, from_state, to_state, reason, sha256
-    FROM booking_event ORDER BY booking_id, "position"
-"""
-BOOKING_COLUMNS = (*DIGESTED["booking"], "state", "reason", "changed_at", "sha256")
-BOOKINGS = f"SELECT {', '.join(BOOKING_COLUMNS)} FROM booking ORDER BY booking_id"
-REGISTERS = (
-    ("plan", "plan_id", "plan_id", "sha256"),
-    ("job_run", "job_key", "job_key, scheduled_for", "sha256"),
-    ("run_fact", "name", "name", "sha256"),
-    ("element_set", "sha256", "sha256", "row_sha256"),
-)
-"""Tables, the column that names a row in a report, those that order them, the one of the hash."""
-
-MARKED = "SELECT id, simulated FROM pool ORDER BY id"
-FED = "SELECT DISTINCT pool_ref FROM block WHERE simulated"
-
-
 TALLY = "SELECT coalesce(max(id), 0), count(*) FROM ledger_entry"
 GAPS = """
     SELECT command_id, count(*), max(line) FROM ledger_entry
     GROUP BY command_id HAVING count(*) <> max(line) ORDER BY command_id LIMIT :most
 """
-ORPHANS = """
-    SELECT entry.id FROM ledger_entry AS entry
-    LEFT JOIN command ON entry.command_id = command.id
-    WHERE command.id IS NULL ORDER BY entry.id LIMIT :most
-"""
-
-
-REFERENCES = (
-    ("account", "pool_ref"),
-    ("material", "block_ref"),
-    ("freed_range", "block_ref"),
-    ("announcement", "command_id"),
-    ("announcement_part", "announcement_ref"),
-    ("reservation_part", "reservation_ref"),
-    ("key", "block_ref"),
-    ("key_recipient", "key_ref"),
-)
-"""Columns by whose numbers an audit goes through a table; all of them lead an index."""
-
-NO_NUMBERS = 'SELECT count(*) FROM "{table}" WHERE "{column}" > :highest'
+MARKED = "SELECT id, simulated FROM pool ORDER BY id"
+FED = "SELECT DISTINCT pool_ref FROM block WHERE simulated"
+EVENTS = 'ORDER BY booking_id, "position"'
 
 
 class EntryFacts(NamedTuple):
@@ -85,48 +46,78 @@ class CommandFacts(NamedTuple):
     last: int | None
 
 
-def check_numbering(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
-    """Lines of each command are numbered without gaps, and each has its command."""
+def check_numbering(snapshot: Snapshot, _: AuditContext, __: Shard) -> Outcome:
+    """Lines of each command are numbered without gaps."""
     found = Findings()
     last, count = snapshot.one(TALLY)
     for command_id, lines, top in snapshot.rows(GAPS, most=PROBLEMS_MAX):
         found.add(f"command {command_id}: {lines} entries, the last is line {top}")
-    for (number,) in snapshot.rows(ORPHANS, most=PROBLEMS_MAX):
-        found.add(f"ledger_entry {number}: its command is not there")
     return Outcome(found.problems, EntryFacts(count, last))
 
 
-def check_references(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
-    """No row refers by a word, which SQLite keeps behind every number and no range would meet."""
+def check_references(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
+    """Whatever a row of the table names is there."""
     found = Findings()
-    for table, column in REFERENCES:
-        query = NO_NUMBERS.format(table=table, column=column)
-        (count,) = snapshot.one(query, highest=HIGHEST)
-        if count:
-            found.add(f"{table}: {count} rows have no number as their {column}")
+    form = context.forms[shard.table]
+    key = ", ".join(f'mine."{name}"' for name in form.key)
+    for column, owner, owned in form.references:
+        if form.table == "ledger_entry" and column in BY_THE_BLOCKS:
+            continue
+        query = DANGLING.format(
+            column=column,
+            key=key,
+            table=form.table,
+            owner=owner,
+            owned=owned,
+            among=shard.among(f'mine."{form.numbered}"'),
+        )
+        for named, *mine in snapshot.rows(query, most=PROBLEMS_MAX):
+            number = "/".join(map(str, mine))
+            found.add(
+                f"{form.table}: names {owner} {named}, which is not there ({column} of {number})"
+            )
     return Outcome(found.problems)
 
 
-def check_commands(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
+def check_hashes(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
+    """Every row of the table is as it was written."""
+    found = Findings()
+    form = context.forms[shard.table]
+    is_sound = checker(form)
+    among = shard.among(f'"{form.numbered}"')
+    for row in snapshot.rows(form.select(f"WHERE {among} {form.order()}")):
+        if not is_sound(row):
+            found.add(f"{form.title(row)}: its row was changed")
+    return Outcome(found.problems)
+
+
+def has_hashes_of_its_own(form: Form) -> bool:
+    """True for a table whose hashes `check_hashes` compares."""
+    return bool(form.hash) and form.table not in WITH_OTHERS
+
+
+def check_commands(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
     """Hashes of a range of commands, and their numbering inside it."""
     found = Findings()
-    rows_of = CommandRows(snapshot, part.first, part.last).of
+    form = context.forms["command"]
+    is_sound, named = checker(form), named_row(form)
+    rows_of = CommandRows(snapshot, context.forms.values(), shard.first, shard.last).of
     first = last = None
-    for row in snapshot.rows(COMMANDS, first=part.first, last=part.last):
-        number = row[0]
+    for row in snapshot.rows(form.select(COMMANDS), **shard.span):
+        command = named(row)
         if last is None:
-            first = number
-        elif number != last + 1:
+            first = command.id
+        elif command.id != last + 1:
             found.add(f"command {last + 1} is missing")
-        last = number
-        if row[-1] != command_digest(row):
-            found.add(f"command {number} ({row[1]}): its row was changed")
-        if row[-2] != rows_of(number):
-            found.add(f"command {number} ({row[1]}): the rows it wrote are not those it has now")
+        last = command.id
+        if not is_sound(row):
+            found.add(f"{form.title(row)}: its row was changed")
+        if command.rows_sha256 != rows_of(command.id):
+            found.add(f"{form.title(row)}: the rows it wrote are not those it has now")
     return Outcome(found.problems, CommandFacts(first, last))
 
 
-def check_pools(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
+def check_pools(snapshot: Snapshot, _: AuditContext, __: Shard) -> Outcome:
     """A pool is simulated if and only if one of its blocks is."""
     found = Findings()
     marks: dict[Any, Any] = dict(snapshot.rows(MARKED))
@@ -142,47 +133,28 @@ def check_pools(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
     return Outcome(found.problems)
 
 
-def check_bookings(snapshot: Snapshot, _: AuditContext, __: Part) -> Outcome:
-    """Hashes of bookings and events, and every state against the events that led there."""
+def check_bookings(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outcome:
+    """Every booking's state against the events that led there."""
     found = Findings()
-    lives: dict[str, list[Row]] = {}
-    digest = stored_hasher("booking_event", EVENT_COLUMNS)
-    for event in snapshot.rows(EVENTS):
-        if event[-1] != digest(event):
-            found.add(f"booking_event {event[0]}/{event[1]}: its row was changed")
-        lives.setdefault(event[0], []).append(event)
-    digest = stored_hasher("booking", BOOKING_COLUMNS)
-    for row in snapshot.rows(BOOKINGS):
-        booking_id = row[0]
-        if row[-1] != digest(row):
-            found.add(f"booking {booking_id}: its row was changed")
-        _check_life(booking_id, row[-4:-1], lives.pop(booking_id, []), found)
-    for booking_id in lives:
-        found.add(f"booking {booking_id} is missing, its events are there")
+    booking, event = context.forms["booking"], context.forms["booking_event"]
+    lives: dict[str, list[Any]] = {}
+    for one in map(named_row(event), snapshot.rows(event.select(EVENTS))):
+        lives.setdefault(one.booking_id, []).append(one)
+    for one in map(named_row(booking), snapshot.rows(booking.select("ORDER BY booking_id"))):
+        _check_life(one, lives.pop(one.booking_id, []), found)
     return Outcome(found.problems)
 
 
-def _check_life(booking_id: str, ends: Row, life: list[Row], found: Findings) -> None:
+def _check_life(booking: Any, life: list[Any], found: Findings) -> None:
     """A booking's state, reason and time of change, against its events."""
-    name = f"booking {booking_id}"
-    state, reason, changed_at = ends
+    name = f"booking {booking.booking_id}"
     reached = None
-    for expected, (_, position, _, from_state, to_state, *_) in enumerate(life, start=1):
-        if position != expected or from_state != reached:
-            found.add(f"{name}: event {position} does not follow the one before")
-        reached = to_state
-    last = life[-1] if life else None
-    if last is None or (state, reason) != (last[4], last[5]):
-        found.add(f"{name}: is {state}, its events end in {reached}")
-    elif changed_at != last[2]:
-        found.add(f"{name}: changed at {changed_at}, its last event at {last[2]}")
-
-
-def check_registers(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
-    """Hashes of plans, jobs, element sets and run facts."""
-    found = Findings()
-    for table, key, order, hashed in REGISTERS:
-        columns = (*DIGESTED[table], hashed)
-        query = f'SELECT {", ".join(columns)} FROM "{table}" ORDER BY {order}'
-        check_hashes(snapshot, found, table, columns, query, (key,), part)
-    return Outcome(found.problems)
+    for expected, event in enumerate(life, start=1):
+        if event.position != expected or event.from_state != reached:
+            found.add(f"{name}: event {event.position} does not follow the one before")
+        reached = event.to_state
+    ends: Row = (life[-1].to_state, life[-1].reason) if life else ()
+    if (booking.state, booking.reason) != ends:
+        found.add(f"{name}: is {booking.state}, its events end in {reached}")
+    elif booking.changed_at != life[-1].at:
+        found.add(f"{name}: changed at {booking.changed_at}, its last event at {life[-1].at}")

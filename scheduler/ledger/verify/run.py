@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from scheduler.domain import VerifyReport
 from scheduler.ledger.db.snapshot import Snapshot, snapshot_of
+from scheduler.ledger.log.tables import FORMS
 from scheduler.ledger.vault.keystore import KeyEncryptionKey
-from scheduler.ledger.verify import log as verify_log
-from scheduler.ledger.verify import seals as verify_seals
-from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Part
-from scheduler.ledger.verify.shards import CHECKS, check_part, parts_of
+from scheduler.ledger.verify import seals
+from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
+from scheduler.ledger.verify.log import join_log
+from scheduler.ledger.verify.schema import check_schema
+from scheduler.ledger.verify.shards import CHECKS, check_shard, shards_of, tops_of
+from scheduler.ledger.verify.signed import check_checkpoints
 
 PROGRESS_EVERY = 1_000
 
@@ -22,18 +25,18 @@ Take = Callable[[int, Outcome], None]
 
 
 class Runner(Protocol):
-    """What sees to it that every part is checked, in any order."""
+    """What sees to it that every shard is checked, in any order."""
 
     def __call__(
-        self, snapshot: Snapshot, context: AuditContext, parts: list[Part], take: Take
+        self, snapshot: Snapshot, context: AuditContext, shards: list[Shard], take: Take
     ) -> None:
-        """Check every part and hand over each outcome with the part's place in the list."""
+        """Check every shard and hand over each outcome with the shard's place in the list."""
 
 
-def alone(snapshot: Snapshot, context: AuditContext, parts: list[Part], take: Take) -> None:
-    """Check one part after another."""
-    for place, part in enumerate(parts):
-        take(place, check_part(snapshot, context, part))
+def alone(snapshot: Snapshot, context: AuditContext, shards: list[Shard], take: Take) -> None:
+    """Check one shard after another."""
+    for place, shard in enumerate(shards):
+        take(place, check_shard(snapshot, context, shard))
 
 
 def verify(
@@ -42,33 +45,21 @@ def verify(
     progress: Progress | None = None,
     run: Runner = alone,
 ) -> VerifyReport:
-    """Check one snapshot. The report's problems name table and row.
+    """Check one snapshot of a ledger. The report's problems name table and row.
 
     Everything streams by block or by command, so memory does not grow with the ledger. Without
-    the key-encryption key all is checked but that the sealed bytes open. Whoever runs the parts,
+    the key-encryption key all is checked but that the sealed bytes open. Whoever runs the shards,
     the report is the same.
     """
-    found = Findings()
-    context = verify_seals.read_context(connection, kek, found)
     snapshot = snapshot_of(connection)
-    parts = parts_of(snapshot)
-    tally = Tally(parts, progress)
-    run(snapshot, context, parts, tally.take)
-
-    for check in CHECKS:
-        if check == "log":
-            size, root, problems = tally.log()
-            found.extend(problems)
-        else:
-            found.extend(tally.problems_of(check))
-        if check == "blocks":
-            verify_seals.check_balances(connection, context, tally.sums, found)
-        elif check == "logged":
-            verify_seals.check_epochs(connection, found)
-    verify_seals.check_data_keys(connection, found)
-    verify_seals.check_checkpoints(connection, found)
+    context = seals.read_context(snapshot, FORMS, kek)
+    found = Findings()
+    tally = audit(snapshot, context, found, progress, run)
+    check_schema(connection, found)
+    seals.check_data_keys(snapshot, found)
+    check_checkpoints(snapshot, found)
     if context.ciphers is not None:
-        verify_seals.check_wrapping(connection, kek, context.ciphers, found)
+        seals.check_wrapping(snapshot, kek, context.ciphers, found)
     return VerifyReport(
         commands=tally.last_command,
         entries=tally.entries,
@@ -76,37 +67,58 @@ def verify(
         pools=len({pool for pool, _ in context.accounts.values()}),
         problems=tuple(found.problems),
         figures={
-            "audit_size": size,
-            "audit_root": root,
+            "audit_size": tally.size,
+            "audit_root": tally.root,
             "sealed_bytes_opened": context.ciphers is not None,
         },
     )
 
 
-class Tally:
-    """What the parts of an audit found and counted; they come in as they are done.
+def count_rows(snapshot: Snapshot) -> int:
+    """About how many rows an audit has to look at."""
+    return sum(tops_of(snapshot, FORMS).values())
 
-    Holds no more than a report can list of each check, and what parts must tell each other.
+
+def audit(
+    snapshot: Snapshot,
+    context: AuditContext,
+    found: Findings,
+    progress: Progress | None = None,
+    run: Runner = alone,
+) -> Tally:
+    """Check all that neither key nor signature is needed for: of a ledger, or of its export."""
+    shards = shards_of(snapshot, context.forms)
+    tally = Tally(shards, progress)
+    run(snapshot, context, shards, tally.take)
+    for check in CHECKS:
+        found.extend(tally.problems_of(check, found))
+        if check == "blocks":
+            seals.check_balances(snapshot, context, tally.sums, found)
+    seals.check_epochs(snapshot, found)
+    return tally
+
+
+class Tally:
+    """What the shards of an audit found and counted; they come in as they are done.
+
+    Holds no more than a report can list of each check, and what shards must tell each other.
     """
 
-    def __init__(self, parts: list[Part], progress: Progress | None) -> None:
-        self._parts = parts
+    def __init__(self, shards: list[Shard], progress: Progress | None) -> None:
+        self._shards = shards
         self._progress = progress
         self._problems: dict[str, dict[int, list[str]]] = {check: {} for check in CHECKS}
-        self._strays: dict[str, dict[str, set[int]]] = {check: {} for check in CHECKS}
         self._facts: dict[str, dict[int, Any]] = {check: {} for check in CHECKS}
-        self.entries = self.blocks = 0
+        self.entries = self.blocks = self.size = 0
+        self.root = ""
         self.sums: dict[int, int] = {}
 
     def take(self, place: int, outcome: Outcome) -> None:
-        """Take in the outcome of one part."""
-        check = self._parts[place].check
+        """Take in the outcome of one shard."""
+        check = self._shards[place].check
         if outcome.problems:
             self._problems[check][place] = outcome.problems
             _drop_surplus(self._problems[check])
-        for words, numbers in outcome.dangling.items():
-            known = self._strays[check].setdefault(words, set())
-            self._strays[check][words] = set(sorted(known.union(numbers))[:PROBLEMS_MAX])
         if check == "blocks":
             self._add_blocks(*outcome.facts)
         elif outcome.facts is not None:
@@ -121,24 +133,22 @@ class Tally:
         if self._progress and before // PROGRESS_EVERY != self.entries // PROGRESS_EVERY:
             self._progress(self.entries)
 
-    def problems_of(self, check: str) -> Iterable[str]:
-        """What a check found, in the order of the rows."""
+    def problems_of(self, check: str, before: Findings) -> Iterable[str]:
+        """What a check found, in the order of the rows, after what was found `before`."""
+        if check == "log":
+            return self._log()
+        problems = (
+            problem for _, found in sorted(self._problems[check].items()) for problem in found
+        )
         if check == "numbering":
-            yield from self._numbering()
-        last = 0
-        for place, part in enumerate(self._parts):
-            if part.check != check:
-                continue
-            if check == "commands":
-                first, ends = self._facts[check][place]
-                if first is not None and first != last + 1:
-                    yield f"command {last + 1} is missing"
-                last = last if ends is None else ends
-            yield from self._problems[check].get(place, ())
-        for words, numbers in self._strays[check].items():
-            yield from (words.format(number) for number in sorted(numbers))
+            return [*self._numbering(), *problems]
+        if check == "commands":
+            return self._commands()
+        if check == "leaves":
+            return [*self._leaves(before), *problems]
+        return problems
 
-    def _numbering(self) -> Iterable[str]:
+    def _numbering(self) -> Iterator[str]:
         """Entries are numbered without gaps, and each belongs to a block."""
         ((count, last),) = self._facts["numbering"].values()
         if count != self.entries:
@@ -146,21 +156,43 @@ class Tally:
         if last != count:
             yield f"ledger_entry: {count} rows, the last is number {last}; rows are missing"
 
+    def _commands(self) -> Iterator[str]:
+        """Commands are numbered without gaps from one shard to the next."""
+        last = 0
+        for place, (first, ends) in sorted(self._facts["commands"].items()):
+            if first is not None and first != last + 1:
+                yield f"command {last + 1} is missing"
+            last = last if ends is None else ends
+            yield from self._problems["commands"].get(place, ())
+
+    def _leaves(self, before: Findings) -> Iterator[str]:
+        """As many leaves as rows, unless a row is named already that is not as its leaf says."""
+        (counts,) = self._facts["leaves"].values()
+        for table, (leaves, rows) in counts.items():
+            if leaves != rows and not any(
+                problem.startswith(f"{table} ") and "the audit log" in problem
+                for problem in before.problems
+            ):
+                yield f"{table}: {leaves} leaves in the audit log, {rows} rows"
+
+    def _log(self) -> list[str]:
+        """What is wrong with the tree of the audit log; its size and root are known from here."""
+        stretches = sorted(self._facts["log"].items())
+        first = stretches[0][0]
+        problems = {place - first: found for place, found in self._problems["log"].items()}
+        self.size, self.root, found = join_log(
+            [self._shards[place] for place, _ in stretches], [one for _, one in stretches], problems
+        )
+        return found
+
     @property
     def last_command(self) -> int:
         """Number of the last command, which is how many there are."""
         return max((last or 0 for _, last in self._facts["commands"].values()), default=0)
 
-    def log(self) -> tuple[int, str, list[str]]:
-        """Size and root of the audit log, and what is wrong with its tree."""
-        places = [place for place, part in enumerate(self._parts) if part.check == "log"]
-        stretches = [self._facts["log"][place] for place in places]
-        problems = {place - places[0]: found for place, found in self._problems["log"].items()}
-        return verify_log.join_log([self._parts[place] for place in places], stretches, problems)
-
 
 def _drop_surplus(problems: dict[int, list[str]]) -> None:
-    """Let go of parts that cannot come into a report, because those before them fill it."""
+    """Let go of shards that cannot come into a report, because those before them fill it."""
     kept = 0
     for place in sorted(problems):
         if kept >= PROBLEMS_MAX:

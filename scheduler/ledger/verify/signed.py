@@ -1,14 +1,79 @@
-"""Holding a ledger to a checkpoint that was kept elsewhere: a full rewrite shows there."""
+"""Checking what is signed: the checkpoints in the ledger, and one that was kept elsewhere."""
 
 from __future__ import annotations
 
-from scheduler.errors import ProofInvalid
-from scheduler.ledger.db.snapshot import Snapshot
-from scheduler.ledger.log import merkle
-from scheduler.ledger.log.checkpoints import check_signature
+from scheduler.errors import LedgerError, ProofInvalid
+from scheduler.ledger.db.snapshot import Row, Snapshot
+from scheduler.ledger.log import checkpoints, merkle
+from scheduler.ledger.log.rows import stored_instant
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.verify.context import Findings
-from scheduler.ledger.verify.log import LEAVES, data_of
+from scheduler.ledger.verify.log import LEAVES, NODES, data_of
+
+CHECKPOINTS = """
+    SELECT signed.id, signed.size, signed.root, signed.at, signed.key_id, signed.signature,
+        signer.public_key
+    FROM audit_checkpoint AS signed LEFT JOIN audit_key AS signer ON signer.key_id = signed.key_id
+    ORDER BY signed.id
+"""
+SIGNED_LEAVES = """
+    SELECT subject, seq, row_sha256 FROM audit_leaf WHERE kind = 'checkpoint' ORDER BY seq
+"""
+KEYS = "SELECT count(*) FROM audit_key"
+
+
+def check_checkpoints(snapshot: Snapshot, found: Findings) -> None:
+    """No checkpoint is missing; each is signed, lies on the log, and has the leaf behind it."""
+    with snapshot.failures():
+        leaves = {subject: (seq, digest) for subject, seq, digest in snapshot.rows(SIGNED_LEAVES)}
+        rows = list(snapshot.rows(CHECKPOINTS))
+        (keys,) = snapshot.one(KEYS)
+    if not keys:
+        found.add("audit_key: no signing key is there")
+    for expected, row in enumerate(rows, start=1):
+        number = row[0]
+        if number != expected:
+            found.add(f"audit_checkpoint {expected} is missing")
+        try:
+            _check_checkpoint(snapshot, row, leaves.pop(str(number), None))
+        except LedgerError as error:
+            found.add(f"audit_checkpoint {number}: {error}")
+        except (TypeError, ValueError, AttributeError):
+            found.add(f"audit_checkpoint {number}: a column of it holds what it cannot")
+    for subject in leaves:
+        found.add(f"audit_checkpoint {subject} is missing, the audit log has it")
+
+
+def _check_checkpoint(snapshot: Snapshot, row: Row, leaf: tuple[int, str] | None) -> None:
+    """Raise ProofInvalid naming what is wrong with a checkpoint, or what a bad column raises."""
+    number, size, root, at, key_id, signature, public_key = row
+    if public_key is None:
+        raise ProofInvalid(f"its key {key_id} is not there")
+    signed = Checkpoint(
+        size=size,
+        root=root,
+        at=stored_instant(at),
+        key_id=key_id,
+        public_key=public_key,
+        signature=signature,
+    )
+    checkpoints.check_signature(signed)
+    digest = checkpoints.checkpoint_digest(number, size=size, root=root, at=signed.at)
+    if leaf != (size, digest):
+        raise ProofInvalid(f"of size {size}: leaf {size} of the audit log is not about it")
+    if (stands := _root_at(snapshot, size)) != root:
+        raise ProofInvalid(f"of size {size}: signed root {root}, the log has {stands}")
+
+
+def _root_at(snapshot: Snapshot, size: int) -> str:
+    """The root that the log had at a size, in hex, by its stored nodes. Raises ProofInvalid."""
+    hashes = []
+    for place in map(merkle.position, merkle.cover(0, size)):
+        ((_, node),) = list(snapshot.rows(NODES, first=place, last=place)) or [(place, None)]
+        if not isinstance(node, bytes) or len(node) != merkle.HASH_BYTES:
+            raise ProofInvalid(f"audit_node {place} is missing or holds no hash")
+        hashes.append(node)
+    return merkle.fold(hashes).hex()
 
 
 def check_signed(snapshot: Snapshot, signed: Checkpoint, public_key: str | None) -> list[str]:
@@ -17,25 +82,22 @@ def check_signed(snapshot: Snapshot, signed: Checkpoint, public_key: str | None)
     `public_key` is the key you trust, in hex; without it the checkpoint's own is taken.
     """
     found = Findings()
-    name = f"checkpoint of size {signed.size}"
     try:
-        check_signature(signed, public_key=public_key)
+        checkpoints.check_signature(signed, public_key=public_key)
     except ProofInvalid as error:
         found.add(str(error))
     frontier: list[bytes] = []
     size = 0
     with snapshot.failures():
-        for seq, kind, subject, row_sha256 in snapshot.rows(LEAVES, first=0, last=signed.size - 1):
+        for seq, kind, subject, digest in snapshot.rows(LEAVES, first=0, last=signed.size - 1):
             if seq != size:
                 break
-            hashed = merkle.leaf_hash(data_of(seq, kind, subject, row_sha256))
-            merkle.grow(frontier, size, hashed)
+            merkle.grow(frontier, size, merkle.leaf_hash(data_of(seq, kind, subject, digest)))
             size += 1
     root = merkle.fold(frontier).hex()
+    name = f"checkpoint of size {signed.size}"
     if size != signed.size:
-        found.add(f"{name}, the ledger's log has {size} leaves of it")
+        found.add(f"{name}, the log has {size} leaves of it")
     elif root != signed.root:
-        found.add(
-            f"{name}: signed root {signed.root}, the ledger's log had {root}; it was rewritten"
-        )
+        found.add(f"{name}: signed root {signed.root}, the log had {root}; it was rewritten")
     return found.problems

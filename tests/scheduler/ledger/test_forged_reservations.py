@@ -8,7 +8,7 @@ from scheduler.errors import LedgerBroken
 from scheduler.ledger import Ledger, ReservationState
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, deposit, uuid_of
 from tests.scheduler.ledger.test_reservations import expire, intend, reserve, resolve
-from tests.scheduler.ledger.test_verify import change
+from tests.scheduler.ledger.verify.changes import change
 
 R = ReservationState
 

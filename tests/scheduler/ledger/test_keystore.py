@@ -30,7 +30,7 @@ from tests.scheduler.ledger.builders import (
     spend,
     uuid_of,
 )
-from tests.scheduler.ledger.test_verify import change
+from tests.scheduler.ledger.verify.changes import change
 
 POOL_ID = NANSHAN_XINGLONG.pool_id
 

@@ -87,4 +87,4 @@ def test_the_stock_is_the_whole_bytes_of_the_blocks(
                     continue
                 told, summed = _stocks(ledger, path)
                 assert told == summed
-            assert ledger.verify(workers=1).problems == ()
+            assert ledger.verify().problems == ()

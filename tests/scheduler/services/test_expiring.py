@@ -13,7 +13,7 @@ from scheduler.domain import NewBlock, Pool
 from scheduler.errors import LedgerBroken, NotEnoughKey, WrongState
 from scheduler.ledger import KeyState, ReservationState
 from scheduler.services.context import Context
-from tests.scheduler.ledger.test_verify import change
+from tests.scheduler.ledger.verify.changes import change
 from tests.scheduler.services.nights import NIGHT, export
 
 Open = Callable[..., Context]

@@ -34,7 +34,7 @@ from scheduler.ledger.verify import run as verify
 from tests.scheduler.ledger.builders import NOON
 from tests.scheduler.ledger.filled import fill_all
 from tests.scheduler.ledger.postgres import Postgres
-from tests.scheduler.ledger.test_verify import change
+from tests.scheduler.ledger.verify.changes import change, verify_with
 
 Values = dict[str, Any]
 
@@ -265,7 +265,7 @@ def _check(ledger: Ledger, changes: Callable[[Connection], Iterator[Change]]) ->
 
 
 def _is_left_alone(ledger: Ledger) -> bool:
-    return ledger.verify(workers=1).ok
+    return ledger.verify().ok
 
 
 @pytest.fixture(scope="module")
@@ -351,6 +351,6 @@ def test_two_processes_see_what_one_sees(
     shutil.copy(filled_file, copy)
     with open_ledger(f"sqlite:///{copy}", kek=kek) as ledger:
         change(ledger, statement)
-        alone = ledger.verify(workers=1)
+        alone = ledger.verify()
         assert not alone.ok
-        assert ledger.verify(workers=2) == alone
+        assert verify_with(ledger, 2) == alone

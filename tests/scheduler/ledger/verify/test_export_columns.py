@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from scheduler.ledger import Ledger, open_ledger
-from scheduler.ledger.log.canonical import canonical_json, row_digest
+from scheduler.ledger.log.canonical import canonical_json
 from scheduler.ledger.log.export import EXPORTED
+from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.export import verify_lines
-from tests.scheduler.ledger.filled import fill_all
-from tests.scheduler.ledger.test_verify import fill, fill_more
+from tests.scheduler.ledger.filled import fill, fill_all, fill_more
 
 UNHASHED: list[tuple[str, str, Callable[[Any], Any], str]] = [
     ("block", "next_bit", lambda value: value + 8, "with cursor"),
@@ -65,7 +65,7 @@ def test_a_block_that_no_command_made_is_found(sqlite_ledger: Ledger) -> None:
         assert not verify_lines(map(canonical_json, [*rows[:-1], forged, rows[-1]])).ok
 
 
-COLUMNS = [(model.__tablename__, column.name) for model in EXPORTED for column in model.__table__.c]
+COLUMNS = [(table.name, column.name) for table in EXPORTED for column in table.c]
 
 
 @pytest.fixture(scope="module")

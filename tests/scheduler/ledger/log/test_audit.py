@@ -11,12 +11,13 @@ import pytest
 from scheduler.errors import LedgerError, ProofInvalid
 from scheduler.ledger import Ledger, open_ledger
 from scheduler.ledger.log import checkpoints
-from scheduler.ledger.log.canonical import row_digest
+from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend
-from tests.scheduler.ledger.test_verify import NODES, change, fill, problems_after
+from tests.scheduler.ledger.filled import NODES, fill
+from tests.scheduler.ledger.verify.changes import change, problems_after
 
 
 def test_every_change_has_a_leaf_in_its_own_transaction(ledger: Ledger) -> None:
@@ -211,7 +212,7 @@ def test_a_truncated_log_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     signed = ledger.checkpoint(NOON)
     assert verify_lines(kept).problems == ()
     (problem,) = verify_lines(kept, checkpoint=signed).problems
-    assert "checkpoint of size 2, the export's log has 1" in problem
+    assert "checkpoint of size 2, the log has 1 leaves of it" in problem
 
 
 def test_an_empty_ledger_can_be_signed(ledger: Ledger) -> None:

@@ -1,23 +1,16 @@
-"""`verify` finds a change in any single row, and names it."""
+"""Changes behind a ledger's back, and what an audit says of them."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import pytest
 from sqlalchemy import Connection
 
-from scheduler.ledger import Ledger, ReservationState, open_ledger
-from scheduler.ledger.vault.keystore import LocalKek
+from scheduler.domain import VerifyReport
+from scheduler.ledger import Ledger
 from scheduler.ledger.verify import run as verify
-from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
-from tests.scheduler.ledger.test_books import _elements
-
-NODES = ["a", "b", "c"]
+from scheduler.process import worker_pool
 
 # A change, and what the report must name.
 CHANGES = [
@@ -74,56 +67,6 @@ CHANGES = [
 ]
 
 
-def fill(ledger: Ledger) -> None:
-    with ledger.begin() as tx:
-        tx.bind_run({"seed": 1})
-        tx.add_booking(booking("one", 0, 300))
-        tx.claim_job("merge", NOON)
-        tx.add_elements([_elements("aa")])
-        tx.add_plan("plan-1", NOON, NOON, NOON, "highs", 1.0, None, None, {})
-        for link in chain(NODES):
-            deposit(tx, link.pool_id, 10_003, pool=link)
-    with ledger.begin() as tx:
-        relay(tx, "tick", NODES, 2560)
-    spend(ledger, "draw", 256, pool=chain(NODES)[0])
-
-
-def fill_more(ledger: Ledger) -> None:
-    """On top of that: a reservation, a freed range, a key half collected, a checkpoint."""
-    pool_id = chain(NODES)[1].pool_id
-    with ledger.begin() as tx:
-        for name in ("kept", "given back", "in between"):
-            handle = tx.command(name, kind="reserve", at=NOON)
-            tx.reserve(
-                handle,
-                pool_id,
-                512,
-                reservation_id=uuid_of(name),
-                purpose="test",
-                expires_at=NOON + timedelta(hours=1),
-            )
-            if name == "given back":
-                tx.resolve(handle, uuid_of("given back"), ReservationState.RELEASED)
-                tx.reserve(
-                    handle,
-                    pool_id,
-                    512,
-                    reservation_id=uuid_of("again"),
-                    purpose="test",
-                    expires_at=NOON + timedelta(hours=1),
-                )
-            handle.finish({})
-        handle = tx.command("back", kind="release", at=NOON)
-        tx.resolve(handle, uuid_of("again"), ReservationState.RELEASED)
-        handle.finish({})
-        handle = tx.command("keys", kind="draw", at=NOON)
-        keys = [uuid_of("key")]
-        tx.draw(handle, pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
-        tx.collect(handle, keys, "m")
-        handle.finish({})
-    ledger.checkpoint(NOON)
-
-
 def change(ledger: Ledger, statement: str) -> None:
     """Change the database behind the ledger's back, foreign keys out of the way."""
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
@@ -159,69 +102,9 @@ def problems_after(ledger: Ledger, statement: str) -> tuple[str, ...]:
         return verify.verify(connection, ledger._kek).problems
 
 
-def test_a_change_of_any_row_is_named(ledger: Ledger) -> None:
-    fill(ledger)
-    fill_more(ledger)
-    assert ledger.verify().problems == ()
-    for statement, named in CHANGES:
-        problems = problems_after(ledger, statement)
-        assert any(named in problem for problem in problems), (statement, problems)
-    assert ledger.verify().problems == ()
-
-
-def test_progress_hears_of_the_entries(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "PROGRESS_EVERY", 10)
-    with ledger.begin() as tx:
-        pool_id = chain(["micius", "nanshan"])[0].pool_id
-        deposit(tx, "one", 480)
-        handle = tx.command("many", kind="spend", at=NOON)
-        for _ in range(30):
-            tx.spend(handle, pool_id, 16)
-        handle.finish({})
-    heard: list[int] = []
-    report = ledger.verify(heard.append)
-    assert (report.ok, report.entries) == (True, 31)
-    assert heard == [31]
-
-
-@pytest.mark.parametrize("word", ["'x' || id", "CAST('x' AS BLOB)"])
-def test_an_account_of_no_pool_is_named(sqlite_ledger: Ledger, word: str) -> None:
-    fill(sqlite_ledger)
-    which = "WHERE pool_ref = (SELECT max(id) FROM pool)"
-    change(sqlite_ledger, f"UPDATE account SET pool_ref = {word} {which}")
-    problems = sqlite_ledger.verify().problems
-    assert any(
-        "account: " in problem and "no number as their pool_ref" in problem for problem in problems
-    )
-
-
-EMPTY_LEAF = bytes([10, 0, 0, 0, 0, 0x10, 0, 0])
-"""Header of a page of an index that has no row (SQLite's file format, section 1.6)."""
-
-
-def test_an_index_that_lost_its_rows_is_named(tmp_path: Path, kek: LocalKek) -> None:
-    """Without it the ledger would take the same key a second time, and not see it."""
-    file = tmp_path / "ledger.db"
-    with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
-        fill(ledger)
-        fill_more(ledger)
-    whole = file.read_bytes()
-    named = 0
-    for name, table, page in _indexes(file):
-        start = (page - 1) * 4096
-        if whole[start : start + 5] == EMPTY_LEAF[:5]:
-            continue  # it has no row to lose
-        file.write_bytes(whole[:start] + EMPTY_LEAF + whole[start + len(EMPTY_LEAF) :])
-        with open_ledger(f"sqlite:///{file}", kek=kek) as damaged:
-            problems = damaged.verify().problems
-        due = "are due" if table == "material" else f"its index {name} has 0 rows of"
-        assert any(due in problem for problem in problems), name
-        named += 1
-    assert named > 20
-
-
-def _indexes(file: Path) -> list[tuple[str, str, int]]:
-    """Name, table and root page of every index."""
-    with closing(sqlite3.connect(file)) as database:
-        query = "SELECT name, tbl_name, rootpage FROM sqlite_master WHERE type = 'index'"
-        return database.execute(query).fetchall()
+def verify_with(
+    ledger: Ledger, workers: int, progress: Callable[[int], None] | None = None
+) -> VerifyReport:
+    """What an audit by so many processes says."""
+    with worker_pool(workers - 1) as executor:
+        return ledger.verify(progress, executor=executor, helpers=workers - 1)

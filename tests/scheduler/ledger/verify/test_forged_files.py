@@ -13,7 +13,7 @@ from scheduler.ledger.log import checkpoints
 from scheduler.ledger.verify.export import verify_lines
 from scheduler.services.audit import PROOF_FORMAT, check_proof
 from tests.scheduler.ledger.builders import NOON
-from tests.scheduler.ledger.test_verify import fill, fill_more
+from tests.scheduler.ledger.filled import fill, fill_more
 
 NO_VALUES = (None, [1], {"a": 1}, 1.5, True, 10**30, -1, "\0", "Ä" * 9)
 DEEP = "[" * 100_000

@@ -11,16 +11,17 @@ from sqlalchemy import Connection, select, update
 
 from scheduler.ledger import Ledger
 from scheduler.ledger.log import merkle
-from scheduler.ledger.log.canonical import canonical_json, leaf_data, row_digest
+from scheduler.ledger.log.canonical import canonical_json, leaf_data
+from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.schema import Account, PoolRow
 from scheduler.ledger.vault.keystore import NoKek
 from scheduler.ledger.verify import log as verify_log
 from scheduler.ledger.verify import run as verify
-from scheduler.ledger.verify import shards as verify_parts
+from scheduler.ledger.verify import shards as verify_shards
 from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON
-from tests.scheduler.ledger.filled import fill_all
-from tests.scheduler.ledger.test_verify import fill, fill_more, tampered
+from tests.scheduler.ledger.filled import fill, fill_all, fill_more
+from tests.scheduler.ledger.verify.changes import tampered
 
 Rows = list[dict[str, Any]]
 
@@ -45,8 +46,8 @@ def _audit(connection: Connection, ledger: Ledger) -> tuple[str, ...]:
     whole = verify.verify(connection, NoKek()).problems
     assert set(whole) <= set(verify.verify(connection, ledger._kek).problems)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify_parts, "ROWS_PER_PART", 2)
-        patch.setattr(verify_parts, "SAMPLES_PER_PART", 1)
+        patch.setattr(verify_shards, "ROWS_PER_SHARD", 2)
+        patch.setattr(verify_shards, "SAMPLES_PER_SHARD", 1)
         patch.setattr(verify_log, "LEVEL", 1)
         assert verify.verify(connection, NoKek()).problems == whole
     return whole
@@ -137,8 +138,8 @@ def _drop_leaf(rows: Rows) -> None:
 @pytest.mark.parametrize(
     ("forge", "named"),
     [
-        (_rename_pool, "pool 1: is not as the audit log has it"),
-        (_move_account, "pool 1: is not as the audit log has it"),
+        (_rename_pool, "not as the audit log has them"),
+        (_move_account, "not as the audit log has them"),
         (_drop_pool, "pool 1"),
         (_drop_leaf, "audit_leaf"),
     ],
@@ -242,7 +243,7 @@ def test_the_epochs_of_an_export_are_those_of_its_log(sqlite_ledger: Ledger, epo
 def test_leaves_that_no_row_stands_behind_are_found(filled: Ledger) -> None:
     """Also where their nodes were made to fit: the kind alone says it."""
     for change, named in (
-        ("UPDATE audit_leaf SET kind = 'bribe' WHERE seq = 3", "audit_leaf 3: of kind bribe"),
+        ("UPDATE audit_leaf SET kind = 'bribe' WHERE seq = 3", "audit_leaf 3: of kind 'bribe'"),
         (
             "INSERT INTO audit_leaf VALUES (999, 'epoch', 'link:eve--y', 'x')",
             "pool link:eve--y is not there",

@@ -6,12 +6,15 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from scheduler.ledger import Ledger
-from scheduler.ledger.log.canonical import PART_COLUMNS, announcement_digest
+from scheduler.ledger.keys.announcements import PART
+from scheduler.ledger.log.canonical import canonical_parts
+from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.schema import AnnouncementPart, AnnouncementRow
 from scheduler.ledger.vault.keystore import NoKek
 from scheduler.ledger.verify import run as verify
-from scheduler.ledger.verify import shards as verify_parts
-from tests.scheduler.ledger.test_verify import NODES, fill, tampered
+from scheduler.ledger.verify import shards as verify_shards
+from tests.scheduler.ledger.filled import NODES, fill
+from tests.scheduler.ledger.verify.changes import tampered
 
 SHIFTED = """
     UPDATE announcement_part SET start_bit = start_bit + 8, end_bit = end_bit + 8
@@ -58,7 +61,7 @@ FORGED = [
     (
         "DELETE FROM announcement WHERE id = 1",
         None,
-        "announcement_part of 1: its announcement is not there",
+        "announcement_part: names announcement 1, which is not there",
     ),
     ("DELETE FROM announcement_part WHERE announcement_ref = 1", None, "side 1 has 0 bits of 2560"),
 ]
@@ -68,14 +71,14 @@ def _rehash(connection: Connection) -> None:
     part = AnnouncementPart.__table__.c
     for row in connection.execute(select(*AnnouncementRow.__table__.c)).mappings().all():
         parts = connection.execute(
-            select(*(part[name] for name in PART_COLUMNS))
+            select(*part)
             .where(part.announcement_ref == row["id"])
             .order_by(part.side, part.position)
-        ).all()
+        ).mappings()
         connection.execute(
             update(AnnouncementRow)
             .where(AnnouncementRow.id == row["id"])
-            .values(sha256=announcement_digest(row, parts))
+            .values(sha256=row_digest("announcement", row, parts=canonical_parts(map(PART, parts))))
         )
 
 
@@ -91,7 +94,7 @@ def test_a_forged_announcement_is_found_by_what_it_names(
             connection.exec_driver_sql(second)
         _rehash(connection)
         problems = verify.verify(connection, NoKek()).problems
-        monkeypatch.setattr(verify_parts, "ROWS_PER_PART", 1)
+        monkeypatch.setattr(verify_shards, "ROWS_PER_SHARD", 1)
         assert verify.verify(connection, NoKek()).problems == problems
     assert any(said in problem for problem in problems), problems
     assert not any("its row or its parts were changed" in problem for problem in problems)

@@ -1,0 +1,77 @@
+"""The log's view of every table, taken from the tables' own definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Column, Integer, Table, UniqueConstraint
+
+from scheduler.ledger.log.rows import Form, hasher
+from scheduler.ledger.schema import Base
+from scheduler.ledger.schema.base import Audited
+from scheduler.ledger.schema.columns import UtcDateTime
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+
+def is_number(column: Column[Any]) -> bool:
+    """True for a column of whole numbers, truth values among them."""
+    return isinstance(column.type, (Integer, Boolean))
+
+
+def _name_of(table: Table) -> tuple[str, ...]:
+    """The columns of its first unique constraint."""
+    for column in table.c:
+        if column.unique and not is_number(column):
+            return (column.name,)
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            return tuple(constraint.columns.keys())
+    return ()
+
+
+def _form_of(table: Table, audited: Audited | None) -> Form:
+    told = audited or Audited(hash="")
+    return Form(
+        table=str(table.name),  # SQLAlchemy's names are a kind of text of their own
+        columns=tuple(table.c.keys()),
+        key=tuple(table.primary_key.columns.keys()),
+        name=_name_of(table),
+        hash=told.hash,
+        hashed=tuple(c.name for c in table.c if c.name not in {told.hash, *told.later}),
+        instants=frozenset(c.name for c in table.c if isinstance(c.type, UtcDateTime)),
+        numbers=frozenset(c.name for c in table.c if is_number(c)),
+        leaf=told.leaf,
+        joint=told.joint,
+        under=tuple((word, column) for column, word in told.under.items()),
+        references=tuple(
+            (column.name, str(foreign.column.table.name), foreign.column.name)
+            for column in table.c
+            for foreign in column.foreign_keys
+        ),
+    )
+
+
+_AUDITED = {mapper.class_.__tablename__: mapper.class_.audited for mapper in Base.registry.mappers}
+
+FORMS: dict[str, Form] = {
+    str(table.name): _form_of(table, _AUDITED[table.name]) for table in Base.metadata.sorted_tables
+}
+"""Every table by name, owners before those that name them."""
+
+WRITTEN: tuple[str, ...] = tuple(sorted(word for form in FORMS.values() for word, _ in form.under))
+"""The words of `Audited.under`, in the order in which a command's hash takes its rows."""
+
+
+def row_digest(table: str, row: Mapping[str, Any] | RowMapping, **more: str) -> str:
+    """Hash one row, given by its columns, and what `more` is under its hash."""
+    form = FORMS[table]
+    digest = hasher(form, form.hashed, tuple(more))
+    return digest((*[row[name] for name in form.hashed], *more.values()))
+
+
+def sealed(table: str, row: dict[str, Any], **more: str) -> dict[str, Any]:
+    """The row together with its hash."""
+    return row | {FORMS[table].hash: row_digest(table, row, **more)}
