@@ -22,6 +22,9 @@ WRITTEN_TABLES = (
     "collected",
     "closed",
     "intended",
+    "lifted",
+    "plan_pass",
+    "plan_option",
 )
 """The order in which a command's hash takes the rows that it wrote, table by table."""
 

@@ -47,6 +47,18 @@ _QUERIES = {
         SELECT intended_by, sha256 FROM reservation
         WHERE intended_by BETWEEN :first AND :last ORDER BY intended_by, id
     """,
+    "lifted": """
+        SELECT lifted_by, sha256 FROM outage
+        WHERE lifted_by BETWEEN :first AND :last ORDER BY lifted_by, command_id
+    """,
+    "plan_pass": """
+        SELECT command_id, sha256 FROM plan_pass
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, "position"
+    """,
+    "plan_option": """
+        SELECT command_id, sha256 FROM plan_option
+        WHERE command_id BETWEEN :first AND :last ORDER BY command_id, pass_position, "position"
+    """,
 }
 
 

@@ -43,7 +43,11 @@ HASHED = frozenset(
         "key_recipient",
         "booking",
         "booking_event",
+        "outage",
+        "directive",
         "plan",
+        "plan_pass",
+        "plan_option",
         "job_run",
         "element_set",
     }
@@ -54,6 +58,8 @@ SUBJECTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "command": lambda row: str(row["id"]),
     "run_fact": lambda row: str(row["name"]),
     "element_set": lambda row: str(row["sha256"]),
+    "outage": lambda row: str(row["outage_id"]),
+    "directive": lambda row: f"{row['command_id']}/{row['position']}",
     "plan": lambda row: str(row["plan_id"]),
     "job_run": lambda row: f"{row['job_key']}@{row['scheduled_for']}",
     "booking": lambda row: str(row["booking_id"]),
@@ -211,6 +217,13 @@ class _Reading:
             self._commands[row["id"]] = row["rows_sha256"]
         elif table == "block":
             self._wrote(row["command_id"], table, row["id"], digest)
+        elif table == "outage":
+            self._wrote(row["lifted_by"], "lifted", row["command_id"], digest)
+        elif table == "plan_pass":
+            self._wrote(row["command_id"], table, row["position"], digest)
+        elif table == "plan_option":
+            place = (row["pass_position"], row["position"])
+            self._wrote(row["command_id"], table, place, digest)
         elif table == "key":
             self._key_commands[row["id"]] = row["command_id"]
             self._wrote(row["command_id"], table, row["id"], digest)

@@ -167,7 +167,13 @@ class Logged(NamedTuple):
 LOGGED = (
     Logged("run_fact", "mine.name", "mine.name"),
     Logged("element_set", "mine.sha256", "mine.sha256", "row_sha256"),
-    Logged("plan", "mine.plan_id", "mine.plan_id"),
+    Logged("plan", "mine.plan_id", "mine.command_id"),
+    Logged("outage", "mine.outage_id", "mine.command_id"),
+    Logged(
+        "directive",
+        "mine.command_id || '/' || mine.\"position\"",
+        'mine.command_id, mine."position"',
+    ),
     Logged("job_run", "mine.job_key || '@' || {instant}", "mine.job_key, mine.scheduled_for"),
     Logged("booking", "mine.booking_id", "mine.booking_id"),
     Logged(

@@ -33,12 +33,24 @@ EVENTS = """
 BOOKING_COLUMNS = (*DIGESTED["booking"], "state", "reason", "changed_at", "sha256")
 BOOKINGS = f"SELECT {', '.join(BOOKING_COLUMNS)} FROM booking ORDER BY booking_id"
 REGISTERS = (
-    ("plan", "plan_id", "plan_id", "sha256"),
+    ("outage", "outage_id", "command_id", "sha256"),
+    ("directive", "command_id", 'command_id, "position"', "sha256"),
+    ("plan", "plan_id", "command_id", "sha256"),
+    ("plan_pass", "pass_id", 'command_id, "position"', "sha256"),
+    ("plan_option", "candidate_id", 'command_id, pass_position, "position"', "sha256"),
     ("job_run", "job_key", "job_key, scheduled_for", "sha256"),
     ("run_fact", "name", "name", "sha256"),
     ("element_set", "sha256", "sha256", "row_sha256"),
 )
 """Tables, the column that names a row in a report, those that order them, the one of the hash."""
+
+UNOWNED = """
+    SELECT mine.{column}, count(*) FROM "{table}" AS mine
+    LEFT JOIN command ON command.id = mine.{column}
+    WHERE mine.{column} IS NOT NULL AND command.id IS NULL
+    GROUP BY mine.{column} ORDER BY mine.{column} LIMIT :most
+"""
+"""Rows under the hash of a command that is not there, where none would miss them."""
 
 MARKED = "SELECT id, simulated FROM pool ORDER BY id"
 FED = "SELECT DISTINCT pool_ref FROM block WHERE simulated"
@@ -179,10 +191,17 @@ def _check_life(booking_id: str, ends: Row, life: list[Row], found: Findings) ->
 
 
 def check_registers(snapshot: Snapshot, _: AuditContext, part: Part) -> Outcome:
-    """Hashes of plans, jobs, element sets and run facts."""
+    """Hashes of outages, directives, plans, jobs, element sets and run facts."""
     found = Findings()
     for table, key, order, hashed in REGISTERS:
         columns = (*DIGESTED[table], hashed)
-        query = f'SELECT {", ".join(columns)} FROM "{table}" ORDER BY {order}'
+        names = ", ".join(f'"{name}"' for name in columns)
+        query = f'SELECT {names} FROM "{table}" ORDER BY {order}'
         check_hashes(snapshot, found, table, columns, query, (key,), part)
+    for table, column in (
+        ("outage", "lifted_by"), ("plan_pass", "command_id"), ("plan_option", "command_id"),
+    ):  # fmt: skip
+        query = UNOWNED.format(table=table, column=column)
+        for number, rows in snapshot.rows(query, most=PROBLEMS_MAX):
+            found.add(f"{table}: {rows} rows name command {number}, which is not there")
     return Outcome(found.problems)

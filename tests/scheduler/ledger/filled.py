@@ -14,6 +14,7 @@ from tests.scheduler.ledger.builders import (
     booking,
     bytes_of,
     chain,
+    decide,
     deposit,
     spend,
     uuid_of,
@@ -40,7 +41,6 @@ def fill_all(ledger: Ledger) -> None:
 def fill_rest(ledger: Ledger) -> None:
     """On top of that: blocks, keys and reservations in every state, an epoch shredded."""
     with ledger.begin() as tx:
-        tx.add_plan("plan-2", NOON, NOON, NOON, "highs", 2.0, 2.5, 0.25, {"left_out": 1})
         tx.claim_job("plan", NOON)
         tx.add_elements(
             [
@@ -63,6 +63,7 @@ def fill_rest(ledger: Ledger) -> None:
             at=SOON,
         )
         tx.add_booking(booking("two", 400, 700))
+        decide(tx, "2", booking_id=uuid_of("two"), lifted=False)
         _deposit_others(tx)
     _reserve_others(ledger)
     spend(ledger, "all of it", 256, pool=OTHER)

@@ -14,7 +14,16 @@ from sqlalchemy import Connection
 from scheduler.ledger import Ledger, ReservationState, open_ledger
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify import run as verify
-from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
+from tests.scheduler.ledger.builders import (
+    NOON,
+    booking,
+    chain,
+    decide,
+    deposit,
+    relay,
+    spend,
+    uuid_of,
+)
 from tests.scheduler.ledger.test_books import _elements
 
 NODES = ["a", "b", "c"]
@@ -67,7 +76,15 @@ CHANGES = [
     ("UPDATE key_recipient SET delivered_by = NULL WHERE recipient = 'm'", "bytes in the store"),
     ("UPDATE key_recipient SET recipient = 'eve' WHERE recipient = 's'", "key_recipient"),
     ("DELETE FROM booking_event", "booking"),
-    ("DELETE FROM plan", "plan"),
+    ("UPDATE plan SET gap = 0.0", "plan"),
+    ("UPDATE plan_pass SET station_id = 'x'", "plan_pass"),
+    ("DELETE FROM plan_pass WHERE position = 2", "the rows it wrote"),
+    ("UPDATE plan_option SET booked = NOT booked", "plan_option"),
+    ("DELETE FROM plan_option", "the rows it wrote"),
+    ("UPDATE outage SET lifted_by = NULL", "the rows it wrote"),
+    ("DELETE FROM outage", "outage"),
+    ("UPDATE directive SET kind = 'none'", "directive"),
+    ("DELETE FROM directive", "directive"),
     ("DELETE FROM job_run", "job_run"),
     ("DELETE FROM element_set", "element_set"),
     ("DELETE FROM command WHERE id = (SELECT max(id) FROM command)", "command"),
@@ -80,12 +97,13 @@ def fill(ledger: Ledger) -> None:
         tx.add_booking(booking("one", 0, 300))
         tx.claim_job("merge", NOON)
         tx.add_elements([_elements("aa")])
-        tx.add_plan("plan-1", NOON, NOON, NOON, "highs", 1.0, None, None, {})
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:
         relay(tx, "tick", NODES, 2560)
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
+    with ledger.begin() as tx:
+        decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
 
 
 def fill_more(ledger: Ledger) -> None:
