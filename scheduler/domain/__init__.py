@@ -11,6 +11,7 @@ from scheduler.domain.bookings import (
     SessionResult,
 )
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
+from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
 from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.domain.instants import instant_key
 from scheduler.domain.keys import (
@@ -38,12 +39,21 @@ from scheduler.domain.merges import (
 )
 from scheduler.domain.outages import Outage, OutageKind
 from scheduler.domain.passes import PassAnswer, PassRow, UnplannedSpan
-from scheduler.domain.plans import PlannedDemand, PlannedPass, PlanView, Span, Verdict
+from scheduler.domain.plans import (
+    PlannedDemand,
+    PlannedPass,
+    PlanOption,
+    PlanPass,
+    PlanView,
+    Span,
+    Verdict,
+)
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
+    "SLACK",
     "TERMINAL_STATES",
     "Announcement",
     "Booking",
@@ -55,6 +65,8 @@ __all__ = [
     "CombinedStep",
     "Demand",
     "DemandDecision",
+    "Directive",
+    "DirectiveKind",
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
@@ -68,8 +80,11 @@ __all__ = [
     "OutageKind",
     "PairTally",
     "PassAnswer",
+    "PassName",
     "PassRow",
     "PathSet",
+    "PlanOption",
+    "PlanPass",
     "PlanView",
     "PlannedDemand",
     "PlannedMerge",

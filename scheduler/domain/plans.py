@@ -19,6 +19,34 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOption:
+    """One session that a plan could book, and why it did or did not."""
+
+    candidate_id: str
+    acquires_at: datetime
+    loses_at: datetime
+    secret_bits: float  #: under a clear sky
+    clear_probability: float
+    booked: bool  #: by this plan; a locked booking stands without it
+    booking_id: UUID | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanPass:
+    """One pass of a plan's window; without options it is in daylight."""
+
+    pass_id: str
+    satellite_id: str
+    station_id: str
+    rises_at: datetime
+    sets_at: datetime
+    max_elevation_deg: float
+    sun_elevation_deg: float  #: at culmination
+    options: tuple[PlanOption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPass:
     """One pass of a plan's window, and why it was or was not booked.
 

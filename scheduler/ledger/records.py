@@ -75,7 +75,10 @@ class CommandRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """One run of the planner; `bound` and `gap` are None where no solver proved any."""
+    """One run of the planner; `bound` and `gap` are None where no solver proved any.
+
+    `details` holds what is small; passes and options are rows of their own.
+    """
 
     plan_id: str
     at: datetime
@@ -86,6 +89,7 @@ class PlanRecord:
     bound: float | None
     gap: float | None
     details: dict[str, Any]
+    command_id: int = 0  #: that made it, once it is written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,6 @@ from scheduler.ledger.keys import delivery, reservations, transitions
 from scheduler.ledger.keys.announcements import announcement_rows
 from scheduler.ledger.keys.provenance import NOTHING, provenance_text
 from scheduler.ledger.keys.spending import Eligible, claim_all, take
-from scheduler.ledger.log.canonical import canonical_json
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.records import CollectedKey, ElementRow, Expiry, Reservation, SpentChunk
 from scheduler.ledger.schema import AnnouncementRow, Block
@@ -328,7 +327,7 @@ class Transaction(Writer):
         """Destroy an ended epoch's data key; return how many blocks became tombstones."""
         return transitions.shred_epoch(self, pool_id, epoch)
 
-    # -- bookings, plans, elements, jobs, the run -----------------------------------------
+    # -- bookings, elements, jobs, the run ------------------------------------------------
 
     def add_booking(self, booking: Booking) -> None:
         """Write a booking down. Raises BookingConflict if satellite or station is taken."""
@@ -353,34 +352,6 @@ class Transaction(Writer):
     def add_elements(self, rows: Iterable[ElementRow]) -> int:
         """Add element sets, those already there left out; return how many were new."""
         return registers.add_elements(self, rows)
-
-    def add_plan(
-        self,
-        plan_id: str,
-        at: datetime,
-        window_start: datetime,
-        window_end: datetime,
-        solver: str,
-        objective: float,
-        bound: float | None,
-        gap: float | None,
-        details: dict[str, Any],
-    ) -> None:
-        """Record one run of the planner. Raises LedgerError if that plan is there already."""
-        registers.add_plan(
-            self,
-            {
-                "plan_id": plan_id,
-                "at": as_utc(at),
-                "window_start": as_utc(window_start),
-                "window_end": as_utc(window_end),
-                "solver": solver,
-                "objective": float(objective),
-                "bound": None if bound is None else float(bound),
-                "gap": None if gap is None else float(gap),
-                "details": canonical_json(details),
-            },
-        )
 
     def bind_run(self, facts: dict[str, Any]) -> None:
         """Bind the database to a run, once; later calls must name the same facts.

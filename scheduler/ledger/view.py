@@ -28,7 +28,6 @@ from scheduler.ledger.records import (
     ElementRow,
     EntryRecord,
     InclusionProof,
-    PlanRecord,
     Reservation,
     Trace,
 )
@@ -39,7 +38,6 @@ from scheduler.ledger.schema import (
     Command,
     ElementSetRow,
     LedgerEntry,
-    PlanRow,
     PoolRow,
     RunFact,
 )
@@ -361,25 +359,6 @@ class Reader:
                 sha256=row.sha256,
                 source=row.source,
                 arrived_at=row.arrived_at,
-            )
-            for row in self.connection.execute(query)
-        ]
-
-    def plans(self) -> list[PlanRecord]:
-        """Every run of the planner, by the start of its window."""
-        self._settle()
-        query = select(*PlanRow.__table__.c).order_by(PlanRow.window_start, PlanRow.plan_id)
-        return [
-            PlanRecord(
-                plan_id=row.plan_id,
-                at=row.at,
-                window_start=row.window_start,
-                window_end=row.window_end,
-                solver=row.solver,
-                objective=row.objective,
-                bound=row.bound,
-                gap=row.gap,
-                details=json.loads(row.details),
             )
             for row in self.connection.execute(query)
         ]

@@ -14,16 +14,14 @@ from scheduler.domain import (
     BookingEvent,
     BookingState,
     BookingView,
+    Directive,
+    DirectiveKind,
+    PassName,
 )
 from scheduler.errors import BookingConflict, InputError
-from scheduler.services.outages import meets, out_of_service, outages_of
-from scheduler.services.plans.directives import (
-    add_directive,
-    answers_of,
-    check_reason,
-    directive_for,
-    with_locks,
-)
+from scheduler.ledger.books import directives, outages, plans
+from scheduler.services.outages import meets, out_of_service
+from scheduler.services.plans.directives import check_reason
 from scheduler.services.plans.explain import plan_record
 
 if TYPE_CHECKING:
@@ -51,9 +49,10 @@ def list_bookings(
     with context.ledger.read() as reader:
         found = reader.bookings(state=wanted, since=start, until=end)
         if plan_id is not None:
-            details = plan_record(reader, plan_id).details
-            named = {*details["booked"].values(), *details["cancelled"]}
-            found = [booking for booking in found if str(booking.booking_id) in named]
+            record = plan_record(reader, plan_id)
+            named = plans.bookings_of(reader.connection, record)
+            named |= {UUID(text) for text in record.details["cancelled"]}
+            found = [booking for booking in found if booking.booking_id in named]
         if len(found) > BOOKINGS_MAX:
             raise InputError(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
@@ -65,8 +64,7 @@ def list_bookings(
 def get_booking(context: Context, booking_id: UUID) -> BookingView:
     """One booking. Raises UnknownName."""
     with context.ledger.read() as reader:
-        (told,) = _views(reader, [reader.booking(booking_id)])
-    return told
+        return _views(reader, [reader.booking(booking_id)])[0]
 
 
 def booking_events(context: Context, booking_id: UUID) -> list[BookingEvent]:
@@ -82,16 +80,22 @@ def bookings_of_plan(context: Context, plan_answer: Mapping[str, Any]) -> list[B
 
 
 def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
-    outages = outages_of(reader)
+    if not bookings:
+        return []
+    near = outages.standing(
+        reader.connection,
+        since=min(booking.candidate.acquires_at for booking in bookings),
+        until=max(booking.candidate.loses_at for booking in bookings),
+    )
     return [
         BookingView(
             booking=booking,
             out_of_service=next(
-                (out_of_service(o) for o in outages if meets(o, booking.candidate)), ""
+                (out_of_service(o) for o in near if meets(o, booking.candidate)), ""
             ),
             changes=len(reader.booking_events(booking.booking_id)) - 1,
         )
-        for booking in with_locks(reader, bookings)
+        for booking in bookings
     ]
 
 
@@ -104,13 +108,20 @@ def lock_booking(
     """
     check_reason(reason)
     with context.ledger.begin() as tx:
-        (booking,) = with_locks(tx, [tx.booking(booking_id)])
+        booking = tx.booking(booking_id)
         if booking.state in TERMINAL_STATES:
             raise BookingConflict(f"booking {booking_id} is {booking.state}; its life is over")
         if booking.locked is locked:
             return _views(tx, [booking])[0]
-        turn = sum(a["booking"] == str(booking_id) for a in answers_of(tx, "lock")) + 1
+        turn = directives.count_of(tx.connection, booking_id) + 1
         command = tx.command(f"lock/{booking_id}/{turn}", kind="lock", at=context.clock.now())
+        directive = Directive(
+            kind=DirectiveKind.LOCK if locked else DirectiveKind.NONE,
+            subject=PassName.of(booking.candidate),
+            booking_id=booking_id,
+            reason=reason,
+        )
+        directives.add(tx, command, [directive])
         command.finish({"booking": str(booking_id), "locked": locked, "reason": reason})
         return _views(tx, [replace(booking, locked=locked)])[0]
 
@@ -141,6 +152,9 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
             reason=f"cancelled by hand: {reason}",
             at=now,
         )
+        veto = Directive(
+            kind=DirectiveKind.VETO, subject=PassName.of(booking.candidate), reason=reason
+        )
+        directives.add(tx, command, [veto])
         command.finish({"booking": str(booking_id), "reason": reason})
-        add_directive(tx, directive_for(booking.candidate, "veto"), at=now)
         return _views(tx, [tx.booking(booking_id)])[0]

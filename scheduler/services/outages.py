@@ -14,8 +14,9 @@ from scheduler.domain import (
     OutageKind,
     instant_key,
 )
-from scheduler.errors import InputError, UnknownName
-from scheduler.services.plans.directives import answers_of, check_reason
+from scheduler.errors import InputError
+from scheduler.ledger.books import outages
+from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader, Transaction
@@ -37,16 +38,13 @@ def add_outage(
     base = f"outage/{outage.kind}/{outage.name}/{span}"
     now = context.clock.now()
     with context.ledger.begin() as tx:
+        count, known = outages.count_alike(tx.connection, outage)
+        if known is not None and (answer := tx.answer(known)) is not None:
+            return answer
         # Lifted and given again, it is another outage.
-        before = [o for o in _all_outages(tx) if o.outage_id.startswith(base)]
-        standing = {o.outage_id for o in outages_of(tx)}
-        for known in before:
-            answer = tx.answer(known.outage_id)
-            if known.outage_id in standing and answer is not None:
-                return answer
-        request_id = f"{base}/{len(before) + 1}"
-        outage = replace(outage, outage_id=request_id)
-        command = tx.command(request_id, kind="outage", at=now)
+        outage = replace(outage, outage_id=f"{base}/{count + 1}")
+        command = tx.command(outage.outage_id, kind="outage", at=now)
+        outages.add(tx, command, outage)
         marked = _mark(tx, outage, at=now)
         answer = {**outage_fields(outage), "marked": [str(booking_id) for booking_id in marked]}
         command.finish(answer)
@@ -64,7 +62,7 @@ def _checked(context: Context, kind: str, name: str, reason: str) -> tuple[Outag
 
 def _mark(tx: Transaction, outage: Outage, *, at: datetime) -> list[UUID]:
     marked: list[UUID] = []
-    for booking in tx.bookings(state=BookingState.BOOKED):
+    for booking in tx.bookings(state=BookingState.BOOKED, until=outage.ends_at):
         if not meets(outage, booking.candidate):
             continue
         tx.move_booking(
@@ -110,31 +108,10 @@ def outage_fields(outage: Outage) -> dict[str, Any]:
     }
 
 
-def _all_outages(reader: Reader) -> list[Outage]:
-    return [
-        Outage(
-            kind=OutageKind(answer["kind"]),
-            name=answer["name"],
-            starts_at=datetime.fromisoformat(answer["from"]),
-            ends_at=datetime.fromisoformat(answer["to"]),
-            reason=answer["reason"],
-            outage_id=answer["outage"],
-        )
-        for answer in answers_of(reader, "outage")
-    ]
-
-
-def outages_of(reader: Reader) -> list[Outage]:
-    """Every outage that was not lifted, by start."""
-    lifted = {answer["outage"] for answer in answers_of(reader, "outage-lifted")}
-    standing = [outage for outage in _all_outages(reader) if outage.outage_id not in lifted]
-    return sorted(standing, key=lambda o: (o.starts_at, o.ends_at, o.kind, o.name))
-
-
 def list_outages(context: Context) -> list[Outage]:
     """Every outage that was not lifted, by start."""
     with context.ledger.read() as reader:
-        return outages_of(reader)
+        return outages.standing(reader.connection)
 
 
 def lift_outage(context: Context, outage_id: str) -> dict[str, Any]:
@@ -144,15 +121,15 @@ def lift_outage(context: Context, outage_id: str) -> dict[str, Any]:
         answered = tx.answer(request_id)
         if answered is not None:
             return answered
-        known = {outage.outage_id: outage for outage in outages_of(tx)}
-        if outage_id not in known:
-            raise UnknownName(f"outage {outage_id!r} is not known; known: {', '.join(known)}")
         command = tx.command(request_id, kind="outage-lifted", at=context.clock.now())
-        answer = outage_fields(known[outage_id])
+        answer = outage_fields(outages.lift(tx, command, outage_id))
         command.finish(answer)
     return answer
 
 
 def outage_at(reader: Reader, candidate: Candidate) -> Outage | None:
     """The first outage that a session meets."""
-    return next((outage for outage in outages_of(reader) if meets(outage, candidate)), None)
+    near = outages.standing(
+        reader.connection, since=candidate.acquires_at, until=candidate.loses_at
+    )
+    return next((outage for outage in near if meets(outage, candidate)), None)

@@ -9,9 +9,19 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from scheduler.domain import Booking, BookingEvent, BookingState, Candidate
+from scheduler.domain import Booking, BookingEvent, BookingState, Candidate, DirectiveKind
 from scheduler.errors import UnknownName
-from scheduler.ledger.schema import BookingEventRow, BookingRow
+from scheduler.ledger.schema import BookingEventRow, BookingRow, DirectiveRow
+
+_DECIDED = (
+    select(DirectiveRow.kind)
+    .where(DirectiveRow.booking_id == BookingRow.booking_id)
+    .order_by(DirectiveRow.command_id.desc(), DirectiveRow.position.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("decided")
+)
+_BOOKINGS = select(*BookingRow.__table__.c, _DECIDED)
 
 
 def read_candidate(text: str) -> Candidate:
@@ -29,8 +39,8 @@ def find(
     since: datetime | None,
     until: datetime | None,
 ) -> list[Booking]:
-    """Bookings by AOS, filtered."""
-    query = select(*BookingRow.__table__.c).order_by(BookingRow.acquires_at, BookingRow.booking_id)
+    """Bookings by AOS, filtered; each locked or not as was last decided."""
+    query = _BOOKINGS.order_by(BookingRow.acquires_at, BookingRow.booking_id)
     if state is not None:
         query = query.where(BookingRow.state == state.value)
     if since is not None:
@@ -42,7 +52,7 @@ def find(
 
 def one(connection: Connection, booking_id: UUID) -> Booking:
     """The booking of that id. Raises UnknownName."""
-    query = select(*BookingRow.__table__.c).where(BookingRow.booking_id == str(booking_id))
+    query = _BOOKINGS.where(BookingRow.booking_id == str(booking_id))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise UnknownName(f"booking {booking_id} is not known")
@@ -57,7 +67,7 @@ def _booking(row: Any) -> Booking:
         reason=row.reason,
         booked_at=row.booked_at,
         changed_at=row.changed_at,
-        locked=row.locked,
+        locked=row.locked if row.decided is None else row.decided == DirectiveKind.LOCK,
         plan_id=row.plan_id,
     )
 

@@ -1,4 +1,4 @@
-"""Rows beside the key: element sets, plans, job runs, and what the database belongs to."""
+"""Rows beside the key: element sets, job runs, and what the database belongs to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from orbits import as_utc
-from scheduler.errors import LedgerError, LedgerMismatch
+from scheduler.errors import LedgerMismatch
 from scheduler.ledger.log.canonical import canonical_json, instant_text
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.records import ElementRow
-from scheduler.ledger.schema import ElementSetRow, JobRun, PlanRow, RunFact
+from scheduler.ledger.schema import ElementSetRow, JobRun, RunFact
 from scheduler.ledger.writer import Writer
 
 
@@ -56,18 +56,6 @@ def add_elements(writer: Writer, rows: Iterable[ElementRow]) -> int:
         for name, values in fresh.items():
             writer.trail.record("element_set", name, values["row_sha256"])
     return len(fresh)
-
-
-def add_plan(writer: Writer, row: dict[str, Any]) -> None:
-    """Insert a plan. Raises LedgerError if it is there."""
-    known = writer.connection.execute(
-        select(PlanRow.plan_id).where(PlanRow.plan_id == row["plan_id"])
-    ).one_or_none()
-    if known is not None:
-        raise LedgerError(f"plan {row['plan_id']!r} is there already")
-    row = sealed("plan", row)
-    writer.connection.execute(insert(PlanRow), [row])
-    writer.trail.record("plan", row["plan_id"], row["sha256"])
 
 
 def bind_run(writer: Writer, facts: dict[str, Any]) -> None:

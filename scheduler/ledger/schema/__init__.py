@@ -13,8 +13,12 @@ from scheduler.ledger.schema.base import Base
 from scheduler.ledger.schema.books import (
     BookingEventRow,
     BookingRow,
+    DirectiveRow,
     ElementSetRow,
     JobRun,
+    OutageRow,
+    PlanOptionRow,
+    PlanPassRow,
     PlanRow,
 )
 from scheduler.ledger.schema.key import (
@@ -53,6 +57,7 @@ __all__ = [
     "BookingRow",
     "Command",
     "DataKey",
+    "DirectiveRow",
     "ElementSetRow",
     "FreedRange",
     "JobRun",
@@ -60,6 +65,9 @@ __all__ = [
     "KeyRow",
     "LedgerEntry",
     "Material",
+    "OutageRow",
+    "PlanOptionRow",
+    "PlanPassRow",
     "PlanRow",
     "PoolRow",
     "ReservationPart",

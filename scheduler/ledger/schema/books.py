@@ -1,4 +1,4 @@
-"""The tables beside the key: bookings, plans, jobs, element sets."""
+"""The tables beside the key: bookings, plans, outages, directives, jobs, element sets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from scheduler.ledger.schema.base import Audited, Base
 from scheduler.ledger.schema.columns import UtcDateTime
+
+STANDING_OUTAGE = "lifted_by IS NULL"
+"""An outage that still holds; the predicate of its partial index."""
 
 
 class BookingRow(Base):
@@ -59,13 +63,63 @@ class BookingEventRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
 
 
+class OutageRow(Base):
+    """A station or satellite out of service; a later command may lift it, once."""
+
+    __tablename__ = "outage"
+    audited = Audited(later=("lifted_by",), leaf=("outage_id",), under={"lifted_by": "lifted"})
+    __table_args__ = (
+        CheckConstraint("starts_at < ends_at", name="forwards"),
+        Index("ix_outage_kind_name_starts_at_ends_at", "kind", "name", "starts_at", "ends_at"),
+        Index(
+            "ix_outage_standing",
+            "ends_at",
+            sqlite_where=text(STANDING_OUTAGE),
+            postgresql_where=text(STANDING_OUTAGE),
+        ),
+    )
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    outage_id: Mapped[str] = mapped_column(String(300), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(80))
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    reason: Mapped[str] = mapped_column(Text)
+    lifted_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `lifted_by`
+
+
+class DirectiveRow(Base):
+    """What a person decided about a pass or a booking; the last one holds. Only ever added."""
+
+    __tablename__ = "directive"
+    audited = Audited(leaf=("command_id", "position"))
+    __table_args__ = (
+        Index("ix_directive_booking_id_command_id", "booking_id", "command_id"),
+        Index("ix_directive_at", "at"),
+    )
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    satellite_id: Mapped[str] = mapped_column(String(80))
+    station_id: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())  #: an instant of the pass
+    booking_id: Mapped[str | None] = mapped_column(ForeignKey("booking.booking_id"))
+    reason: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
 class PlanRow(Base):
-    """One run of the planner and the proof of its quality."""
+    """One run of the planner and the proof of its quality; a command makes one plan."""
 
     __tablename__ = "plan"
     audited = Audited(leaf=("plan_id",))
+    __table_args__ = (Index("ix_plan_window_start_window_end", "window_start", "window_end"),)
 
-    plan_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    plan_id: Mapped[str] = mapped_column(String(200), unique=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime())
     window_start: Mapped[datetime] = mapped_column(UtcDateTime())
     window_end: Mapped[datetime] = mapped_column(UtcDateTime())
@@ -73,7 +127,45 @@ class PlanRow(Base):
     objective: Mapped[float]
     bound: Mapped[float | None]
     gap: Mapped[float | None]
-    details: Mapped[str] = mapped_column(Text)  #: canonical JSON
+    details: Mapped[str] = mapped_column(Text)  #: canonical JSON: what is small
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class PlanPassRow(Base):
+    """One pass of a plan's window."""
+
+    __tablename__ = "plan_pass"
+    audited = Audited(under={"command_id": "plan_pass"})
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("plan.command_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    pass_id: Mapped[str] = mapped_column(String(200))
+    satellite_id: Mapped[str] = mapped_column(String(80))
+    station_id: Mapped[str] = mapped_column(String(80))
+    rises_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    sets_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    max_elevation_deg: Mapped[float]
+    sun_elevation_deg: Mapped[float]
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class PlanOptionRow(Base):
+    """One session that a plan could book, whether it did, and why."""
+
+    __tablename__ = "plan_option"
+    audited = Audited(under={"command_id": "plan_option"})
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("plan.command_id"), primary_key=True)
+    pass_position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    candidate_id: Mapped[str] = mapped_column(String(200))
+    acquires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    loses_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    secret_bits: Mapped[float]
+    clear_probability: Mapped[float]
+    booked: Mapped[bool]
+    booking_id: Mapped[str | None] = mapped_column(ForeignKey("booking.booking_id"))
+    why: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
 
 

@@ -15,27 +15,23 @@ from scheduler.domain import (
     Booking,
     BookingState,
     Candidate,
+    Directive,
+    DirectiveKind,
     Outage,
+    PassName,
     instant_key,
 )
 from scheduler.errors import InputError, PlanError
+from scheduler.ledger import PlanRecord
+from scheduler.ledger.books import directives, outages, plans
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
-from scheduler.services.outages import outages_of
-from scheduler.services.plans.directives import (
-    Directive,
-    add_directive,
-    directed,
-    directive_for,
-    directives_of,
-    parse_pass,
-    with_locks,
-)
+from scheduler.services.plans.directives import directed, parse_pass
 from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
 from scheduler.services.plans.outlook import PlanOutlook, options_of, plan_outlook, under_sky
-from scheduler.services.plans.record import plan_details
+from scheduler.services.plans.record import plan_figures, plan_passes
 
 if TYPE_CHECKING:
-    from scheduler.ledger import BlockRecord, Reader, Transaction
+    from scheduler.ledger import BlockRecord, CommandHandle, Reader, Transaction
     from scheduler.services.context import Context
 
 REACH = timedelta(hours=3)
@@ -162,10 +158,9 @@ def carry_out(context: Context, request: PlanRequest) -> dict[str, Any]:
     decision, problem = _decide(context, request, problem, ahead)
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="plan", at=at, digest=digest)
-        for directive in _new_directives(context, request, problem.candidates):
-            add_directive(tx, directive, at=at)
+        directives.add(tx, command, _new_directives(context, request, problem.candidates))
         writing = _Writing(context, tx, problem, decision, standing, at=at, request=request)
-        answer = writing.write(ahead, ahead_of)
+        answer = writing.write(command, ahead, ahead_of)
         command.finish(answer)
     return answer
 
@@ -187,16 +182,12 @@ def _key(when: datetime) -> str:
 
 
 def _standing(reader: Reader, request: PlanRequest, at: datetime) -> _Standing:
-    near = reader.bookings(since=request.start - REACH, until=request.end + REACH)
-    live = [booking for booking in near if booking.state not in TERMINAL_STATES]
+    since, until = request.start - REACH, request.end + REACH
+    near = reader.bookings(since=since, until=until)
     return _Standing(
-        bookings=with_locks(reader, live),
-        outages=[
-            outage
-            for outage in outages_of(reader)
-            if outage.starts_at < request.end + REACH and request.start - REACH < outage.ends_at
-        ],
-        directives=directives_of(reader),
+        bookings=[booking for booking in near if booking.state not in TERMINAL_STATES],
+        outages=outages.standing(reader.connection, since=since, until=until),
+        directives=directives.of_passes(reader.connection, since=since, until=until),
         stock=reader.stock(at=at),
         expiring_stock=reader.expiring_stock(at=at),
         waiting=reader.waiting(),
@@ -213,8 +204,8 @@ def _problem(
     options += _still_standing(context, ahead, standing, options, at=at)
     present = max(at, request.not_before or at)
     open_ = [item for item in options if item.acquires_at >= present]
-    directives = [*standing.directives, *_new_directives(context, request, open_)]
-    pins, vetoes = directed(directives, open_)
+    wanted = [*standing.directives, *_new_directives(context, request, open_)]
+    pins, vetoes = directed(wanted, open_)
     sessions = [*open_, *(b.candidate for b in standing.bookings if b.state is BookingState.BOOKED)]
     coming = coming_key(context, standing.waiting, sessions, present=present)
     problem = PlanProblem(
@@ -265,16 +256,21 @@ def _new_directives(
 ) -> list[Directive]:
     """The directives of this request. Raises PlanError for a pass that is not in the window."""
     found: list[Directive] = []
-    for names, word in ((request.lift, "none"), (request.pins, "pin"), (request.vetoes, "veto")):
+    for names, kind, word in (
+        (request.lift, DirectiveKind.NONE, "allow"),
+        (request.pins, DirectiveKind.PIN, "pin"),
+        (request.vetoes, DirectiveKind.VETO, "veto"),
+    ):
         for name in names:
-            asked = parse_pass(context, name)
-            mine = [candidate for candidate in candidates if asked.means(candidate)]
+            subject = parse_pass(context, name)
+            mine = [candidate for candidate in candidates if subject.means(candidate)]
             if not mine:
                 raise PlanError(
                     f"{name} is none of the {len(candidates)} options of this window, so there is"
-                    f" nothing to {'allow' if word == 'none' else word}"
+                    f" nothing to {word}"
                 )
-            found.append(directive_for(max(mine, key=lambda c: c.duration_s), word))
+            whole = max(mine, key=lambda c: c.duration_s)
+            found.append(Directive(kind=kind, subject=PassName.of(whole)))
     both = set(request.pins) & set(request.vetoes)
     if both:
         raise PlanError(f"{min(both)} is both pinned and vetoed")
@@ -318,18 +314,20 @@ class _Writing:
     at: datetime
     request: PlanRequest
 
-    def write(self, ahead: PlanOutlook, too_early: Sequence[Candidate]) -> dict[str, Any]:
+    def write(
+        self, command: CommandHandle, ahead: PlanOutlook, too_early: Sequence[Candidate]
+    ) -> dict[str, Any]:
         """Cancel, book, store the plan; return the answer."""
         plan_id = self._plan_id()
         kept, cancelled = self._settle_standing()
-        booked: dict[str, str] = {}
+        booked: dict[str, UUID] = {}
         for candidate in sorted(self.decision.chosen, key=lambda item: item.acquires_at):
             booking_id = kept.get(candidate.candidate_id)
             if booking_id is None:
                 booking_id = self._book(candidate, plan_id)
-            booked[candidate.candidate_id] = str(booking_id)
+            booked[candidate.candidate_id] = booking_id
         context, decision = self.context, self.decision
-        self.tx.add_plan(
+        record = PlanRecord(
             plan_id=plan_id,
             at=self.at,
             window_start=self.request.start,
@@ -340,17 +338,20 @@ class _Writing:
             gap=decision.gap,
             details={
                 "asked_solver": self.request.solver or context.settings.planner,
-                "kept": sorted(str(booking_id) for booking_id in kept.values()),
+                "booked": len(booked),
+                "kept": len(kept),
                 "cancelled": cancelled,
-                "booked": booked,
-                **plan_details(self.problem, decision, ahead, too_early),
+                **plan_figures(decision, ahead),
             },
         )
+        held = {b.candidate.candidate_id: b.booking_id for b in self.problem.locked()}
+        passes = plan_passes(self.problem, decision, ahead, too_early, {**held, **booked})
+        plans.add(self.tx, command, record, passes)
         return {
             "plan": plan_id,
             "objective": decision.objective.value,
             "solver": decision.solver.value,
-            "bookings": list(booked.values()),
+            "bookings": [str(booking_id) for booking_id in booked.values()],
             "kept": sorted(str(booking_id) for booking_id in kept.values()),
             "cancelled": cancelled,
             "passes": _count(context, ahead, dark_only=False),

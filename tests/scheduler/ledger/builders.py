@@ -8,8 +8,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from scheduler.domain import Announcement, Booking, BookingState, Candidate, NewBlock, Pool
-from scheduler.ledger import Ledger, SpentChunk, Transaction
+from scheduler.domain import (
+    Announcement,
+    Booking,
+    BookingState,
+    Candidate,
+    Directive,
+    DirectiveKind,
+    NewBlock,
+    Outage,
+    OutageKind,
+    PassName,
+    PlanOption,
+    PlanPass,
+    Pool,
+)
+from scheduler.ledger import Ledger, PlanRecord, SpentChunk, Transaction
+from scheduler.ledger.books import directives, outages, plans
 
 NOON = datetime(2016, 12, 19, 12, tzinfo=UTC)
 NANSHAN_XINGLONG = Pool.link("micius", "nanshan")
@@ -140,3 +155,82 @@ def booking(
         changed_at=NOON,
         plan_id="plan-1",
     )
+
+
+def plan(name: str, *, start: datetime = NOON, hours: float = 24, **details: object) -> PlanRecord:
+    """A plan's figures."""
+    return PlanRecord(
+        plan_id=name,
+        at=start,
+        window_start=start,
+        window_end=start + timedelta(hours=hours),
+        solver="highs",
+        objective=12.5,
+        bound=12.75,
+        gap=0.02,
+        details=details,
+    )
+
+
+def planned_pass(station_id: str, minutes: float, *options: PlanOption) -> PlanPass:
+    """A pass of ten minutes over a station."""
+    rises_at = NOON + timedelta(minutes=minutes)
+    return PlanPass(
+        pass_id=f"micius/{station_id}/{minutes}",
+        satellite_id="micius",
+        station_id=station_id,
+        rises_at=rises_at,
+        sets_at=rises_at + timedelta(minutes=10),
+        max_elevation_deg=45.5,
+        sun_elevation_deg=-20.25,
+        options=options,
+    )
+
+
+def plan_option(name: str, booking_id: UUID | None = None) -> PlanOption:
+    """A session that a plan booked, or left out."""
+    return PlanOption(
+        candidate_id=name,
+        acquires_at=NOON,
+        loses_at=NOON + timedelta(minutes=5),
+        secret_bits=1000.5,
+        clear_probability=0.5,
+        booked=booking_id is not None,
+        booking_id=booking_id,
+        why="a test",
+    )
+
+
+def decide(tx: Transaction, name: str, *, booking_id: UUID, lifted: bool) -> None:
+    """A plan with two passes, an outage, and a directive about a pass and one about a booking."""
+    handle = tx.command(f"plan/{name}", kind="plan", at=NOON)
+    passes = [
+        planned_pass("xinglong", 0, plan_option("one", booking_id), plan_option("part")),
+        planned_pass("nanshan", 30),
+    ]
+    plans.add(tx, handle, plan(f"plan-{name}", left_out=3), passes)
+    subject = PassName(satellite_id="micius", station_id="xinglong", at=NOON)
+    directives.add(
+        tx,
+        handle,
+        [
+            Directive(kind=DirectiveKind.VETO, subject=subject, reason="cloud"),
+            Directive(kind=DirectiveKind.LOCK, subject=subject, booking_id=booking_id),
+        ],
+    )
+    handle.finish({})
+    outage = Outage(
+        kind=OutageKind.STATION,
+        name="nanshan",
+        starts_at=NOON,
+        ends_at=NOON + timedelta(hours=1),
+        reason="mirror wash",
+        outage_id=f"outage/{name}",
+    )
+    handle = tx.command(outage.outage_id, kind="outage", at=NOON)
+    outages.add(tx, handle, outage)
+    handle.finish({})
+    if lifted:
+        handle = tx.command(f"lift/{name}", kind="outage-lifted", at=NOON)
+        outages.lift(tx, handle, outage.outage_id)
+        handle.finish({})

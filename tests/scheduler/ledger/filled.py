@@ -14,6 +14,7 @@ from tests.scheduler.ledger.builders import (
     booking,
     bytes_of,
     chain,
+    decide,
     deposit,
     relay,
     spend,
@@ -33,12 +34,13 @@ def fill(ledger: Ledger) -> None:
         tx.add_booking(booking("one", 0, 300))
         tx.claim_job("merge", NOON)
         tx.add_elements([_elements("aa")])
-        tx.add_plan("plan-1", NOON, NOON, NOON, "highs", 1.0, None, None, {})
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:
         relay(tx, "tick", NODES, 2560)
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
+    with ledger.begin() as tx:
+        decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
 
 
 def fill_more(ledger: Ledger) -> None:
@@ -92,7 +94,6 @@ def fill_all(ledger: Ledger) -> None:
 def fill_rest(ledger: Ledger) -> None:
     """On top of that: blocks, keys and reservations in every state, an epoch shredded."""
     with ledger.begin() as tx:
-        tx.add_plan("plan-2", NOON, NOON, NOON, "highs", 2.0, 2.5, 0.25, {"left_out": 1})
         tx.claim_job("plan", NOON)
         tx.add_elements(
             [
@@ -115,6 +116,7 @@ def fill_rest(ledger: Ledger) -> None:
             at=SOON,
         )
         tx.add_booking(booking("two", 400, 700))
+        decide(tx, "2", booking_id=uuid_of("two"), lifted=False)
         _deposit_others(tx)
     _reserve_others(ledger)
     spend(ledger, "all of it", 256, pool=OTHER)

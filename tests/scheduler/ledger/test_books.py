@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from scheduler.domain import BookingState
+from scheduler.domain import BookingState, Directive, DirectiveKind, PassName
 from scheduler.errors import BookingConflict, LedgerError, LedgerMismatch, UnknownName
 from scheduler.ledger import ElementRow, Ledger, open_ledger
-from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, uuid_of
+from scheduler.ledger.books import directives, outages, plans
+from tests.scheduler.ledger.builders import (
+    NOON,
+    booking,
+    chain,
+    decide,
+    deposit,
+    plan,
+    plan_option,
+    planned_pass,
+    relay,
+    spend,
+    uuid_of,
+)
 
 
 def test_a_booking_comes_back_as_it_went_in(ledger: Ledger) -> None:
@@ -109,15 +123,79 @@ def test_an_element_set_is_kept_once(ledger: Ledger) -> None:
 
 
 def test_a_plan_is_recorded_with_its_proof(ledger: Ledger) -> None:
-    window = (NOON, NOON, NOON + timedelta(days=1))
+    passes = [
+        planned_pass("xinglong", 0, plan_option("whole"), plan_option("one", uuid_of("one"))),
+        planned_pass("nanshan", 30),
+    ]
     with ledger.begin() as tx:
-        tx.add_plan("plan-1", *window, "highs", 12.5, 12.75, 0.02, {"left_out": 3})
+        tx.add_booking(booking("one", 0, 300))
+        handle = tx.command("plan", kind="plan", at=NOON)
+        plans.add(tx, handle, plan("plan-1", left_out=3), passes)
         with pytest.raises(LedgerError, match="plan-1"):
-            tx.add_plan("plan-1", *window, "highs", 12.5, None, None, {})
+            plans.add(tx, handle, plan("plan-1"), [])
+        handle.finish({})
     with ledger.read() as reader:
-        (plan,) = reader.plans()
-    assert (plan.objective, plan.bound, plan.gap) == (12.5, 12.75, 0.02)
-    assert plan.details == {"left_out": 3}
+        found = plans.by_name(reader.connection, "plan-1")
+        assert found == replace(plan("plan-1", left_out=3), command_id=handle.command_id)
+        assert plans.passes_of(reader.connection, found) == passes
+        assert plans.passes_of(reader.connection, found, station_id="nanshan") == passes[1:]
+        assert plans.bookings_of(reader.connection, found) == {uuid_of("one")}
+        assert plans.by_name(reader.connection, "plan-2") is None
+
+
+def test_of_several_plans_the_one_made_last_counts(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        for name, hours in (("early", 0), ("late", 48), ("again", 0), ("other", 96)):
+            handle = tx.command(name, kind="plan", at=NOON)
+            plans.add(tx, handle, plan(name, start=NOON + timedelta(hours=hours)), [])
+            handle.finish({})
+    with ledger.read() as reader:
+        listed = [found.plan_id for found in plans.newest(reader.connection, 3)]
+        assert listed == ["again", "late", "other"]
+        for hours, name in ((None, "other"), (1, "again"), (50, "late"), (30, None)):
+            at = None if hours is None else NOON + timedelta(hours=hours)
+            found = plans.last_made(reader.connection, at=at)
+            assert (found and found.plan_id) == name
+
+
+def test_a_lock_is_what_was_decided_last(ledger: Ledger) -> None:
+    one = booking("one", 0, 300)
+    with ledger.begin() as tx:
+        tx.add_booking(one)
+    for name, kind in (("a", DirectiveKind.LOCK), ("b", DirectiveKind.NONE)):
+        with ledger.begin() as tx:
+            handle = tx.command(name, kind="lock", at=NOON)
+            subject = PassName.of(one.candidate)
+            directive = Directive(kind=kind, subject=subject, booking_id=one.booking_id)
+            directives.add(tx, handle, [directive])
+            handle.finish({})
+            assert tx.booking(one.booking_id).locked is (kind is DirectiveKind.LOCK)
+            until = one.candidate.loses_at
+            assert directives.of_passes(tx.connection, since=NOON, until=until) == []
+    with ledger.read() as reader:
+        assert [found.locked for found in reader.bookings()] == [False]
+        assert directives.count_of(reader.connection, one.booking_id) == 2
+
+
+def test_an_outage_is_lifted_once(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        tx.add_booking(booking("one", 0, 300))
+        decide(tx, "wash", booking_id=uuid_of("one"), lifted=False)
+    with ledger.begin() as tx:
+        (outage,) = outages.standing(tx.connection, since=NOON, until=NOON + timedelta(minutes=1))
+        assert outages.standing(tx.connection, since=outage.ends_at) == []
+        assert outages.standing(tx.connection, until=NOON) == []
+        assert outages.count_alike(tx.connection, outage) == (1, outage.outage_id)
+        handle = tx.command("lift", kind="outage-lifted", at=NOON)
+        assert outages.lift(tx, handle, outage.outage_id) == outage
+        with pytest.raises(LedgerError, match="lifted before"):
+            outages.lift(tx, handle, outage.outage_id)
+        with pytest.raises(UnknownName, match="no such"):
+            outages.lift(tx, handle, "no such")
+        handle.finish({})
+    with ledger.read() as reader:
+        assert outages.standing(reader.connection) == []
+        assert outages.count_alike(reader.connection, outage) == (1, None)
 
 
 def test_a_database_belongs_to_one_run(ledger: Ledger) -> None:

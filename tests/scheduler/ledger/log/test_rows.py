@@ -154,7 +154,7 @@ def _changes() -> Iterator[str]:
                 continue  # the database refuses one of them alone
             kind = TABLES[table].c[name].type
             if isinstance(kind, UtcDateTime):
-                year = 2101 if name == "loses_at" else 2001
+                year = 2101 if name in ("loses_at", "ends_at") else 2001
                 value = f"'{year}-01-01 00:00:00.000000'"
             elif isinstance(kind, Boolean):
                 value = f"NOT {name}"

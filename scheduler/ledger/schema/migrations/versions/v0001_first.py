@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_46cc4c07"
+revision = "first_4d4c0282"
 down_revision = None
 branch_labels = None
 depends_on = None
