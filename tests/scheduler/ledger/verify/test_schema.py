@@ -26,8 +26,10 @@ BOTH = [
 ]
 SQLITE = [
     (
-        "CREATE TRIGGER keep AFTER DELETE ON material BEGIN"
-        " UPDATE plan SET details = hex(old.data); END",
+        (
+            "CREATE TRIGGER keep AFTER DELETE ON material BEGIN"
+            " UPDATE plan SET details = hex(old.data); END"
+        ),
         "CREATE TRIGGER keep",
     ),
     ("CREATE TABLE loot (id INTEGER) STRICT", "schema of loot: table 'STRICT'"),
@@ -52,8 +54,10 @@ POSTGRES = [
     ("CREATE TABLE loot () INHERITS (material)", "schema of material: child 'loot'"),
     ("CREATE FUNCTION keep() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function 'keep()'"),
     (
-        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
-        " CREATE TRIGGER keep AFTER DELETE ON material FOR EACH ROW EXECUTE FUNCTION keep()",
+        (
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            " CREATE TRIGGER keep AFTER DELETE ON material FOR EACH ROW EXECUTE FUNCTION keep()"
+        ),
         "schema of material: trigger",
     ),
 ]

@@ -60,7 +60,7 @@ def pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Helpers]]:
 
     monkeypatch.setattr(parallel, "Helpers", Watched)
     monkeypatch.setattr(verify, "PROGRESS_EVERY", 1)
-    yield made
+    return made
 
 
 @contextmanager
