@@ -25,6 +25,7 @@ from scheduler.ledger.db.write_queue import WriterQueue
 from scheduler.ledger.keys.pools import PoolBook, PoolNumbers
 from scheduler.ledger.log import checkpoints, export
 from scheduler.ledger.log import trail as audit
+from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema import AuditCheckpoint, AuditKey
 from scheduler.ledger.transaction import Transaction
@@ -191,6 +192,9 @@ class Ledger:
                     .where(AuditKey.key_id == row.key_id)
                     .values(wrapped=wrapped, kek_id=kek.kek_id)
                 )
+            trail = audit.AuditTrail()
+            trail.record("rewrapped", kek.kek_id, marker_digest(kek.kek_id))
+            trail.append(connection)
         self._kek = kek
         return count
 

@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select, update
 
 from orbits import as_utc
-from scheduler.errors import FactError, LedgerError, UnknownName, WrongState
+from scheduler.errors import FactError, LedgerBroken, LedgerError, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys import delivery_reads as key_reads
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import claim, close_empty
-from scheduler.ledger.log.tables import sealed
+from scheduler.ledger.log.tables import row_digest, sealed
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.states import AccountKind, KeyState
@@ -165,7 +165,8 @@ def _waiting(
     """The rows of keys that wait for a recipient.
 
     Raises UnknownName for a key that is not there or not this recipient's (the two look the
-    same from outside), WrongState for one that was given out, closed or has expired.
+    same from outside), LedgerBroken for one whose recipient was changed, WrongState for one that
+    was given out, closed or has expired.
     """
     names = [str(one) for one in key_ids]
     if not names or len(set(names)) != len(names):
@@ -193,6 +194,10 @@ def _waiting(
     if missing:
         raise UnknownName(f"{recipient} has no key {min(missing)}")
     for row in found:
+        named = {"key_ref": row.id, "recipient": recipient, "side": row.side}
+        if row.sha256 != row_digest("key_recipient", named):
+            # An audit would find it, but only after the key had gone to whom it was not drawn for.
+            raise LedgerBroken(f"key {row.key_id}: its recipient was changed; no key leaves")
         if row.delivered_by is not None:
             raise WrongState(f"key {row.key_id} was given to {recipient} before")
         if row.closed_by is not None or (row.expires_at and row.expires_at <= handle.at):

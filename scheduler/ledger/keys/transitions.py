@@ -91,24 +91,33 @@ def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
     )
     writer.vault.erase_all([block.id])
     writer.books.erased = True
+    _log_erased(writer, str(block_id))
 
 
 def erase_expired(writer: Writer) -> int:
     """Erase the bytes of expired blocks of which nobody waits for any more; return how many."""
     writer._settle()
-    expired = select(Block.id).where(text(EXPIRED_BLOCK)).order_by(Block.id)
-    refs = [
-        ref
-        for ref in writer.connection.execute(expired).scalars().all()
+    expired = select(Block.id, Block.block_id).where(text(EXPIRED_BLOCK)).order_by(Block.id)
+    names = {
+        ref: block_id
+        for ref, block_id in writer.connection.execute(expired).all()
         if not _outstanding(writer, ref)
-    ]
+    }
+    refs = list(names)
     if refs:
         ends = {"from_": KeyState.EXPIRED.value, "to_": KeyState.DESTROYED.value}
         moves = [{"block_": ref, **ends} for ref in refs]
         writer.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
         writer.vault.erase_all(refs)
         writer.books.erased = True
+        for block_id in names.values():
+            _log_erased(writer, block_id)
     return len(refs)
+
+
+def _log_erased(writer: Writer, block_id: str) -> None:
+    """Say in the log that what was left of a block is no longer there."""
+    writer.trail.record("erased", block_id, marker_digest(block_id))
 
 
 def new_epoch(writer: Writer, pool_id: str) -> int:
@@ -146,6 +155,8 @@ def shred_epoch(writer: Writer, pool_id: str, epoch: int) -> int:
             )
     writer.keys.destroy(writer.connection, pool.id, epoch)
     writer.books.erased = True
+    if blocks:  # without any there was no data key
+        writer.trail.record("shredded", f"{pool_id}/{epoch}", marker_digest(pool_id, epoch))
     rest = [block for block in blocks if block.state != KeyState.DESTROYED]
     writer.vault.erase_all([block.id for block in rest])
     if rest:
@@ -154,6 +165,8 @@ def shred_epoch(writer: Writer, pool_id: str, epoch: int) -> int:
             for block in rest
         ]
         writer.guarded(_MOVE, moves, lambda: f"blocks of epoch {epoch} were to stay as read")
+    for block in rest:
+        _log_erased(writer, block.block_id)
     return len(rest)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from scheduler.errors import LedgerError
 from scheduler.ledger.db.snapshot import NO_ROWS, Grouped, Row, Snapshot
+from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.log.rows import checker, named_row
 from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 from scheduler.ledger.vault.keystore import OVERHEAD_BYTES
@@ -49,6 +50,14 @@ WAITING = """
 """
 
 
+ERASED = """
+    SELECT mine.id, leaf.row_sha256 FROM block AS mine CROSS JOIN audit_leaf AS leaf
+    WHERE mine.state = 'destroyed' AND leaf.kind = 'erased' AND leaf.subject = mine.block_id
+        AND mine.id BETWEEN :first AND :last
+    ORDER BY mine.id
+"""
+
+
 class BlockFacts(NamedTuple):
     """What the audit of some blocks counted."""
 
@@ -82,8 +91,9 @@ class BlockAudit:
             f"SELECT block_ref, mine.* FROM ({entry.select('')}) AS mine {OF_BLOCKS}", **shard.span
         )
         self._entries = Grouped(entries)
-        self._pieces, self._freed, self._waiting = (
-            Grouped(snapshot.rows(query, **shard.span)) for query in (PIECES, FREED, WAITING)
+        self._pieces, self._freed, self._waiting, self._erased = (
+            Grouped(snapshot.rows(query, **shard.span))
+            for query in (PIECES, FREED, WAITING, ERASED)
         )
         self.found = Findings()
         self.entries = 0
@@ -175,6 +185,7 @@ class BlockAudit:
             self._note(block, f"is {block.state}, which no block can be")
         else:
             self._check_end(block, _ending(entries))
+            self._check_erased(block, bool(_ending(entries)))
 
     def _check_end(self, block: Any, ending: Sequence[Any]) -> None:
         """State and cursor of a block that is used no more; the cursor stays where it was then."""
@@ -184,6 +195,13 @@ class BlockAudit:
         due = next((line.start_bit for line in ending if line.end_bit == length), length)
         if block.next_bit != due:
             self._note(block, f"is {block.state} with cursor {block.next_bit}, it ended at {due}")
+
+    def _check_erased(self, block: Any, had_a_rest: bool) -> None:
+        """Where a rest was erased, the log says so; where all was spent, its entries do."""
+        leaves = [digest for _, digest in self._erased.of(block.id)]
+        due = [marker_digest(block.block_id)]
+        if block.state == KeyState.DESTROYED and leaves != (due if had_a_rest else []):
+            self._note(block, "is destroyed, not as the audit log has it")
 
     def _check_places(
         self, block: Any, stored: Spans, waiting: Sequence[Row], pieces: Sequence[Row]

@@ -173,11 +173,11 @@ def _stored(column: Column[Any], value: Any) -> Any:
 
 def _check_kind(name: str, value: Any, kind: type) -> None:
     """Raise ValueError for a value that is none of its column's kind."""
-    if type(value) is not kind:
+    seen = type(value)
+    if seen is not kind:
         words = "a number" if kind is int else "text"
-        raise ValueError(f"{name} is a {type(value).__name__}; allowed: {words}")
-    kept = LOWEST <= value <= HIGHEST if isinstance(value, int) else not _LONE.search(str(value))
-    if not kept:
+        raise ValueError(f"{name} is a {seen.__name__}; allowed: {words}")
+    if not (LOWEST <= value <= HIGHEST if kind is int else not _LONE.search(value)):
         raise ValueError(f"{name} holds what no ledger can keep")
 
 

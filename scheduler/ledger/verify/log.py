@@ -158,12 +158,17 @@ UNCOVERED = """
 COUNTS = """
     SELECT (SELECT count(*) FROM audit_leaf WHERE kind = :kind), (SELECT count(*) FROM "{table}")
 """
-KINDS_WITHOUT_ROW = frozenset({"pool", "epoch", "checkpoint"})
+KINDS_WITHOUT_ROW = frozenset({"pool", "epoch", "checkpoint", "erased", "shredded", "rewrapped"})
 """Leaves that stand for more than a row, or for less."""
 
 STRANGE = """
     SELECT kind, min(seq), count(*) FROM audit_leaf WHERE kind NOT IN ({kinds})
     GROUP BY kind ORDER BY min(seq) LIMIT :most
+"""
+ERASED = """
+    SELECT count(*), count(block.id) FROM audit_leaf AS leaf
+    LEFT JOIN block ON block.block_id = leaf.subject AND block.state = 'destroyed'
+    WHERE leaf.kind = 'erased'
 """
 POOLS = "SELECT id, pool_id, sha256 FROM pool ORDER BY id"
 POOL_ACCOUNTS = """
@@ -208,13 +213,14 @@ def _text_of(snapshot: Snapshot, form: Form, name: str) -> str:
 
 
 def check_leaves(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outcome:
-    """Every leaf is of a known kind; there are as many as rows, which is told as the facts."""
+    """Every leaf is of a known kind; the facts are how many there are, and rows, of each table."""
     found = Findings()
     logged = [form.table for form in context.forms.values() if form.leaf]
     counts = {table: snapshot.one(COUNTS.format(table=table), kind=table) for table in logged}
     kinds = ", ".join(f"'{kind}'" for kind in sorted({*logged, *KINDS_WITHOUT_ROW}))
     for kind, seq, leaves in snapshot.rows(STRANGE.format(kinds=kinds), most=PROBLEMS_MAX):
         found.add(f"audit_leaf {seq}: of kind {kind!r}, which is none ({leaves} such leaves)")
+    counts["erased"] = snapshot.one(ERASED)
     _check_pools_logged(snapshot, found)
     for expected, (subject, _digest) in enumerate(snapshot.rows(OF_KIND, kind="checkpoint"), 1):
         if subject != str(expected):

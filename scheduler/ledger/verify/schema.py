@@ -113,12 +113,14 @@ def _sqlite_facts(statements: Iterable[str]) -> Iterator[Fact]:
     """The definitions in SQLite's own words; a table's columns and constraints in any order."""
     for statement in statements:
         words = " ".join(statement.replace('"', "").split())
+        if words.startswith("CREATE TABLE sqlite_stat"):  # what ANALYZE keeps
+            continue
         if made := TABLE.match(words):
             table, body, options = made.groups()
             yield "table", table, options.strip()
             for clause in _clauses(body):
                 yield "clause", table, re.sub(r"^CONSTRAINT \w+ ", "", clause)
-        elif not words.startswith("CREATE TABLE sqlite_stat"):  # what ANALYZE keeps
+        else:
             index = INDEX.match(words)
             yield "definition", index[1] if index else "the ledger", words
 

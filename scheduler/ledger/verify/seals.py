@@ -16,7 +16,7 @@ from scheduler.ledger.vault.datakeys import context_of
 from scheduler.ledger.vault.keystore import KeyEncryptionKey, NoKek, signing_context
 from scheduler.ledger.vault.pieces import Ciphers
 from scheduler.ledger.verify.context import AuditContext, Findings
-from scheduler.ledger.verify.log import leaves_of
+from scheduler.ledger.verify.log import OF_KIND, leaves_of
 
 KINDS = {kind.value: kind for kind in AccountKind}
 
@@ -38,7 +38,8 @@ WRAPPED = """
     WHERE mine.wrapped IS NOT NULL ORDER BY mine.id
 """
 DATA_KEYS = """
-    SELECT mine.id, mine.pool_ref, mine.epoch, mine.kek_id, mine.wrapped IS NULL, pool.epoch
+    SELECT mine.id, mine.pool_ref, mine.epoch, mine.kek_id, mine.wrapped IS NULL, pool.epoch,
+        pool.pool_id
     FROM data_key AS mine LEFT JOIN pool ON pool.id = mine.pool_ref ORDER BY mine.id
 """
 BLOCKS = "SELECT DISTINCT pool_ref, epoch, state = :word FROM block"
@@ -133,11 +134,17 @@ def check_data_keys(snapshot: Snapshot, found: Findings) -> None:
         keys = list(snapshot.rows(DATA_KEYS))
         epochs = list(snapshot.rows(BLOCKS, word=KeyState.DESTROYED.value))
         signers = {kek_id for _, _, kek_id, _ in snapshot.rows(SIGNERS)}
+        shredded = leaves_of(snapshot, "shredded")
+        rewrapped = list(snapshot.rows(OF_KIND, kind="rewrapped"))
     used = {(pool, epoch) for pool, epoch, _ in epochs}
     lacking = {(pool, epoch) for pool, epoch, destroyed in epochs if not destroyed}
     held = lacking.copy()
-    for expected, (number, pool, epoch, kek_id, destroyed, present) in enumerate(keys, start=1):
+    for expected, row in enumerate(keys, start=1):
+        number, pool, epoch, kek_id, destroyed, present, pool_id = row
         name = f"data_key {number}"
+        told = set(shredded.pop(f"{pool_id}/{epoch}", ()))
+        if told != ({marker_digest(pool_id, epoch)} if destroyed else set()):
+            found.add(f"{name}: is {'' if destroyed else 'not '}destroyed, the audit log differs")
         lacking.discard((pool, epoch))
         if number != expected:
             found.add(f"data_key {expected} is missing, {number} is there")
@@ -147,6 +154,11 @@ def check_data_keys(snapshot: Snapshot, found: Findings) -> None:
             found.add(f"{name}: is destroyed, epoch {epoch} of pool {pool} is not")
         if not destroyed and kek_id not in signers:
             found.add(f"{name}: names key-encryption key {kek_id}, the signing key another")
+    for subject in shredded:
+        found.add(f"data_key of {subject} is missing, the audit log has its end")
+    for kek_id, digest in rewrapped[-1:]:
+        if signers - {kek_id} or digest != marker_digest(kek_id):
+            found.add(f"audit_key: is under another key-encryption key than {kek_id} of the log")
     for pool, epoch in sorted(lacking, key=str):
         found.add(f"data_key of pool {pool} and epoch {epoch} is missing, blocks of it are there")
 
