@@ -116,9 +116,7 @@ class JobRunner:
     def _plan(self, due: Due) -> None:
         # A window is whole, whenever in it this was started: its answer is the same after that.
         start = on_grid(due.at, self.context.scenario.schedule.plan_interval_s)
-        answer = services.plan_window(
-            self.context, start=start, end=due.until, not_before=self.clock.now()
-        )
+        answer = services.plan_window(self.context, start=start, end=due.until)
         for part in answer["unplanned"]:
             log.warning("nothing planned", **part)
         log.info("plan", at=start.isoformat(), bookings=len(answer["bookings"]))

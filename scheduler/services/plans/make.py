@@ -38,7 +38,10 @@ REACH = timedelta(hours=3)
 """A session near the edge of a window may begin or end this far outside it."""
 SHIFT_S_MAX = 2.0
 """A standing booking stays as it is if newer elements shift its link by no more than this."""
+SECOND = timedelta(seconds=1)
 NAMES_MAX = 100
+GONE_STATES = frozenset({BookingState.CANCELLED, BookingState.MISSED})
+"""In these a booking never took up its satellite or station."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,7 @@ class PlanRequest:
 
     start: datetime
     end: datetime
-    at: datetime | None = None  #: what is known and still open then; the start if None
-    not_before: datetime | None = None  #: a live clock's present
+    at: datetime | None = None  #: what is known then counts
     objective: str | None = None
     solver: str | None = None
     seed: int = 0
@@ -73,7 +75,7 @@ class PlanRequest:
 class _Standing:
     """What stood when planning began."""
 
-    bookings: list[Booking]  #: that take up a satellite or station near the window
+    bookings: list[Booking]  #: near the window, that stand or took place
     outages: list[Outage]
     directives: list[Directive]
     stock: dict[str, int]
@@ -82,15 +84,14 @@ class _Standing:
     taken: set[UUID]  #: every booking id near the window, whatever its state
 
 
-def plan_window(
-    context: Context, *, start: datetime, end: datetime, not_before: datetime | None = None
-) -> dict[str, Any]:
+def plan_window(context: Context, *, start: datetime, end: datetime) -> dict[str, Any]:
     """Book the passes of a window with what is known at its start: the clockwork's plan.
 
-    Passes whose link would begin before `not_before` (a live clock's present) are not offered.
-    A repeat returns the first answer. Raises as `carry_out` does.
+    Passes whose link begins before the clock's present are not offered; those that begin at once
+    are, since no earlier plan could book them. A repeat returns the first answer. Raises as
+    `carry_out` does.
     """
-    return carry_out(context, PlanRequest(start=start, end=end, not_before=not_before))
+    return carry_out(context, PlanRequest(start=start, end=end), at=as_utc(start), freeze_s=0.0)
 
 
 def plan_by_hand(
@@ -110,15 +111,16 @@ def plan_by_hand(
     """Plan a window anew, keeping what stands as far as it is good, and book what is chosen.
 
     `at` is the plan's present: what was known by then counts, and what begins before it is
-    not booked. By default it is now, or the start of a window that has begun already. Raises
-    as `carry_out` does.
+    not booked. By default it is now, or the start of a window that is over. Whatever it is,
+    nothing is booked that begins sooner than the freeze allows from now, unless the window is
+    over. Raises as `carry_out` does.
     """
     start, end = as_utc(start), as_utc(end)
     now = context.clock.now()
     request = PlanRequest(
         start=start,
         end=end,
-        at=as_utc(at) if at is not None else min(now, start),
+        at=None if at is None else as_utc(at),
         objective=objective,
         solver=solver,
         seed=seed,
@@ -127,14 +129,18 @@ def plan_by_hand(
         lift=tuple(allow),
         request_id=request_id or f"plan/by-hand/{instant_key(now)}",
     )
-    return carry_out(context, request)
+    known_at = request.at or (now if now < end else start)
+    return carry_out(context, request, at=known_at, freeze_s=rules_of(context).freeze_s)
 
 
-def carry_out(context: Context, request: PlanRequest) -> dict[str, Any]:
+def carry_out(
+    context: Context, request: PlanRequest, *, at: datetime, freeze_s: float
+) -> dict[str, Any]:
     """Book passes of a window with what is known at `at`; a repeated request is not done again.
 
     Standing bookings that are locked, about to start, under way or outside what can be planned
-    stay; the others may be given up for better ones, with an event. One transaction. The answer
+    stay; the others may be given up for better ones, with an event. While the window lasts,
+    nothing new begins earlier than `freeze_s` from now. One transaction. The answer
     names the plan, its bookings (kept ones too) and those it cancelled, counts passes and dark
     passes by station, and lists the spans for which nothing was planned since the elements were
     too old.
@@ -142,7 +148,6 @@ def carry_out(context: Context, request: PlanRequest) -> dict[str, Any]:
     Raises InputError for reversed or overlong times, PlanError where locks or pins contradict,
     LedgerMismatch if the ledger belongs to another scenario.
     """
-    at = request.at or request.start
     _check(context, request, at)
     request_id = request.request_id or f"plan/{_key(request.start)}/{_key(request.end)}"
     # The clockwork's own request has one answer, whatever the settings say by then.
@@ -150,17 +155,17 @@ def carry_out(context: Context, request: PlanRequest) -> dict[str, Any]:
     with context.ledger.read() as reader:
         context.check_scenario(reader)
         answered = reader.answer(request_id, kind="plan", digest=digest)
-        standing = _standing(reader, request, at)
+        standing = _standing(reader, request, at=at)
     if answered is not None:
         return answered
     ahead = plan_outlook(context, request.start, request.end, at=at)
-    problem, ahead_of = _problem(context, request, ahead, standing, at=at)
+    problem, too_early = _problem(context, request, ahead, standing, at=at, freeze_s=freeze_s)
     decision, problem = _decide(context, request, problem, ahead)
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="plan", at=at, digest=digest)
         directives.add(tx, command, _new_directives(context, request, problem.candidates))
         writing = _Writing(context, tx, problem, decision, standing, at=at, request=request)
-        answer = writing.write(command, ahead, ahead_of)
+        answer = writing.write(command, ahead, too_early)
         command.finish(answer)
     return answer
 
@@ -181,11 +186,12 @@ def _key(when: datetime) -> str:
     return instant_key(when)
 
 
-def _standing(reader: Reader, request: PlanRequest, at: datetime) -> _Standing:
+def _standing(reader: Reader, request: PlanRequest, *, at: datetime) -> _Standing:
     since, until = request.start - REACH, request.end + REACH
-    near = reader.bookings(since=since, until=until)
+    # Limits by the day count whole days, of which the window may hold a part.
+    near = reader.bookings(since=_midnight(since), until=_midnight(until) + timedelta(days=1))
     return _Standing(
-        bookings=[booking for booking in near if booking.state not in TERMINAL_STATES],
+        bookings=[booking for booking in near if booking.state not in GONE_STATES],
         outages=outages.standing(reader.connection, since=since, until=until),
         directives=directives.of_passes(reader.connection, since=since, until=until),
         stock=reader.stock(at=at),
@@ -195,15 +201,27 @@ def _standing(reader: Reader, request: PlanRequest, at: datetime) -> _Standing:
     )
 
 
+def _midnight(when: datetime) -> datetime:
+    return when.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _problem(
-    context: Context, request: PlanRequest, ahead: PlanOutlook, standing: _Standing, *, at: datetime
+    context: Context,
+    request: PlanRequest,
+    ahead: PlanOutlook,
+    standing: _Standing,
+    *,
+    at: datetime,
+    freeze_s: float,
 ) -> tuple[PlanProblem, list[Candidate]]:
-    """The planner's problem, and the candidates whose link would begin before its present."""
+    """The planner's problem, and the candidates whose link would begin too early for it."""
     rules = rules_of(context)
     options = options_of(context, ahead, rules, at=at)
     options += _still_standing(context, ahead, standing, options, at=at)
-    present = max(at, request.not_before or at)
-    open_ = [item for item in options if item.acquires_at >= present]
+    now = context.clock.now()
+    present = max(at, now) if now < request.end else at
+    opens_at = max(at, now + timedelta(seconds=freeze_s)) if now < request.end else at
+    open_ = [item for item in options if item.acquires_at >= opens_at]
     wanted = [*standing.directives, *_new_directives(context, request, open_)]
     pins, vetoes = directed(wanted, open_)
     sessions = [*open_, *(b.candidate for b in standing.bookings if b.state is BookingState.BOOKED)]
@@ -220,7 +238,7 @@ def _problem(
         ends_at=request.end,
         **demand_facts(context, standing.stock, standing.expiring_stock, coming),
     )
-    return problem, [item for item in options if item.acquires_at < present]
+    return problem, [item for item in options if item.acquires_at < opens_at]
 
 
 def _still_standing(
@@ -243,12 +261,26 @@ def _still_standing(
 
 
 def _as_planned(booking: Booking, request: PlanRequest, ahead: PlanOutlook) -> Booking:
-    """A booking outside of what this run can plan is none of its business: it is locked."""
+    """A booking as the planner takes it: one of a pass outside of what this run plans is locked.
+
+    So is a session that took place. It counts for every limit, and what it gave is in the stock.
+    """
     candidate = booking.candidate
+    if booking.state in TERMINAL_STATES:
+        over = candidate.loses_at
+        if booking.state is BookingState.FAILED:
+            over = min(over, max(booking.changed_at, candidate.acquires_at + SECOND))
+        given = replace(candidate, loses_at=over, secret_bits=0.0, sifted_bits=0.0)
+        return replace(booking, candidate=given, state=BookingState.RUNNING)
     until = ahead.until.get(candidate.satellite_id, request.start)
-    if request.start <= candidate.acquires_at < until:
+    if request.start <= _rises_at(candidate) < until:
         return booking
     return replace(booking, locked=True)
+
+
+def _rises_at(candidate: Candidate) -> datetime:
+    """When the pass of a candidate rises, which says in whose window it is."""
+    return datetime.fromisoformat(candidate.pass_id.rpartition("/")[2])
 
 
 def _new_directives(

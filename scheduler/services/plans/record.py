@@ -40,7 +40,7 @@ def plan_passes(
     """Return the passes of a plan with their options; `bookings` are those of the candidates."""
     options: dict[str, list[PlanOption]] = defaultdict(list)
 
-    def add(candidate: Candidate, why: str, *, booked: bool) -> None:
+    def add(candidate: Candidate, why: str, *, booked: bool, booking_id: UUID | None) -> None:
         options[candidate.pass_id].append(
             PlanOption(
                 candidate_id=candidate.candidate_id,
@@ -49,7 +49,7 @@ def plan_passes(
                 secret_bits=candidate.secret_bits,
                 clear_probability=candidate.clear_probability,
                 booked=booked,
-                booking_id=bookings.get(candidate.candidate_id),
+                booking_id=booking_id,
                 why=why,
             )
         )
@@ -57,10 +57,12 @@ def plan_passes(
     for candidate in problem.candidates:
         name = candidate.candidate_id
         because = decision.booked_because.get(name)
-        add(candidate, because or decision.left_out[name], booked=because is not None)
+        why = because or decision.left_out[name]
+        add(candidate, why, booked=because is not None, booking_id=bookings.get(name))
     for candidate in too_early:
         present = instant_key(problem.now or candidate.acquires_at)
-        add(candidate, f"its link begins before the plan's present, {present}", booked=False)
+        why = f"its link begins before the plan's present, {present}, or too soon after it"
+        add(candidate, why, booked=False, booking_id=None)
     return [_pass(item.row, options) for item in ahead.forecasts]
 
 
