@@ -56,6 +56,7 @@ from qkd.ports import LitTrack, Site, Track
 from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
 from qkd.presets.catalogue import fibre_preset, satellite_preset
 from qkd.segment import Segment, select_segment
+from qkd.sky import SkyCondition, sky_radiance
 from qkd.yields import (
     CampaignYield,
     PassYield,
@@ -112,6 +113,7 @@ __all__ = [
     "Security",
     "Segment",
     "Site",
+    "SkyCondition",
     "SkyView",
     "Standing",
     "TabulatedAtmosphere",
@@ -150,6 +152,7 @@ __all__ = [
     "secret_key",
     "select_segment",
     "sifted_key_bits",
+    "sky_radiance",
     "standard_atmosphere",
     "why_close",
     "yield_of_counts",
