@@ -93,7 +93,7 @@ def scattered_colour(wavelength_nm: float) -> float:
     def radiance(nm: float) -> float:
         spectrum = nm**-5.0 / math.expm1(SECOND_RADIATION_NM_K / (nm * SUN_K))
         scattered = 0.0088 * (nm / 1000.0) ** -4.05 + 0.12 * (nm / 550.0) ** -1.3
-        return spectrum * scattered
+        return float(spectrum * scattered)
 
     return radiance(wavelength_nm) / radiance(REFERENCE_NM)
 
