@@ -64,6 +64,7 @@ from qkd.presets.terminals import (
     transmitter_of,
 )
 from qkd.segment import Segment, select_segment
+from qkd.sky import SkyCondition, sky_radiance
 from qkd.yields import (
     CampaignYield,
     PassYield,
@@ -121,6 +122,7 @@ __all__ = [
     "Security",
     "Segment",
     "Site",
+    "SkyCondition",
     "SkyView",
     "Standing",
     "Stated",
@@ -163,6 +165,7 @@ __all__ = [
     "secret_key",
     "select_segment",
     "sifted_key_bits",
+    "sky_radiance",
     "standard_atmosphere",
     "transmitter_of",
     "why_close",

@@ -12,17 +12,10 @@ from qkd.errors import ParameterRangeError
 from qkd.freespace.budget import SPEED_OF_LIGHT_M_S, optical_site
 from qkd.hardware import Receiver, Terminal
 from qkd.ports import Site, Track
+from qkd.sky import sky_radiance
 
 PLANCK_J_S = 6.626_070_15e-34
 
-#: Sky radiance at 850 nm by Sun elevation, W m^-2 sr^-1 nm^-1, interpolated in its logarithm.
-#: Engineering values; the moonless floor is the 1.5e-5 W m^-2 sr^-1 um^-1 of Er-long et al.,
-#: New J. Phys. 7, 215 (2005), who also give the conversion to counts used below.
-SUN_ELEVATIONS_DEG = (-18.0, -12.0, -6.0, 0.0, 10.0)
-SUN_RADIANCES = (1.5e-8, 3e-8, 6e-6, 7e-4, 2.5e-2)
-NIGHT_FLOOR = SUN_RADIANCES[0]
-#: Radiance added by a full Moon at the zenith, same unit; engineering value.
-FULL_MOON = 1.5e-6
 #: A receiver whose sky background is not modelled works only while the Sun is below this.
 DARKNESS_SUN_ELEVATION_DEG = -6.0
 
@@ -36,33 +29,6 @@ class Background:
     dark_hz: FloatArray
     per_gate: FloatArray  #: y0, probability of a noise click in one gate, 0 to 1
     dark_per_gate: FloatArray  #: the part of it that the detectors make in the dark
-
-
-def sky_radiance(
-    sun_elevation_deg: ArrayLike,
-    *,
-    moon_elevation_deg: ArrayLike = -90.0,
-    moon_phase_deg: ArrayLike = 180.0,
-    sky_brightness: float = 22.0,
-) -> FloatArray:
-    """Return the sky's spectral radiance at 850 nm, W m^-2 sr^-1 nm^-1.
-
-    Sun: log-linear table. Moon: 1.5e-6 sin(elevation) 10^(-0.4 (0.026 |a| + 4e-9 a^4)) with
-    the phase angle a in degrees, 0 at full Moon. Light pollution: the moonless floor times
-    10^(0.4 (22 - sky_brightness)), and nothing else.
-
-    Source: Moon's phase law Krisciunas and Schaefer, PASP 103, 1033 (1991), equation 20.
-    """
-    sun = np.interp(
-        np.asarray(sun_elevation_deg, dtype=np.float64),
-        SUN_ELEVATIONS_DEG,
-        np.log10(SUN_RADIANCES),
-    )
-    phase = np.abs(checks.array("moon_phase_deg", moon_phase_deg, -180.0, 180.0, unit="deg"))
-    height = np.sin(np.radians(np.asarray(moon_elevation_deg, dtype=np.float64)))
-    moon = FULL_MOON * np.maximum(height, 0.0) * 10.0 ** (-0.4 * (0.026 * phase + 4e-9 * phase**4))
-    towns = NIGHT_FLOOR * np.expm1(0.4 * math.log(10.0) * (22.0 - sky_brightness))
-    return np.asarray(np.maximum(10.0**sun + towns, 0.0) + moon)
 
 
 def sky_rate_hz(
@@ -111,7 +77,8 @@ def _light(
 def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> Background:
     """Return the background at every sample of a track.
 
-    A track without `sun_elevation_deg` is taken to be dark, moonless and unlit. A receiver
+    A track without `sun_elevation_deg` is taken to be dark, moonless and unlit, one without
+    `moon_separation_deg` to look a right angle away from the Moon. A receiver
     whose sky view is unknown gets no sky clicks in darkness and a saturated background
     while the Sun stands above -6 degrees: no key, rather than a daylight key by ignorance.
 
@@ -135,6 +102,10 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
             moon_phase_deg=_light(
                 track, "moon_phase_deg", -180.0, 180.0, absent=180.0, shape=shape
             ),
+            moon_separation_deg=_light(
+                track, "moon_separation_deg", 0.0, 180.0, absent=90.0, shape=shape
+            ),
+            wavelength_nm=terminal.wavelength_nm,
             sky_brightness=ground.sky_brightness,
         )
         sky = sky_rate_hz(

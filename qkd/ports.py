@@ -42,6 +42,10 @@ class LitTrack(Track, Protocol):
         """Phase ANGLE of the Moon, degrees: 0 at full Moon, 180 at new Moon."""
 
     @property
+    def moon_separation_deg(self) -> FloatArray:
+        """Angle between the Moon and the line of sight, degrees."""
+
+    @property
     def satellite_sunlit(self) -> BoolArray:
         """Whether the Sun shines on the satellite."""
 

@@ -188,6 +188,7 @@ class _Samples:
     sun_elevation_deg: FloatArray
     moon_elevation_deg: FloatArray
     moon_phase_deg: FloatArray
+    moon_separation_deg: FloatArray
     satellite_sunlit: BoolArray
 
 
@@ -203,6 +204,7 @@ def _stretch(track: Track, start: int, end: int) -> _Samples:
         sun_elevation_deg=part("sun_elevation_deg", -90.0),
         moon_elevation_deg=part("moon_elevation_deg", -90.0),
         moon_phase_deg=part("moon_phase_deg", 180.0),
+        moon_separation_deg=part("moon_separation_deg", 90.0),
         satellite_sunlit=part("satellite_sunlit") > 0.0,
     )
 

@@ -47,6 +47,7 @@ class Samples:
     sun_elevation_deg: FloatArray
     moon_elevation_deg: FloatArray
     moon_phase_deg: FloatArray
+    moon_separation_deg: FloatArray
     satellite_sunlit: NDArray[np.bool_]
 
     @classmethod

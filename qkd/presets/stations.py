@@ -12,6 +12,8 @@ from qkd.presets.micius import (
     CONTRAST,
     LIAO,
     PROTOCOL,
+    SKY,
+    SKY_WORDS,
     SPREAD,
     SPREAD_ORIGINS,
     YIN,
@@ -37,6 +39,8 @@ def _origins(station_id: str) -> dict[str, Origin]:
         "terminal.pulse_width_ps": derived("ps", f"{LIAO}: 0.2 ns pulses, taken as FWHM"),
         "terminal.pointing.loss_db": assumed("dB", f"{LIAO}: below 3 dB, midpoint"),
         f"{receiver}.optics_transmittance": assumed("1", alike),
+        f"{receiver}.sky.field_of_view_urad": assumed("urad", SKY_WORDS[0]),
+        f"{receiver}.sky.filter_width_nm": assumed("nm", SKY_WORDS[1]),
         f"{receiver}.misalignment": derived("1", f"{LIAO}: contrast 280:1 at Xinglong"),
         f"{receiver}.detector.efficiency": assumed("1", alike),
         f"{receiver}.detector.count": assumed("1", "four, as a passive receiver has"),
@@ -77,6 +81,7 @@ def _station(
             detector=replace(detector(), gate_ns=gate_ns),
             optics_transmittance=0.16,
             misalignment=1.0 / (CONTRAST + 1.0),
+            sky=SKY,
             passive=True,
         )
     }
@@ -110,7 +115,7 @@ def _station(
         numbers=document(
             parts, {**_origins(station_id), **AUTHENTICATION, **SPREAD_ORIGINS, **own}
         ),
-        missing=("field of view and filter width: sky background not modelled", *missing),
+        missing=("field of view and filter width: assumed", *missing),
     )
 
 

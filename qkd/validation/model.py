@@ -125,7 +125,8 @@ def run(window: Window, preset: Preset, station_id: str, *, scale: float = 1.0) 
     samples = expected_counts(
         eta,
         preset.protocol,
-        background_per_gate=background(window, preset.terminal, receiver, site).per_gate,
+        # The published dark counts alone: what the receiver saw of the sky is not printed.
+        background_per_gate=background(window, preset.terminal, receiver, site).dark_per_gate,
         misalignment=receiver.misalignment,
         sample_s=window.seconds,
     )

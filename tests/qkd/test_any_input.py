@@ -27,6 +27,7 @@ LIGHT = {
     "sun_elevation_deg": -30.0,
     "moon_elevation_deg": 20.0,
     "moon_phase_deg": 90.0,
+    "moon_separation_deg": 60.0,
     "satellite_sunlit": True,
 }
 
@@ -82,6 +83,7 @@ DOORS: list[tuple[Callable[[object], object], list[object]]] = [
     (lambda v: sky(sun_elevation_deg=v), NO_NUMBERS + UNFITTING),
     (lambda v: sky(moon_elevation_deg=v), NO_NUMBERS + UNFITTING),
     (lambda v: sky(moon_phase_deg=v), NO_NUMBERS + UNFITTING),
+    (lambda v: sky(moon_separation_deg=v), NO_NUMBERS + UNFITTING),
     (lambda v: sky(satellite_sunlit=v), NO_NUMBERS + UNFITTING),
     (at_height, NO_NUMBERS + UNFITTING),
     (lambda v: expect(transmittance=v), NO_NUMBERS),

@@ -11,6 +11,7 @@ import pytest
 
 import qkd
 from qkd.geometry import circular_pass
+from qkd.sky import CONDITIONS
 
 MICIUS = qkd.satellite_preset("micius-2016")
 TRUNK = qkd.fibre_preset("trunk-span")
@@ -79,6 +80,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
             qkd.SearchBox(),
             SECURITY,
             SKY,
+            CONDITIONS[0],
             qkd.TabulatedAtmosphere(elevations_deg=(10.0, 90.0), transmittances=(0.4, 0.8)),
             qkd.TelescopeBeam(waist_radius_m=0.1, aperture_radius_m=0.1),
             MICIUS.terminal,
@@ -283,6 +285,18 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
     "select_segment": (
         qkd.select_segment,
         {"expected": ROWS, "quality": np.arange(4.0), **BLOCK, "observed": ROWS, **PROOF},
+    ),
+    "SkyCondition.light": (CONDITIONS[0].light, {"samples": 3}),
+    "sky_radiance": (
+        qkd.sky_radiance,
+        {
+            "sun_elevation_deg": -10.0,
+            "moon_elevation_deg": 10.0,
+            "moon_phase_deg": 10.0,
+            "moon_separation_deg": 30.0,
+            "wavelength_nm": 850.0,
+            "sky_brightness": 21.0,
+        },
     ),
     "sifted_key_bits": (qkd.sifted_key_bits, {"counts": COUNTS, "protocol": PROTOCOL}),
     "standard_atmosphere": (

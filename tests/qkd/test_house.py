@@ -39,6 +39,32 @@ def test_modules_are_short_and_pure() -> None:
             assert not {n.split(".")[0] for n in names} & forbidden, file
 
 
+def _imports(file: Path) -> set[str]:
+    """Return the modules of the package that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    root = Path(qkd.__path__[0])
+    parts = {file: [root.name, *file.relative_to(root).with_suffix("").parts] for file in FILES}
+    modules = {
+        ".".join(names[:-1] if names[-1] == "__init__" else names): file
+        for file, names in parts.items()
+    }
+    # `from qkd import checks` imports a module; the package itself only where it is asked for.
+    below = {name: (_imports(file) & set(modules)) - {"qkd"} for name, file in modules.items()}
+    while below:
+        free = {name for name, needs in below.items() if not needs & set(below)}
+        assert free, f"a circle among {sorted(below)}"
+        below = {name: needs for name, needs in below.items() if name not in free}
+
+
 def test_functions_are_short_and_documented() -> None:
     for file in FILES:
         module = ast.parse(file.read_text(encoding="utf-8"))

@@ -1,10 +1,14 @@
 """Background light and dark counts."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import qkd
-from qkd.noise import NIGHT_FLOOR, noise_yield, sky_radiance, sky_rate_hz
+from qkd.geometry import circular_pass
+from qkd.noise import noise_yield, sky_rate_hz
+from qkd.sky import CONDITIONS, NIGHT_FLOOR, moonlight_by_angle, sky_radiance
 
 TERMINAL = qkd.Terminal(wavelength_nm=850.0, beam=qkd.FarFieldBeam(half_angle_urad=7.4))
 DETECTOR = qkd.Detector(efficiency=0.5, count=4, dark_rate_hz=25.0, gate_ns=2.0)
@@ -102,3 +106,56 @@ def test_daylight_never_gives_a_key() -> None:
 
 def test_noise_yield_saturates_at_one() -> None:
     np.testing.assert_array_equal(noise_yield([0.0, np.inf], gate_ns=1.0), [0.0, 1.0])
+
+
+def test_moonlight_is_brightest_near_the_moon_and_least_at_right_angles() -> None:
+    angles = np.array([0.0, 0.26, 1.0, 5.0, 15.0, 30.0, 60.0, 90.0, 120.0])
+    found = moonlight_by_angle(angles)
+    assert found[7] == pytest.approx(1.0)
+    assert np.all(np.diff(found[1:8]) < 0.0)
+    assert found[0] == found[1]
+    # Krisciunas and Schaefer's function by hand at 30 and 60 degrees.
+    at_90 = 10.0**5.36 * 1.06 + 10.0 ** (6.15 - 90.0 / 40.0)
+    for angle, value in ((30.0, found[5]), (60.0, found[6])):
+        cosine = np.cos(np.radians(angle))
+        by_hand = 10.0**5.36 * (1.06 + cosine**2) + 10.0 ** (6.15 - angle / 40.0)
+        assert value == pytest.approx(by_hand / at_90)
+
+
+def test_scattered_light_is_bluer_than_it_came_and_the_floor_even() -> None:
+    night = [sky_radiance(-40.0, wavelength_nm=nm) for nm in (550.0, 850.0, 1550.0)]
+    assert night == pytest.approx([NIGHT_FLOOR] * 3)
+    noon = [float(sky_radiance(10.0, wavelength_nm=nm)) for nm in (600.0, 850.0, 1550.0)]
+    assert noon[1] == pytest.approx(2.5e-2)
+    # The Sun's spectrum and what air scatters of it both fall: some 3 and 1/10 of 850 nm.
+    assert 2.0 < noon[0] / noon[1] < 4.0
+    assert 0.05 < noon[2] / noon[1] < 0.15
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n in qkd.preset_names() if isinstance(qkd.preset(n), qkd.Preset)],
+)
+def test_midnight_moonlight_and_twilight_give_different_keys(name: str) -> None:
+    preset = qkd.satellite_preset(name)
+    station = next(iter(preset.receivers))
+    seen = circular_pass(altitude_km=500.0, max_elevation_deg=60.0, step_s=2.0)
+    keys = {}
+    for condition in CONDITIONS:
+        lit = SimpleNamespace(
+            offset_s=seen.offset_s,
+            elevation_deg=seen.elevation_deg,
+            range_km=seen.range_km,
+            **condition.light(seen.offset_s.size),
+        )
+        keys[condition.name] = qkd.pass_yield(lit, preset, station).secret_bits
+    found = list(keys.values())
+    dark, half, full, near = found[:4]
+    assert dark > half > full > near
+    assert keys["nautical twilight, Sun at -9 deg"] < dark
+    assert keys["day, Sun at 10 deg"] == 0
+    numbers = {number.name: number for number in preset.numbers}
+    for part in ("field_of_view_urad", "filter_width_nm"):
+        number = numbers[f"receivers.{station}.sky.{part}"]
+        assert number.standing is qkd.Standing.ASSUMED
+        assert "not published" in number.source

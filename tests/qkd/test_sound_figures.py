@@ -18,6 +18,10 @@ WEAK = qkd.DecoyProtocol(
     key_basis_bob=0.9,
 )
 FITTED = qkd.satellite_preset("micius-2016-fitted")
+# As the sky was not modelled when the figures below were first seen.
+BLIND = replace(
+    FITTED, receivers={name: replace(one, sky=None) for name, one in FITTED.receivers.items()}
+)
 
 
 def test_few_check_errors_give_a_tenth_of_what_was_claimed() -> None:
@@ -87,11 +91,11 @@ def test_a_gap_is_not_credited() -> None:
     )
     # Half of the gap was added to the samples at its ends: 166,572 bits instead of 20,886.
     with pytest.raises(qkd.ParameterRangeError, match="gap of 202 s among steps of 1 s"):
-        qkd.pass_yield(gapped, FITTED, "xinglong")
+        qkd.pass_yield(gapped, BLIND, "xinglong")
     told = SimpleNamespace(**vars(gapped), sample_s=np.ones(int(kept.sum())))
-    assert qkd.pass_yield(told, FITTED, "xinglong").secret_bits == 20_886
+    assert qkd.pass_yield(told, BLIND, "xinglong").secret_bits == 20_886
     with pytest.raises(qkd.ParameterRangeError, match="sample_s has shape"):
-        qkd.pass_yield(SimpleNamespace(**vars(gapped), sample_s=np.ones(3)), FITTED, "xinglong")
+        qkd.pass_yield(SimpleNamespace(**vars(gapped), sample_s=np.ones(3)), BLIND, "xinglong")
 
 
 def passes(losses_db: list[float]) -> qkd.Counts:
