@@ -49,7 +49,7 @@ from orbits.passes import (
     iter_passes,
 )
 from orbits.station import GroundStation
-from orbits.times import as_utc, iso_utc
+from orbits.times import as_utc, iso_utc, ut1_known_until
 from orbits.track import Track, sample_offsets, track, track_offsets
 
 __all__ = [
@@ -101,4 +101,5 @@ __all__ = [
     "subpoint",
     "track",
     "track_offsets",
+    "ut1_known_until",
 ]
