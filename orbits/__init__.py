@@ -8,7 +8,10 @@ from orbits.archive import (
     FindingKind,
     Segment,
     SetRule,
+    Standing,
+    Verdict,
     find_passes_in_archive,
+    judge,
 )
 from orbits.elements import (
     Elements,
@@ -46,7 +49,7 @@ from orbits.passes import (
     iter_passes,
 )
 from orbits.station import GroundStation
-from orbits.times import as_utc, iso_utc
+from orbits.times import as_utc, iso_utc, ut1_known_until
 from orbits.track import Track, sample_offsets, track, track_offsets
 
 __all__ = [
@@ -71,11 +74,13 @@ __all__ = [
     "Segment",
     "SetRule",
     "StaleElementsError",
+    "Standing",
     "StationError",
     "TimeError",
     "Track",
     "Twilight",
     "Unusable",
+    "Verdict",
     "Visibility",
     "as_utc",
     "find_passes",
@@ -85,6 +90,7 @@ __all__ = [
     "format_tles",
     "iso_utc",
     "iter_passes",
+    "judge",
     "omm_fields",
     "parse_omm",
     "parse_tle",
@@ -95,4 +101,5 @@ __all__ = [
     "subpoint",
     "track",
     "track_offsets",
+    "ut1_known_until",
 ]

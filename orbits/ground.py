@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.elements import Elements
+from orbits.lifetime import life_of
 from orbits.propagate import earth_fixed_states
 from orbits.station import EARTH_FLATTENING, EARTH_RADIUS_KM
 from orbits.times import as_utc, julian_pairs, seconds_between
@@ -28,8 +29,12 @@ def subpoint(elements: Elements, times: Sequence[datetime]) -> tuple[FloatArray,
     """
     start = as_utc(times[0])
     offsets = np.array([seconds_between(start, as_utc(when)) for when in times])
-    states = earth_fixed_states(elements.satrec(), *julian_pairs(start, offsets))
-    x, y, z = np.where(states.usable, states.position_km, np.nan)
+    satellite = elements.satrec()
+    states = earth_fixed_states(satellite, *julian_pairs(start, offsets))
+    age_s = offsets + seconds_between(elements.epoch, start)
+    life = life_of(elements, satellite, float(age_s.min()), float(age_s.max()))
+    ok = states.usable & (age_s >= life.begins_s) & (age_s <= life.ends_s)
+    x, y, z = np.where(ok, states.position_km, np.nan)
     across = np.hypot(x, y)
     polar_km = EARTH_RADIUS_KM * (1.0 - EARTH_FLATTENING)
     squared = EARTH_FLATTENING * (2.0 - EARTH_FLATTENING)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Below this an orbit does not last a revolution, and SGP4's drag model means nothing.
 RADIUS_KM_MIN = 6378.0 + 80.0
 RADIUS_KM_MAX = 2.0e6  # beyond the sphere where the Earth rules; an absurd set gets there
+_SLOWEST_REV_PER_DAY = 0.02  # its circle is a million km across
+_BSTAR_USUAL = 0.1  # of 9,096 sets of December 2023 ten were larger
 EARTH_ROTATION_RAD_S = 7.2921158553e-5  # GMST per UT1 second, AIAA 2006-6753
 
 
@@ -87,7 +89,21 @@ def why_unusable(satellite: Satrec, jd: float, fraction: float) -> str:
     if code:
         return f"SGP4 error {code}: {SGP4_ERRORS.get(code, 'unknown')}"
     radius_km = float(np.linalg.norm(position_km))
-    return f"distance {radius_km:.0f} km from the Earth's centre, not {RADIUS_KM_MIN:.0f} or more"
+    if radius_km < RADIUS_KM_MIN:
+        least = f"not {RADIUS_KM_MIN:.0f} or more"
+        return f"distance {radius_km:.0f} km from the Earth's centre, {least}"
+    days = jd - satellite.jdsatepoch + fraction - satellite.jdsatepochF
+    return f"{radius_km:.3g} km from the Earth's centre: {_culprit(satellite, days)}"
+
+
+def _culprit(satellite: Satrec, days: float) -> str:
+    """Return in words which element takes a satellite out of the Earth's reach."""
+    rev_per_day = satellite.no_kozai * 1440.0 / (2.0 * np.pi)
+    if rev_per_day < _SLOWEST_REV_PER_DAY:
+        return f"the mean motion {rev_per_day:.3g} rev/day is absurd"
+    if abs(satellite.bstar) > _BSTAR_USUAL:
+        return f"B* {satellite.bstar:.3g} is absurd, usual is under {_BSTAR_USUAL:g}"
+    return f"B* {satellite.bstar:.3g} means nothing {days:.0f} days from the epoch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

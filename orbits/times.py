@@ -112,23 +112,41 @@ def leap_offsets_s(start: datetime, end: datetime) -> list[float]:
 
 
 @lru_cache(maxsize=1)
+def _delta_t_table() -> tuple[FloatArray, FloatArray]:
+    """Return TT Julian dates and TT - UT1 in seconds, as they ship inside Skyfield."""
+    # Imported late, because reading element sets does not need it; and not skyfield.api,
+    # which takes three times as long for what reaches planets and the network.
+    from skyfield.functions import load_bundled_npy
+
+    table = load_bundled_npy("iers.npz")
+    tt_jd = table["tt_jd_minus_arange"]
+    return tt_jd + np.arange(len(tt_jd)), (table["delta_t_1e7"] / 1e7).round(7)
+
+
+@lru_cache(maxsize=1)
 def _delta_t() -> Callable[[FloatArray], FloatArray]:
     """Return Skyfield's TT - UT1 in seconds as a function of the TT Julian date.
 
     It is `load.timescale(builtin=True).delta_t_function`, made as Skyfield makes it.
     """
-    # Imported late, because reading element sets does not need it; and not skyfield.api,
-    # which takes three times as long for what reaches planets and the network.
-    from skyfield.functions import load_bundled_npy
     from skyfield.timelib import build_delta_t
 
-    table = load_bundled_npy("iers.npz")
-    tt_jd = table["tt_jd_minus_arange"]
-    tt_jd = tt_jd + np.arange(len(tt_jd))
-    function: Callable[[FloatArray], FloatArray] = build_delta_t(
-        (tt_jd, (table["delta_t_1e7"] / 1e7).round(7))
-    )
+    function: Callable[[FloatArray], FloatArray] = build_delta_t(_delta_t_table())
     return function
+
+
+def ut1_known_until() -> datetime:
+    """Return the instant until which UT1 is measured or predicted day by day, UTC.
+
+    Beyond it TT - UT1 goes on smoothly into a curve of the centuries (Skyfield's, after
+    Stephenson, Morrison and Hohenkerk, 2016). A tenth of a second that it is off turns the
+    Earth by 47 m at the equator. A leap second that is announced later is not known here:
+    element sets and instants after it would be a second apart, 7.6 km in a low orbit.
+    """
+    tt_jd = float(_delta_t_table()[0][-1])
+    seconds = (tt_jd - _JD_OF_ORDINAL_ZERO - 1.0) * DAY_S - TT_MINUS_TAI_S - _LEAPS[-1][1]
+    # One float64 holds a date to 40 us only.
+    return datetime(1, 1, 1, tzinfo=UTC) + timedelta(seconds=round(seconds, 3))
 
 
 def ut1_minus_utc_s(jd: FloatArray, fraction: FloatArray, tai_utc_s: FloatArray) -> FloatArray:

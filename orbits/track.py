@@ -13,10 +13,11 @@ import numpy as np
 from orbits import light
 from orbits.elements import Elements
 from orbits.errors import SearchError
+from orbits.lifetime import life_of
 from orbits.propagate import earth_fixed_states, why_unusable
 from orbits.refraction import refraction_deg
 from orbits.station import GroundStation
-from orbits.times import as_utc, datetime_at, iso_utc, julian_pairs, seconds_between
+from orbits.times import DAY_S, as_utc, datetime_at, iso_utc, julian_pairs, seconds_between
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -174,12 +175,20 @@ def track_offsets(
         raise SearchError(f"offsets of shape {offsets.shape}, not (1,) to ({_SAMPLES_MAX},)")
     if not np.isfinite(offsets).all():
         raise SearchError(f"offset {offsets[~np.isfinite(offsets)][0]} s is not finite")
-    jd, fraction = julian_pairs(start, offsets)
     satellite = elements.satrec()
-    states = earth_fixed_states(satellite, jd, fraction)
-    ok = states.usable
+    states = earth_fixed_states(satellite, *julian_pairs(start, offsets))
+    age_s = offsets + seconds_between(elements.epoch, start)
+    life = life_of(elements, satellite, float(age_s.min()), float(age_s.max()))
+    ok = states.usable & (age_s >= life.begins_s) & (age_s <= life.ends_s)
+    # Where SGP4 gives numbers again, what matters is when it first did not.
+    failed_s = np.where(age_s < 0.0, life.fails_before_s or 0.0, life.fails_after_s or 0.0)
+    failed_s = np.where(states.usable, failed_s, age_s)
+    jd, fraction = satellite.jdsatepoch, satellite.jdsatepochF
     unusable = tuple(
-        (datetime_at(start, offsets[i]), why_unusable(satellite, float(jd[i]), float(fraction[i])))
+        (
+            datetime_at(start, offsets[i]),
+            why_unusable(satellite, jd, fraction + float(failed_s[i]) / DAY_S),
+        )
         for i in np.flatnonzero(~ok)
     )
     position_km = states.position_km[:, ok]

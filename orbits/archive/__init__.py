@@ -1,8 +1,9 @@
 """Archives of element sets: which set serves when, and what their history tells."""
 
+from orbits.archive.check import Finding, FindingKind
 from orbits.archive.decay import Decay
-from orbits.archive.history import Finding, FindingKind
 from orbits.archive.passes import find_passes_in_archive
+from orbits.archive.standing import Standing, Verdict, judge
 from orbits.archive.store import LEAP_PENALTY, MAX_AGE, Archive, Segment, SetRule
 
 __all__ = [
@@ -14,5 +15,8 @@ __all__ = [
     "FindingKind",
     "Segment",
     "SetRule",
+    "Standing",
+    "Verdict",
     "find_passes_in_archive",
+    "judge",
 ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 
+from orbits.archive.check import Finding, check_sets
 from orbits.archive.decay import Decay, decay_of
-from orbits.archive.history import Finding, TimeErrors, check_sets
+from orbits.archive.history import TimeErrors
+from orbits.archive.standing import Standing, Verdict, Verdicts
 from orbits.elements import Elements
 from orbits.errors import NoElementsError, StaleElementsError
 from orbits.times import LEAP_INSTANTS, as_utc, iso_utc, window
@@ -43,10 +46,12 @@ class Archive:
     """Dated element sets, by satellite and epoch.
 
     Sets that say the same are kept once. Of several with one epoch the last one given
-    serves; `check` tells of the others.
+    serves; `check` tells of the others. A set that a verdict holds back or takes out serves
+    nothing from then on: looking back it is not there, and `known_at` sees it until then.
     """
 
-    def __init__(self, elements: Iterable[Elements]) -> None:
+    def __init__(self, elements: Iterable[Elements], *, verdicts: Iterable[Verdict] = ()) -> None:
+        self._verdicts = Verdicts(verdicts)
         every: dict[int, list[Elements]] = {}
         for item in elements:
             every.setdefault(item.norad_id, []).append(item)
@@ -55,7 +60,7 @@ class Archive:
             for norad_id, sets in sorted(every.items())
         }
         self._serving = {
-            norad_id: tuple({item.epoch: item for item in sets}.values())
+            norad_id: tuple({item.epoch: item for item in sets if self._serves(item)}.values())
             for norad_id, sets in self._every.items()
         }
         self._stretched = {
@@ -83,6 +88,13 @@ class Archive:
         """
         return self._every[self._which(norad_id)]
 
+    def standing(self, elements: Elements, t: datetime | None = None) -> Standing:
+        """Return whether a set serves at an instant, or in the end."""
+        return self._verdicts.standing(elements, None if t is None else as_utc(t))
+
+    def _serves(self, elements: Elements, t: datetime | None = None) -> bool:
+        return not self._verdicts or self._verdicts.standing(elements, t).is_serving
+
     def check(self, norad_id: int | None = None) -> tuple[Finding, ...]:
         """Return the sets that do not agree with the others of their satellite.
 
@@ -105,13 +117,14 @@ class Archive:
         """Return how early or late the sets of a satellite are, by age."""
         number = self._which(norad_id)
         if number not in self._errors:
-            strange = [found.elements for found in check_sets(self._every[number])]
-            self._errors[number] = TimeErrors(self._every[number], strange)
+            sets = [item for item in self._every[number] if self._serves(item)]
+            strange = [found.elements for found in check_sets(sets)]
+            self._errors[number] = TimeErrors(sets, strange)
         return self._errors[number]
 
     def decay(self, norad_id: int | None = None) -> Decay | None:
         """Return what a satellite's last sets say of its end; None if that is years away."""
-        return decay_of(self._serving[self._which(norad_id)])
+        return decay_of(self._served(self._which(norad_id)))
 
     def is_decaying(self, norad_id: int | None = None) -> bool:
         """Return whether a satellite's mean motion shows it coming down within two years."""
@@ -156,7 +169,7 @@ class Archive:
         """
         number = self._which(norad_id)
         t = as_utc(t)
-        sets, where = self._serving[number], self._stretched[number]
+        sets, where = self._served(number), self._stretched[number]
         at = _stretched(t)
         after = min(bisect_left(where, at), len(sets) - 1)
         before = max(after - 1, 0)
@@ -179,10 +192,15 @@ class Archive:
         """
         number = self._which(norad_id)
         t = as_utc(t)
-        for item in reversed(self._serving[number]):
-            if _arrival(item, lag) <= t:
+        for item in reversed(self._every[number]):
+            if _arrival(item, lag) <= t and self._serves(item, t):
                 return self._fresh(item, t, max_age)
-        first = self._serving[number][0]
+        first = self._every[number][0]
+        if _arrival(first, lag) <= t:
+            raise NoElementsError(
+                f"no element set of satellite {number} serves at {iso_utc(t)}: all that were "
+                f"known by then are quarantined or withdrawn"
+            )
         raise NoElementsError(
             f"no element set of satellite {number} was known by {iso_utc(t)}: the first "
             f"one is of {iso_utc(first.epoch)}"
@@ -223,8 +241,17 @@ class Archive:
                 self._fresh(piece.elements, instant, max_age)
         return tuple(pieces)
 
+    def _served(self, number: int) -> tuple[Elements, ...]:
+        """Return the sets of a satellite that serve in the end; raise if there is none."""
+        if not self._serving[number]:
+            raise NoElementsError(
+                f"no element set of satellite {number} serves: all "
+                f"{len(self._every[number])} are quarantined or withdrawn"
+            )
+        return self._serving[number]
+
     def _nearest_pieces(self, number: int, start: datetime, end: datetime) -> list[Segment]:
-        sets, where = self._serving[number], self._stretched[number]
+        sets, where = self._served(number), self._stretched[number]
         first = max(bisect_right(where, _stretched(start)) - 1, 0)
         pieces: list[Segment] = []
         at = start
@@ -242,19 +269,18 @@ class Archive:
     def _known_pieces(
         self, number: int, start: datetime, end: datetime, lag: timedelta
     ) -> list[Segment]:
-        current = self.known_at(start, norad_id=number, lag=lag)
+        changes = {start}
+        for item in self._every[number]:
+            changes.add(_arrival(item, lag))
+            changes.update(v.since for v in self._verdicts.on(item) if v.since is not None)
+        instants = sorted(at for at in changes if start <= at < end)
         pieces: list[Segment] = []
-        at = start
-        for item in sorted(self._serving[number], key=lambda s: _arrival(s, lag)):
-            arrival = _arrival(item, lag)
-            if arrival >= end:
-                break
-            if item.epoch <= current.epoch:
-                continue
-            if at < arrival:
-                pieces.append(Segment(start=at, end=arrival, elements=current))
-            at, current = arrival, item
-        pieces.append(Segment(start=at, end=end, elements=current))
+        for at, following in pairwise([*instants, end]):
+            current = self.known_at(at, norad_id=number, lag=lag)
+            if pieces and pieces[-1].elements is current:
+                pieces[-1] = replace(pieces[-1], end=following)
+            else:
+                pieces.append(Segment(start=at, end=following, elements=current))
         return pieces
 
 

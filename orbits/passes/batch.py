@@ -24,7 +24,7 @@ from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, Nodes, central_nodes
 from orbits.passes.job import Batch, Found, Gap, Job, Span
 from orbits.passes.jumps import is_rough
-from orbits.passes.usable import absurdity, search_usable_part
+from orbits.passes.usable import absurdity, gone, search_usable_part
 from orbits.propagate import EarthTurn, earth_fixed, earth_turn
 from orbits.times import julian_pairs
 
@@ -42,10 +42,11 @@ def search_batch(batch: Batch, job: Job) -> Found:
     alive: dict[int, tuple[Elements, Satrec]] = {}
     gaps: list[Gap] = []
     for index, elements in zip(batch.index, batch.elements, strict=True):
-        if reason := absurdity(elements):
+        satellite = elements.satrec()
+        if reason := absurdity(elements) or gone(elements, satellite, job):
             gaps.append(Gap(index=index, start_s=0.0, end_s=job.end_s, reason=reason))
         else:
-            alive[index] = elements, elements.satrec()
+            alive[index] = elements, satellite
     closed: list[Block] = []
     under_way = Block.empty()
     for span, begin, size, cells in _pieces(batch, job) if alive else ():

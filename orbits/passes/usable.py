@@ -1,9 +1,7 @@
 """The pass search for an element set that decays, is absurd, or jumps in the window.
 
-Only the run of usable instants nearest to the epoch is searched: beyond the first bad one
-SGP4 may return numbers again, but they mean nothing. (A window is judged by itself: one that
-begins after such numbers came back is searched.) The ends of the run are found to a
-millisecond, and the grid is four times finer, so that differences may lean to one side.
+Only the run of usable instants about the epoch is searched (`lifetime`). Its ends are known
+to a millisecond, and the grid is four times finer, so that differences may lean to one side.
 """
 
 from __future__ import annotations
@@ -18,13 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.elements import Elements
+from orbits.lifetime import life_of
 from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.events import find_events
 from orbits.passes.grid import PAD, one_sided_nodes, step_s
 from orbits.passes.job import Gap, Job, Span
 from orbits.passes.jumps import jump_offsets_s, may_jump
 from orbits.propagate import earth_fixed, earth_turn, why_unusable
-from orbits.times import julian_pairs, seconds_between
+from orbits.times import DAY_S, datetime_at, julian_pairs, seconds_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +37,6 @@ _PERIGEE_KM_MIN = -600.0
 _PIECE_NODES = 1 << 14
 _SHORTEST_S = 1e-3
 _ASIDE_S = 1e-6
-_BISECTIONS = 22  # of a step of at most 600 s: 0.15 ms
 
 
 def absurdity(elements: Elements) -> str | None:
@@ -135,62 +133,40 @@ def _positions(satellite: Satrec, job: Job, span: Span, offset_s: FloatArray) ->
 def _usable_run(
     satellite: Satrec, elements: Elements, index: int, job: Job, from_s: float
 ) -> tuple[tuple[float, float] | None, list[Gap]]:
-    """Return the ends of the usable run nearest to the epoch, and the gaps around it."""
+    """Return the ends of the usable run, and the gaps around it."""
     epoch_s = seconds_between(job.start, elements.epoch)
-    middle = min(max(epoch_s, from_s), job.end_s)
-    ends: list[float] = []
-    gaps: list[Gap] = []
-    for limit in (from_s, job.end_s):
-        good, bad = _walk(satellite, elements, job, middle, limit)
-        if bad is not None:
-            low, high = sorted((good if good is not None else middle, limit))
-            gaps.append(Gap(index=index, start_s=low, end_s=high, reason=_why(satellite, job, bad)))
-        ends.append(middle if good is None else good)
-    if not ends[0] < ends[1]:
-        reason = gaps[0].reason if gaps else _why(satellite, job, middle)
-        return None, [Gap(index=index, start_s=from_s, end_s=job.end_s, reason=reason)]
-    return (ends[0], ends[1]), gaps
+    life = life_of(elements, satellite, from_s - epoch_s, job.end_s - epoch_s, sure=True)
+    low, high = max(from_s, epoch_s + life.begins_s), min(job.end_s, epoch_s + life.ends_s)
+    gaps = [
+        Gap(index=index, start_s=begin, end_s=end, reason=_why(satellite, at))
+        for at, begin, end in (
+            (life.fails_before_s, from_s, min(low, job.end_s)),
+            (life.fails_after_s, max(high, from_s), job.end_s),
+        )
+        if at is not None and begin < end
+    ]
+    if low < high:
+        return (low, high), gaps
+    reason = gaps[0].reason if gaps else _why(satellite, 0.0)
+    return None, [Gap(index=index, start_s=from_s, end_s=job.end_s, reason=reason)]
 
 
-def _walk(
-    satellite: Satrec, elements: Elements, job: Job, start_s: float, limit_s: float
-) -> tuple[float | None, float | None]:
-    """Return the last usable instant on the way to a limit, and the first that is not."""
-    step = step_s(elements) / _FINER
-    count = max(1, math.ceil(abs(limit_s - start_s) / step))
-    offset_s = np.linspace(start_s, limit_s, count + 1)
-    good: float | None = None
-    for first in range(0, count + 1, _PIECE_NODES):
-        piece = offset_s[first : first + _PIECE_NODES]
-        usable = _usable(satellite, job, piece)
-        if usable.all():
-            good = float(piece[-1])
-            continue
-        at = int(np.argmin(usable))
-        if at:
-            good = float(piece[at - 1])
-        bad = float(piece[at])
-        return (None, bad) if good is None else _between(satellite, job, good, bad)
-    return good, None
+def gone(elements: Elements, satellite: Satrec, job: Job) -> str | None:
+    """Return in words why a set gives no position anywhere in a window, or None if it may.
+
+    Only what happens on the way from the epoch to the window is looked at.
+    """
+    start_s = -seconds_between(job.start, elements.epoch)
+    end_s = start_s + job.end_s
+    life = life_of(elements, satellite, min(end_s, 0.0), max(start_s, 0.0))
+    for at in (life.fails_before_s, life.fails_after_s):
+        if at is not None:
+            return f"down since {datetime_at(elements.epoch, at):%Y-%m-%d %H:%M} UTC: " + _why(
+                satellite, at
+            )
+    return None
 
 
-def _between(satellite: Satrec, job: Job, good: float, bad: float) -> tuple[float, float]:
-    """Return a usable and an unusable instant next to each other, from two further apart."""
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (good + bad)
-        if _usable(satellite, job, np.array([middle]))[0]:
-            good = middle
-        else:
-            bad = middle
-    return good, bad
-
-
-def _usable(satellite: Satrec, job: Job, offset_s: FloatArray) -> NDArray[np.bool_]:
-    jd, fraction = julian_pairs(job.start, offset_s)
-    usable: NDArray[np.bool_] = earth_fixed([satellite], earth_turn(jd, fraction)).usable[0]
-    return usable
-
-
-def _why(satellite: Satrec, job: Job, offset_s: float) -> str:
-    jd, fraction = julian_pairs(job.start, np.array([offset_s]))
-    return why_unusable(satellite, float(jd[0]), float(fraction[0]))
+def _why(satellite: Satrec, from_epoch_s: float) -> str:
+    jd, fraction = satellite.jdsatepoch, satellite.jdsatepochF + from_epoch_s / DAY_S
+    return why_unusable(satellite, jd, fraction)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from skyfield.api import load, wgs84
 from skyfield.sgp4lib import theta_GMST1982
 
-from orbits import GroundStation, HorizonMask, StationError, TimeError, as_utc, iso_utc
+from orbits import (
+    GroundStation,
+    HorizonMask,
+    StationError,
+    TimeError,
+    as_utc,
+    iso_utc,
+    ut1_known_until,
+)
 from orbits.times import (
     DAY_S,
     LEAP_INSTANTS,
@@ -122,6 +130,16 @@ def test_the_earths_angle_is_that_of_skyfield() -> None:
     # 1e-9 rad: 6 mm at the equator, 10 us of UT1.
     difference = (ours - theirs + np.pi) % (2 * np.pi) - np.pi
     np.testing.assert_allclose(difference, 0.0, atol=1e-9)
+
+
+def test_ut1_goes_on_smoothly_where_the_table_ends() -> None:
+    end = ut1_known_until()
+    assert end > datetime(2026, 12, 1, tzinfo=UTC)
+    days = np.arange(-30.0, 400.0)
+    jd, fraction = julian_pairs(end, days * 86400.0)
+    offset_s = ut1_minus_utc_s(jd, fraction, tai_minus_utc_s(jd + fraction))
+    # In 1962 to 2026 a day was at most 4 ms longer than 86,400 s (IERS, EOP C04).
+    assert np.abs(np.diff(offset_s)).max() < 0.004
 
 
 @given(lat=st.floats(-90, 90), lon=st.floats(-180, 360), height=st.floats(-500, 9000))

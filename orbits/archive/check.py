@@ -1,0 +1,225 @@
+"""Which element sets of one satellite disagree with the others.
+
+Each set is propagated to the epochs of its neighbours and compared there. What is far
+beyond what is usual was spliced, edited, of another object, or follows a manoeuvre, which
+the sets after it tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orbits.archive.differences import Difference, Known, difference_of, usual_km
+from orbits.elements import Elements
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+CHECK_DAYS_MAX = 10.0
+_CHECK_NEIGHBOURS = 2
+_UNUSUAL = 8.0
+_ACROSS_KM = (3.0, 0.3)
+_LOW_ORBIT_KM = 6878.0
+# A manoeuvre turns a low orbit's plane by 100 km with 110 m/s, and shifts a satellite along
+# it by no more than the new mean motion makes up for since the set before.
+_TURNED_KM = 100.0
+_SHIFTED_KM = 20.0
+_ROUNDS = 6
+_EARTH_SPEED_KM = 631.3481  # speed in km/s times the root of the radius in km, WGS72
+
+
+class FindingKind(StrEnum):
+    """What is wrong with an element set."""
+
+    SPLICED = "spliced"  #: line 2 belongs to another set of the archive
+    EDITED = "edited"  #: it does not fit its neighbours
+    CONFLICTING = "conflicting"  #: another set of this epoch says otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """An element set that does not agree with the others of its satellite.
+
+    `neighbour` is the set it was compared with (of a spliced one, whose second line it
+    has); `difference_km` the distance between where the two put the satellite, of which
+    `across_km` is out of the orbit's plane; the limits are what would have passed.
+    """
+
+    kind: FindingKind
+    elements: Elements
+    neighbour: Elements
+    difference_km: float
+    across_km: float
+    limit_km: float
+    limit_across_km: float
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        what = {
+            FindingKind.SPLICED: "has the second line of the set of",
+            FindingKind.EDITED: "does not fit the set of",
+            FindingKind.CONFLICTING: "contradicts another set of",
+        }[self.kind]
+        return (
+            f"satellite {self.elements.norad_id}: the set of "
+            f"{self.elements.epoch:%Y-%m-%d %H:%M:%S} UTC {what} "
+            f"{self.neighbour.epoch:%Y-%m-%d %H:%M:%S} UTC: {self.difference_km:.1f} km off, "
+            f"{self.across_km:.1f} km of it across the track; usual is under "
+            f"{self.limit_km:.1f} and {self.limit_across_km:.1f} km"
+        )
+
+
+def check_sets(sets: Sequence[Elements], *, accepted: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return the sets of one satellite, by epoch, that do not agree with their neighbours.
+
+    A set is compared with up to two on either side within ten days. It is named if most
+    of them put the satellite elsewhere: eight times further than is usual at that age and
+    around there, or several kilometres out of the plane; unless a set after it agrees and a
+    manoeuvre may explain it. What is named accuses no other set. A set without such a
+    neighbour is not judged, nor one whose digest was `accepted`.
+    """
+    known = [Known(item) for item in sets]
+    scale = _local_scale(known)
+    found: dict[int, Finding] = {}
+    for _ in range(_ROUNDS):
+        before = set(found)
+        found = {}
+        for index, item in enumerate(known):
+            if accepted and item.elements.sha256 in accepted:
+                continue
+            if finding := _judged(known, index, scale[index], before):
+                found[index] = finding
+        if set(found) == before:
+            break
+    return tuple(found.values())
+
+
+def _judged(
+    known: Sequence[Known], index: int, scale: float, named: Collection[int]
+) -> Finding | None:
+    item = known[index].elements
+    judges = _neighbours(known, index, named)
+    strange = [pair for pair in judges if _is_strange(item, pair[1], scale)]
+    if 2 * len(strange) <= len(judges):
+        return None
+    other, apart = min(strange, key=lambda pair: abs(pair[1].age_days))
+    earlier = [pair for pair in strange if pair[1].age_days > 0.0]
+    is_another = any(_is_beyond_a_manoeuvre(item, *pair, scale) for pair in earlier[:1])
+    later = (pair for pair in _neighbours(known, index, ()) if pair[1].age_days < 0.0)
+    if earlier and not is_another and any(not _is_strange(item, p[1], scale) for p in later):
+        return None
+    return _finding(item, other, apart, scale, [one.elements for one in known])
+
+
+def _is_beyond_a_manoeuvre(
+    item: Elements, earlier: Elements, apart: Difference, scale: float
+) -> bool:
+    """Return whether a satellite of the earlier set cannot have got to where this one puts it."""
+    size = max(1.0, item.semi_major_axis_km / _LOW_ORBIT_KM)
+    limit_km, _ = _limits_km(item, apart.age_days, scale)
+    change = abs(1.0 - earlier.mean_motion_rev_per_day / item.mean_motion_rev_per_day)
+    speed_km_s = _EARTH_SPEED_KM / np.sqrt(item.semi_major_axis_km)
+    shifted_km = 2.0 * change * speed_km_s * apart.age_days * 86400.0
+    may_km = limit_km + shifted_km + _SHIFTED_KM * size
+    return apart.across_km > _TURNED_KM * size or apart.distance_km > may_km
+
+
+def _limits_km(item: Elements, age_days: float, scale: float) -> tuple[float, float]:
+    """Return how far off a neighbour of some age may be, altogether and across the track."""
+    size = max(1.0, item.semi_major_axis_km / _LOW_ORBIT_KM)
+    constant, linear = _ACROSS_KM
+    along_km = _UNUSUAL * scale * usual_km(age_days)
+    return along_km * size, (constant + linear * abs(age_days)) * size
+
+
+def _is_strange(item: Elements, apart: Difference, scale: float) -> bool:
+    limit_km, limit_across_km = _limits_km(item, apart.age_days, scale)
+    return apart.distance_km > limit_km or apart.across_km > limit_across_km
+
+
+def _finding(
+    item: Elements,
+    other: Elements,
+    apart: Difference,
+    scale: float,
+    sets: Sequence[Elements],
+) -> Finding:
+    kind, source = _kind(item, other, sets)
+    limit_km, limit_across_km = _limits_km(item, apart.age_days, scale)
+    return Finding(
+        kind=kind,
+        elements=item,
+        neighbour=source,
+        difference_km=apart.distance_km,
+        across_km=apart.across_km,
+        limit_km=limit_km,
+        limit_across_km=limit_across_km,
+    )
+
+
+def _neighbours(
+    sets: Sequence[Known], index: int, without: Collection[int]
+) -> list[tuple[Elements, Difference]]:
+    """Return up to two sets on either side, and how each differs at this one's epoch."""
+    item = sets[index]
+    found = []
+    for side in (range(index - 1, -1, -1), range(index + 1, len(sets))):
+        left = _CHECK_NEIGHBOURS
+        for at in side:
+            other = sets[at]
+            if not left or abs(other.epoch - item.epoch) > timedelta(days=CHECK_DAYS_MAX):
+                break
+            apart = difference_of(other, item) if at not in without else None
+            if apart is not None:
+                found.append((other.elements, apart))
+                left -= 1
+    return found
+
+
+def _local_scale(sets: Sequence[Known]) -> FloatArray:
+    """Return how much larger than usual differences are around each set, at least 1."""
+    ratios = np.full(len(sets), np.nan)
+    for index in range(1, len(sets)):
+        if sets[index].epoch - sets[index - 1].epoch <= timedelta(days=CHECK_DAYS_MAX):
+            apart = difference_of(sets[index - 1], sets[index])
+            if apart is not None:
+                ratios[index] = apart.distance_km / usual_km(apart.age_days)
+    scale = np.ones(len(sets))
+    for index in range(len(sets)):
+        around = ratios[max(index - 5, 0) : index + 6]
+        around = around[~np.isnan(around)]
+        # A median of two or three could be the very fault looked for.
+        if around.size >= 5:
+            scale[index] = max(1.0, float(np.median(around)))
+    return scale
+
+
+def _second_line(item: Elements) -> tuple[float, ...]:
+    return (
+        item.inclination_deg,
+        item.raan_deg,
+        item.eccentricity,
+        item.argument_of_perigee_deg,
+        item.mean_anomaly_deg,
+        item.mean_motion_rev_per_day,
+    )
+
+
+def _kind(
+    item: Elements, other: Elements, sets: Sequence[Elements]
+) -> tuple[FindingKind, Elements]:
+    if other.epoch == item.epoch:
+        return FindingKind.CONFLICTING, other
+    for source in sets:
+        if source is not item and _second_line(source) == _second_line(item):
+            return FindingKind.SPLICED, source
+    return FindingKind.EDITED, other
