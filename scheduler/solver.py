@@ -44,7 +44,8 @@ class LinearProgram:
     entry_rows: array[int] = field(default_factory=lambda: array("i"))
     entry_columns: array[int] = field(default_factory=lambda: array("i"))
     factors: array[float] = field(default_factory=lambda: array("d"))
-    start: Floats | None = None  #: of a program with whole columns: a solution to begin from
+    start: Floats | Mapping[int, float] | None = None
+    """Of a program with whole columns: a solution to begin from, or part of one by column."""
     passed: Any = None  #: the solver's own copy, and how much of this it has seen
 
     def column(
@@ -262,6 +263,11 @@ class _Passed:
 
     def _start(self, program: LinearProgram) -> None:
         assert program.start is not None
+        if isinstance(program.start, Mapping):
+            columns = np.array(list(program.start), dtype=np.int32)
+            values = np.array(list(program.start.values()), dtype=np.float64)
+            self._highs.setSolution(len(columns), columns, values)
+            return
         first = self._highspy.HighsSolution()
         first.col_value = list(program.start)
         self._highs.setSolution(first)

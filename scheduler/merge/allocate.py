@@ -181,7 +181,7 @@ class _Program:
         self.program = program = LinearProgram()
         self.level = program.column(lower=-math.inf)
         self.got = [program.column() for _ in asks]
-        self.brought = [program.row([(got, 1.0)], upper=0.0) for got in self.got]
+        self.brought = [program.row([(got, 1.0)], lower=0.0, upper=0.0) for got in self.got]
         self.hops: dict[str, int] = {}
         self.routes: list[list[tuple[str, ...]]] = [[] for _ in asks]
         self.costs: list[list[float]] = [[] for _ in asks]

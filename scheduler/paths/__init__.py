@@ -1,6 +1,6 @@
 """Ways through the network and who gets how much over them: one mechanism for plans and merges."""
 
-from scheduler.paths.graph import DemandGraph
+from scheduler.paths.graph import DemandGraph, Paths
 from scheduler.paths.leximin import SLACK, Claim, claim_on, hold, jain_index, lift
 from scheduler.paths.links import parallel_pools, sum_parallel
 from scheduler.paths.pricing import solve_priced, worthwhile
@@ -11,6 +11,7 @@ from scheduler.paths.routes import (
     find_routes,
     graphs_of,
     hops_of,
+    path_count,
     route_along,
     routes_of,
     scarcity,
@@ -21,6 +22,7 @@ __all__ = [
     "SLACK",
     "Claim",
     "DemandGraph",
+    "Paths",
     "Route",
     "Routes",
     "claim_on",
@@ -31,6 +33,7 @@ __all__ = [
     "jain_index",
     "lift",
     "parallel_pools",
+    "path_count",
     "route_along",
     "routes_of",
     "scarcity",

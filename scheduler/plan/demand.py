@@ -5,41 +5,38 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+
+import numpy as np
 
 from scheduler.domain import Demand, PathSet
 from scheduler.errors import PlanError
+from scheduler.network import Scenario
+from scheduler.paths import DemandGraph, graphs_of, hold, path_count
 from scheduler.plan.bounds import bound_by_resource
 from scheduler.plan.decision import PlannedFlow
+from scheduler.plan.demand_program import DemandProgram, Wanted, path_set_along
 from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.greedy_flows import greedy_flows
 from scheduler.plan.model import Model
 from scheduler.plan.problem import PlanProblem
-from scheduler.plan.staged import Built, in_stages
-from scheduler.plan.supply import (
-    Buckets,
-    LinkKey,
-    bits_of,
-    buckets_of,
-    lasting_options,
-    link_keys,
+from scheduler.plan.staged import (
+    BLEND_FROM,
+    BLEND_SCALE,
+    Built,
+    Relaxed,
+    bookable,
 )
-from scheduler.plan.total import packing
-from scheduler.solver import Engine, Limits, LinearProgram, Solution
+from scheduler.plan.supply import Buckets, LinkKey, bits_of, buckets_of, link_keys
+from scheduler.solver import Engine, Floats, Limits, Solution, SolverFailed
 
+SCALE = 1e3  # the largest demand in a program: the solver's tolerances are absolute
 LEAST_BITS = 1e-3  # a flow below this is the solver's rounding
 BLEND = 0.001
 """Part of a whole share that the total may weigh beside the least share, in a large program."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A demand over the time of a plan, with the ways to serve it."""
-
-    demand: Demand
-    bits: float  #: wanted in all
-    weight: float  #: raised below the low-water mark
-    sets: tuple[PathSet, ...]
+LEXIMIN_MAX, LEXIMIN_OPTIONS_MAX = 8, 150
+"""Demands of one class and options up to which each next least share has a program of its own."""
+CLEAN_UP_ITERATIONS = 20_000  # of simplex, for the level without the blend
 
 
 class DemandAim:
@@ -52,28 +49,40 @@ class DemandAim:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.bits = bits_of(model)
-        sets = _sets_by_demand(model.problem)
-        self.buckets: Buckets = buckets_of(model.problem, model.options)
+        problem = model.problem
+        sets = _sets_by_demand(problem)
+        self.buckets: Buckets = buckets_of(problem, model.options)
+        graphs = {} if problem.scenario is None else _graphs(problem, problem.scenario)
         links = {link for found in sets.values() for path in found for link, _ in path.uses}
-        self.keys: Mapping[str, LinkKey] = link_keys(model, self.buckets, links)
+        links |= {hop for graph in graphs.values() for hop in graph.hops.values()}
+        every = link_keys(model, self.buckets, links)
+        self.keys: Mapping[str, LinkKey] = {n: k for n, k in every.items() if k.can_give()}
+        self.dry = frozenset(every.keys() - self.keys.keys())  #: links without any key
         self.wanted: list[Wanted] = []
-        for demand in sorted(model.problem.demands, key=lambda d: (-d.priority, d.demand_id)):
-            self._add(demand, sets[demand.demand_id])
+        for demand in sorted(problem.demands, key=lambda d: (-d.priority, d.demand_id)):
+            self._add(demand, sets[demand.demand_id], graphs.get(demand.demand_id))
         self.classes = sorted({w.demand.priority for w in self.wanted}, reverse=True)
-        self.unit = max([1.0, *(w.bits for w in self.wanted)])
+        self.unit = max([1.0, *(w.bits for w in self.wanted)]) / SCALE
+        self._measured: tuple[tuple[bool, ...], list[PlannedFlow]] | None = None
 
-    def _add(self, demand: Demand, sets: Sequence[PathSet]) -> None:
+    @property
+    def complete(self) -> bool:
+        """True if no way is looked for: what a program proves holds for every way."""
+        return self.model.problem.scenario is None
+
+    def _add(self, demand: Demand, sets: Sequence[PathSet], graph: DemandGraph | None) -> None:
         name = f"demand {demand.demand_id} ({demand.node_a} to {demand.node_b})"
         if not sets:
             why = self.model.problem.refusals.get(demand.demand_id)
             why_not = f"cannot be served: {why}" if why else "has no path"
             self.model.notes.append(f"{name} {why_not}; nothing is planned for it")
             return
-        able = tuple(
-            path for path in sets if all(self.keys[link].can_give() for link, _ in path.uses)
-        )
+        able = [path for path in sets if not any(link in self.dry for link, _ in path.uses)]
+        if not able and graph is not None:
+            paths = graph.cheapest_paths(path_count(graph), without=self.dry)
+            able = [] if paths is None else [path_set_along(demand, graph, paths)]
         if not able:
-            dry = next(link for link, _ in sets[0].uses if not self.keys[link].can_give())
+            dry = next(link for link, _ in sets[0].uses if link in self.dry)
             self.model.notes.append(
                 f"{name} cannot be served: {dry} has no key to spare, no refill and no pass"
             )
@@ -81,139 +90,130 @@ class DemandAim:
         bits = wanted_bits(demand, self.model.problem, self.buckets.days)
         if bits > 0.0:
             weight = raised_weight(demand, self.model.problem)
-            self.wanted.append(Wanted(demand, bits, weight, able))
+            self.wanted.append(Wanted(demand, bits, weight, able, graph))
         else:
             self.model.notes.append(f"{name} is above its high-water mark; nothing is planned")
 
     def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
-        """Packing rows, link balances with inventories, and the served shares."""
-        program = LinearProgram()
-        index = packing(program, self.model, columns, choice, whole)
-        flows = self._flows(program)
-        rows = self._balances(program, index, flows, choice)
-        aims: list[dict[int, float]] = []
-        for level in self.classes:
-            of_class = [n for n, w in enumerate(self.wanted) if w.demand.priority == level]
-            least = program.column()
-            for number in of_class:
-                wanted = self.wanted[number]
-                served = [(column, 1.0) for column, _, _ in flows[number]]
-                most = wanted.bits / self.unit
-                program.row(served, upper=most)
-                program.row([*served, (least, -wanted.weight * most)], lower=0.0)
-            aims.append({least: 1.0})
-            aims.append({c: self.wanted[n].weight for n in of_class for c, _, _ in flows[n]})
+        """Aims of each class: the least share, the next least, .., or what comes near the
+        relaxation's shares where there are many; the bits served. Last, the value."""
+        made = DemandProgram(self, columns, choice, whole)
+        aims: list[Mapping[int, float]] = []
+        for priority in self.classes:
+            members = [n for n, w in enumerate(self.wanted) if w.demand.priority == priority]
+            aims.append({made.levels[priority]: 1.0})
+            if len(members) <= LEXIMIN_MAX and len(made.index) <= LEXIMIN_OPTIONS_MAX:
+                aims += [made.least_sum(members, size) for size in range(2, len(members) + 1)]
+            else:
+                aims.append(made.near(members))
+            aims.append(made.served(priority))
+        aims.append(made.worth)
         value = self.model.value
-        aims.append({c: float(value[i]) / self.unit for i, c in index.items()})
-        constants = [0.0] * (len(aims) - 1) + [choice.value() / self.unit]
         return Built(
-            program,
-            index,
+            made.program,
+            made.index,
             aims,
-            constants,
+            [0.0] * (len(aims) - 1) + [choice.value() / self.unit],
             unit=1.0 if self.classes else self.unit,
             blend=BLEND * self.unit / max(1.0, float(value.sum())) if self.classes else 0.0,
-            price_aim=max(0, len(aims) - 2),
-            link_rows=rows,
         )
 
-    def _flows(self, program: LinearProgram) -> list[list[tuple[int, PathSet, int]]]:
-        """For each wanted demand: (column, path set, bucket) of every flow."""
-        return [
-            [
-                (program.column(), path, bucket)
-                for path in wanted.sets
-                for bucket in range(self.buckets.count)
-            ]
-            for wanted in self.wanted
-        ]
+    def relax(self, engine: Engine, limits: Limits) -> Relaxed:
+        """The leximin of the relaxation, what it books, and what more key would be worth.
 
-    def _balances(
-        self,
-        program: LinearProgram,
-        index: Mapping[int, int],
-        flows: Sequence[Sequence[tuple[int, PathSet, int]]],
-        choice: Choice,
-    ) -> dict[str, int]:
-        """Rows that keep every link's key from being used before, or more than, it is there."""
-        drawn: dict[tuple[str, int], list[tuple[int, float]]] = defaultdict(list)
-        for of_demand in flows:
-            for column, path, bucket in of_demand:
-                for link, times in path.uses:
-                    drawn[link, bucket].append((column, float(times)))
-        first_rows: dict[str, int] = {}
-        for link, key in self.keys.items():
-            before: int | None = None
-            for bucket in range(self.buckets.count):
-                limit = key.supply.buffer_bits
-                left = program.column(
-                    lower=key.floor_bits[bucket] / self.unit,
-                    upper=math.inf if limit is None else limit / self.unit,
-                )
-                terms = [(left, 1.0), *drawn[link, bucket]]
-                if before is not None:
-                    terms.append((before, -1.0))
-                there = key.refill_bits + key.coming_bits[bucket]
-                there += key.supply.stock_bits if before is None else 0.0
-                there += self._add_options(terms, key.options[bucket], index, choice)
-                row = program.row(terms, upper=there / self.unit)
-                first_rows.setdefault(link, row)
-                if key.expires:
-                    self._age(program, key, bucket, left, index, choice)
-                before = left
-        return first_rows
+        Raises SolverFailed if the first level has no answer; what comes after may fail.
+        """
+        columns = bookable(self.model)
+        made = DemandProgram(self, columns, Choice(self.model), frozenset())
+        program, options = made.program, len(self.model.options)
+        if not self.classes:
+            program.maximise(made.worth)
+            only = made.solve(engine, limits)
+            held = Choice(self.model).value()
+            return Relaxed(_booked(made.index, only.x, options), only.bound * self.unit + held)
+        first = self._first_level(made, engine, limits)
+        bound = first.bound
+        x = first.x
+        prices: dict[str, float] = {}
+        notes: list[str] = []
+        try:
+            floors = np.array(
+                [claim.share * first.x[made.levels[self.classes[0]]]
+                 if w.demand.priority == self.classes[0] else 0.0
+                 for claim, w in zip(made.claims, self.wanted, strict=True)]
+            )  # fmt: skip
+            hold(program, made.claims, np.minimum(floors, made.caps), made.caps)
+            program.maximise({c: f for p in self.classes for c, f in made.served(p).items()})
+            worth = made.solve(engine, limits)
+            x = worth.x
+            prices = {
+                link: max(0.0, float(worth.row_duals[row]))
+                for link, row in sorted(made.first_rows.items())
+            }
+            got = made.lift_all(engine, limits)
+            for wanted, bits in zip(self.wanted, got, strict=True):
+                wanted.target = float(bits) * self.unit
+            program.maximise(made.worth)
+            x = made.solve(engine, limits).x
+        except SolverFailed as failure:
+            notes.append(f"the relaxation stopped after its first level: {failure}")
+        return Relaxed(_booked(made.index, x, options), bound, prices, tuple(notes))
 
-    def _age(
-        self, program: LinearProgram, key: LinkKey, bucket: int, left: int,
-        index: Mapping[int, int], choice: Choice,
-    ) -> None:  # fmt: skip
-        """What is left at the end of a bucket cannot be more than what has not lapsed."""
-        terms = [(left, 1.0)]
-        lasting = list(lasting_options(key, self.model, self.buckets, bucket))
-        held = self._add_options(terms, lasting, index, choice)
-        program.row(terms, upper=(key.lasting_bits[bucket] + held) / self.unit)
+    def _first_level(self, made: DemandProgram, engine: Engine, limits: Limits) -> Solution:
+        """The least share of the first class, with a little of the total in a large program.
 
-    def _add_options(
-        self, terms: list[tuple[int, float]], options: Sequence[int],
-        index: Mapping[int, int], choice: Choice,
-    ) -> float:  # fmt: skip
-        """Take the options' bits to the left side; return those of what is booked already."""
-        held = 0.0
-        for option in options:
-            if choice.chosen[option]:
-                held += self.bits[option]
-            elif option in index:
-                terms.append((index[option], -self.bits[option] / self.unit))
-        return held
+        Alone it leaves nearly every column free, and simplex walks for minutes where it then
+        takes seconds; its bound is too high by no more than that little.
+        """
+        level = made.levels[self.classes[0]]
+        blend = 0.0
+        if len(made.index) > BLEND_FROM:
+            blend = BLEND * self.unit / max(1.0, float(self.model.value.sum()))
+        made.program.maximise(made.worth, blend * BLEND_SCALE)
+        made.program.cost[level] = BLEND_SCALE
+        solution = made.solve(engine, limits)
+        if not blend:
+            return replace(solution, bound=solution.bound / BLEND_SCALE)
+        rough = solution.bound / BLEND_SCALE
+        try:  # The same again for the level alone: from here it takes a few steps.
+            made.program.maximise({level: 1.0})
+            few = replace(limits, iterations=CLEAN_UP_ITERATIONS)
+            return made.solve(engine, few)
+        except SolverFailed:
+            return replace(solution, bound=rough)
 
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
-        """Best flows over what is booked, by the same program with every booking held."""
-        stages = self._flow_stages(choice, engine, limits)
-        found = [
-            solution.objective * (self.unit if number % 2 else 1.0)
-            for number, solution in enumerate(stages)
-        ]
-        return (*found, choice.value())
+        """The least share and the weighed bits served of each class by leximin; the value."""
+        return self._measures(self.flows(choice, engine, limits), choice)
 
     def flows(self, choice: Choice, engine: Engine, limits: Limits) -> list[PlannedFlow]:
-        """The best flows over what is booked, by the solver."""
-        stages = self._flow_stages(choice, engine, limits)
-        # Without columns of options, the program's first columns are the flows.
+        """The leximin flows over what is booked: what merges will do. Raises SolverFailed."""
+        chosen = tuple(choice.chosen)
+        if self._measured is None or self._measured[0] != chosen:
+            self._measured = chosen, self._leximin_flows(choice, engine, limits)
+        return self._measured[1]
+
+    def _leximin_flows(self, choice: Choice, engine: Engine, limits: Limits) -> list[PlannedFlow]:
+        if not self.classes:
+            return []
+        made = DemandProgram(self, [], choice, frozenset())
+        made.lift_all(engine, limits)
+        made.program.maximise({c: f for p in self.classes for c, f in made.served(p).items()})
+        x = made.solve(engine, limits).x
         return [
             PlannedFlow(
-                demand_id=wanted.demand.demand_id,
-                path_set=path,
+                demand_id=self.wanted[number].demand.demand_id,
+                path_set=path_set,
                 merged_at=self.buckets.end(bucket),
-                bits=float(stages[-1].x[column]) * self.unit,
+                bits=float(x[column]) * self.unit,
             )
-            for wanted, of_demand in zip(self.wanted, self._flows(LinearProgram()), strict=True)
-            for column, path, bucket in of_demand
-            if stages[-1].x[column] * self.unit >= LEAST_BITS
+            for column, number, path_set, bucket in made.flows
+            if x[column] * self.unit >= LEAST_BITS
         ]
 
     def rough_flows(self, choice: Choice) -> list[PlannedFlow]:
         """Flows in small steps, without a solver."""
-        shares = [(w.demand.priority, w.weight, w.bits, w.sets) for w in self.wanted]
+        shares = [(w.demand.priority, w.weight, w.bits, tuple(w.sets)) for w in self.wanted]
         found = greedy_flows(shares, self.keys, choice, self.bits, self.buckets)
         return [
             PlannedFlow(
@@ -231,11 +231,6 @@ class DemandAim:
         for flow in flows:
             found[flow.demand_id].append(flow.bits)
         return {name: math.fsum(bits) for name, bits in found.items()}
-
-    def _flow_stages(self, choice: Choice, engine: Engine, limits: Limits) -> list[Solution]:
-        built = self.build([], choice, frozenset())
-        built.aims = built.aims[:-1]
-        return in_stages(built, engine, limits)
 
     def weak_options(
         self, choice: Choice, groups: int, engine: Engine, limits: Limits
@@ -273,8 +268,11 @@ class DemandAim:
         return choice
 
     def rough_measure(self, choice: Choice) -> tuple[float, ...]:
-        """Measures of these flows, which the best flows can only exceed."""
-        served = self.served(self.rough_flows(choice))
+        """Measures of the flows in small steps, which the best flows can only exceed."""
+        return self._measures(self.rough_flows(choice), choice)
+
+    def _measures(self, flows: Sequence[PlannedFlow], choice: Choice) -> tuple[float, ...]:
+        served = self.served(flows)
         found: list[float] = []
         for level in self.classes:
             of_class = [w for w in self.wanted if w.demand.priority == level]
@@ -288,6 +286,23 @@ class DemandAim:
         if not self.classes:
             return bound_by_resource(self.model)
         return min(1.0 / w.weight for w in self.wanted if w.demand.priority == self.classes[0])
+
+
+def _booked(index: Mapping[int, int], x: Floats, options: int) -> Floats:
+    """How much of each option a solution books."""
+    booked = np.zeros(options)
+    for option, column in index.items():
+        booked[option] = x[column]
+    return booked
+
+
+def _graphs(problem: PlanProblem, scenario: Scenario) -> dict[str, DemandGraph]:
+    graphs = graphs_of(scenario)
+    found = {demand.demand_id: graphs.of(demand) for demand in problem.demands}
+    return {
+        demand.demand_id: found[demand.demand_id] for demand in problem.demands
+        if found[demand.demand_id].most_disjoint_paths >= demand.min_disjoint_paths
+    }  # fmt: skip
 
 
 def wanted_bits(demand: Demand, problem: PlanProblem, days: float) -> float:

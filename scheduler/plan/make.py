@@ -23,7 +23,6 @@ from scheduler.plan.reasons import booked_because, dropped_because, left_out_bec
 from scheduler.plan.staged import (
     Aim,
     Found,
-    link_prices,
     plan_exact,
     plan_greedy,
     plan_relaxed,
@@ -107,21 +106,20 @@ def _member(kind: type[E], value: str, what: str) -> E:
 
 
 def _solve(aim: Aim, solver: Solver, engine: Engine, limits: Limits, *, small: bool) -> Found:
-    """Plan by the solver asked for; "auto" is the LP, then the exact program where it is quick."""
+    """Plan by the solver asked for; "auto" is the LP, then the exact program where it is quick.
+
+    Each goes on from what the one before has found, and keeps it if it finds nothing better.
+    """
     if solver is Solver.GREEDY:
         return plan_greedy(aim)
-    total = isinstance(aim, TotalAim)
-    if small and not total and solver is not Solver.LP:
-        found = plan_exact(aim, engine, limits)
-        found.prices = link_prices(aim, engine, limits)
-        return found
-    if solver is Solver.MILP:
-        return plan_exact(aim, engine, limits) if total else plan_rolling(aim, engine, limits)
     found = plan_relaxed(aim, engine, limits)
     proven = found.bound <= found.measures[0] * (1.0 + limits.relative_gap)
-    if solver is Solver.AUTO and small and not proven:
-        return plan_exact(aim, engine, limits)
-    return found
+    total = isinstance(aim, TotalAim)
+    if solver is Solver.LP or (proven and total):
+        return found
+    if small or (total and solver is Solver.MILP):
+        return plan_exact(aim, engine, limits, first=found)
+    return plan_rolling(aim, engine, limits, first=found) if solver is Solver.MILP else found
 
 
 def _decision(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from scheduler.plan.bounds import best_per_resource
 from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.model import Model, worth
-from scheduler.plan.staged import Built
+from scheduler.plan.staged import Built, Relaxed, relaxed
 from scheduler.plan.total import packing
 from scheduler.solver import Engine, Limits, LinearProgram
 
@@ -39,6 +39,12 @@ class MaxMinAim:
     def weight(self, station: str) -> float:
         """The station's weight, 1 unless the problem says otherwise."""
         return self.model.problem.station_weights.get(station, 1.0)
+
+    complete = True
+
+    def relax(self, engine: Engine, limits: Limits) -> Relaxed:
+        """The LP by its stages."""
+        return relaxed(self, engine, limits)
 
     def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
         """The packing program with one more row a station: share >= t."""

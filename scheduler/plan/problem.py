@@ -19,6 +19,7 @@ from scheduler.domain import (
     PathSet,
 )
 from scheduler.errors import FactError, PlanError
+from scheduler.network import Scenario
 
 UNDER_WAY = frozenset({BookingState.PREPARING, BookingState.RUNNING})
 
@@ -146,6 +147,8 @@ class PlanProblem:
     """Total: factor on the expected bits of a satellite or a station; 1 where not named."""
     demands: tuple[Demand, ...] = ()
     path_sets: tuple[PathSet, ...] = ()
+    scenario: Scenario | None = None
+    """The network in which ways beyond `path_sets` are looked for; None if those are all."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Demand: why it has no path set."""
     supplies: tuple[LinkSupply, ...] = ()

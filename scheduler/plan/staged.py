@@ -15,14 +15,14 @@ from scheduler.plan.model import Model
 from scheduler.solver import Engine, Floats, Limits, LinearProgram, Solution, SolverFailed
 
 WHOLE = 1.0 - 1e-6  # at or above this, an LP value counts as booked
-SLACK, SLACK_WHOLE = 1e-8, 1e-6
-"""Part of one aim that the next may give up, in an LP and with whole columns. HiGHS keeps whole
-numbers only to 1e-6: with a tenth of that, one in some hundred small programs had no second stage.
-"""
+SLACK = 1e-6
+"""Part of one aim that the next may give up: ten times HiGHS's feasibility tolerance. With less,
+one in some hundred programs had no second stage."""
 
 TIES = 1e-4
 GOOD_ENOUGH = 0.002  # gap to the LP's bound below which looking further does not pay
 ROUNDS_MAX, FREE_MAX, NODES_MAX = 20, 1500, 300  # of a neighbourhood search; a program's options
+NODES_LATER = 500  # of a stage after the first: what comes first is proven, the rest is order
 
 BLEND_FROM = 5000  # options; below, one aim after the other is quick
 BLEND_SCALE = 1000.0  # keeps blended costs above 1e-7, HiGHS's dual tolerance
@@ -38,14 +38,30 @@ class Built:
     constants: Sequence[float]  #: of each aim, in the program's unit
     unit: float = 1.0  #: of the first aim
     blend: float = 0.0  #: of the last aim into the first, in a large LP; 0 for none
-    price_aim: int = 0  #: the aim that prices are counted in
-    link_rows: Mapping[str, int] = field(default_factory=dict)  #: pool_id: row of its first stock
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """What the LP says: how much of each option it books, and what no plan can exceed."""
+
+    x: Floats
+    bound: float  #: of the first measure
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """pool_id: what one more bit on this link is worth to the weighed demand served."""
+    notes: tuple[str, ...] = ()
 
 
 class Aim(Protocol):
     """What a plan is for; measures are tuples, compared one after the other."""
 
     model: Model
+
+    @property
+    def complete(self) -> bool:
+        """True if what `build` makes is the whole problem, so that what it proves holds."""
+
+    def relax(self, engine: Engine, limits: Limits) -> Relaxed:
+        """The LP. Raises SolverFailed if that has no answer."""
 
     def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
         """The program over `columns`, those in `whole` integer, on top of what is chosen."""
@@ -83,32 +99,41 @@ class Found:
 def in_stages(
     built: Built, engine: Engine, limits: Limits, *, above: float = -math.inf
 ) -> list[Solution]:
-    """Maximise the aims in order, each held while the next is improved. Raises SolverFailed.
+    """Maximise the aims in order, each held while the next is improved.
 
-    Stops after the first if that is not above `above`. The last of several only breaks ties, so
-    with whole columns it need come no nearer than `TIES`.
+    Raises SolverFailed if the first has no answer. What was reached is kept where a later stage
+    fails: the list then ends before it. Stops after the first if that is not above `above`. The
+    last of several only breaks ties, so with whole columns it need come no nearer than `TIES`.
 
     In a large LP the first aim is blended with a little of the last: alone, a least share leaves
     nearly every column free, and simplex walks for minutes where it then takes seconds.
     """
     program = built.program
     whole = any(program.whole)
-    slack = SLACK_WHOLE if whole else SLACK
     found: list[Solution] = []
     for number, aim in enumerate(built.aims):
-        if number == 0 and built.blend and not whole and len(built.columns) > BLEND_FROM:
-            found.append(_blended(built, engine, limits))
-        else:
-            program.maximise(aim)
-            last = 0 < number == len(built.aims) - 1
-            near = replace(limits, relative_gap=max(TIES, limits.relative_gap))
-            found.append(engine(program, near if last else limits))
+        last = 0 < number == len(built.aims) - 1
+        near = replace(
+            limits,
+            relative_gap=max(TIES if last else 0.0, limits.relative_gap),
+            nodes=limits.nodes if number == 0 else min(limits.nodes, NODES_LATER),
+        )
+        try:
+            if number == 0 and built.blend and not whole and len(built.columns) > BLEND_FROM:
+                found.append(_blended(built, engine, limits))
+            else:
+                program.maximise(aim)
+                found.append(engine(program, near))
+        except SolverFailed:
+            if not found:
+                raise
+            break
         if found[0].objective <= above:
             break
         program.start = found[-1].x
         if number + 1 < len(built.aims):
             reached = sum(factor * float(found[-1].x[column]) for column, factor in aim.items())
-            program.row(list(aim.items()), lower=reached - slack * max(1.0, abs(reached)))
+            program.row(list(aim.items()), lower=reached - SLACK * max(1.0, abs(reached)))
     return found
 
 
@@ -125,6 +150,17 @@ def _blended(built: Built, engine: Engine, limits: Limits) -> Solution:
     )
 
 
+def relaxed(aim: Aim, engine: Engine, limits: Limits) -> Relaxed:
+    """The LP of an aim by its stages. Raises SolverFailed."""
+    model = aim.model
+    built = aim.build(bookable(model), Choice(model), frozenset())
+    stages = in_stages(built, engine, limits)
+    x = np.zeros(len(model.options))
+    for option, column in built.columns.items():
+        x[option] = stages[-1].x[column]
+    return Relaxed(x, (stages[0].bound + built.constants[0]) * built.unit)
+
+
 def plan_greedy(aim: Aim) -> Found:
     """The choice without a solver, with a bound that needs none either."""
     choice = aim.greedy()
@@ -132,41 +168,76 @@ def plan_greedy(aim: Aim) -> Found:
     return Found(choice, measures, aim.rough_bound(), Solver.GREEDY)
 
 
-def plan_exact(aim: Aim, engine: Engine, limits: Limits) -> Found:
-    """All bookings whole at once: optimal, unless a limit is reached. Raises SolverFailed."""
-    choice = Choice(aim.model)
-    columns = bookable(aim.model)
+def plan_exact(aim: Aim, engine: Engine, limits: Limits, *, first: Found | None = None) -> Found:
+    """All bookings whole at once, from `first` on: optimal, unless a limit is reached.
+
+    Without an answer `first` stands. Raises SolverFailed if there is none.
+    """
+    model = aim.model
+    choice = Choice(model)
+    columns = bookable(model)
     built = aim.build(columns, choice, frozenset(columns))
-    stages = in_stages(built, engine, limits)
-    choice.fill(i for i, column in built.columns.items() if stages[-1].x[column] > 0.5)
-    choice.fill(by_value(aim.model))
-    return _found(aim, choice, stages, built, Solver.MILP, engine, limits)
+    if first is not None:
+        built.program.start = {
+            column: float(first.choice.chosen[option]) for option, column in built.columns.items()
+        }
+    try:
+        stages = in_stages(built, engine, limits)
+        choice.fill(i for i, column in built.columns.items() if stages[-1].x[column] > 0.5)
+        choice.fill(by_value(model))
+        found = _found(aim, choice, stages, built, Solver.MILP, engine, limits)
+    except SolverFailed as failure:
+        if first is None:
+            raise
+        first.notes += (f"the exact program has no answer: {failure}",)
+        return first
+    if first is None:
+        return found
+    # The exact program knows the ways that were found; others may exceed what it proves.
+    found.bound = min(found.bound, first.bound) if aim.complete else first.bound
+    found.prices, found.notes = first.prices, (*first.notes, *found.notes)
+    if not better(found.measures[:1], first.measures[:1], equal=True):
+        first.bound, first.notes = found.bound, found.notes
+        return first
+    found.bound = max(found.bound, found.measures[0])
+    return found
 
 
-def link_prices(aim: Aim, engine: Engine, limits: Limits) -> dict[str, float]:
-    """What one more bit on each link is worth, by the LP's duals. Raises SolverFailed."""
-    built = aim.build(bookable(aim.model), Choice(aim.model), frozenset())
-    return _prices(built, in_stages(built, engine, limits)) if built.link_rows else {}
+def better(one: Sequence[float], other: Sequence[float], *, equal: bool = False) -> bool:
+    """True if some measures beat others, the first that differs by more than rounding."""
+    for mine, its in zip(one, other, strict=True):
+        slack = SLACK * max(abs(mine), abs(its), 1e-9)
+        if abs(mine - its) > slack:
+            return mine > its
+    return equal
 
 
 def plan_relaxed(aim: Aim, engine: Engine, limits: Limits) -> Found:
-    """The LP, then whole bookings near it. Raises SolverFailed.
+    """The LP, then whole bookings near it. Raises SolverFailed if the LP has no answer.
 
     The LP leaves fractions in a few hundred options that hang together in small groups. What it
-    books whole stays; the exact program over what still fits is quick.
+    books whole stays; the exact program over what still fits is quick. Whatever fails after the
+    LP, the best choice until then is kept.
     """
-    model = aim.model
-    built = aim.build(bookable(model), Choice(model), frozenset())
-    stages = in_stages(built, engine, limits)
-    x = np.zeros(len(model.options))
-    for option, column in built.columns.items():
-        x[option] = stages[-1].x[column]
-    notes: list[str] = []
-    choice = rounded(aim, x, engine, limits, notes)
-    choice = improved(aim, choice, stages[0].bound * built.unit, engine, limits)
-    found = _found(aim, choice, stages, built, Solver.LP, engine, limits)
-    found.notes += tuple(notes)
-    found.prices = _prices(built, stages)
+    lp = aim.relax(engine, limits)
+    notes = list(lp.notes)
+    choice = aim.greedy()
+    found = Found(choice, aim.rough_measure(choice), lp.bound, Solver.GREEDY)
+    try:
+        found.measures = aim.measure(choice, engine, limits)
+        choice = rounded(aim, lp.x, engine, limits, notes)
+        measures = aim.measure(choice, engine, limits)
+        if better(measures, found.measures, equal=True):
+            found = Found(choice, measures, lp.bound, Solver.LP)
+        choice = improved(aim, found.choice, lp.bound, engine, limits)
+        measures = aim.measure(choice, engine, limits)
+        if better(measures, found.measures):
+            found = Found(choice, measures, lp.bound, Solver.LP)
+    except SolverFailed as failure:
+        notes.append(f"the search after the relaxation ended: {failure}")
+    found.solver = Solver.LP
+    found.bound = max(found.bound, found.measures[0])
+    found.notes, found.prices = tuple(notes), lp.prices
     return found
 
 
@@ -210,7 +281,10 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
             break
         tried = len(weak)
         built = aim.build(free, base, frozenset(free))
-        enough = measures[0] * (1.0 + SLACK_WHOLE) / built.unit - built.constants[0]
+        enough = measures[0] * (1.0 + SLACK) / built.unit - built.constants[0]
+        built.program.start = {
+            column: float(choice.chosen[option]) for option, column in built.columns.items()
+        }
         try:
             stages = in_stages(built, engine, few, above=enough)
         except SolverFailed:  # the choice stands, and the LP's bound with it
@@ -218,7 +292,7 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
         base.fill(i for i, column in built.columns.items() if stages[-1].x[column] > 0.5)
         base.fill(by_value(model))
         other = aim.measure(base, engine, limits)
-        if other[0] > measures[0] * (1.0 + SLACK_WHOLE):
+        if other[0] > measures[0] * (1.0 + SLACK):
             choice, measures, groups, tried = base, other, 1, 0
         else:
             groups *= 2
@@ -237,35 +311,42 @@ def _freed(choice: Choice, weak: Sequence[int]) -> tuple[Choice, list[int]]:
     return base, [i for i in bookable(model) if not base.chosen[i] and base.fits(i)]
 
 
-def plan_rolling(aim: Aim, engine: Engine, limits: Limits) -> Found:
+def plan_rolling(aim: Aim, engine: Engine, limits: Limits, *, first: Found) -> Found:
     """Whole bookings one UTC day at a time: later days relaxed, earlier ones as decided.
 
-    The bound is that of the first day's program, in which every later day is relaxed.
+    The bound is that of the first day's program, in which every later day is relaxed. What was
+    found `first` stands if this has no answer or no better one.
     """
     model = aim.model
     days: dict[str, list[int]] = {}
     for option in bookable(model):
         days.setdefault(f"{model.options[option].acquires_at:%Y-%m-%d}", []).append(option)
     choice = Choice(model)
-    first: tuple[list[Solution], Built] | None = None
+    bound = first.bound
     notes: list[str] = []
-    for day in sorted(days):
-        rest = [i for d in sorted(days) if d >= day for i in days[d] if choice.fits(i)]
-        today = frozenset(i for i in days[day] if choice.fits(i))
-        if not today:
-            continue
-        built = aim.build(rest, choice, today)
-        stages = in_stages(built, engine, limits)
-        notes += [f"{day}: the solver stopped early: {s.status}" for s in stages if not s.optimal]
-        choice.fill(i for i in sorted(today) if stages[-1].x[built.columns[i]] > 0.5)
-        first = first or (stages, built)
-    choice.fill(by_value(model))
-    if first is not None:
-        choice = improved(aim, choice, first[0][0].bound * first[1].unit, engine, limits)
-    if first is None:
-        return plan_exact(aim, engine, limits)
-    found = _found(aim, choice, *first, Solver.MILP, engine, limits)
-    found.notes = tuple(notes)
+    try:
+        for day in sorted(days):
+            rest = [i for d in sorted(days) if d >= day for i in days[d] if choice.fits(i)]
+            today = frozenset(i for i in days[day] if choice.fits(i))
+            if not today:
+                continue
+            built = aim.build(rest, choice, today)
+            stages = in_stages(built, engine, limits)
+            stopped = [s for s in stages if not s.optimal]
+            notes += [f"{day}: the solver stopped early: {s.status}" for s in stopped]
+            choice.fill(i for i in sorted(today) if stages[-1].x[built.columns[i]] > 0.5)
+            if day == min(days) and aim.complete:
+                bound = min(bound, (stages[0].bound + built.constants[0]) * built.unit)
+        choice.fill(by_value(model))
+        choice = improved(aim, choice, bound, engine, limits)
+        found = Found(choice, aim.measure(choice, engine, limits), bound, Solver.MILP)
+    except SolverFailed as failure:
+        first.notes += (f"day by day there is no answer: {failure}",)
+        return first
+    if not better(found.measures, first.measures, equal=True):
+        found = first
+    found.bound = max(bound, found.measures[0])
+    found.notes, found.prices = (*first.notes, *notes), first.prices
     return found
 
 
@@ -287,11 +368,3 @@ def _found(
     bound = max(measures[0], (stages[0].bound + built.constants[0]) * built.unit)
     notes = tuple(f"the solver stopped early: {s.status}" for s in stages if not s.optimal)
     return Found(choice, measures, bound, solver, notes)
-
-
-def _prices(built: Built, stages: Sequence[Solution]) -> dict[str, float]:
-    """What one more bit on each link is worth to the weighed demand served."""
-    if not built.link_rows:
-        return {}
-    duals = stages[built.price_aim].row_duals
-    return {pool: float(max(0.0, duals[row])) for pool, row in sorted(built.link_rows.items())}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from scheduler.plan.bounds import bound_by_resource
 from scheduler.plan.greedy import Choice, greedy
 from scheduler.plan.model import Model
-from scheduler.plan.staged import Built
+from scheduler.plan.staged import Built, Relaxed, relaxed
 from scheduler.solver import Engine, Limits, LinearProgram
 
 
@@ -16,6 +16,12 @@ class TotalAim:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+
+    complete = True
+
+    def relax(self, engine: Engine, limits: Limits) -> Relaxed:
+        """The LP by its stages."""
+        return relaxed(self, engine, limits)
 
     def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
         """The packing program."""

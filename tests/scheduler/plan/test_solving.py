@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scheduler.plan import (
+    Engine,
     Limits,
     LinearProgram,
     PlanProblem,
@@ -22,6 +23,7 @@ from scheduler.plan.model import build_model
 from scheduler.plan.total import TotalAim
 from scheduler.solver import solve
 from tests.benchmarks.constellation import Constellation, candidates
+from tests.benchmarks.demand_scenario import problem as demand_problem
 
 SMALL = PlanProblem(candidates=candidates(Constellation(satellites=4, stations=5, nights=2)))
 
@@ -44,15 +46,33 @@ def test_a_failing_solver_gives_the_greedy_plan_and_says_so(objective: str, solv
     assert greedy.fallback == ""
 
 
-def test_a_solver_that_fails_half_way_gives_the_greedy_plan_too() -> None:
+def after(calls: int, ends: list[int]) -> Engine:
+    """HiGHS for so many calls, and a failure from then on."""
+
+    def engine(program: LinearProgram, limits: Limits) -> Solution:
+        ends.append(1)
+        return solve(program, limits) if len(ends) <= calls else refuse(program, limits)
+
+    return engine
+
+
+@pytest.mark.parametrize("objective", ["total", "max-min", "demand"])
+@pytest.mark.parametrize("solver", ["lp", "milp", "auto"])
+def test_what_was_proven_before_a_failure_is_kept(objective: str, solver: str) -> None:
+    """However late the solver fails, the plan is no worse and its bound as tight as before."""
+    problem = demand_problem() if objective == "demand" else SMALL
     calls: list[int] = []
-
-    def once(program: LinearProgram, limits: Limits) -> Solution:
-        calls.append(1)
-        return solve(program, limits) if len(calls) == 1 else refuse(program, limits)
-
-    decision = make_plan(SMALL, objective="max-min", solver="lp", engine=once)
-    assert (decision.solver, len(calls)) == ("greedy", 2)
+    whole = make_plan(problem, solver=solver, objective=objective, engine=after(10**9, calls))
+    before = make_plan(problem, solver="greedy", objective=objective)
+    last = before.value
+    for number in sorted({1, 2, 3, 4, len(calls) // 2, len(calls) - 1, len(calls)}):
+        cut = make_plan(problem, solver=solver, objective=objective, engine=after(number, []))
+        if number > 1:
+            assert cut.fallback == ""
+            assert cut.bound <= before.bound * (1 + 1e-6)
+        assert cut.value >= last * (1 - 1e-5)
+        assert cut.value <= whole.bound * (1 + 1e-6)
+        last = cut.value
 
 
 def test_an_odd_status_of_the_solver_is_a_failure() -> None:
@@ -104,7 +124,8 @@ def test_rolling_windows_come_close_to_the_whole(kind: type[TotalAim] | type[Max
         candidates=candidates(Constellation(satellites=5, stations=8, nights=3, clusters=2))
     )
     whole = staged_module.plan_exact(kind(build_model(problem)), solve, Limits())
-    rolling = staged_module.plan_rolling(kind(build_model(problem)), solve, Limits())
+    first = staged_module.plan_greedy(kind(build_model(problem)))
+    rolling = staged_module.plan_rolling(kind(build_model(problem)), solve, Limits(), first=first)
 
     assert rolling.measures[0] <= whole.measures[0] * (1 + 1e-6)
     # Later days are only relaxed, and the worst station is booked again at the end.
