@@ -28,7 +28,7 @@ def load_scenario(name: str) -> Scenario:
         path = Path(name)
         if not path.is_file():
             raise UnknownName(f"scenario file {name}: there is no such file")
-        return parse_scenario(path.read_text(encoding="utf-8"))
+        return parse_scenario(path.read_text(encoding="utf-8-sig"))
     known = scenario_names()
     if name not in known:
         raise UnknownName(f"scenario {name!r} is not known; known: {', '.join(known)}")
