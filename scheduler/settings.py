@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         if kind.partition("+")[0] == "sqlite":
             unused = "file:" if file.startswith("file:") else file.partition("?")[2]
             if unused:
-                raise ValueError(f"{unused!r} of it is not used; allowed: sqlite:///FILE alone")
+                raise ValueError(f"{unused!r} would not be used; allowed: sqlite:///FILE alone")
         return url
 
     @classmethod

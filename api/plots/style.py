@@ -71,18 +71,35 @@ def _find_letters(figure: Figure, path: Path) -> None:
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     for axes in figure.axes:  # the names on an axis are filled in when they are asked for
         texts += [*axes.get_xticklabels(), *axes.get_yticklabels()]
-    letters = {letter for text in texts for letter in text.get_text() if not letter.isspace()}
-    if not (lacking := letters - _letters_of(findfont(FONT))):
-        return
-    families = [FONT]
-    while lacking and (better := _richest(lacking)) is not None:
-        families.append(better)
-        lacking -= _letters_of(findfont(better))
-    for text in texts:
-        text.set_fontfamily([*families, LAST_RESORT])
+    ours = {*_letters_of(findfont(FONT)), "\n"}
+    foreign = [text for text in texts if not ours.issuperset(text.get_text())]
+    lacking = {letter for text in foreign for letter in text.get_text()} - ours
+    families, lacking = _fonts_for(lacking)
+    for text in foreign:  # other fonts may have no bold
+        text.set(fontfamily=[*families, LAST_RESORT], fontweight="normal")
     if lacking:
         shown = " ".join(sorted(lacking))
         log.warning("skytrunk: %s: no installed font has the letters %s", path.name, shown)
+
+
+@cache
+def drawable(name: str, otherwise: str) -> str:
+    """Return a name for a picture, or what to write where no installed font has its letters."""
+    _, lacking = _fonts_for(set(name) - _letters_of(findfont(FONT)))
+    if not lacking:
+        return name
+    shown = " ".join(sorted(lacking))
+    log.warning("skytrunk: no installed font has the letters %s; drawn: %s", shown, otherwise)
+    return otherwise
+
+
+def _fonts_for(letters: set[str]) -> tuple[list[str], set[str]]:
+    """Return the fonts that have these letters, and the letters that none has."""
+    families = [FONT]
+    while letters and (better := _richest(letters)) is not None:
+        families.append(better)
+        letters = letters - _letters_of(findfont(better))
+    return families, letters
 
 
 def _richest(letters: Iterable[str]) -> str | None:

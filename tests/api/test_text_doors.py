@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from api.export.csv import to_csv
-from api.plots.style import FONT, draw
+from api.plots.style import FONT, draw, drawable
 from api.report.markdown import plain
 from api.schemas.elements import FetchedSet
 from scheduler.settings import load_settings
@@ -50,7 +50,12 @@ def test_dollars_and_braces_are_drawn_as_they_are(tmp_path: Path, words: str) ->
 
 
 def _titled(path: Path, words: str) -> None:
-    draw(path, (4.0, 3.0), lambda figure: figure.subplots().set_yticks([0.0], labels=[words]))
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.set_yticks([0.0], labels=[words])
+        axes.set_title(words)  # in bold, which other fonts may not have
+
+    draw(path, (4.0, 3.0), paint)
 
 
 def test_letters_that_no_font_has_are_named_once(
@@ -93,6 +98,15 @@ def test_a_plan_is_drawn_whatever_its_stations_are_called(
     assert "Warning" not in done.stderr
     assert (tmp_path / "seen.png").stat().st_size > 10_000
     assert f"over {name}" in ical.stdout
+
+
+def test_a_name_that_cannot_be_drawn_goes_by_its_id(caplog: pytest.LogCaptureFixture) -> None:
+    assert drawable("Graz–Lustbühel", "graz") == "Graz–Lustbühel"
+    assert drawable("\U00012345", "graz") == "graz"
+    assert drawable("\U00012345", "graz") == "graz"
+    assert [record.getMessage() for record in caplog.records] == [
+        "skytrunk: no installed font has the letters \U00012345; drawn: graz"
+    ]
 
 
 # -- CSV, Markdown ------------------------------------------------------------------------------

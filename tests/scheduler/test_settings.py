@@ -106,7 +106,7 @@ def test_a_setting_of_the_file_that_is_none_names_the_one_meant(tmp_path: Path) 
     ],
 )
 def test_what_of_a_database_address_is_not_used_is_refused(url: str, unused: str) -> None:
-    with pytest.raises(SettingsError, match=f"{unused} of it is not used; allowed: sqlite:///FILE"):
+    with pytest.raises(SettingsError, match=f"{unused} would not be used; allowed: sqlite:///FILE"):
         load_settings(database_url=url)
 
 
