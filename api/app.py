@@ -14,12 +14,32 @@ from api.routes.common import refuse_repeats
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
     from scheduler.settings import Settings
 
 DESCRIPTION = (
     "Satellite-ground QKD: passes, key yield, and one ledger for satellite and fibre keys."
     " Instants are ISO 8601 in UTC; names carry their units; errors are RFC 9457 problems."
 )
+
+
+class HeadAsGet:
+    """HEAD on everything that has GET (RFC 9110, 9.1): the same answer without its body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if "body" in message else message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(app)
+    app.add_middleware(HeadAsGet)
     for router in ALL_ROUTERS:
         app.include_router(router)
     return app

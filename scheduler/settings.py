@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -65,6 +66,17 @@ class Settings(BaseSettings):
     port: int = Field(default=8014, ge=1, le=65535)
     """Port on which `skytrunk serve` listens."""
 
+    @field_validator("database_url")
+    @classmethod
+    def _all_of_it_is_used(cls, url: str) -> str:
+        """SQLite is opened by its file's name alone; the rest would be left aside in silence."""
+        kind, _, file = url.partition(":///")
+        if kind.partition("+")[0] == "sqlite":
+            unused = "file:" if file.startswith("file:") else file.partition("?")[2]
+            if unused:
+                raise ValueError(f"{unused!r} would not be used; allowed: sqlite:///FILE alone")
+        return url
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -85,31 +97,54 @@ class Settings(BaseSettings):
         )
 
 
+OTHER_NAMES = ("config", "kek", "kek_file")
+"""What the environment may name besides settings: where the file is, and the sealing key."""
+BENCHMARKS = "bench_"
+
+
+def _refuse_unknown_names() -> None:
+    prefix = str(Settings.model_config["env_prefix"]).lower()
+    known = [*Settings.model_fields, *OTHER_NAMES]
+    for variable in sorted(os.environ):
+        name = variable.lower().removeprefix(prefix)
+        ours = name != variable.lower() and not name.startswith(BENCHMARKS)
+        if ours and name not in known:
+            raise SettingsError(f"environment variable {variable}{_no_setting(name, known)}")
+
+
+def _no_setting(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    meant = f"; probably meant: {near[0]}" if near else ""
+    return f" is no setting{meant} (known settings: {'; '.join(known)})"
+
+
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings. Overrides that are None count as not given.
 
-    Raises SettingsError naming the setting, the value seen and what is allowed.
+    Raises SettingsError naming the setting, the value seen and what is allowed; also for a name
+    in the environment that begins like a setting and is none.
     """
     if config is None and os.environ.get("SKYTRUNK_CONFIG"):
         config = Path(os.environ["SKYTRUNK_CONFIG"])
+    _refuse_unknown_names()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**{"from_file": _read_toml(config), **given})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        allowed = "; ".join(Settings.model_fields) if first["type"] == "extra_forbidden" else ""
-        known = f" (known settings: {allowed})" if allowed else ""
-        raise SettingsError(
-            f"setting {name}: {first['msg']}, got {first['input']!r}{known}"
-        ) from None
+        if first["type"] == "extra_forbidden":
+            wrong = _no_setting(name, list(Settings.model_fields))
+        else:
+            wrong = f": {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
+        raise SettingsError(f"setting {name}{wrong}") from None
 
 
 def _read_toml(config: Path | None) -> dict[str, Any]:
     if config is None:
         return {}
     try:
-        return tomllib.loads(config.read_text(encoding="utf-8"))
+        return tomllib.loads(config.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"settings file {config}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

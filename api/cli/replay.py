@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +19,13 @@ from api.cli.options import (
 )
 from api.cli.output import note, progress_bar
 from api.inputs import parse_span
+from api.schemas.base import plural
+from scheduler import services
 from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
     from scheduler.domain import ReplaySummary
-    from scheduler.settings import Settings
+    from scheduler.services.context import Context
 
 
 @answering
@@ -45,11 +48,14 @@ def replay(
     settings = line.settings(scenario=scenario, planner=planner, objective=objective)
     from api.schemas.replays import Replay
     from scheduler.replay import run_replay
+    from scheduler.services.context import Context
 
     with progress_bar("replay") as progress:
         summary = run_replay(settings, start=first, end=last, seed=seed, progress=progress)
-    if report is not None:
-        _report(report, summary, settings)
+    with Context(settings) as context:
+        _tell_weather(context)
+        if report is not None:
+            _report(report, summary, context)
     shown = Replay.of(summary)
     for part in shown.document()["unplanned"]:
         note(f"nothing planned from {part['from']} to {part['to']}: {part['reason']}")
@@ -69,10 +75,21 @@ def _make_folder(report: Path) -> None:
         ) from None
 
 
-def _report(out: Path, summary: ReplaySummary, settings: Settings) -> None:
-    from api.report import write_report
-    from scheduler.services.context import Context
+def _tell_weather(context: Context) -> None:
+    """Say where the sky came from another source than was asked for."""
+    told = Counter(
+        text
+        for plan in services.list_plans(context)
+        for text in plan.notes
+        if text.startswith("weather: ")
+    )
+    for text, count in told.items():
+        note(f"{text} ({plural(count, 'plan')})")
 
-    with progress_bar("report") as progress, Context(settings) as context:
+
+def _report(out: Path, summary: ReplaySummary, context: Context) -> None:
+    from api.report import write_report
+
+    with progress_bar("report") as progress:
         write_report(out, summary, context, progress)
     note(f"report written to {out / 'report.md'}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from api.text import printable
 from scheduler.domain import BookingState
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def to_calendar(bookings: Iterable[BookingView], scenario: Scenario) -> str:
         event.add("last-modified", _second(booking.changed_at))
         event.add("dtstart", _second(candidate.acquires_at))
         event.add("dtend", _second(candidate.loses_at))
-        event.add("summary", f"{satellite.name} over {station.name}")
-        event.add("location", station.name)
+        event.add("summary", printable(f"{satellite.name} over {station.name}"))
+        event.add("location", printable(station.name))
         event.add("geo", (station.lat_deg, station.lon_deg))
         event.add("status", _status(booking.state))
         event.add(
             "description",
-            f"{booking.state.value}: {booking.reason}\n"
+            f"{booking.state.value}: {printable(booking.reason)}\n"
             f"AOS {candidate.acquires_at:%H:%M:%S}, LOS {candidate.loses_at:%H:%M:%S} UTC,"
             f" up to {candidate.max_elevation_deg:.1f} deg;"
             f" {candidate.expected_bits:,.0f} secret bits expected",

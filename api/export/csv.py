@@ -9,6 +9,9 @@ from typing import Any
 
 from api.schemas.base import Answer
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a formula in the programs that open CSV."""
+
 
 def to_csv(rows: Iterable[Answer], names: Iterable[str]) -> str:
     """Return rows of these fields as CSV with a header line; None becomes an empty cell."""
@@ -21,5 +24,7 @@ def to_csv(rows: Iterable[Answer], names: Iterable[str]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    # JSON spells truth in lower case; one spelling in both.
-    return str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, bool):  # JSON spells truth in lower case; one spelling in both
+        return str(value).lower()
+    # A spreadsheet would compute a text that begins like a formula; with a quote it is a text.
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

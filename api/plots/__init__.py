@@ -4,6 +4,7 @@ from api.plots.flow import FlowNode, FlowPair, key_flow_map
 from api.plots.keys import key_timeline
 from api.plots.rates import RateCurve, rate_comparison
 from api.plots.sky import SkyTrack, sky_plot
+from api.plots.style import drawable
 from api.plots.timeline import Look, OutageBar, PassBar, plan_timeline
 from api.plots.world import GroundTrack, MapLink, MapPlace, network_map
 
@@ -18,6 +19,7 @@ __all__ = [
     "PassBar",
     "RateCurve",
     "SkyTrack",
+    "drawable",
     "key_flow_map",
     "key_timeline",
     "network_map",

@@ -61,13 +61,12 @@ def sky_plot(path: Path, tracks: Sequence[SkyTrack], *, title: str) -> Path:
         # The layout does not count the letter N, which stands above the rim.
         figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, 0.945))
         if tracks:
-            columns = 1 if len(tracks) == 1 else min(3, len(tracks))
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=columns,
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07),
                         title="the dot is the rise" if len(tracks) > 1 else None)  # fmt: skip
         else:
             axes.text(0.0, 90.0, "no pass", ha="center", color=GREY)
 
-    return draw(path, (7.2, 7.8), paint)
+    return draw(path, (7.2, 7.6 + 0.2 * len(tracks)), paint)
 
 
 def _lay_out(axes: PolarAxes) -> None:

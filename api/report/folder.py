@@ -18,6 +18,7 @@ from api.plots import (
     MapPlace,
     RateCurve,
     SkyTrack,
+    drawable,
     key_flow_map,
     key_timeline,
     network_map,
@@ -117,7 +118,9 @@ def draw_flow(path: Path, summary: ReplaySummary, context: Context, *, title: st
     scenario = context.scenario
     # Users go by their short ids, two to a bar.
     names = {
-        node.node_id: node.name if node.kind.value in _NAMED else node.node_id
+        node.node_id: drawable(node.name, node.node_id)
+        if node.kind.value in _NAMED
+        else node.node_id
         for node in scenario.nodes
     }
     return key_flow_map(
@@ -126,7 +129,7 @@ def draw_flow(path: Path, summary: ReplaySummary, context: Context, *, title: st
         nodes=[
             FlowNode(
                 node_id=node.node_id,
-                name=node.name if node.kind.value in _NAMED else "",
+                name=names[node.node_id] if node.kind.value in _NAMED else "",
                 kind=node.kind.value,
                 lat_deg=node.lat_deg,
                 lon_deg=node.lon_deg,
@@ -168,7 +171,8 @@ def _first_night(summary: ReplaySummary, context: Context) -> _Shown | None:
         mine = [done for done in summary.settled if done.station == station.station_id]
         if mine:
             first = min(done.acquires_at for done in mine)
-            return _night(station.station_id, station.name, first, context)
+            name = drawable(station.name, station.station_id)
+            return _night(station.station_id, name, first, context)
     return None
 
 
@@ -192,7 +196,7 @@ def _night(station: str, name: str, instant: datetime, context: Context) -> _Sho
 
 
 def _satellite_name(scenario: Scenario, shown: _Shown) -> str:
-    return scenario.satellite(shown.satellite).name
+    return drawable(scenario.satellite(shown.satellite).name, shown.satellite)
 
 
 def _sky_tracks(shown: _Shown, context: Context) -> list[SkyTrack]:
@@ -246,7 +250,9 @@ def _places(scenario: Scenario) -> list[MapPlace]:
     """Return every node that has a place; relays and users go unnamed, there are many."""
     return [
         MapPlace(
-            name=node.name if node.kind.value in {"station", "backbone"} else "",
+            name=drawable(node.name, node.node_id)
+            if node.kind.value in {"station", "backbone"}
+            else "",
             kind=node.kind.value,
             lat_deg=node.lat_deg,
             lon_deg=node.lon_deg,

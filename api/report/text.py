@@ -51,7 +51,9 @@ def report_text(
         "## Assumptions of the scenario\n",
         bullets(map(plain, notes)) if notes else "None stated.\n",
         "## Pictures\n",
-        "\n".join(f"![{shows}]({name})\n\n*{shows}*\n" for name, shows in pictures.items()),
+        "\n".join(
+            f"![{plain(shows)}]({name})\n\n*{plain(shows)}*\n" for name, shows in pictures.items()
+        ),
     ]
     return "\n".join(parts)
 

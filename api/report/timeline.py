@@ -18,9 +18,12 @@ _OFF = TERMINAL_STATES - {BookingState.SETTLED}
 
 def draw_plan(path: Path, plan: PlanView, context: Context) -> Path:
     """Draw a plan's timeline to `path` as PNG."""
-    from api.plots import OutageBar, plan_timeline
+    from api.plots import OutageBar, drawable, plan_timeline
 
-    stations = {station.station_id: station.name for station in context.scenario.stations}
+    stations = {
+        station.station_id: drawable(station.name, station.station_id)
+        for station in context.scenario.stations
+    }
     outages = [
         OutageBar(
             station=outage.name if outage.kind is OutageKind.STATION else None,

@@ -86,7 +86,7 @@ def _manifest(folder: Path) -> list[Mapping[str, Any]]:
         )
     (path,) = found
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         body = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None

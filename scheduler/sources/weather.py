@@ -47,5 +47,5 @@ def fetch_forecasts(
                     days=min(max(days, 1), DAYS_MAX),
                 )
             except InputError as error:
-                wrong.append(f"no forecast, climatology instead: {error}")
+                wrong.append(f"weather: {error}; climatology instead")
     return tuple(found), tuple(wrong)

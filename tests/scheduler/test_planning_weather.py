@@ -90,3 +90,32 @@ def test_aversion_to_risk_lowers_what_a_plan_is_worth(settings_of: SettingsOf) -
             answer = services.plan_by_hand(context, **NIGHT, objective="total")
             values.append(services.get_plan(context, answer["plan"]).value)
     assert values[1] < values[0]
+
+
+def test_a_misspelt_station_of_a_weather_file_is_told(
+    settings_of: SettingsOf, tmp_path: Path
+) -> None:
+    rows = [("xinlong", "2016-12-18T18:00:00Z", 0.8), ("xinglong", "2016-12-18T18:00:00Z", 0.7)]
+    file = _forecasts(tmp_path / "sky.csv", rows)
+    with opened_at(settings_of(weather_file=file)) as context:
+        plan = services.get_plan(context, services.plan_by_hand(context, **NIGHT)["plan"])
+
+    assert plan.notes[-1] == (
+        "weather: file sky.csv names 'xinlong', no station of the scenario;"
+        " probably meant: xinglong"
+    )
+
+
+def test_a_source_of_weather_that_gave_nothing_is_told(
+    settings_of: SettingsOf, tmp_path: Path
+) -> None:
+    file = tmp_path / "sky.csv"
+    file.write_text(
+        "station,issued_at,valid_at,p_clear\nxinglong,2020-01-01T00Z,2020-01-01T01Z,1\n"
+    )
+    with opened_at(settings_of(weather_file=file)) as context:
+        plan = services.get_plan(context, services.plan_by_hand(context, **NIGHT)["plan"])
+
+    assert plan.notes[-1] == (
+        "weather: file sky.csv has nothing for these passes; climatology instead"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +21,17 @@ from scheduler.forecast import (
 )
 from scheduler.plan import PlanRules, part_of, with_parts
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
+from scheduler.weather import ForecastTable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from orbits import Elements
     from scheduler.network import Satellite
     from scheduler.services.context import Context
-    from scheduler.weather import Weather
+    from scheduler.weather import Forecast, Weather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +183,7 @@ def under_sky(
             candidate,
             clear_probability=weather.clear_probability(
                 candidate.station_id,
-                candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2,
+                _middle(candidate),
                 known_at=at,
             ),
         )
@@ -211,12 +215,37 @@ def _weather(
     if used == "none" or not candidates:
         return None
     if settings.weather_file is not None:
-        return weather_of(read_forecasts(settings.weather_file))
-    if used == "open-meteo":
+        forecasts = read_forecasts(settings.weather_file)
+    elif used == "open-meteo":
         last = max(candidate.loses_at for candidate in candidates)
         forecasts, wrong = fetch_forecasts(
             context.scenario.stations, issued_at=at, days=(last - at).days + 1
         )
         ahead.notes += wrong
-        return weather_of(forecasts)
-    return weather_of(())
+    else:
+        return weather_of(())
+    ahead.notes += _unused(context, used, forecasts, candidates, at=at)
+    return weather_of(forecasts)
+
+
+def _unused(
+    context: Context,
+    used: str,
+    forecasts: tuple[Forecast, ...],
+    candidates: tuple[Candidate, ...],
+    *,
+    at: datetime,
+) -> Iterator[str]:
+    """Yield what of a source of weather says nothing to this plan, in sentences."""
+    known = [station.station_id for station in context.scenario.stations]
+    for name in sorted({forecast.station_id for forecast in forecasts} - {*known}):
+        near = get_close_matches(name, known, n=1)
+        meant = f"; probably meant: {near[0]}" if near else ""
+        yield f"weather: {used} names {name!r}, no station of the scenario{meant}"
+    table = ForecastTable(forecasts)
+    if not any(table.outlook(one.station_id, _middle(one), known_at=at) for one in candidates):
+        yield f"weather: {used} has nothing for these passes; climatology instead"
+
+
+def _middle(candidate: Candidate) -> datetime:
+    return candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
