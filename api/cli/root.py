@@ -17,11 +17,13 @@ from api.cli import (
     ledger,
     merge,
     network,
+    next_pass,
     outage,
     passes,
     plan,
     replay,
     serve,
+    track,
     validate,
 )
 from api.cli.interrupt import spare_imports
@@ -61,6 +63,8 @@ app = typer.Typer(
     callback=keep_options,
 )
 app.command("passes")(passes.passes)
+app.command("next")(next_pass.next_pass)
+app.command("track")(track.track)
 app.command("replay")(replay.replay)
 app.command("validate")(validate.validate)
 app.command("serve")(serve.serve)

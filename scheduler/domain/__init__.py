@@ -37,7 +37,14 @@ from scheduler.domain.merges import (
     Provenance,
 )
 from scheduler.domain.outages import Outage, OutageKind
-from scheduler.domain.passes import PassAnswer, PassRow, UnplannedSpan
+from scheduler.domain.passes import (
+    NextPass,
+    PassAnswer,
+    PassRow,
+    TrackAnswer,
+    TrackPoint,
+    UnplannedSpan,
+)
 from scheduler.domain.plans import PlannedDemand, PlannedPass, PlanView, Span, Verdict
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
@@ -64,6 +71,7 @@ __all__ = [
     "MergeDecision",
     "MergeStep",
     "NewBlock",
+    "NextPass",
     "Outage",
     "OutageKind",
     "PairTally",
@@ -87,6 +95,8 @@ __all__ = [
     "StationTally",
     "TracedHop",
     "TracedPath",
+    "TrackAnswer",
+    "TrackPoint",
     "UnplannedSpan",
     "UsedElements",
     "Validation",
