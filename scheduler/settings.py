@@ -54,9 +54,9 @@ class Settings(BaseSettings):
     """Sampling of a pass for the key forecast."""
     passes_days_max: float = Field(default=92.0, gt=0.0, le=3660.0)
     """Longest time that one question about passes may span."""
-    elements_url: str | None = None
+    elements_url: str = "https://celestrak.org/NORAD/elements/gp.php"
     """GP endpoint for `skytrunk elements fetch`: an address, to which CATNR and FORMAT=json are
-    added, or one that holds {norad_id}. Nothing is fetched unless it is set."""
+    added, or one that holds {norad_id}. Nothing but that command ever asks it."""
     elements_timeout_s: float = Field(default=20.0, gt=0.0, le=600.0)
     """Longest time that one answer of it may take."""
     elements_bytes_max: int = Field(default=10_000_000, ge=1, le=200_000_000)

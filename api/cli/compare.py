@@ -12,7 +12,6 @@ from api.cli.options import (
     FromOption,
     Line,
     PlannerOption,
-    ScenarioOption,
     ToOption,
     answering,
 )
@@ -38,7 +37,6 @@ def compare(
         list[str] | None,
         typer.Option(metavar="O", help="Repeatable: demand, max-min, total (demand and total)."),
     ] = None,
-    scenario: ScenarioOption = None,
     seed: Annotated[int, typer.Option(help="The same for all.")] = 1,
     planner: PlannerOption = None,
     report: Annotated[
@@ -56,7 +54,7 @@ def compare(
         )
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"report {report} is a file; allowed: a folder, new or old")
-    more = {"scenario": scenario, "planner": planner}
+    more = {"planner": planner}
     found = [_replay(line, name, more, start=first, end=last, seed=seed) for name in objectives]
     from api.schemas.replays import Comparison
 

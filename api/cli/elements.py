@@ -73,7 +73,7 @@ def fetch_elements(
         typer.Argument(help="Satellites or catalogue numbers (default: the scenario's)."),
     ] = None,
 ) -> None:
-    """Fetch the newest sets from the endpoint that the setting elements_url names."""
+    """Fetch the newest sets (CelesTrak, or the setting elements_url); exit code 1 if any failed."""
     from api.schemas.base import plural
     from api.schemas.elements import Fetched
 
@@ -83,6 +83,10 @@ def fetch_elements(
         fetched,
         f"{plural(len(fetched.received), 'element set')} received, {fetched.added} of them new",
     )
+    for text in (*fetched.unchanged, *fetched.failures):
+        note(text)
+    if fetched.failures:
+        raise typer.Exit(1)
 
 
 @app.command("list")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import Line, ScenarioOption, answering, commands
+from api.cli.options import Line, answering, commands
 from scheduler import services
 
 app = commands("Trace, list or import key; no command shows a bit of it.")
@@ -33,12 +33,11 @@ def list_blocks(
     line: Line,
     pair: Annotated[str, typer.Option("--pair", metavar="A--B", help="The pair's two nodes.")],
     limit: Annotated[int, typer.Option(help="The newest so many blocks.")] = 50,
-    scenario: ScenarioOption = None,
 ) -> None:
     """List the end-to-end blocks of a pair and who could know each."""
     from api.schemas.keys import PairBlocks
 
-    with line.context(scenario=scenario) as context:
+    with line.context() as context:
         found = PairBlocks.of(pair, services.pair_blocks(context, pair, limit=limit))
     line.answer(found, found.table())
 
@@ -48,12 +47,11 @@ def list_blocks(
 def import_keys(
     line: Line,
     folder: Annotated[Path, typer.Argument(help="Folder with manifest.toml or .json and keys.")],
-    scenario: ScenarioOption = None,
 ) -> None:
     """Deposit every block of FOLDER in one transaction, or none if any of them is bad."""
     from api.schemas.keys import Imported
 
-    with line.context(scenario=scenario) as context:
+    with line.context() as context:
         done = Imported.model_validate(services.import_keys(context, folder))
     pools = ", ".join(f"{pool} {bits:,}" for pool, bits in done.pools.items())
     line.answer(done, f"{done.blocks} blocks, {done.bits:,} bits imported: {pools}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import Line, RequestOption, ScenarioOption, answering, commands
+from api.cli.options import Line, RequestOption, answering, commands
 from api.inputs import parse_instant_or_none
 from scheduler import services
 
@@ -19,11 +19,11 @@ AtOption = Annotated[
 
 @app.command("plan")
 @answering
-def plan(line: Line, at: AtOption = None, scenario: ScenarioOption = None) -> None:
+def plan(line: Line, at: AtOption = None) -> None:
     """Show what a tick would merge, why each demand gets what it gets, and how fair that is."""
     from api.schemas.merges import MergePlan
 
-    with line.context(scenario=scenario) as context:
+    with line.context() as context:
         when = parse_instant_or_none(at, "at") or context.clock.now()
         found = MergePlan.model_validate(services.plan_merges(context, at=when))
     line.answer(found, found.table())
@@ -35,12 +35,11 @@ def run(
     line: Line,
     at: AtOption = None,
     request: RequestOption = None,
-    scenario: ScenarioOption = None,
 ) -> None:
     """Merge once, in one transaction; a repeated tick gives its first answer and adds nothing."""
     from api.schemas.merges import Executed
 
-    with line.context(scenario=scenario) as context:
+    with line.context() as context:
         context.existing_ledger()
         when = parse_instant_or_none(at, "at") or context.clock.now()
         done = Executed.of(services.merge_due(context, scheduled_for=when, request=request))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
@@ -44,8 +44,12 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write here (default: stdout).")
 ]
 ScenarioOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Scenario, by name or file (micius-2016).")
-]
+    str | None,
+    typer.Option(
+        "--scenario", metavar="NAME",
+        help="Scenario, by name or TOML file (SKYTRUNK_SCENARIO; default: micius-2016).",
+    ),
+]  # fmt: skip
 ObjectiveOption = Annotated[str | None, typer.Option(help="demand, max-min or total (demand).")]
 PlannerOption = Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")]
 RequestOption = Annotated[
@@ -65,13 +69,15 @@ class Line:
 
     database: str | None = None
     config: Path | None = None
+    scenario: str | None = None
     as_json: bool = False
 
     def settings(self, **more: Any) -> Settings:
         """Read the settings; what the command line says goes before environment and file."""
         from scheduler.settings import load_settings
 
-        return load_settings(self.config, **{"database_url": self.database, **more})
+        given = {"database_url": self.database, "scenario": self.scenario}
+        return load_settings(self.config, **{**given, **more})
 
     def context(self, **more: Any) -> Context:
         """Open the context on these settings."""
@@ -87,10 +93,15 @@ class Line:
             show(*others)
 
 
-def keep(ctx: typer.Context, database: DatabaseOption = None, config: ConfigOption = None) -> None:
+def keep(
+    ctx: typer.Context,
+    database: DatabaseOption = None,
+    config: ConfigOption = None,
+    scenario: ScenarioOption = None,
+) -> None:
     """Remember the options in front of a command."""
     outer = ctx.obj or Line()
-    ctx.obj = Line(database or outer.database, config or outer.config)
+    ctx.obj = Line(database or outer.database, config or outer.config, scenario or outer.scenario)
 
 
 def commands(help_text: str, **more: Any) -> typer.Typer:
@@ -105,21 +116,24 @@ def common(
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **given: Any) -> None:
-        keep(ctx, given.pop("database"), given.pop("config"))
-        function(Line(ctx.obj.database, ctx.obj.config, given.pop("as_json", False)), **given)
+        keep(ctx, *(given.pop(name) for name in ("database", "config", "scenario")))
+        function(replace(ctx.obj, as_json=given.pop("as_json", False)), **given)
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    added: dict[str, Any] = {"database": DatabaseOption, "config": ConfigOption}
-    defaults: dict[str, Any] = {"database": None, "config": None}
+    added: dict[str, Any] = {
+        "scenario": ScenarioOption, "database": DatabaseOption, "config": ConfigOption,
+    }  # fmt: skip
     if as_json:
-        added, defaults = {"as_json": JsonOption, **added}, {"as_json": False, **defaults}
+        added = {"as_json": JsonOption, **added}
     kind = inspect.Parameter.KEYWORD_ONLY
     first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_ONLY, annotation=typer.Context)
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [first]
         + [one.replace(kind=kind) for one in own]
         + [
-            inspect.Parameter(name, kind, annotation=option, default=defaults[name])
+            inspect.Parameter(
+                name, kind, annotation=option, default=False if name == "as_json" else None
+            )
             for name, option in added.items()
         ]
     )

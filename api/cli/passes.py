@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CsvOption, FromOption, Line, ToOption, answering
+from api.cli.options import CsvOption, Line, answering
 from api.cli.output import emit, note
-from api.inputs import parse_elevation, parse_instant_or_none, parse_span
+from api.cli.place import (
+    HeightOption,
+    LatOption,
+    LonOption,
+    SinceOption,
+    TelescopeOption,
+    UntilOption,
+    ZoneOption,
+    place_of,
+    window_of,
+    zone_of,
+)
+from api.inputs import parse_elevation, parse_instant_or_none
 from scheduler import services
 from scheduler.errors import InputError
+
+if TYPE_CHECKING:
+    from scheduler.domain import PassRow
+    from scheduler.network import Station
+    from scheduler.services.context import Context
 
 
 @answering
 def passes(
     line: Line,
     satellite: Annotated[str, typer.Argument(help="Satellite, e.g. micius.")],
-    start: FromOption,
-    end: ToOption,
+    start: SinceOption = None,
+    end: UntilOption = None,
     station: Annotated[
         list[str] | None,
         typer.Option("--station", metavar="S", help="Station; repeatable (default: all)."),
@@ -38,21 +57,37 @@ def passes(
         bool, typer.Option("--forecast", help="Add sifted and secret bits and the QBER.")
     ] = False,
     dark: Annotated[bool, typer.Option("--dark", help="Only passes with a dark part.")] = False,
+    lat: LatOption = None,
+    lon: LonOption = None,
+    height_m: HeightOption = None,
+    telescope_m: TelescopeOption = None,
+    tz: ZoneOption = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw their way over the sky as PNG.")
+    ] = None,
+    world: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="Draw the ground track as PNG.")
+    ] = None,
     as_csv: CsvOption = False,
 ) -> None:
-    """List the passes of SATELLITE over one or more stations."""
+    """List the passes of SATELLITE over one or more stations, or over a place of your own."""
     from api.export.csv import to_csv
     from api.schemas.passes import Pass, Passes
 
     if line.as_json and as_csv:
         raise InputError("--json and --csv together; allowed: one of them")
-    first, last = parse_span(start, end)
+    if tz is not None and (line.as_json or as_csv):
+        raise InputError("--tz is for tables; allowed: without --json and --csv, which say UTC")
+    zone = zone_of(tz)
+    place = place_of(lat, lon, height_m, telescope_m, station)
+    first, last = window_of(start, end)
     known_at = parse_instant_or_none(as_known_at, "as-known-at")
     with line.context() as context:
         answer = services.upcoming_passes(
             context,
             satellite=satellite,
             stations=station,
+            place=place,
             start=first,
             end=last,
             min_elevation_deg=parse_elevation(min_elevation_deg, "min-elevation-deg"),
@@ -60,10 +95,31 @@ def passes(
             forecast=forecast,
             dark_only=dark,
         )
+        _draw(picture, world, answer.rows, context, place)
     found = Passes.of(answer, forecast=forecast)
     if as_csv:
         emit(to_csv(found.passes, Pass.csv_names(forecast=forecast)))
         for text in found.notes:  # CSV has no place for them
             note(text)
     else:
-        line.answer(found, found.table(satellite, forecast=forecast))
+        shown = found.table(satellite, forecast=forecast, zone=zone, zone_name=tz or "")
+        line.answer(found, shown)
+
+
+def _draw(
+    picture: Path | None,
+    world: Path | None,
+    rows: Sequence[PassRow],
+    context: Context,
+    place: Station | None,
+) -> None:
+    if picture is not None:
+        from api.report.sky import draw_sky
+
+        draw_sky(picture, rows, context, place)
+        note(f"sky drawn to {picture}")
+    if world is not None:
+        from api.report.sky import draw_map
+
+        draw_map(world, rows, context, place)
+        note(f"map drawn to {world}")

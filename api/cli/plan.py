@@ -14,7 +14,6 @@ from api.cli.options import (
     Line,
     ObjectiveOption,
     PlannerOption,
-    ScenarioOption,
     ToOption,
     answering,
     commands,
@@ -44,7 +43,6 @@ def make(
     line: Line,
     start: FromOption,
     end: ToOption,
-    scenario: ScenarioOption = None,
     objective: ObjectiveOption = None,
     planner: PlannerOption = None,
     at: Annotated[
@@ -62,7 +60,7 @@ def make(
 
     first, last = parse_span(start, end)
     present = parse_instant_or_none(at, "at")
-    more = {"scenario": scenario, "objective": objective, "planner": planner}
+    more = {"objective": objective, "planner": planner}
     with line.context(**more) as context:
         answer = services.plan_by_hand(
             context,

@@ -13,7 +13,6 @@ from api.cli.options import (
     Line,
     ObjectiveOption,
     PlannerOption,
-    ScenarioOption,
     ToOption,
     answering,
 )
@@ -33,7 +32,6 @@ def replay(
     line: Line,
     start: FromOption,
     end: ToOption,
-    scenario: ScenarioOption = None,
     seed: Annotated[int, typer.Option(help="Of every simulated count and key byte.")] = 1,
     planner: PlannerOption = None,
     objective: ObjectiveOption = None,
@@ -45,7 +43,7 @@ def replay(
     first, last = parse_span(start, end)
     if report is not None:  # before the work is done whose report could not be written
         _make_folder(report)
-    settings = line.settings(scenario=scenario, planner=planner, objective=objective)
+    settings = line.settings(planner=planner, objective=objective)
     from api.schemas.replays import Replay
     from scheduler.replay import run_replay
     from scheduler.services.context import Context

@@ -17,15 +17,17 @@ from api.cli import (
     ledger,
     merge,
     network,
+    next_pass,
     outage,
     passes,
     plan,
     replay,
     serve,
+    track,
     validate,
 )
 from api.cli.interrupt import spare_imports
-from api.cli.options import ConfigOption, DatabaseOption, keep
+from api.cli.options import ConfigOption, DatabaseOption, ScenarioOption, keep
 from api.cli.output import emit, note
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells say it
@@ -41,13 +43,14 @@ def keep_options(
     context: typer.Context,
     database: DatabaseOption = None,
     config: ConfigOption = None,
+    scenario: ScenarioOption = None,
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say which this is."),
     ] = False,
 ) -> None:
     """Remember the options in front of a command."""
-    keep(context, database, config)
+    keep(context, database, config, scenario)
 
 
 app = typer.Typer(
@@ -60,6 +63,8 @@ app = typer.Typer(
     callback=keep_options,
 )
 app.command("passes")(passes.passes)
+app.command("next")(next_pass.next_pass)
+app.command("track")(track.track)
 app.command("replay")(replay.replay)
 app.command("validate")(validate.validate)
 app.command("serve")(serve.serve)

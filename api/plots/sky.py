@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CROWDED_S = 25.0
+LEGEND_ROW_IN = 0.26
 # Beside the colours, so that a grey copy can be read too.
 _DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
@@ -47,6 +48,9 @@ def sky_plot(path: Path, tracks: Sequence[SkyTrack], *, title: str) -> Path:
     One pass is marked minute by minute, several only where they rise.
     """
 
+    columns = 1 if len(tracks) == 1 else min(3, len(tracks))
+    more_rows = max(0, -(-len(tracks) // columns) - 1) if tracks else 0
+
     def paint(figure: Figure) -> None:
         axes: PolarAxes = figure.add_subplot(projection="polar")  # type: ignore[assignment]
         _lay_out(axes)
@@ -61,12 +65,12 @@ def sky_plot(path: Path, tracks: Sequence[SkyTrack], *, title: str) -> Path:
         # The layout does not count the letter N, which stands above the rim.
         figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, 0.945))
         if tracks:
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07),
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=columns,
                         title="the dot is the rise" if len(tracks) > 1 else None)  # fmt: skip
         else:
             axes.text(0.0, 90.0, "no pass", ha="center", color=GREY)
 
-    return draw(path, (7.2, 7.6 + 0.2 * len(tracks)), paint)
+    return draw(path, (7.2, 7.8 + LEGEND_ROW_IN * more_rows), paint)
 
 
 def _lay_out(axes: PolarAxes) -> None:

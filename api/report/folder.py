@@ -13,11 +13,7 @@ import numpy as np
 from api.plots import (
     FlowNode,
     FlowPair,
-    GroundTrack,
-    MapLink,
-    MapPlace,
     RateCurve,
-    SkyTrack,
     drawable,
     key_flow_map,
     key_timeline,
@@ -25,6 +21,7 @@ from api.plots import (
     rate_comparison,
     sky_plot,
 )
+from api.report.sky import map_links, map_places, orbit_of, sky_tracks
 from api.report.text import report_text
 from api.schemas.base import to_json
 from api.schemas.replays import Replay
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
     from scheduler.network import Scenario
     from scheduler.services.context import Context
 
-HALF_ORBIT = timedelta(minutes=48)
-MARK_EVERY_S, TRACK_STEP_S = 120, 20
 _NAMED = frozenset({"satellite", "station", "backbone"})
 
 
@@ -70,16 +65,16 @@ def write_report(
     if shown is not None:
         name = f"sky-{shown.station}-{shown.day}.png"
         title = f"{_satellite_name(scenario, shown)} over {shown.station_name}, {shown.day} (UTC)"
-        sky_plot(out / name, _sky_tracks(shown, context), title=title)
+        sky_plot(out / name, sky_tracks(shown.rows, context), title=title)
         pictures[name] = f"{title}: the dark passes of the night"
     progress(0.3, "map")
     title = f"{scenario.name}: stations, trunk and ground track"
     network_map(
         out / "map.png",
         title=title,
-        places=_places(scenario),
-        links=_links(scenario),
-        tracks=[_ground_track(shown, context)] if shown else [],
+        places=map_places(scenario),
+        links=map_links(scenario),
+        tracks=[orbit_of(shown.rows, context)] if shown else [],
     )
     pictures["map.png"] = title + (f" of the pass of {shown.day}" if shown else "")
     progress(0.6, "key over time")
@@ -197,79 +192,3 @@ def _night(station: str, name: str, instant: datetime, context: Context) -> _Sho
 
 def _satellite_name(scenario: Scenario, shown: _Shown) -> str:
     return drawable(scenario.satellite(shown.satellite).name, shown.satellite)
-
-
-def _sky_tracks(shown: _Shown, context: Context) -> list[SkyTrack]:
-    tracks = []
-    for row in shown.rows:
-        track = services.station_track(
-            context, shown.satellite, shown.station, row.rises_at, row.sets_at, 1.0
-        )
-        tracks.append(
-            SkyTrack(
-                label=f"{row.rises_at:%H:%M} to {row.sets_at:%H:%M}, up to"
-                f" {row.max_elevation_deg:.0f}°; element set of {row.elements_epoch:%Y-%m-%d}",
-                start=row.rises_at,
-                offset_s=np.asarray(track.offset_s, dtype=np.float64),
-                elevation_deg=np.asarray(track.elevation_deg, dtype=np.float64),
-                azimuth_deg=np.asarray(track.azimuth_deg, dtype=np.float64),
-                range_km=np.asarray(track.range_km, dtype=np.float64),
-            )
-        )
-    return tracks
-
-
-def _ground_track(shown: _Shown, context: Context) -> GroundTrack:
-    """Return the orbit around the highest pass of the night, and where stations see it."""
-    row = max(shown.rows, key=lambda one: one.max_elevation_deg)
-    start = (row.culminates_at - HALF_ORBIT).replace(second=0, microsecond=0)
-    end = start + 2 * HALF_ORBIT
-    lat_deg, lon_deg = services.ground_track(context, shown.satellite, start, end, TRACK_STEP_S)
-    seen = np.zeros(len(lat_deg), dtype=np.bool_)
-    for station in context.scenario.stations:
-        track = services.station_track(
-            context, shown.satellite, station.station_id, start, end, TRACK_STEP_S
-        )
-        seen |= np.asarray(track.elevation_deg) >= station.mask_deg
-    every = MARK_EVERY_S // TRACK_STEP_S
-    marks = tuple(
-        (index, f"{start + timedelta(seconds=index * TRACK_STEP_S):%H:%M}")
-        for index in range(0, len(seen), every)
-        if seen[index]
-    )
-    return GroundTrack(
-        label=f"below the satellite, {start:%H:%M} to {end:%H:%M} UTC",
-        lat_deg=np.asarray(lat_deg, dtype=np.float64),
-        lon_deg=np.asarray(lon_deg, dtype=np.float64),
-        visible=seen,
-        marks=marks,
-    )
-
-
-def _places(scenario: Scenario) -> list[MapPlace]:
-    """Return every node that has a place; relays and users go unnamed, there are many."""
-    return [
-        MapPlace(
-            name=drawable(node.name, node.node_id)
-            if node.kind.value in {"station", "backbone"}
-            else "",
-            kind=node.kind.value,
-            lat_deg=node.lat_deg,
-            lon_deg=node.lon_deg,
-        )
-        for node in scenario.nodes
-        if node.lat_deg is not None and node.lon_deg is not None
-    ]
-
-
-def _links(scenario: Scenario) -> list[MapLink]:
-    where = {
-        node.node_id: (node.lat_deg, node.lon_deg)
-        for node in scenario.nodes
-        if node.lat_deg is not None and node.lon_deg is not None
-    }
-    return [
-        MapLink(one=where[link.pool.node_a], other=where[link.pool.node_b])
-        for link in scenario.links
-        if link.length_km is not None and {link.pool.node_a, link.pool.node_b} <= where.keys()
-    ]

@@ -1,11 +1,23 @@
 """The HTTP routes: one module per noun."""
 
-from api.routes import bookings, docs, elements, health, ledger, merges, network, passes, plans
+from api.routes import (
+    bookings,
+    docs,
+    elements,
+    health,
+    ledger,
+    merges,
+    network,
+    passes,
+    plans,
+    tracks,
+)
 
 ALL_ROUTERS = (
     health.router,
     network.router,
     passes.router,
+    tracks.router,
     elements.router,
     plans.router,
     bookings.router,

@@ -80,10 +80,14 @@ class FetchedSet(Answer):
 
 
 class Fetched(Answer):
-    """What a feed gave, and how many sets of that were new."""
+    """What a feed gave, how many sets of that were new, and what it did not give."""
 
     added: int
     received: list[FetchedSet]
+    unchanged: list[str]
+    """A sentence for each satellite without anything newer."""
+    failures: list[str]
+    """A sentence for each satellite that failed."""
 
 
 class Finding(Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -18,7 +19,7 @@ from api.schemas.base import (
 )
 
 if TYPE_CHECKING:
-    from scheduler.domain import PassAnswer
+    from scheduler.domain import NextPass, PassAnswer
 
 STATIONS_MAX = 64
 Name = Annotated[str, Field(max_length=64)]
@@ -113,6 +114,10 @@ def _clock(when: Instant) -> str:
     return f"{when:%H:%M:%S}.{when.microsecond // 1000:03}"
 
 
+def _local(when: datetime, zone: tzinfo | None) -> str:
+    return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
+
+
 class Passes(Answer):
     """Passes in order of rise, by which rule the element sets were picked, what else to know."""
 
@@ -139,16 +144,78 @@ class Passes(Answer):
             ],
         )
 
-    def table(self, satellite: str, *, forecast: bool) -> Table:
-        """Return the passes of that satellite as a table."""
+    def table(
+        self, satellite: str, *, forecast: bool, zone: tzinfo | None = None, zone_name: str = ""
+    ) -> Table:
+        """Return the passes of that satellite as a table, with a zone the rise in its time too."""
         shown = self.document()
         known, epochs = shown["as_known_at"], shown["elements_epochs"]
+        local = Column(f"rises ({zone_name})", lambda row: _local(row.rises_at, zone))
         return Table(
             f"{plural(len(self.passes), 'pass')} of {satellite}",
-            Pass.columns + (Pass.forecast_columns if forecast else ()),
+            Pass.columns
+            + ((local,) if zone is not None else ())
+            + (Pass.forecast_columns if forecast else ()),
             self.passes,
             f"element sets: {self.rule}"
             + (f" {known}" if known else "")
             + f"; epochs {', '.join(epochs) if epochs else 'none'}"
             + "".join(f"\n{text}" for text in self.notes),
         )
+
+
+class Upcoming(Answer):
+    """The next pass that would give key, and how long until its link could begin."""
+
+    at: Instant
+    """The present that the question was asked in."""
+    starts_in_s: float | None
+    """Until the link could begin; 0 if it could be under way, null without a pass."""
+    days: float
+    """How far ahead was looked."""
+    notes: list[str]
+    row: Pass | None = Field(serialization_alias="pass")
+
+    @classmethod
+    def of(cls, answer: NextPass) -> Upcoming:
+        """Return the answer with its countdown."""
+        row = answer.row
+        begins = None if row is None else row.acquires_at or row.rises_at
+        wait_s = None if begins is None else max(0.0, (begins - answer.at).total_seconds())
+        return cls(
+            at=answer.at,
+            starts_in_s=None if wait_s is None else round(wait_s, 3),
+            days=answer.days,
+            notes=list(answer.notes),
+            row=None if row is None else Pass.model_validate(row),
+        )
+
+    def text(self, zone: tzinfo | None = None) -> str:
+        """Return what people read, with a zone in its time too."""
+        lines = [*self.notes]
+        if self.row is None or self.starts_in_s is None:
+            return "\n".join([f"no pass within {self.days:g} days would give key", *lines])
+        row = self.row
+        begins, ends = row.acquires_at or row.rises_at, row.loses_at or row.sets_at
+        when = f"in {_countdown(self.starts_in_s)}" if self.starts_in_s else "under way"
+        local = f" ({_local(begins, zone)})" if zone is not None else ""
+        window = f"{begins:%Y-%m-%dT%H:%M:%SZ}{local} to {ends:%H:%M:%SZ}"
+        where = f"up to {row.max_elevation_deg:.1f} deg, nearest {row.range_km_min:,.0f} km"
+        percent = 100.0 * (row.qber or 0.0)
+        lines = [
+            f"{row.satellite} over {row.station} {when}",
+            f"  {window}, {where}",
+            f"  {row.secret_bits:,} secret bits expected, QBER {percent:.2f} %",
+            *lines,
+        ]
+        return "\n".join(lines)
+
+
+def _countdown(seconds: float) -> str:
+    """Return a time in days, hours, minutes and seconds, from its largest part on."""
+    minutes, left_s = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (left_s, "s")]
+    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first:])

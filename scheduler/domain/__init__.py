@@ -38,7 +38,14 @@ from scheduler.domain.merges import (
     Provenance,
 )
 from scheduler.domain.outages import Outage, OutageKind
-from scheduler.domain.passes import PassAnswer, PassRow, UnplannedSpan
+from scheduler.domain.passes import (
+    NextPass,
+    PassAnswer,
+    PassRow,
+    TrackAnswer,
+    TrackPoint,
+    UnplannedSpan,
+)
 from scheduler.domain.plans import (
     PlannedDemand,
     PlannedPass,
@@ -76,6 +83,7 @@ __all__ = [
     "MergeDecision",
     "MergeStep",
     "NewBlock",
+    "NextPass",
     "Outage",
     "OutageKind",
     "PairTally",
@@ -102,6 +110,8 @@ __all__ = [
     "StationTally",
     "TracedHop",
     "TracedPath",
+    "TrackAnswer",
+    "TrackPoint",
     "UnplannedSpan",
     "UsedElements",
     "Validation",

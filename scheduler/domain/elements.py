@@ -20,10 +20,12 @@ class ElementsAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementsAdded:
-    """What a feed gave, and how many sets of that were new."""
+    """What a feed gave, how many sets of that were new, and what it did not give."""
 
     received: tuple[Elements, ...]
     added: int
+    unchanged: tuple[str, ...] = ()  #: a sentence for each satellite without anything newer
+    failures: tuple[str, ...] = ()  #: a sentence for each satellite that failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +54,39 @@ class UnplannedSpan:
     end: datetime
     newest_epoch: datetime | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextPass:
+    """The next pass that a link could use, if there is one within so many days."""
+
+    at: datetime  #: the present that the question was asked in
+    row: PassRow | None
+    days: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPoint:
+    """Where a satellite is at an instant; what a station sees is None where none was named."""
+
+    at: datetime
+    lat_deg: float  #: of the point of the ground below it
+    lon_deg: float
+    azimuth_deg: float | None
+    elevation_deg: float | None
+    range_km: float | None
+    sun_elevation_deg: float | None
+    satellite_sunlit: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackAnswer:
+    """A satellite's way, instant by instant."""
+
+    satellite: str
+    norad_id: int
+    station: str | None
+    elements_epoch: datetime
+    points: tuple[TrackPoint, ...]
+    notes: tuple[str, ...] = ()

@@ -36,12 +36,14 @@ from .keys.trace import pair_blocks, trace_key
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
 from .outages import add_outage, lift_outage, list_outages
-from .passes import ground_track, nights, station_track, upcoming_passes
+from .passes import next_pass, upcoming_passes
+from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
+from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
 
@@ -83,9 +85,11 @@ __all__ = [
     "merge_due",
     "merge_history",
     "miss_session",
+    "next_pass",
     "nights",
     "open_bookings",
     "pair_blocks",
+    "place_at",
     "plan_by_hand",
     "plan_merges",
     "plan_window",
@@ -100,6 +104,7 @@ __all__ = [
     "strange_satellites",
     "summarise",
     "trace_key",
+    "track_of",
     "upcoming_passes",
     "validate_all",
     "validate_published_pass",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbits import Elements, ElementsError, as_utc, format_omm, format_tles, read_elements
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
-from scheduler.errors import InputError, SettingsError, UnknownName
+from scheduler.errors import FeedError, InputError, UnknownName
 
 if TYPE_CHECKING:
     from scheduler.ledger import ElementRow
@@ -48,14 +48,14 @@ def strange_satellites(context: Context, text: str) -> list[int]:
 def fetch_elements(context: Context, satellites: Sequence[str] | None = None) -> ElementsAdded:
     """Ask the configured endpoint for satellites, by name or number, and add what is new.
 
-    The arrival of each set is the clock's present. One transaction, after every answer is there.
-    Raises SettingsError if no endpoint is configured, UnknownName, FeedError.
+    The arrival of each set is the clock's present. What came is kept, whatever became of the
+    other satellites. Raises SettingsError for an endpoint that is none, UnknownName, and
+    FeedError if every satellite failed.
     """
-    from scheduler.sources.feed import ALLOWED, Feed
+    from scheduler.sources.feed import Feed
+    from scheduler.sources.feed_cache import users_cache
 
     settings = context.settings
-    if settings.elements_url is None:
-        raise SettingsError(f"setting elements_url is not set, so nothing is fetched; {ALLOWED}")
     feed = Feed(
         url=settings.elements_url,
         timeout_s=settings.elements_timeout_s,
@@ -68,9 +68,19 @@ def fetch_elements(context: Context, satellites: Sequence[str] | None = None) ->
     numbers = list(dict.fromkeys(numbers))
     if not 1 <= len(numbers) <= FETCHED_MAX:
         raise InputError(f"{len(numbers)} satellites to fetch; allowed: 1 to {FETCHED_MAX}")
-    found = feed.fetch(numbers)
-    added = _add(context, found, arrived_at=context.clock.now())
-    return ElementsAdded(received=found, added=added)
+    present = context.clock.now()
+    answers = feed.ask(numbers, at=present, cache=users_cache())
+    failures = tuple(one.failure for one in answers if one.failure)
+    if len(failures) == len(answers):
+        raise FeedError("; ".join(failures))
+    found = tuple(item for one in answers for item in one.elements)
+    added = _add(context, found, arrived_at=present) if found else 0
+    return ElementsAdded(
+        received=found,
+        added=added,
+        unchanged=tuple(one.unchanged for one in answers if one.unchanged),
+        failures=failures,
+    )
 
 
 def list_elements(

@@ -1,35 +1,34 @@
-"""Use cases: which passes are coming, and where the satellite is meanwhile."""
+"""Use cases: which passes are coming, and which is the next that a link could use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from orbits import as_utc, find_passes_in_archive, iso_utc, subpoint, track
-from orbits.light import elevation_deg, sun_position_km
-from orbits.times import julian_pairs
-from scheduler.domain import PassAnswer, PassRow, Span
+from orbits import OrbitsError, as_utc, find_passes_in_archive, iso_utc
+from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
 from scheduler.forecast import forecast_pass, ground_station
-
-SAMPLES_MAX = 200_000
-NIGHT_STEP_S = 120.0
+from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterable
 
-    from orbits import Archive, Elements, PassTable, Track
+    from orbits import Archive, PassTable, Segment
+    from scheduler.network import Satellite, Station
     from scheduler.services.context import Context
+
+NEXT_DAYS = 7.0
+"""How far ahead the next usable pass is looked for."""
 
 
 def upcoming_passes(
     context: Context,
     *,
     satellite: str,
-    stations: Sequence[str] | None,
+    stations: Sequence[str] | None = None,
+    place: Station | None = None,
     start: datetime,
     end: datetime,
     min_elevation_deg: float | None = None,
@@ -37,11 +36,14 @@ def upcoming_passes(
     forecast: bool = False,
     dark_only: bool = False,
 ) -> PassAnswer:
-    """The passes within [start, end), by station and rise, nothing precomputed.
+    """The passes within [start, end), by rise and station, nothing precomputed.
 
-    Each instant is served by the element set nearest to it, or with `as_known_at` by the newest
-    one that had arrived by then. Raises InputError for reversed or overlong times, UnknownName,
-    and orbits.StaleElementsError where no set is young enough.
+    Over the stations of those names, or over a `place` that no scenario knows. Each instant is
+    served by the element set nearest to it, or with `as_known_at` by the newest one that had
+    arrived by then; where none is young enough, a note says so.
+
+    Raises InputError for reversed or overlong times, UnknownName, and
+    orbits.StaleElementsError if no instant of the window has a set that is young enough.
     """
     start, end = as_utc(start), as_utc(end)
     _check_span(start, end, context.settings.passes_days_max)
@@ -49,113 +51,161 @@ def upcoming_passes(
     if min_elevation_deg is not None and not 0.0 <= min_elevation_deg < 90.0:
         raise InputError(f"min_elevation_deg {min_elevation_deg}; allowed: 0 to below 90")
     context.refresh_elements()
-    chosen = context.satellite(satellite)
+    chosen = any_satellite(context, satellite)
     archive = context.archive_of(chosen.norad_id, known_at=as_known_at)
-    places = {station.station_id: station for station in context.stations(stations)}
-    table = find_passes_in_archive(
-        archive,
-        chosen.norad_id,
-        [ground_station(one, least_deg=planning.min_elevation_deg) for one in places.values()],
-        start,
-        end,
-        rule="nearest" if as_known_at is None else "known_at",
-        as_known_at=as_known_at,
-        lag=timedelta(seconds=planning.element_lag_s),
-        max_age=context.max_element_age,
-        mask_deg=min_elevation_deg,
-    )
-    sets = {elements.epoch: elements for elements in table.elements}
+    chosen_stations = context.stations(stations) if place is None else [place]
+    places = {station.station_id: station for station in chosen_stations}
+    covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
     rows: list[PassRow] = []
-    for item in sorted(table, key=lambda one: (one.rises_at, one.station_id)):
-        row = forecast_pass(
-            item,
-            sets[item.epoch],
-            satellite=chosen,
-            station=places[item.station_id],
-            planning=planning,
-            step_s=context.settings.track_step_s,
-            bound=context.settings.bound,
-            with_key=forecast,
-        ).row
-        if row.dark or not dark_only:
-            rows.append(row)
+    for span in covered:
+        table = find_passes_in_archive(
+            archive,
+            chosen.norad_id,
+            [ground_station(one, least_deg=planning.min_elevation_deg) for one in places.values()],
+            span.start,
+            span.end,
+            rule=_rule(as_known_at),
+            as_known_at=as_known_at,
+            lag=timedelta(seconds=planning.element_lag_s),
+            max_age=context.max_element_age,
+            mask_deg=min_elevation_deg,
+        )
+        notes += _notes(table)
+        sets = {elements.epoch: elements for elements in table.elements}
+        rows += [
+            forecast_pass(
+                item,
+                sets[item.epoch],
+                satellite=chosen,
+                station=places[item.station_id],
+                planning=planning,
+                step_s=context.settings.track_step_s,
+                bound=context.settings.bound,
+                with_key=forecast,
+            ).row
+            for item in table
+        ]
+    notes += _decay_notes(archive, chosen, end)
+    if forecast and is_assumed(context, chosen):
+        notes.append(
+            f"{chosen.name} is in no scenario: assumed to carry the transmitter of {ASSUMED_PRESET}"
+        )
+    shown = [row for row in rows if row.dark or not dark_only]
     return PassAnswer(
-        rows=tuple(rows),
-        rule="nearest" if as_known_at is None else "known_at",
+        rows=tuple(sorted(shown, key=lambda row: (row.rises_at, row.station))),
+        rule=_rule(as_known_at),
         as_known_at=as_known_at,
-        epochs=tuple(sorted({row.elements_epoch for row in rows})),
-        notes=_notes(archive, table, end),
+        epochs=tuple(sorted({row.elements_epoch for row in shown})),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _notes(archive: Archive, table: PassTable, end: datetime) -> tuple[str, ...]:
-    """What the passes alone do not tell: no position, always up, coming down, no history."""
+def next_pass(
+    context: Context,
+    *,
+    satellites: Sequence[str] | None = None,
+    stations: Sequence[str] | None = None,
+    place: Station | None = None,
+    at: datetime | None = None,
+) -> NextPass:
+    """The first pass that is not over at an instant (now) and would give key, if there is one.
+
+    Over NEXT_DAYS, of any of the satellites (the scenario's), over any of the stations. A
+    satellite without a young element set is told in a note; if that is so of all, the first
+    one's error is raised.
+    """
+    present = context.clock.now() if at is None else as_utc(at)
+    names = satellites or [one.satellite_id for one in context.scenario.satellites]
+    if not names:
+        raise InputError("the scenario has no satellite; allowed: name one with element sets")
+    rows: list[PassRow] = []
+    notes: list[str] = []
+    failures: list[OrbitsError] = []
+    for name in names:
+        try:
+            answer = upcoming_passes(
+                context,
+                satellite=name,
+                stations=stations,
+                place=place,
+                start=present,
+                end=present + timedelta(days=NEXT_DAYS),
+                forecast=True,
+                dark_only=True,
+            )
+        except OrbitsError as error:
+            failures.append(error)
+            notes.append(str(error))
+            continue
+        rows += [row for row in answer.rows if row.secret_bits]
+        notes += answer.notes
+    if len(failures) == len(names):
+        raise failures[0]
+    first = min(rows, key=lambda row: (row.acquires_at or row.rises_at, row.station), default=None)
+    return NextPass(at=present, row=first, days=NEXT_DAYS, notes=tuple(dict.fromkeys(notes)))
+
+
+def _rule(as_known_at: datetime | None) -> str:
+    return "nearest" if as_known_at is None else "known_at"
+
+
+def _covered(
+    context: Context,
+    archive: Archive,
+    satellite: Satellite,
+    start: datetime,
+    end: datetime,
+    as_known_at: datetime | None,
+) -> tuple[list[Span], list[str]]:
+    """The parts of a window that a young enough element set serves, and a note on each other."""
+
+    def segments(max_age: timedelta | None) -> tuple[Segment, ...]:
+        return archive.segments(
+            start,
+            end,
+            _rule(as_known_at),
+            norad_id=satellite.norad_id,
+            lag=timedelta(seconds=context.scenario.planning.element_lag_s),
+            as_known_at=as_known_at,
+            max_age=max_age,
+        )
+
+    limit = context.max_element_age
+    spans: list[Span] = []
+    for piece in segments(None):
+        begin = max(piece.start, piece.elements.epoch - limit)
+        until = min(piece.end, piece.elements.epoch + limit)
+        if begin < until and spans and spans[-1].end == begin:
+            spans[-1] = Span(start=spans[-1].start, end=until)
+        elif begin < until:
+            spans.append(Span(start=begin, end=until))
+    if not spans:
+        segments(limit)  # raises, and says which set would have served
+    edges = [start, *(edge for span in spans for edge in (span.start, span.end)), end]
+    days = limit / timedelta(days=1)
+    notes = [
+        f"not searched from {iso_utc(begin)} to {iso_utc(until)}: no element set of"
+        f" {satellite.name} within {days:g} days"
+        for begin, until in zip(edges[::2], edges[1::2], strict=True)
+        if begin < until
+    ]
+    return spans, notes
+
+
+def _notes(table: PassTable) -> list[str]:
+    """What the passes alone do not tell: no position, always up."""
     stations = [table.stations[station].name for _, station in sorted(table.always_up)]
     notes = [f"always up over {name}: no pass" for name in dict.fromkeys(stations)]
-    notes += [
+    return notes + [
         f"no position from {iso_utc(gap.start)} to {iso_utc(gap.end)}: {gap.reason}"
         for gap in table.unusable
     ]
-    decay = archive.decay(table.elements[0].norad_id)
+
+
+def _decay_notes(archive: Archive, satellite: Satellite, end: datetime) -> Iterable[str]:
+    decay = archive.decay(satellite.norad_id)
     if decay is not None and end > decay.last_epoch:
-        notes.append(f"{decay.satellite}: {decay.sentence}")
-    return tuple(notes)
-
-
-def station_track(
-    context: Context,
-    satellite: str,
-    station: str,
-    start: datetime,
-    end: datetime,
-    step_s: float = 1.0,
-    *,
-    as_known_at: datetime | None = None,
-) -> Track:
-    """The satellite as one station sees it every `step_s` seconds of [start, end)."""
-    (place,) = context.stations([station])
-    elements = _elements_for(context, satellite, start, as_known_at)
-    return track(elements, ground_station(place), _instants(start, end, step_s))
-
-
-def ground_track(
-    context: Context, satellite: str, start: datetime, end: datetime, step_s: float = 10.0
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Latitude and longitude of the point below the satellite, degrees, one an instant."""
-    elements = _elements_for(context, satellite, start, None)
-    return subpoint(elements, _instants(start, end, step_s))
-
-
-def _elements_for(
-    context: Context, satellite: str, at: datetime, as_known_at: datetime | None
-) -> Elements:
-    context.refresh_elements()
-    norad_id, max_age = context.satellite(satellite).norad_id, context.max_element_age
-    archive = context.archive_of(norad_id, known_at=as_known_at)
-    if as_known_at is None:
-        return archive.nearest(at, norad_id=norad_id, max_age=max_age)
-    lag = timedelta(seconds=context.scenario.planning.element_lag_s)
-    (piece,) = archive.segments(
-        at,
-        at + timedelta(seconds=1),
-        norad_id=norad_id,
-        lag=lag,
-        as_known_at=as_known_at,
-        max_age=max_age,
-    )
-    return piece.elements
-
-
-def _instants(start: datetime, end: datetime, step_s: float) -> list[datetime]:
-    """The instants of a track, at most SAMPLES_MAX of them."""
-    start, end = as_utc(start), as_utc(end)
-    count = int(np.ceil((end - start).total_seconds() / step_s)) if step_s > 0.0 else 0
-    if not 1 <= count <= SAMPLES_MAX:
-        raise InputError(
-            f"a track from {start} to {end} in steps of {step_s} s has {count} samples; "
-            f"allowed: 1 to {SAMPLES_MAX}"
-        )
-    return [start + timedelta(seconds=step_s * index) for index in range(count)]
+        yield f"{decay.satellite}: {decay.sentence}"
 
 
 def _check_span(start: datetime, end: datetime, days_max: float) -> None:
@@ -164,23 +214,3 @@ def _check_span(start: datetime, end: datetime, days_max: float) -> None:
     if end - start > timedelta(days=days_max):
         days = (end - start) / timedelta(days=1)
         raise InputError(f"{days:g} days of passes; allowed: up to {days_max:g} in one question")
-
-
-def nights(context: Context, station: str, start: datetime, end: datetime) -> list[Span]:
-    """When the Sun is low enough at a station for a link, to two minutes, within [start, end)."""
-    (place,) = context.stations([station])
-    limit = context.scenario.planning.sun_elevation_deg_max
-    seconds = np.arange(0.0, (end - start).total_seconds() + NIGHT_STEP_S, NIGHT_STEP_S)
-    site = ground_station(place)
-    sun = elevation_deg(
-        sun_position_km(*julian_pairs(start, seconds)),
-        site.position_km()[:, None],
-        site.axes()[2][:, None],
-    )
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], sun < limit, [False])).astype(int)))
-    instants = [start + timedelta(seconds=NIGHT_STEP_S * int(edge)) for edge in edges]
-    return [
-        Span(start=begin, end=min(until, end))
-        for begin, until in zip(instants[::2], instants[1::2], strict=True)
-        if begin < end
-    ]

@@ -1,16 +1,19 @@
-"""Fresh element sets from a general-perturbations (GP) endpoint; nobody asks one by default."""
+"""Fresh element sets from a general-perturbations (GP) endpoint, asked for by hand alone."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-from orbits import Elements, ElementsError, read_elements
+from orbits import Elements, ElementsError, iso_utc, read_elements
 from scheduler.errors import FeedError, SettingsError
+from scheduler.sources.feed_cache import POLITE, FeedCache, KeptAnswer
 
 if TYPE_CHECKING:
     import httpx
@@ -22,8 +25,23 @@ ALLOWED = (
 )
 USER_AGENT = "skytrunk/0.1 (element sets of the configured satellites)"
 REDIRECTS_MAX = 3
+WORDS_MAX = 300
+"""Letters of an endpoint's own words that are shown."""
+# How providers say it with a 403: "Data has not changed ...", "GP data has not updated since ...".
+_NOTHING_NEW = re.compile(r"\bnot (been )?(changed|updated)|nothing new|no new", re.IGNORECASE)
+_EVER = datetime(1957, 1, 1, tzinfo=UTC)
 _CHUNK_BYTES = 65_536
 _PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedAnswer:
+    """What came of asking for one satellite."""
+
+    norad_id: int
+    elements: tuple[Elements, ...] = ()
+    unchanged: str = ""  #: why nothing newer came; the sets are then those of before, if kept
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,23 +74,65 @@ class Feed:
         query = f"{parts.query}&{asked}" if parts.query else asked
         return urlunsplit(parts._replace(query=query, fragment=""))
 
-    def fetch(self, norad_ids: Iterable[int]) -> tuple[Elements, ...]:
-        """Fetch the sets of some satellites, one after the other; all of them or an error.
+    def ask(
+        self, norad_ids: Iterable[int], *, at: datetime, cache: FeedCache | None = None
+    ) -> list[FeedAnswer]:
+        """Ask for some satellites, one after the other, and return what came of each.
 
-        Raises FeedError if the endpoint does not answer in time, answers too much, leads to
-        another host, or gives anything but sets of the satellite asked for.
+        What a satellite's answer is never depends on another's, but when nobody answers at all
+        the rest is not asked. With a `cache`, an address is asked once in POLITE, and then only
+        for what is new.
+
+        A failure is an endpoint that does not answer in time, answers too much, leads to another
+        host, or gives anything but sets of the satellite asked for.
         """
         import httpx
 
         # No compression: a small answer must not unfold into a large one.
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        answers: list[FeedAnswer] = []
+        away = False
         with httpx.Client(timeout=self.timeout_s, headers=headers) as client:
-            return tuple(item for number in norad_ids for item in self._sets(client, number))
+            for number in norad_ids:
+                if away:
+                    answers.append(
+                        FeedAnswer(norad_id=number, failure=f"{number} was not asked for")
+                    )
+                    continue
+                try:
+                    answers.append(self._answer(client, number, at, cache))
+                except FeedError as error:
+                    away = isinstance(error.__cause__, httpx.TransportError)
+                    answers.append(FeedAnswer(norad_id=number, failure=str(error)))
+        return answers
 
-    def _sets(self, client: httpx.Client, norad_id: int) -> tuple[Elements, ...]:
+    def _answer(
+        self, client: httpx.Client, norad_id: int, at: datetime, cache: FeedCache | None
+    ) -> FeedAnswer:
         address = self.address(norad_id)
-        place = without_secrets(address)
-        text = self._text(client, address, norad_id)
+        kept = cache.get(address) if cache else None
+        if kept is not None and kept.is_fresh(at):
+            asked, again = iso_utc(kept.asked_at), iso_utc(kept.asked_at + POLITE)
+            text = f"{norad_id} was asked for at {asked}, and is not again before {again}"
+            return self._kept(norad_id, kept, text)
+        told = self._told(client, address, norad_id, kept)
+        if isinstance(told, str):
+            if kept is None:
+                return FeedAnswer(norad_id=norad_id, unchanged=told)
+            fresh, unchanged = replace(kept, asked_at=at), told
+        else:
+            fresh, unchanged = replace(told, asked_at=at), ""
+        answer = self._kept(norad_id, fresh, unchanged)
+        if cache:
+            cache.put(address, fresh)
+        return answer
+
+    def _kept(self, norad_id: int, kept: KeptAnswer, unchanged: str) -> FeedAnswer:
+        found = self._sets(kept.text, norad_id)
+        return FeedAnswer(norad_id=norad_id, elements=found, unchanged=unchanged)
+
+    def _sets(self, text: str, norad_id: int) -> tuple[Elements, ...]:
+        place = without_secrets(self.address(norad_id))
         try:
             found = read_elements(text, source=place)
         except ElementsError as error:
@@ -82,20 +142,34 @@ class Feed:
             raise FeedError(f"{place} was asked for satellite {norad_id} and gave {strangers[0]}")
         return found
 
-    def _text(self, client: httpx.Client, address: str, norad_id: int) -> str:
+    def _told(
+        self, client: httpx.Client, address: str, norad_id: int, kept: KeptAnswer | None
+    ) -> KeptAnswer | str:
+        """What the endpoint answers; or, if there is nothing new, its words."""
         place = without_secrets(address)
         until = self.stopwatch() + self.timeout_s
+        conditions = kept.conditions if kept else {}
         for _ in range(REDIRECTS_MAX + 1):
-            with _asked(client, address) as answer:
+            with _asked(client, address, conditions) as answer:
                 if answer.has_redirect_location:
                     address = _next(address, answer.headers["location"])
                     continue
+                if answer.status_code == 304 and kept is not None:
+                    return f"{place} has nothing newer of {norad_id}"
                 if answer.status_code != 200:
-                    raise FeedError(
-                        f"{place} answered {answer.status_code} {answer.reason_phrase}"
-                        f" for satellite {norad_id}"
-                    )
-                return self._read(answer, place, until)
+                    status = f"{answer.status_code} {answer.reason_phrase}"
+                    words = _words(self._read(answer, place, until))
+                    message = f"{place} answered {status} for satellite {norad_id}"
+                    message += f": {words}" if words else ""
+                    if answer.status_code == 403 and _NOTHING_NEW.search(words):
+                        return message
+                    raise FeedError(message)
+                return KeptAnswer(
+                    asked_at=_EVER,
+                    text=self._read(answer, place, until),
+                    etag=answer.headers.get("etag", ""),
+                    last_modified=answer.headers.get("last-modified", ""),
+                )
         raise FeedError(f"{place} leads on more than {REDIRECTS_MAX} times")
 
     def _read(self, answer: httpx.Response, place: str, until: float) -> str:
@@ -115,13 +189,22 @@ class Feed:
             raise FeedError(f"{place}: byte {error.start} of the answer is not UTF-8") from error
 
 
+def _words(body: str) -> str:
+    """What an endpoint says of a refusal, as one short printable line."""
+    line = " ".join(body.split())
+    shown = "".join(char for char in line if char.isprintable())
+    return shown if len(shown) <= WORDS_MAX else f"{shown[:WORDS_MAX]}..."
+
+
 @contextmanager
-def _asked(client: httpx.Client, address: str) -> Iterator[httpx.Response]:
+def _asked(
+    client: httpx.Client, address: str, conditions: Mapping[str, str]
+) -> Iterator[httpx.Response]:
     """One answer, its body not read yet; failures on the way as FeedError."""
     import httpx
 
     try:
-        with client.stream("GET", address) as answer:
+        with client.stream("GET", address, headers=dict(conditions)) as answer:
             yield answer
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__

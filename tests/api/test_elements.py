@@ -34,7 +34,7 @@ BAD_INPUT = [
     (("check", "--satellite", "99999"), ["'99999'", "41731"]),
     (("export", "--format", "yaml"), ["'yaml'", "tle", "kvn"]),
     (("export", "--satellite", "99999"), ["'99999'", "41731"]),
-    (("fetch",), ["elements_url", "not set", "allowed"]),
+    (("fetch", "sputnik"), ["'sputnik'", "micius"]),
     (("import", "iss.tle", "--arrived-at", "noon"), ["arrived-at", "'noon'", "allowed"]),
     (("import", "iss.tle", "--arrived-at", "2001-01-01"), ["25544", "allowed"]),
     (("import", "wrong.tle"), ["wrong.tle", "line 1, column 69", "checksum 7", "'8'"]),
@@ -173,6 +173,57 @@ def test_fetch_asks_the_configured_endpoint(
     assert row["arrived_at"] is not None
 
 
+def test_rounds_of_fetches_end_with_every_set(
+    skytrunk: Command, strict_feed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    asked = ("elements", "fetch", "micius", "25544")
+
+    first, second, third = (skytrunk(*asked, SKYTRUNK_ELEMENTS_URL=strict_feed) for _ in range(3))
+
+    assert [first.returncode, second.returncode, third.returncode] == [1, 0, 0]
+    assert first.stdout == "1 element set received, 1 of them new\n"
+    assert "answered 503 Service Unavailable for satellite 25544: busy" in first.stderr
+    assert second.stdout == "2 element sets received, 1 of them new\n"
+    assert "41731 was asked for at" in second.stderr
+    rows = json.loads(skytrunk("elements", "list", "--latest", "--json").stdout)["elements"]
+    assert {row["norad_id"] for row in rows} == {25544, 41731}
+    # Without what was kept, the endpoint's own words are told, and nothing has failed.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    told = skytrunk(*asked, SKYTRUNK_ELEMENTS_URL=strict_feed)
+    assert (told.returncode, told.stdout) == (0, "0 element sets received, 0 of them new\n")
+    assert told.stderr.count("Data has not changed since you took it") == 2
+
+
+@pytest.fixture
+def strict_feed() -> Iterator[str]:
+    """The address of an endpoint that gives each satellite once, then 403; 25544 is busy first."""
+    given: set[int] = set()
+    busy = {25544}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            number = 41731 if "41731" in self.path else 25544
+            if number in busy:
+                busy.remove(number)
+                self._say(503, "busy")
+            elif number in given:
+                self._say(403, "Data has not changed since you took it; it changes every 2 hours.")
+            else:
+                given.add(number)
+                self._say(200, format_omm(PACKAGED[-1:]).replace("41731", str(number)))
+
+        def _say(self, status: int, body: str) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    yield from _served(Handler)
+
+
 @pytest.fixture
 def feed() -> Iterator[str]:
     """The address of an endpoint that knows satellite 5 only."""
@@ -188,7 +239,11 @@ def feed() -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    yield from _served(Handler)
+
+
+def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from orbits import (
-    Elements,
     ElementsError,
     FindingKind,
     NoElementsError,
@@ -24,14 +23,14 @@ from orbits import (
 from scheduler import ledger as ledger_package
 from scheduler import services
 from scheduler.clock import SimulatedClock
-from scheduler.errors import FeedError, InputError, SettingsError, UnknownName
+from scheduler.errors import FeedError, InputError, UnknownName
 from scheduler.ledger import open_ledger
 from scheduler.ledger.books import element_reads as glance
 from scheduler.services.context import Context
 from scheduler.services.plans.outlook import known_elements, plan_outlook
 from scheduler.settings import Settings
 from scheduler.sources import feed as feed_module
-from scheduler.sources.feed import Feed
+from scheduler.sources.feed import Feed, FeedAnswer
 
 SettingsOf = Callable[..., Settings]
 
@@ -185,11 +184,14 @@ def test_fetched_sets_arrive_at_the_clocks_present(
 ) -> None:
     asked: list[list[int]] = []
 
-    def fetch(self: Feed, norad_ids: list[int]) -> tuple[Elements, ...]:
+    def ask(self: Feed, norad_ids: list[int], **_: object) -> list[FeedAnswer]:
         asked.append(list(norad_ids))
-        return tuple(e for n in norad_ids for e in read_elements(_omm_of(n), source=self.url))
+        return [
+            FeedAnswer(norad_id=n, elements=tuple(read_elements(_omm_of(n), source=self.url)))
+            for n in norad_ids
+        ]
 
-    monkeypatch.setattr(feed_module.Feed, "fetch", fetch)
+    monkeypatch.setattr(feed_module.Feed, "ask", ask)
 
     first = services.fetch_elements(context)
     again = services.fetch_elements(context, ["micius", "41731", "5"])
@@ -201,25 +203,27 @@ def test_fetched_sets_arrive_at_the_clocks_present(
     assert (kept.arrived_at, kept.source) == (NOW, "https://feed.example/gp")
 
 
-def test_a_feed_that_fails_stores_nothing(
+def test_what_came_is_kept_and_what_failed_is_told(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(self: Feed, norad_ids: list[int]) -> tuple[Elements, ...]:
-        raise FeedError("away")
+    def ask(self: Feed, norad_ids: list[int], **_: object) -> list[FeedAnswer]:
+        came = FeedAnswer(norad_id=5, elements=tuple(read_elements(_omm_of(5), source="x")))
+        old = FeedAnswer(norad_id=7, unchanged="nothing new of 7")
+        return [came if n == 5 else old if n == 7 else FeedAnswer(norad_id=n, failure="away")
+                for n in norad_ids]  # fmt: skip
 
-    monkeypatch.setattr(feed_module.Feed, "fetch", fetch)
-    with pytest.raises(FeedError, match="away"):
-        services.fetch_elements(context)
+    monkeypatch.setattr(feed_module.Feed, "ask", ask)
 
+    with pytest.raises(FeedError, match="away; away"):
+        services.fetch_elements(context, ["6", "8"])
     assert len(services.list_elements(context).elements) == len(PACKAGED)
+    fetched = services.fetch_elements(context, ["5", "6", "7"])
+    assert (fetched.added, fetched.failures) == (1, ("away",))
+    assert fetched.unchanged == ("nothing new of 7",)
+    assert len(services.list_elements(context, "5").elements) == 1
 
 
-def test_without_an_endpoint_or_a_satellite_nothing_is_fetched(settings_of: SettingsOf) -> None:
-    with Context(settings_of()) as context, pytest.raises(SettingsError) as refused:
-        services.fetch_elements(context)
-    assert "elements_url" in str(refused.value)
-    assert "allowed" in str(refused.value)
-
+def test_what_is_no_satellite_is_not_fetched(settings_of: SettingsOf) -> None:
     with Context(settings_of(elements_url="https://feed.example/gp")) as context:
         for satellites in ([], [str(n) for n in range(101)]):
             with pytest.raises(InputError, match="1 to 100"):

@@ -91,9 +91,7 @@ def test_benchmarks_and_the_sealing_key_have_names_of_their_own(
 
 def test_a_setting_of_the_file_that_is_none_names_the_one_meant(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text("scenarrio = 'x'\n")
-    with pytest.raises(
-        SettingsError, match="scenarrio is no setting; probably meant: scenario "
-    ):
+    with pytest.raises(SettingsError, match="scenarrio is no setting; probably meant: scenario "):
         load_settings(tmp_path / "s.toml")
 
 

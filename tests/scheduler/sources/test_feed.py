@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -13,15 +14,28 @@ from typing import Any
 
 import pytest
 
-from orbits import format_omm, format_tle, read_elements
+from orbits import Elements, format_omm, format_tle, read_elements
 from scheduler.errors import FeedError, SettingsError
 from scheduler.sources.feed import REDIRECTS_MAX, Feed, without_secrets
+from scheduler.sources.feed_cache import FeedCache
 
 PACKAGED = Path(__file__).parents[3] / "tle" / "micius-2016-2025.tle"
 SETS = read_elements(PACKAGED.read_text(), source="test")
 MICIUS = SETS[-1]
 TLE = "".join(f"{line}\n" for line in ("MICIUS", *format_tle(MICIUS)))
 OMM = format_omm([MICIUS])
+
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def fetch(feed: Feed, norad_ids: list[int]) -> list[Elements]:
+    """Every set of some satellites, or the first failure."""
+    answers = feed.ask(norad_ids, at=NOW)
+    for answer in answers:
+        if answer.failure:
+            raise FeedError(answer.failure)
+    return [item for answer in answers for item in answer.elements]
 
 
 @dataclass
@@ -80,7 +94,7 @@ def test_sets_of_a_base_address_are_asked_for_by_number_and_as_json(
 ) -> None:
     url = endpoint.give("/gp.php", body)
 
-    (found,) = Feed(url=url).fetch([41731])
+    (found,) = fetch(Feed(url=url), [41731])
 
     assert found.norad_id == 41731
     assert found.epoch == MICIUS.epoch
@@ -94,7 +108,7 @@ def test_sets_of_a_base_address_are_asked_for_by_number_and_as_json(
 def test_a_template_holds_the_number_and_a_base_keeps_its_query(endpoint: Endpoint) -> None:
     endpoint.give("/41731.json", OMM)
 
-    (found,) = Feed(url=endpoint.base + "/{norad_id}.json?key=secret").fetch([41731])
+    (found,) = fetch(Feed(url=endpoint.base + "/{norad_id}.json?key=secret"), [41731])
 
     assert endpoint.asked[0][0] == "/41731.json?key=secret"
     assert found.source == f"{endpoint.base}/41731.json"
@@ -138,7 +152,7 @@ def test_anything_but_sets_of_the_satellite_is_refused(
     url = endpoint.give("/gp", body, status, **headers)
 
     with pytest.raises(FeedError) as refused:
-        Feed(url=f"{url}?key=secret").fetch([41731])
+        fetch(Feed(url=f"{url}?key=secret"), [41731])
 
     for word in words:
         assert word in str(refused.value)
@@ -148,9 +162,9 @@ def test_anything_but_sets_of_the_satellite_is_refused(
 def test_an_answer_beyond_the_limit_of_size_is_refused(endpoint: Endpoint) -> None:
     url = endpoint.give("/gp", OMM)
 
-    assert Feed(url=url, bytes_max=len(OMM)).fetch([41731])
+    assert fetch(Feed(url=url, bytes_max=len(OMM)), [41731])
     with pytest.raises(FeedError, match=f"more than {len(OMM) - 1} bytes"):
-        Feed(url=url, bytes_max=len(OMM) - 1).fetch([41731])
+        fetch(Feed(url=url, bytes_max=len(OMM) - 1), [41731])
 
 
 def test_an_answer_that_drips_is_given_up(endpoint: Endpoint) -> None:
@@ -158,12 +172,12 @@ def test_an_answer_that_drips_is_given_up(endpoint: Endpoint) -> None:
     seconds = count(0.0, 15.0)
 
     with pytest.raises(FeedError, match="within 10 s"):
-        Feed(url=url, timeout_s=10.0, stopwatch=lambda: next(seconds)).fetch([41731])
+        fetch(Feed(url=url, timeout_s=10.0, stopwatch=lambda: next(seconds)), [41731])
 
 
 def test_no_server_is_an_error_that_names_the_address() -> None:
     with pytest.raises(FeedError, match=r"no answer from http://127\.0\.0\.1:9/gp"):
-        Feed(url="http://127.0.0.1:9/gp", timeout_s=2.0).fetch([41731])
+        fetch(Feed(url="http://127.0.0.1:9/gp", timeout_s=2.0), [41731])
 
 
 def test_redirects_are_followed_on_the_same_host_only(endpoint: Endpoint) -> None:
@@ -171,9 +185,9 @@ def test_redirects_are_followed_on_the_same_host_only(endpoint: Endpoint) -> Non
     near = endpoint.give("/near", "", 301, location="/new")
     loop = endpoint.give("/loop", "", 302, location="/loop")
 
-    assert Feed(url=near).fetch([41731])
+    assert fetch(Feed(url=near), [41731])
     with pytest.raises(FeedError, match=f"more than {REDIRECTS_MAX} times"):
-        Feed(url=loop).fetch([41731])
+        fetch(Feed(url=loop), [41731])
     for target in (
         "http://localhost.example/gp", f"http://localhost:{endpoint.port}/new", "//127.0.0.2/new",
         "http://127.0.0.1:1/new", f"http://user:pw@127.0.0.1:{endpoint.port}/new", "ftp://127.0.0.1/",
@@ -182,20 +196,108 @@ def test_redirects_are_followed_on_the_same_host_only(endpoint: Endpoint) -> Non
         far = endpoint.give("/far", "", 302, location=target)
         asked = len(endpoint.asked)
         with pytest.raises(FeedError, match="allowed: the same host"):
-            Feed(url=far).fetch([41731])
+            fetch(Feed(url=far), [41731])
         assert len(endpoint.asked) == asked + 1
 
 
-def test_several_satellites_come_together_or_not_at_all(endpoint: Endpoint) -> None:
+def test_what_came_is_kept_though_another_satellite_failed(endpoint: Endpoint) -> None:
     other = json.loads(OMM)
     other[0]["NORAD_CAT_ID"] = 100000001
     endpoint.give("/41731", OMM)
     endpoint.give("/100000001", json.dumps(other))
     feed = Feed(url=endpoint.base + "/{norad_id}")
 
-    assert [item.norad_id for item in feed.fetch([41731, 100000001])] == [41731, 100000001]
-    with pytest.raises(FeedError, match="404"):
-        feed.fetch([41731, 7])
+    answers = feed.ask([41731, 7, 100000001], at=NOW)
+
+    assert [[item.norad_id for item in one.elements] for one in answers] == [
+        [41731], [], [100000001],
+    ]  # fmt: skip
+    assert "answered 404 Not Found for satellite 7: nothing here" in answers[1].failure
+
+
+def test_where_nobody_answers_the_rest_is_not_asked() -> None:
+    first, second = Feed(url="http://127.0.0.1:9/gp", timeout_s=2.0).ask([5, 6], at=NOW)
+
+    assert "no answer from http://127.0.0.1:9/gp" in first.failure
+    assert second.failure == "6 was not asked for"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Data has not changed since you took it; it changes every 2 hours.",
+        "GP data has not updated since your last successful download",
+    ],
+)
+def test_a_403_that_says_nothing_new_is_no_failure(endpoint: Endpoint, words: str) -> None:
+    url = endpoint.give("/gp", f"{words}\n", 403)
+
+    (answer,) = Feed(url=url).ask([41731], at=NOW)
+
+    assert (answer.failure, answer.elements) == ("", ())
+    assert answer.unchanged == f"{url} answered 403 Forbidden for satellite 41731: {words}"
+
+
+def test_an_address_is_asked_once_in_two_hours_and_then_for_news_alone(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    cache = FeedCache(tmp_path / "cache")
+    url = endpoint.give("/gp", OMM, ETag='"one"', Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT")
+    feed = Feed(url=f"{url}?key=secret")
+    hours = [NOW + timedelta(hours=h) for h in (0.0, 1.9, 2.0, 2.5, 4.0, 3.0)]
+
+    (first,) = feed.ask([41731], at=hours[0], cache=cache)
+    (soon,) = feed.ask([41731], at=hours[1], cache=cache)
+    assert len(endpoint.asked) == 1
+    assert "41731 was asked for at" in soon.unchanged
+    assert "not again before" in soon.unchanged
+    endpoint.give("/gp", "", 304)
+    (later,) = feed.ask([41731], at=hours[2], cache=cache)
+    (after,) = feed.ask([41731], at=hours[3], cache=cache)
+    endpoint.give("/gp", "not changed", 403)
+    (told,) = feed.ask([41731], at=hours[4], cache=cache)
+
+    assert first.unchanged == ""
+    assert later.unchanged == f"{url} has nothing newer of 41731"
+    assert "was asked for" in after.unchanged
+    assert "403" in told.unchanged
+    assert all(one.elements == first.elements for one in (soon, later, after, told))
+    assert len(endpoint.asked) == 3
+    assert endpoint.asked[0][1].get("If-None-Match") is None
+    for _, headers in endpoint.asked[1:]:
+        assert headers["If-None-Match"] == '"one"'
+        assert headers["If-Modified-Since"] == "Sun, 06 Nov 1994 08:49:37 GMT"
+    # A clock that was set back does not keep us from asking.
+    feed.ask([41731], at=hours[5], cache=cache)
+    assert len(endpoint.asked) == 4
+    assert "secret" not in "".join(f"{path}{path.read_text()}" for path in cache.folder.iterdir())
+
+
+def test_a_failure_is_not_kept(endpoint: Endpoint, tmp_path: Path) -> None:
+    cache = FeedCache(tmp_path / "cache")
+    url = endpoint.give("/gp", "busy", 503)
+    (first,) = Feed(url=url).ask([41731], at=NOW, cache=cache)
+    endpoint.give("/gp", "No GP data found")
+    (second,) = Feed(url=url).ask([41731], at=NOW, cache=cache)
+    endpoint.give("/gp", OMM)
+    (third,) = Feed(url=url).ask([41731], at=NOW, cache=cache)
+
+    assert "503" in first.failure
+    assert "no element set" in second.failure
+    assert third.elements
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"asked_at": "2026-01-01"}', '{"x": 1}'])
+def test_a_broken_cache_is_none(endpoint: Endpoint, tmp_path: Path, text: str) -> None:
+    cache = FeedCache(tmp_path)
+    url = endpoint.give("/gp", OMM)
+    Feed(url=url).ask([41731], at=NOW, cache=cache)
+    (file,) = tmp_path.iterdir()
+    file.write_text(text)
+
+    (answer,) = Feed(url=url).ask([41731], at=NOW, cache=cache)
+
+    assert (answer.unchanged, len(endpoint.asked)) == ("", 2)
 
 
 def test_what_is_shown_of_an_address_holds_no_secret() -> None:
