@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from api.plots import GroundTrack, MapLink, MapPlace, SkyTrack, network_map, sky_plot
+from api.plots import GroundTrack, MapLink, MapPlace, SkyTrack, drawable, network_map, sky_plot
 from scheduler import services
 from scheduler.errors import InputError
 
