@@ -37,6 +37,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.SchedulerError: _failed("The scheduler failed", 500),
         errors.InputError: _bad("Input refused"),
         errors.FactError: _bad("Facts contradict each other"),
+        errors.LedgerMissing: _bad("There is no ledger"),
         errors.ScenarioError: _bad("Scenario refused"),
         errors.SettingsError: _bad("Setting refused", 500),
         errors.UnknownName: _bad("Unknown name", 404),

@@ -7,6 +7,7 @@ class SchedulerError(Exception):
     SchedulerError
     ├── InputError            what came from outside does not fit: value seen, what is allowed
     │   ├── FactError         a fact that contradicts itself
+    │   ├── LedgerMissing     a question about a ledger that is not there
     │   ├── ScenarioError     a scenario file that does not parse or does not hold together
     │   └── SettingsError     a setting of the wrong form
     ├── UnknownName           a satellite, station, node, demand or booking nobody knows
@@ -33,6 +34,10 @@ class InputError(SchedulerError, ValueError):
 
 class FactError(InputError):
     """A fact whose parts contradict each other."""
+
+
+class LedgerMissing(InputError):
+    """A question about a ledger that is not there; an empty new one would pass every check."""
 
 
 class ScenarioError(InputError):

@@ -214,7 +214,7 @@ def run_forever(
     """Run the live clockwork until `stop` is set."""
     clock = live_clock(clock_start, clock_rate)
     with Context(settings, clock=clock) as context:
-        with context.ledger.read() as reader:
+        with context.ledger.view.read() as reader:
             context.check_scenario(reader)
         runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=freeze_gc)
         log.info(

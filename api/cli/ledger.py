@@ -17,7 +17,6 @@ def show_balances(line: Line) -> None:
     from api.schemas.ledger import Balances
 
     with line.context() as context:
-        context.existing_ledger()
         found = Balances.of(services.pool_balances(context))
     line.answer(found, found.table())
 

@@ -40,7 +40,6 @@ def run(
     from api.schemas.merges import Executed
 
     with line.context() as context:
-        context.existing_ledger()
         when = parse_instant_or_none(at, "at") or context.clock.now()
         done = Executed.of(services.merge_due(context, scheduled_for=when, request=request))
     line.answer(done, done.table())

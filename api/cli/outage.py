@@ -51,7 +51,6 @@ def list_outages(line: Line) -> None:
     from api.schemas.outages import Outages
 
     with line.context() as context:
-        context.existing_ledger()
         found = Outages.of(services.list_outages(context))
     line.answer(found, found.table())
 

@@ -84,7 +84,6 @@ def list_plans(line: Line) -> None:
     from api.schemas.plans import Plans
 
     with line.context() as context:
-        context.existing_ledger()
         found = Plans.of(services.list_plans(context))
     line.answer(found, found.table())
 
@@ -109,7 +108,6 @@ def show_plan(
     if line.as_json + as_csv + as_ical > 1:
         raise InputError("--json, --csv, --ical together; allowed: one of them")
     with line.context() as context:
-        context.existing_ledger()
         view = services.get_plan(context, plan)
         if picture is not None:
             from api.report.timeline import draw_plan
@@ -142,7 +140,6 @@ def explain(
     from api.schemas.plans import Explanation
 
     with line.context() as context:
-        context.existing_ledger()
         sentence = services.explain_pass(context, name, plan_id=plan)
     line.answer(Explanation(pass_=name, why=sentence), sentence)
 
@@ -155,7 +152,6 @@ def bookings(
 ) -> None:
     """List bookings with their ids, states and reasons."""
     with line.context() as context:
-        context.existing_ledger()
         _print(line, services.list_bookings(context, state=state))
 
 

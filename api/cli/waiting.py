@@ -46,7 +46,6 @@ def _decide(line: Line, block: str, decide: Callable[..., dict[str, Any]], reaso
     from api.schemas.ledger import Decided
 
     with line.context() as context:
-        context.existing_ledger()
         block_id = id_like(
             block, "block", lambda: (key.block_id for key in services.waiting_key(context))
         )
@@ -69,7 +68,6 @@ def expire(
     from api.schemas.ledger import Expired
 
     with line.context() as context:
-        context.existing_ledger()
         when = parse_instant_or_none(at, "at") or context.clock.now()
         done = Expired.model_validate(services.expire_due(context, at=when, request=request))
     line.answer(

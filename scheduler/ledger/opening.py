@@ -52,17 +52,9 @@ def missing_kek(engine: Engine) -> KeystoreError:
 
 
 def check_kek(connection: Connection, kek: KeyEncryptionKey) -> None:
-    """Raise KeystoreError unless a key is the one that this ledger is sealed under.
-
-    Raises LedgerError if the ledger lost its signing key: nothing of it is signed anew.
-    """
+    """Raise KeystoreError unless a key is the one that this ledger is sealed under."""
     name = connection.engine.url.render_as_string(hide_password=True)
     signing = connection.execute(select(*AuditKey.__table__.c)).all()
-    if not signing:
-        raise LedgerError(
-            f"{name}: its audit tables were emptied, audit_key holds no signing key."
-            " It stays shut; restore it from a copy"
-        )
     sealed = select(DataKey.kek_id).where(DataKey.wrapped.is_not(None)).distinct()
     sealers = {*connection.execute(sealed).scalars(), *(row.kek_id for row in signing)}
     if sealers - {kek.kek_id}:
@@ -72,6 +64,16 @@ def check_kek(connection: Connection, kek: KeyEncryptionKey) -> None:
         )
     for row in signing:
         kek.unwrap(row.wrapped, signing_context(row.key_id))
+
+
+def refuse_emptied(connection: Connection) -> None:
+    """Raise LedgerError if a ledger lost its signing key: nothing of it is signed anew."""
+    # All columns: the rows themselves are read, for an index may lack them.
+    if connection.execute(select(*AuditKey.__table__.c)).first() is None:
+        raise LedgerError(
+            "audit_key holds no signing key: the ledger's audit tables were emptied."
+            " It stays shut; restore it from a copy"
+        )
 
 
 def make_signing_key(connection: Connection, kek: KeyEncryptionKey) -> None:

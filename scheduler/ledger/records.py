@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 from uuid import UUID
 
 from orbits import as_utc
 from scheduler.domain import Announcement, Chunk
 from scheduler.ledger.states import AccountKind, KeyState, ReservationState
+
+T = TypeVar("T")
+
+
+def record_of(kind: type[T], row: Any, **instead: Any) -> T:
+    """A record from a row whose columns bear the names of its fields; `instead` goes first."""
+    names: tuple[str, ...] = _names(kind)  # type: ignore[arg-type]  # a class is hashable
+    values = {name: getattr(row, name) for name in names if name not in instead}
+    return kind(**values, **instead)
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +36,7 @@ class SpentChunk:
     material_b: bytes = field(repr=False)  #: node_b's copy
     eps_total: float = 0.0  #: failure probability that the block carries
     simulated: bool = False  #: the block came from a simulated source
-    received_at: datetime | None = None  #: of the block; told only to who asks for young key
+    received_at: datetime | None = None  #: of the block; only where young key was wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +105,10 @@ class PlanRecord:
     gap: float | None
     details: dict[str, Any]
     command_id: int = 0  #: that made it, once it is written
+
+    def __post_init__(self) -> None:
+        for name in ("at", "window_start", "window_end"):
+            object.__setattr__(self, name, as_utc(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,45 +1,40 @@
-"""The ledger as a whole: opening it, its transactions, its audit."""
+"""The ledger that is written to: opening it, its transactions, its signatures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from orbits import as_utc
-from scheduler.domain import VerifyReport
 from scheduler.errors import LedgerError
-from scheduler.ledger import opening
-from scheduler.ledger.db.engine import make_engine, sqlite_file
+from scheduler.ledger.db.engine import make_engine, opening_engine, sqlite_file
 from scheduler.ledger.db.failures import is_conflict, refused
 from scheduler.ledger.db.migrate import has_tables, make_tables
-from scheduler.ledger.db.snapshot import snapshot_of
 from scheduler.ledger.db.wal import WalCheckpointer
-from scheduler.ledger.db.write_queue import WriterQueue
-from scheduler.ledger.keys.pools import PoolBook, PoolNumbers
-from scheduler.ledger.log import checkpoints, export
+from scheduler.ledger.db.write_queue import WriteQueue
+from scheduler.ledger.log import checkpoints
 from scheduler.ledger.log import trail as audit
 from scheduler.ledger.log.canonical import marker_digest
+from scheduler.ledger.opening import (
+    check_kek,
+    kek_at_hand,
+    make_signing_key,
+    missing_kek,
+    refuse_emptied,
+)
+from scheduler.ledger.pools import PoolBook, PoolNumbers
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema import AuditCheckpoint, AuditKey
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys, rewrap
-from scheduler.ledger.vault.keystore import (
-    KeyEncryptionKey,
-    NoKek,
-    forbid_core_dumps,
-    signing_context,
-)
-from scheduler.ledger.verify.parallel import verify_together
-from scheduler.ledger.verify.run import count_rows, verify
-from scheduler.ledger.view import Reader
-from scheduler.ledger.writer import Books
+from scheduler.ledger.vault.keystore import KeyEncryptionKey, forbid_core_dumps, signing_context
+from scheduler.ledger.view import LedgerView
 
 ATTEMPTS_MAX = 10
 """Times that `run` begins anew after a serialization failure before it gives up."""
@@ -51,16 +46,18 @@ class Ledger:
     """One database of key, bookings and everything that happened; get one from `open_ledger`."""
 
     def __init__(self, engine: Engine, kek: KeyEncryptionKey) -> None:
+        self.view = LedgerView(engine, kek)
         self._engine = engine
         self._kek = kek
         self._pools: dict[str, PoolNumbers] = {}
         self._shared_keys = SharedKeys()
-        self._queue = WriterQueue(self._writing, self._books)
         file = sqlite_file(engine)
         self._wal = None if file is None else WalCheckpointer(file)
+        self._queue = WriteQueue(self._writing, self._transaction)
 
-    def _books(self) -> Books:
-        return Books(PoolBook(self._pools), DataKeys(self._kek, self._shared_keys), self._wal)
+    def _transaction(self, connection: Connection) -> Transaction:
+        keys = DataKeys(self._kek, self._shared_keys)
+        return Transaction(connection, PoolBook(self._pools), keys, self._wal)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -82,12 +79,11 @@ class Ledger:
         Raises LedgerUnavailable if the database is away, full or too busy, LedgerError if it
         refuses a row; no message holds a row's values.
         """
-        books = self._books()
         with self._queue.alone(), self._writing() as connection:
-            transaction = Transaction(connection, books)
+            transaction = self._transaction(connection)
             yield transaction
             transaction.complete()
-        books.publish()
+        transaction.publish()
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Do some work in a transaction and return its result after the commit.
@@ -105,51 +101,10 @@ class Ledger:
 
         return _insisting(attempt)
 
-    @contextmanager
-    def read(self) -> Iterator[Reader]:
-        """One consistent snapshot to read from; writers go on meanwhile."""
-        try:
-            with self._engine.connect() as connection, connection.begin():
-                yield Reader(connection)
-        except DBAPIError as error:
-            raise refused(error) from error
-
-    def verify(
-        self,
-        progress: Callable[[int], None] | None = None,
-        *,
-        executor: Executor | None = None,
-        helpers: int = 1,
-    ) -> VerifyReport:
-        """Recompute every hash, range and balance; `progress` hears of entries looked at.
-
-        So many processes of an executor's lend a hand, if it is given; the report does not depend
-        on it. Raises LedgerError if one of them ends before its time.
-        """
-        if executor is None:
-            with self.read() as reader:
-                return verify(reader.connection, self._kek, progress)
-        try:
-            return verify_together(
-                self._engine, self._kek, self._queue.alone, executor, helpers, progress
-            )
-        except DBAPIError as error:
-            raise refused(error) from error
-
-    def count_rows(self) -> int:
-        """About how many rows an audit has to look at."""
-        with self.read() as reader:
-            return count_rows(snapshot_of(reader.connection))
-
-    def export_lines(self) -> Iterator[str]:
-        """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""
-        with self.read() as reader:
-            yield from export.lines(reader.connection)
-
     def checkpoint(self, at: datetime) -> Checkpoint:
         """Sign the audit log as it stands and store the signature; keep a copy elsewhere.
 
-        The log's next leaf tells of it, so that it cannot be lost unseen.
+        The log's next leaf is about it, so that it cannot be lost unseen.
         """
         return _insisting(lambda: self._checkpoint(as_utc(at)))
 
@@ -195,7 +150,7 @@ class Ledger:
             trail = audit.AuditTrail()
             trail.record("rewrapped", kek.kek_id, marker_digest(kek.kek_id))
             trail.append(connection)
-        self._kek = kek
+        self._kek = self.view.kek = kek
         return count
 
     def close(self) -> None:
@@ -204,7 +159,7 @@ class Ledger:
             self._wal.close()
         self._engine.dispose()
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -222,35 +177,25 @@ def _insisting(work: Callable[[], T]) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
-def open_ledger(url: str, *, kek: KeyEncryptionKey | None = None, audit: bool = False) -> Ledger:
-    """Open the ledger behind a database URL, making the SQLite file and its tables if need be.
+def open_ledger(url: str, *, kek: KeyEncryptionKey | None = None) -> Ledger:
+    """Open the ledger behind a database URL for writing; make it if nothing is there.
 
     The key-encryption key is `kek`, or what SKYTRUNK_KEK or SKYTRUNK_KEK_FILE name; an SQLite
-    ledger without either keeps one in FILE.kek, mode 0600, beside itself. An `audit` goes
-    without, if it must: everything is read and verified but the sealed bytes. Raises SettingsError
+    ledger without either keeps one in FILE.kek, mode 0600, beside itself. Raises SettingsError
     for a URL that is none of ours, LedgerMismatch for a database of something else or of
     another build, KeystoreError for a missing or wrong key, LedgerError if its audit log was
     emptied or the database cannot be opened at all.
     """
-    engine = make_engine(url)
-    try:
+    with opening_engine(make_engine(url)) as engine:
         forbid_core_dumps()
         with engine.connect() as connection:
             is_new = not has_tables(connection)
-        found = kek or opening.kek_at_hand(engine, new=is_new)
-        if found is None and audit and not is_new:
-            found = NoKek()
-        elif found is None:
-            raise opening.missing_kek(engine)
-        elif is_new:
-            make_tables(engine, partial(opening.make_signing_key, kek=found))
-        if not isinstance(found, NoKek):
-            with engine.connect() as connection, connection.begin():
-                opening.check_kek(connection, found)
-    except DBAPIError as error:
-        engine.dispose()
-        raise refused(error, opening=engine.url.render_as_string(hide_password=True)) from error
-    except BaseException:
-        engine.dispose()
-        raise
+        found = kek or kek_at_hand(engine, new=is_new)
+        if found is None:
+            raise missing_kek(engine)
+        if is_new:
+            make_tables(engine, partial(make_signing_key, kek=found))
+        with engine.connect() as connection, connection.begin():
+            refuse_emptied(connection)
+            check_kek(connection, found)
     return Ledger(engine, found)

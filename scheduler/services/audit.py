@@ -11,7 +11,9 @@ from uuid import UUID
 from scheduler.domain import VerifyReport
 from scheduler.errors import InputError, ProofInvalid, UnknownName
 from scheduler.ledger.db.snapshot import snapshot_of
-from scheduler.ledger.log import checkpoints
+from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.keys.tracing import trace_block
+from scheduler.ledger.log import checkpoints, trail
 from scheduler.ledger.log.canonical import read_json
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
 from scheduler.ledger.verify.export import ExportReport, verify_lines
@@ -41,12 +43,12 @@ def verify_ledger(context: Context, *, workers: int | None = None) -> VerifyRepo
     the machine has cores. Raises InputError for another number than 1 to WORKERS_MAX, LedgerError
     if one of them ends before its time.
     """
-    ledger = context.existing_ledger()
-    helpers = workers_for(workers, ledger.count_rows()) - 1
+    view = context.view
+    helpers = workers_for(workers, view.count_rows()) - 1
     if not helpers:
-        return ledger.verify()
+        return view.verify()
     with worker_pool(helpers) as executor:
-        return ledger.verify(executor=executor, helpers=helpers)
+        return view.verify(executor=executor, helpers=helpers)
 
 
 def workers_for(wanted: int | None, rows: int) -> int:
@@ -62,14 +64,13 @@ def workers_for(wanted: int | None, rows: int) -> int:
 
 def sign_checkpoint(context: Context) -> str:
     """Sign the audit log as it stands; one line of JSON, to be kept elsewhere."""
-    ledger = context.existing_ledger()
-    return checkpoints.checkpoint_text(ledger.checkpoint(context.clock.now()))
+    return checkpoints.checkpoint_text(context.existing_ledger.checkpoint(context.clock.now()))
 
 
 def last_checkpoint(context: Context) -> str:
     """The newest signed checkpoint. Raises UnknownName if none was ever made."""
-    with context.existing_ledger().read() as reader:
-        signed = reader.checkpoints()
+    with context.view.read() as reader:
+        signed = trail.checkpoints(reader.connection)
     if not signed:
         raise UnknownName("no checkpoint was signed yet; `skytrunk ledger checkpoint` signs one")
     return checkpoints.checkpoint_text(signed[-1])
@@ -89,11 +90,11 @@ def prove_row(
     a key by its id: then the command that made it. Raises ProofInvalid if it is not in there.
     """
     size = None if checkpoint is None else checkpoints.read_checkpoint(checkpoint).size
-    with context.existing_ledger().read() as reader:
+    with context.view.read() as reader:
         if kind in BLOCKS:
-            found = reader.trace(_uuid(kind, subject))
+            found = trace_block(reader, _uuid(kind, subject))
             kind, subject = "command", str(found.command.command_id)
-        proof = reader.prove_row(kind, subject, size=size)
+        proof = trail.inclusion_of_row(reader.connection, kind, subject, size=size)
     return {"format": PROOF_FORMAT, "proof": "inclusion", **asdict(proof)}
 
 
@@ -101,8 +102,8 @@ def prove_growth(context: Context, older: str, *, newer: str | None = None) -> d
     """Prove that the log, as it stands or as it was signed later, continues an older one."""
     old_size = checkpoints.read_checkpoint(older).size
     size = None if newer is None else checkpoints.read_checkpoint(newer).size
-    with context.existing_ledger().read() as reader:
-        proof = reader.prove_consistency(old_size, size=size)
+    with context.view.read() as reader:
+        proof = trail.consistency(reader.connection, old_size, size=size)
     return {"format": PROOF_FORMAT, "proof": "consistency", **asdict(proof)}
 
 
@@ -142,7 +143,7 @@ def check_against(context: Context, checkpoint: str, *, public_key: str | None) 
     Raises ProofInvalid if the text is no checkpoint.
     """
     signed = checkpoints.read_checkpoint(checkpoint)
-    with context.existing_ledger().read() as reader:
+    with context.view.read() as reader:
         return check_signed(snapshot_of(reader.connection), signed, public_key)
 
 
@@ -167,10 +168,10 @@ def _read_proof(text: str) -> InclusionProof | ConsistencyProof:
 
 def pool_balances(context: Context) -> dict[str, dict[str, int]]:
     """Bits by pool and account."""
-    with context.ledger.read() as reader:
-        return reader.balances()
+    with context.view.read() as reader:
+        return get_balances(reader)
 
 
 def export_ledger(context: Context) -> Iterator[str]:
     """The ledger as lines of canonical JSON: no key, no wall time."""
-    return context.existing_ledger().export_lines()
+    return context.view.export_lines()

@@ -20,6 +20,12 @@ from scheduler.domain import (
 )
 from scheduler.errors import BookingConflict, InputError
 from scheduler.ledger.books import directives, outages, plans
+from scheduler.ledger.books.bookings import (
+    find_booking,
+    get_booking_events,
+    get_bookings,
+    move_booking,
+)
 from scheduler.services.outages import meets, out_of_service
 from scheduler.services.plans.directives import check_reason
 from scheduler.services.plans.explain import plan_record
@@ -46,8 +52,8 @@ def list_bookings(
     except ValueError:
         allowed = ", ".join(BookingState)
         raise InputError(f"state {state!r}; allowed: {allowed}") from None
-    with context.ledger.read() as reader:
-        found = reader.bookings(state=wanted, since=start, until=end)
+    with context.view.read() as reader:
+        found = get_bookings(reader, state=wanted, since=start, until=end)
         if plan_id is not None:
             record = plan_record(reader, plan_id)
             named = plans.bookings_of(reader.connection, record)
@@ -63,20 +69,20 @@ def list_bookings(
 
 def get_booking(context: Context, booking_id: UUID) -> BookingView:
     """One booking. Raises UnknownName."""
-    with context.ledger.read() as reader:
-        return _views(reader, [reader.booking(booking_id)])[0]
+    with context.view.read() as reader:
+        return _views(reader, [find_booking(reader, booking_id)])[0]
 
 
 def booking_events(context: Context, booking_id: UUID) -> list[BookingEvent]:
     """The life of one booking, first event first. Raises UnknownName."""
-    with context.ledger.read() as reader:
-        return reader.booking_events(booking_id)
+    with context.view.read() as reader:
+        return get_booking_events(reader, booking_id)
 
 
 def bookings_of_plan(context: Context, plan_answer: Mapping[str, Any]) -> list[Booking]:
     """The bookings that a plan's answer names, in its order."""
-    with context.ledger.read() as reader:
-        return [reader.booking(UUID(text)) for text in plan_answer["bookings"]]
+    with context.view.read() as reader:
+        return [find_booking(reader, UUID(text)) for text in plan_answer["bookings"]]
 
 
 def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
@@ -93,7 +99,7 @@ def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
             out_of_service=next(
                 (out_of_service(o) for o in near if meets(o, booking.candidate)), ""
             ),
-            changes=len(reader.booking_events(booking.booking_id)) - 1,
+            changes=len(get_booking_events(reader, booking.booking_id)) - 1,
         )
         for booking in bookings
     ]
@@ -107,8 +113,8 @@ def lock_booking(
     Raises UnknownName, BookingConflict if its life is over.
     """
     check_reason(reason)
-    with context.ledger.begin() as tx:
-        booking = tx.booking(booking_id)
+    with context.existing_ledger.begin() as tx:
+        booking = find_booking(tx, booking_id)
         if booking.state in TERMINAL_STATES:
             raise BookingConflict(f"booking {booking_id} is {booking.state}; its life is over")
         if booking.locked is locked:
@@ -136,8 +142,8 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
     if not reason.strip():
         raise InputError(f"a cancellation needs a reason, got {reason!r}")
     now = context.clock.now()
-    with context.ledger.begin() as tx:
-        booking = tx.booking(booking_id)
+    with context.existing_ledger.begin() as tx:
+        booking = find_booking(tx, booking_id)
         if booking.state is BookingState.CANCELLED:
             return _views(tx, [booking])[0]
         if booking.state not in {BookingState.PROPOSED, BookingState.BOOKED}:
@@ -145,7 +151,8 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
                 f"booking {booking_id} is {booking.state}; allowed: only one that has not begun"
             )
         command = tx.command(f"cancel/{booking_id}", kind="cancel", at=now)
-        tx.move_booking(
+        move_booking(
+            tx,
             booking_id,
             expected=booking.state,
             to=BookingState.CANCELLED,
@@ -157,4 +164,4 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
         )
         directives.add(tx, command, [veto])
         command.finish({"booking": str(booking_id), "reason": reason})
-        return _views(tx, [tx.booking(booking_id)])[0]
+        return _views(tx, [find_booking(tx, booking_id)])[0]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from orbits import Archive, Elements
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
-from scheduler.errors import InputError, LedgerMismatch, UnknownName
+from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.services.archives import Archives
 from scheduler.sources.scenarios import load_scenario
@@ -19,7 +19,7 @@ from scheduler.sources.scenarios import load_scenario
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scheduler.ledger import ElementRow, Ledger, Reader
+    from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.merges.demand_served import DemandServed
     from scheduler.settings import Settings
@@ -42,6 +42,7 @@ class Context:
         self._archives = Archives(self._stored_elements, extra_elements)
         self._elements_seen = -1
         self._ledger: Ledger | None = None
+        self._view: LedgerView | None = None
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -73,7 +74,7 @@ class Context:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger, opened and migrated at first use."""
+        """The ledger to write to; made if none is there, opened at first use."""
         if self._ledger is None:
             # SQLAlchemy takes a third of a second to import; a question about passes needs none.
             from scheduler.ledger import open_ledger
@@ -82,25 +83,25 @@ class Context:
         return self._ledger
 
     @property
-    def ledger_to_look_at(self) -> Ledger:
-        """The ledger for questions only: a copy opens even without the key that seals it."""
-        if self._ledger is None:
-            from scheduler.ledger import open_ledger
+    def view(self) -> LedgerView:
+        """The ledger to read from: no question makes or changes one, or needs its key.
 
-            self._ledger = open_ledger(self.settings.database_url, audit=True)
-        return self._ledger
-
-    def existing_ledger(self) -> Ledger:
-        """The ledger for questions only: it must be there, and opens without the sealing key.
-
-        Raises InputError naming the database: an empty new one would pass every check.
+        Raises LedgerMissing naming the database: an empty new one would pass every check.
         """
-        if self._ledger is None and not _database_exists(self.settings.database_url):
-            raise InputError(
-                f"there is no ledger at {self.settings.database_url};"
-                " allowed: a database that a replay, `run` or `serve` has made"
-            )
-        return self.ledger_to_look_at
+        if self._ledger is not None:
+            return self._ledger.view
+        if self._view is None:
+            from scheduler.ledger import open_view
+
+            self._view = open_view(self.settings.database_url)
+        return self._view
+
+    @property
+    def existing_ledger(self) -> Ledger:
+        """The ledger to write to, for what must not make one. Raises LedgerMissing as `view`."""
+        if self._ledger is None:
+            self.view.close()  # that there is one is all that had to be known
+        return self.ledger
 
     @property
     def archive(self) -> Archive:
@@ -138,30 +139,32 @@ class Context:
             self._elements_seen = count
 
     def _element_count(self) -> int:
-        if not self._has_database():
-            return 0
-        from scheduler.ledger.books import element_reads as glance
+        from scheduler.ledger.books import element_reads
 
-        count = glance.element_count(self.settings.database_url)
+        count = element_reads.element_count(self.settings.database_url)
         if count is not None:
             return count
-        with self.ledger.read() as reader:
-            return reader.element_count()
+        from scheduler.ledger.books.elements import count_elements
+
+        try:
+            with self.view.read() as reader:
+                return count_elements(reader)
+        except LedgerMissing:
+            return 0
 
     def _stored_elements(self, norad_id: int | None) -> list[ElementRow]:
-        # A question about passes must not leave an empty database file behind.
-        if not self._has_database():
-            return []
-        from scheduler.ledger.books import element_reads as glance
+        from scheduler.ledger.books import element_reads
 
-        rows = glance.element_rows(self.settings.database_url, norad_id)
+        rows = element_reads.element_rows(self.settings.database_url, norad_id)
         if rows is not None:
             return rows
-        with self.ledger.read() as reader:
-            return reader.element_rows(norad_id)
+        from scheduler.ledger.books.elements import get_elements
 
-    def _has_database(self) -> bool:
-        return self._ledger is not None or _database_exists(self.settings.database_url)
+        try:
+            with self.view.read() as reader:
+                return get_elements(reader, norad_id)
+        except LedgerMissing:
+            return []
 
     def elements_digest(self) -> str:
         """SHA-256 over every known element set, for the identity of a run."""
@@ -200,7 +203,9 @@ class Context:
 
     def check_scenario(self, reader: Reader) -> None:
         """Raise LedgerMismatch if the ledger belongs to a run of another scenario."""
-        bound = reader.run_facts().get("scenario", self.scenario.name)
+        from scheduler.ledger.books.runs import get_run_facts
+
+        bound = get_run_facts(reader).get("scenario", self.scenario.name)
         if bound != self.scenario.name:
             raise LedgerMismatch(
                 f"this ledger belongs to scenario {bound!r}, asked for was"
@@ -209,26 +214,18 @@ class Context:
 
     def refuse_other_scenario(self) -> None:
         """Raise LedgerMismatch if there is a ledger and it belongs to another scenario."""
-        if _database_exists(self.settings.database_url):
-            with self.ledger_to_look_at.read() as reader:
-                self.check_scenario(reader)
+        with suppress(LedgerMissing), self.view.read() as reader:
+            self.check_scenario(reader)
 
     def close(self) -> None:
         """Close the ledger if it was opened."""
-        if self._ledger is not None:
-            self._ledger.close()
-            self._ledger = None
+        for opened in (self._ledger, self._view):
+            if opened is not None:
+                opened.close()
+        self._ledger = self._view = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         self.close()
-
-
-def _database_exists(url: str) -> bool:
-    """Whether there may be a database: a server is taken to be there, a file is looked for."""
-    prefix, _, path = url.partition(":///")
-    file = Path(path)
-    # An empty file is an empty database, which passes every check as well.
-    return prefix != "sqlite" or (file.exists() and file.stat().st_size > 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orbits import Elements, ElementsError, as_utc, format_omm, format_tles, read_elements
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import FeedError, InputError, UnknownName
+from scheduler.ledger.books.elements import add_elements
 
 if TYPE_CHECKING:
     from scheduler.ledger import ElementRow
@@ -140,7 +141,7 @@ def _tle_text(elements: Elements) -> str:
 def _add(context: Context, found: Iterable[Elements], *, arrived_at: datetime | None) -> int:
     rows = [_row(elements, arrived_at) for elements in found]
     with context.ledger.begin() as tx:
-        added = tx.add_elements(rows)
+        added = add_elements(tx, rows)
     context.refresh_elements()
     return added
 

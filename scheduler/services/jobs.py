@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import instant_key
+from scheduler.ledger.keys.stock import get_balances
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -20,8 +21,8 @@ def record_failure(context: Context, job: str, *, at: datetime, reason: str) -> 
 
 def health(context: Context) -> dict[str, Any]:
     """What a monitor wants to know: the scenario, the clock, the ledger's size."""
-    with context.ledger.read() as reader:
-        pools = len(reader.balances())
+    with context.view.read() as reader:
+        pools = len(get_balances(reader))
     return {
         "status": "ok",
         "scenario": context.scenario.name,

@@ -16,6 +16,7 @@ from scheduler.domain import (
 )
 from scheduler.errors import InputError
 from scheduler.ledger.books import outages
+from scheduler.ledger.books.bookings import get_bookings, move_booking
 from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def _checked(context: Context, kind: str, name: str, reason: str) -> tuple[Outag
 
 def _mark(tx: Transaction, outage: Outage, *, at: datetime) -> list[UUID]:
     marked: list[UUID] = []
-    for booking in tx.bookings(state=BookingState.BOOKED, until=outage.ends_at):
+    for booking in get_bookings(tx, state=BookingState.BOOKED, until=outage.ends_at):
         if not meets(outage, booking.candidate):
             continue
-        tx.move_booking(
+        move_booking(
+            tx,
             booking.booking_id,
             expected=BookingState.BOOKED,
             to=BookingState.BOOKED,
@@ -110,14 +112,14 @@ def outage_fields(outage: Outage) -> dict[str, Any]:
 
 def list_outages(context: Context) -> list[Outage]:
     """Every outage that was not lifted, by start."""
-    with context.ledger.read() as reader:
+    with context.view.read() as reader:
         return outages.standing(reader.connection)
 
 
 def lift_outage(context: Context, outage_id: str) -> dict[str, Any]:
     """Put it back into service; bookings keep their mark in their history. Raises UnknownName."""
     request_id = f"lift/{outage_id}"
-    with context.ledger.begin() as tx:
+    with context.existing_ledger.begin() as tx:
         answered = tx.answer(request_id)
         if answered is not None:
             return answered

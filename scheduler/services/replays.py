@@ -14,6 +14,10 @@ from scheduler.domain import (
     StationTally,
     UnplannedSpan,
 )
+from scheduler.ledger.books.runs import bind_facts, get_run_facts
+from scheduler.ledger.keys.blocks import get_waiting_blocks
+from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.reader import get_commands
 from scheduler.services.audit import verify_ledger
 from scheduler.services.keys.announce import told
 
@@ -26,10 +30,10 @@ def summarise(
     context: Context, *, start: datetime, end: datetime, seed: int, continued: bool
 ) -> ReplaySummary:
     """Add up the answers of every plan, settlement and merge, and verify the ledger."""
-    with context.ledger.read() as reader:
+    with context.view.read() as reader:
         plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
-        balances = reader.balances()
-        waiting = told(reader.waiting())
+        balances = get_balances(reader)
+        waiting = told(get_waiting_blocks(reader))
     return ReplaySummary(
         scenario=context.scenario.name,
         seed=seed,
@@ -55,8 +59,8 @@ def summarise(
 def bind_run(context: Context, facts: dict[str, Any]) -> bool:
     """Tie the database to one run; True if it already was tied to this very run."""
     with context.ledger.begin() as tx:
-        bound = bool(tx.run_facts())
-        tx.bind_run(facts)
+        bound = bool(get_run_facts(tx))
+        bind_facts(tx, facts)
     return bound
 
 
@@ -64,7 +68,7 @@ def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
     """The answers to every command of one kind, in the order they were given."""
     found: list[dict[str, Any]] = []
     after = 0
-    while page := reader.commands(kind=kind, after=after):
+    while page := get_commands(reader, kind=kind, after=after):
         found += [command.answer for command in page]
         after = page[-1].command_id
     return found

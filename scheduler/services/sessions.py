@@ -15,6 +15,8 @@ from scheduler.domain import (
     instant_key,
 )
 from scheduler.forecast import booked_window, expected_counts, link_preset
+from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
+from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.services.outages import out_of_service, outage_at
@@ -36,12 +38,13 @@ def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[s
     or satellite out of service the session is missed instead, and nothing is announced.
     """
     with context.ledger.begin() as tx:
-        booking = tx.booking(booking_id)
+        booking = find_booking(tx, booking_id)
         if booking.state is not BookingState.BOOKED:
             return tx.answer(f"{KIND}/{booking_id}") or {}
         outage = outage_at(tx, booking.candidate)
         if outage is not None:
-            tx.move_booking(
+            move_booking(
+                tx,
                 booking_id,
                 expected=BookingState.BOOKED,
                 to=BookingState.MISSED,
@@ -53,7 +56,7 @@ def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[s
             (BookingState.BOOKED, BookingState.PREPARING, "telescope set up"),
             (BookingState.PREPARING, BookingState.RUNNING, "link acquired"),
         ):
-            tx.move_booking(booking_id, expected=before, to=after, reason=reason, at=at)
+            move_booking(tx, booking_id, expected=before, to=after, reason=reason, at=at)
         return announce_at_contact(context, tx, booking, at=at) or {}
 
 
@@ -66,9 +69,9 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     is empty.
     """
     request_id = f"settle/{booking_id}"
-    with context.ledger.read() as reader:
+    with context.ledger.view.read() as reader:
         answered = reader.answer(request_id)
-        booking = reader.booking(booking_id)
+        booking = find_booking(reader, booking_id)
     if answered is not None:
         return answered
     if booking.state is not BookingState.RUNNING:
@@ -92,7 +95,8 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         if result.secret_bits > 0:
             answer |= _deposit(context, tx, command, result, candidate)
         reason = f"{result.secret_bits} secret bits" if result.secret_bits else "no key distilled"
-        tx.move_booking(
+        move_booking(
+            tx,
             booking_id,
             expected=BookingState.RUNNING,
             to=BookingState.SETTLED,
@@ -124,13 +128,14 @@ def _deposit(
     )
     material = simulated_material(context.entropy, block)
     waits = must_wait(context.satellite(candidate.satellite_id))
-    state = tx.deposit(
+    state = deposit_block(
+        tx,
         command,
         block,
         material_a=material,
         material_b=material,
         received_only=waits,
-        expires_at=use_until(context, block.pool.pool_id, command.at),
+        expires_at=use_until(context.lifetimes_s, block.pool.pool_id, command.at),
     )
     return {"block": str(block.block_id), "state": state.value}
 
@@ -138,8 +143,9 @@ def _deposit(
 def miss_session(context: Context, booking_id: UUID, *, at: datetime, reason: str) -> None:
     """A booked session whose time went by is MISSED; it is never run late."""
     with context.ledger.begin() as tx:
-        if tx.booking(booking_id).state is BookingState.BOOKED:
-            tx.move_booking(
+        if find_booking(tx, booking_id).state is BookingState.BOOKED:
+            move_booking(
+                tx,
                 booking_id,
                 expected=BookingState.BOOKED,
                 to=BookingState.MISSED,
@@ -162,10 +168,10 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
     closed: list[UUID] = []
     with context.ledger.begin() as tx:
         for before, (after, reason) in ends.items():
-            for booking in tx.bookings(state=before):
+            for booking in get_bookings(tx, state=before):
                 if booking.candidate.loses_at <= at or before is not BookingState.BOOKED:
-                    tx.move_booking(
-                        booking.booking_id, expected=before, to=after, reason=reason, at=at
+                    move_booking(
+                        tx, booking.booking_id, expected=before, to=after, reason=reason, at=at
                     )
                     closed.append(booking.booking_id)
     return closed
@@ -173,8 +179,8 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
 
 def open_bookings(context: Context) -> list[Booking]:
     """The bookings that still wait for their time."""
-    with context.ledger.read() as reader:
-        return list(reader.bookings(state=BookingState.BOOKED))
+    with context.view.read() as reader:
+        return list(get_bookings(reader, state=BookingState.BOOKED))
 
 
 def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:

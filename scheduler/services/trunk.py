@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import NewBlock, instant_key
 from scheduler.forecast import buffer_bits, span_eps, span_secret_bits
+from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
+from scheduler.ledger.keys.stock import get_stock
+from scheduler.ledger.reader import last_instant_of
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
@@ -29,11 +32,11 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         if answered is not None:
             return answered
         context.check_scenario(tx)
-        start = max(start, tx.last_at("trunk") or start)
+        start = max(start, last_instant_of(tx, "trunk") or start)
         if start >= end:
             return {"links": len(links), "deposited_bits": 0, "no_room_bits": 0}
         duration_s = (end - start).total_seconds()
-        stock = tx.stock(at=end)
+        stock = get_stock(tx, at=end)
         command = tx.command(request_id, kind="trunk", at=end)
         blocks: list[NewBlock] = []
         refused = 0
@@ -45,11 +48,13 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
             refused += made - bits
             if bits > 0:
                 blocks.append(_block(context, link, start, bits, duration_s * bits / made))
-        tx.expect(blocks)
+        expect_blocks(tx, blocks)
         for block in blocks:
             material = simulated_material(context.entropy, block)
-            until = use_until(context, block.pool.pool_id, end)
-            tx.deposit(command, block, material_a=material, material_b=material, expires_at=until)
+            until = use_until(context.lifetimes_s, block.pool.pool_id, end)
+            deposit_block(
+                tx, command, block, material_a=material, material_b=material, expires_at=until
+            )
         deposited = sum(block.length_bits for block in blocks)
         answer = {"links": len(links), "deposited_bits": deposited, "no_room_bits": refused}
         command.finish(answer)

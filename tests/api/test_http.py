@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import Replayed
+from scheduler.settings import load_settings
+from tests.api.conftest import Replayed, serving
 
 DAY = {"satellite": "micius", "from": "2016-12-19", "to": "2016-12-20"}
 
@@ -28,6 +30,23 @@ def test_satellites_stations_and_balances(http: httpx.Client, replayed: Replayed
         "xinglong", "nanshan", "delingha",
     ]  # fmt: skip
     assert http.get("/ledger/balances").json() == replayed.summary["balances"]
+
+
+QUESTIONS = (
+    "/merges", "/plans", "/bookings", "/outages", "/ledger/balances", "/ledger/checkpoint",
+    "/merges", "/plans",
+)  # fmt: skip
+
+
+def test_questions_make_no_ledger_whatever_their_order(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'none.db'}"
+    with serving(load_settings(database_url=url)) as client:
+        answers = [client.get(path) for path in QUESTIONS]
+
+    assert [answer.status_code for answer in answers] == [422] * len(QUESTIONS)
+    (problem,) = {answer.json()["detail"] for answer in answers}
+    assert problem.startswith(f"there is no ledger at {url}; allowed: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 PROBLEMS: list[tuple[str, dict[str, Any], int, list[str]]] = [

@@ -15,7 +15,9 @@ import pytest
 
 from scheduler.domain import NewBlock, Pool
 from scheduler.ledger import Ledger, Transaction, open_ledger
-from scheduler.ledger.log import merkle
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.log import merkle, trail
 from scheduler.ledger.log.canonical import leaf_data
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.vault.keystore import LocalKek
@@ -95,14 +97,14 @@ def _deposit_second(tx: Transaction, second: int, keys: dict[str, bytes]) -> Non
             simulated=True,
         )
         key = keys[link.pool_id]
-        tx.deposit(handle, block, material_a=key, material_b=key)
+        deposit_block(tx, handle, block, material_a=key, material_b=key)
         handle.finish({})
 
 
 def _merge_second(tx: Transaction, second: int) -> None:
     """Refresh every pair by 256 bits: one range a hop, one block a pair."""
     handle = tx.command(f"merge/{second}", kind="merge", at=NOON)
-    runs = [tx.spend(handle, link.pool_id, PAIRS * 256) for link in chain(NODES)]
+    runs = [spend_pool(tx, handle, link.pool_id, PAIRS * 256) for link in chain(NODES)]
     key = b"".join(part.material_a for part in runs[0])
     for pair in range(PAIRS):
         name = f"pair/{pair}/{second}"
@@ -115,7 +117,7 @@ def _merge_second(tx: Transaction, second: int) -> None:
             source="merge",
             simulated=True,
         )
-        tx.deposit(handle, block, material_a=part, material_b=part)
+        deposit_block(tx, handle, block, material_a=part, material_b=part)
     handle.finish({})
 
 
@@ -148,7 +150,7 @@ def test_a_mesh_is_kept_up_with(ledger: Ledger) -> None:
 def test_a_ledger_is_verified(ledger: Ledger) -> None:
     """At two sizes, so that memory that grew with the ledger would show."""
     for seconds in (1, 1) if SMOKE else (30, 90):
-        _run_mesh(ledger, seconds, first=ledger.verify().commands)
+        _run_mesh(ledger, seconds, first=ledger.view.verify().commands)
         for workers in (1, 2):
             _tell_verified("mesh", ledger, workers)
 
@@ -168,7 +170,7 @@ def _tell_verified(what: str, ledger: Ledger, workers: int) -> None:
     """Wall and CPU time of one audit, and the most memory that this process and another took."""
     others: list[float] = [0.0]
     before, started, spent = _peak_mb("self"), time.perf_counter(), _cpu_s()
-    report = ledger.verify(lambda _: others.extend(_children_mb()), workers=workers)
+    report = ledger.view.verify(lambda _: others.extend(_children_mb()), workers=workers)
     seconds, cpu_s = time.perf_counter() - started, _cpu_s() - spent
     assert report.problems == ()
     print(
@@ -205,15 +207,15 @@ def test_a_proof_is_given_out_of_ten_million_leaves(ledger: Ledger) -> None:
     prove, append = [], []
     for number in range(200):
         start = time.perf_counter()
-        with ledger.read() as reader:
-            reader.prove_leaf(number * 7919 % size)
+        with ledger.view.read() as reader:
+            trail.inclusion(reader.connection, number * 7919 % size)
         prove.append(time.perf_counter() - start)
     for number in range(50):
-        trail = AuditTrail()
-        trail.record("command", str(number), "00" * 32)
+        changes = AuditTrail()
+        changes.record("command", str(number), "00" * 32)
         with ledger.begin() as tx:
             start = time.perf_counter()
-            trail.append(tx.connection)
+            changes.append(tx.connection)
             append.append(time.perf_counter() - start)
     print(f"log of {size} leaves built in {built:.0f} s")
     _tell(f"inclusion proof at {size} leaves", prove)
@@ -259,7 +261,7 @@ def test_workers_merge_side_by_side_on_postgresql() -> None:
             rate = _rate(url, workers, each)
             print(f"PostgreSQL: {workers} merge workers, 5 hops: {rate:.0f} merges/s")
         with open_ledger(url, kek=LocalKek(KEY)) as ledger:
-            assert ledger.verify().problems == ()
+            assert ledger.view.verify().problems == ()
     finally:
         server.stop()
 

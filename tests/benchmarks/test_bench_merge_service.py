@@ -17,6 +17,7 @@ from scheduler.clock import SimulatedClock
 from scheduler.domain import Demand, NewBlock, Pool
 from scheduler.entropy import SystemEntropy
 from scheduler.ledger import Ledger, Transaction
+from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
 from scheduler.merge import PROOF_BITS
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
 from scheduler.paths import jain_index
@@ -121,10 +122,10 @@ def _bring(
             )
             for link in links
         ]
-        tx.expect(blocks)
+        expect_blocks(tx, blocks)
         for block in blocks:
             key = keys.setdefault(block.pool.pool_id, os.urandom(bits // 8))
-            tx.deposit(command, block, material_a=key, material_b=key)
+            deposit_block(tx, command, block, material_a=key, material_b=key)
         command.finish({})
 
 
@@ -228,7 +229,7 @@ def test_the_beijing_shanghai_trunk_is_shared_fairly(
     gained = sum(served.values()) / 1e6
     for workers in (1, 2):
         start = time.perf_counter()
-        report = context.ledger.verify(workers=workers)
+        report = context.ledger.view.verify(workers=workers)
         seconds = time.perf_counter() - start
         assert report.ok
         print(

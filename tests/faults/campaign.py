@@ -96,5 +96,5 @@ def _judge(report: FaultReport, url: str, kek: bytes, path: Path) -> FaultReport
     report.doubled = history.problems(events)
     with open_ledger(url, kek=LocalKek(kek)) as ledger:
         report.lost = history.lost(events, ledger)
-        report.broken = list(ledger.verify().problems)
+        report.broken = list(ledger.view.verify().problems)
     return report

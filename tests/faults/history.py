@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.ledger import Ledger
+from scheduler.ledger.keys.blocks import get_entries
 
 
 @dataclass(slots=True)
@@ -81,10 +82,10 @@ def problems(events: Iterable[Event]) -> list[str]:
 def lost(events: Iterable[Event], ledger: Ledger) -> list[str]:
     """Requests that were answered and that the ledger does not know, or keys it did not give."""
     found: list[str] = []
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         consumed: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         after = 0
-        while entries := reader.entries(after=after):
+        while entries := get_entries(reader, after=after):
             for entry in entries:
                 if entry.target.value in {"spent", "delivered"}:
                     consumed[str(entry.block_id)].append((entry.start_bit, entry.end_bit))

@@ -13,6 +13,9 @@ import pytest
 from scheduler.domain import Pool
 from scheduler.errors import LedgerError, LedgerUnavailable
 from scheduler.ledger import Ledger, Transaction, open_ledger
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.keys.stock import get_balances, get_stock
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.faults.storage import small_disk
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, spend
@@ -43,14 +46,14 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(tmp_path:
     with small_disk(folder) as disk, open_ledger(url, kek=kek) as ledger:
         kept = _fill_up(ledger)
         assert kept >= 1
-        with ledger.read() as reader:
-            assert reader.balances()[POOL_ID]["pool"] == kept * 400_000
-        assert ledger.verify().problems == ()
+        with ledger.view.read() as reader:
+            assert get_balances(reader)[POOL_ID]["pool"] == kept * 400_000
+        assert ledger.view.verify().problems == ()
         disk.make_room()
         spend(ledger, "after", 64)
         with ledger.begin() as tx:
             deposit(tx, "after", 1000)
-        assert ledger.verify().problems == ()
+        assert ledger.view.verify().problems == ()
 
 
 def test_a_clock_that_steps_back_changes_no_balance(ledger: Ledger) -> None:
@@ -59,12 +62,12 @@ def test_a_clock_that_steps_back_changes_no_balance(ledger: Ledger) -> None:
         with ledger.begin() as tx:
             deposit(tx, f"at {hours}", 512, at=at)
             handle = tx.command(f"expire {hours}", kind="expire", at=at)
-            tx.expire_due(handle)
+            let_expire(tx, handle)
             handle.finish({})
         spend(ledger, f"s{hours}", 256, at=at)
-    with ledger.read() as reader:
-        assert reader.balances()[POOL_ID]["pool"] == 5 * 256
-    assert ledger.verify().problems == ()
+    with ledger.view.read() as reader:
+        assert get_balances(reader)[POOL_ID]["pool"] == 5 * 256
+    assert ledger.view.verify().problems == ()
 
 
 def test_a_database_server_that_dies_under_load_loses_no_answered_request() -> None:
@@ -77,14 +80,14 @@ def test_a_database_server_that_dies_under_load_loses_no_answered_request() -> N
                 deposit(tx, "one", 8 * 8 * 100_000)
             answered, refused = _load(ledger, server)
             assert refused, "the server was to die while somebody wrote"
-            with ledger.read() as reader:
+            with ledger.view.read() as reader:
                 for request in answered:
                     assert reader.answer(request) is not None
                 # A request that failed may have been committed: its answer then is there.
                 unknown = [name for name in refused if reader.answer(name) is not None]
-                spent = reader.balances()[POOL_ID]["spent"]
+                spent = get_balances(reader)[POOL_ID]["spent"]
             assert spent == 64 * (len(answered) + len(unknown))
-            assert ledger.verify().problems == ()
+            assert ledger.view.verify().problems == ()
     finally:
         server.stop()
 
@@ -125,7 +128,7 @@ def _load(ledger: Ledger, server: Postgres) -> tuple[set[str], set[str]]:
 def _spend(request: str) -> Callable[[Transaction], None]:
     def work(tx: Transaction) -> None:
         handle = tx.command(request, kind="spend", at=NOON)
-        tx.spend(handle, POOL_ID, 64)
+        spend_pool(tx, handle, POOL_ID, 64)
         handle.finish({})
 
     return work
@@ -148,7 +151,7 @@ def test_a_lost_connection_is_named_as_such(postgres: Postgres, kek: LocalKek) -
         with ledger.begin() as tx:
             deposit(tx, "one", 512, pool=Pool.link("a", "b"))
             postgres.drop(name)
-            tx.stock()
+            get_stock(tx)
 
     with pytest.raises(LedgerUnavailable, match="terminating connection"):
         cut_off()

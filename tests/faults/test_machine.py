@@ -24,6 +24,13 @@ from scheduler.domain import Pool
 from scheduler.errors import DuplicateBlock, NotEnoughKey, RequestConflict, WrongState
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.reservation_reads import get_reservation
+from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.keys.transitions import destroy_block, move_block
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import NOON, deposit, uuid_of
 
@@ -63,7 +70,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return open_ledger(f"sqlite:///{self.folder / 'ledger.db'}", kek=self.kek)
 
     def teardown(self) -> None:
-        assert self.ledger.verify().problems == ()
+        assert self.ledger.view.verify().problems == ()
         self.ledger.close()
         shutil.rmtree(self.folder)
 
@@ -102,9 +109,9 @@ class LedgerMachine(RuleBasedStateMachine):
             handle = self._handle(tx, "spend")
             if bits > self.model["pool"]:
                 with pytest.raises(NotEnoughKey):
-                    tx.spend(handle, POOL.pool_id, bits)
+                    spend_pool(tx, handle, POOL.pool_id, bits)
                 return
-            chunks = tx.spend(handle, POOL.pool_id, bits)
+            chunks = spend_pool(tx, handle, POOL.pool_id, bits)
         self._move("pool", "spent", bits)
         assert sum(part.chunk.length_bits for part in chunks) == bits
 
@@ -117,16 +124,21 @@ class LedgerMachine(RuleBasedStateMachine):
             arguments = {"reservation_id": uuid_of(name), "purpose": "", "expires_at": until}
             if bits > self.model["pool"]:
                 with pytest.raises(NotEnoughKey):
-                    tx.reserve(handle, POOL.pool_id, bits, **arguments)
+                    reserve_key(tx, handle, POOL.pool_id, bits, **arguments)
                 return name
-            tx.reserve(handle, POOL.pool_id, bits, **arguments)
+            reserve_key(tx, handle, POOL.pool_id, bits, **arguments)
         self._move("pool", "reserved", bits)
         self.reserved[name] = (bits, R.OPEN)
         return name
 
     @rule(name=reservations)
     def intend(self, name: str) -> None:
-        self._step(name, lambda tx, handle: tx.intend(handle, uuid_of(name)), R.INTENDED, {R.OPEN})
+        self._step(
+            name,
+            lambda tx, handle: intend_reservation(tx, handle, uuid_of(name)),
+            R.INTENDED,
+            {R.OPEN},
+        )
 
     @rule(name=reservations)
     def release(self, name: str) -> None:
@@ -149,7 +161,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self._resolve(name, R.VOIDED, {R.UNCERTAIN})
 
     def _resolve(self, name: str, to: ReservationState, allowed: set[ReservationState]) -> None:
-        self._step(name, lambda tx, handle: tx.resolve(handle, uuid_of(name), to), to, allowed)
+        self._step(
+            name, lambda tx, handle: resolve_reservation(tx, handle, uuid_of(name), to), to, allowed
+        )
 
     def _step(self, name, step, to, allowed) -> None:  # type: ignore[no-untyped-def]
         if name not in self.reserved:
@@ -158,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             with self.ledger.begin() as tx:
                 step(tx, self._handle(tx, to.value))
-                handed = tx.balances()[POOL.pool_id]
+                handed = get_balances(tx)[POOL.pool_id]
         except WrongState:
             late = self._is_late(name)
             held = any(state is not KeyState.AVAILABLE for state in self.state.values())
@@ -183,17 +197,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.reserved[name] = (bits, to)
 
     def _is_late(self, name: str) -> bool:
-        with self.ledger.read() as reader:
-            return reader.reservation(uuid_of(name)).expires_at <= self.now
+        with self.ledger.view.read() as reader:
+            return get_reservation(reader, uuid_of(name)).expires_at <= self.now
 
     @rule(minutes=st.integers(-20, 40))
     def let_time_pass(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         with self.ledger.begin() as tx:
-            tx.expire_due(self._handle(tx, "expire"))
-            after = tx.balances()[POOL.pool_id] if self.generated else {}
+            let_expire(tx, self._handle(tx, "expire"))
+            after = get_balances(tx)[POOL.pool_id] if self.generated else {}
             for name, (bits, was) in self.reserved.items():
-                now = tx.reservation(uuid_of(name)).state
+                now = get_reservation(tx, uuid_of(name)).state
                 if now is not was:
                     assert (was, now) in {(R.OPEN, R.RELEASED), (R.INTENDED, R.UNCERTAIN)}
                     self.reserved[name] = (bits, now)
@@ -223,7 +237,7 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             with self.ledger.begin() as tx:
                 handle = self._handle(tx, "move")
-                bits = tx.move_block(handle, uuid_of(name), expected=was, to=to)
+                bits = move_block(tx, handle, uuid_of(name), expected=was, to=to)
         except WrongState:
             return
         assert self.state[name] is was
@@ -234,7 +248,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def destroy(self, name: str) -> None:
         try:
             with self.ledger.begin() as tx:
-                tx.destroy_block(self._handle(tx, "destroy"), uuid_of(name))
+                destroy_block(tx, uuid_of(name))
         except WrongState:
             return
         assert self.state[name] in (KeyState.EXPIRED, KeyState.COMPROMISED)
@@ -246,7 +260,8 @@ class LedgerMachine(RuleBasedStateMachine):
         with self.ledger.begin() as tx:
             handle = self._handle(tx, "draw")
             try:
-                tx.draw(
+                draw_keys(
+                    tx,
                     handle,
                     POOL.pool_id,
                     key_ids=[uuid_of(name)],
@@ -265,7 +280,7 @@ class LedgerMachine(RuleBasedStateMachine):
         mark = f"{name}/{who}".encode()
         try:
             with self.ledger.begin() as tx:
-                tx.collect(self._handle(tx, "collect"), [uuid_of(name)], who)
+                collect_keys(tx, self._handle(tx, "collect"), [uuid_of(name)], who)
         except WrongState:
             assert mark in self.given
             return
@@ -280,8 +295,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.generated)
     @invariant()
     def balances_are_the_models(self) -> None:
-        with self.ledger.read() as reader:
-            balances = reader.balances()[POOL.pool_id]
+        with self.ledger.view.read() as reader:
+            balances = get_balances(reader)[POOL.pool_id]
         assert balances["generated"] == -self.generated
         assert {kind: balances[kind] for kind in self.model} == self.model
 

@@ -10,6 +10,13 @@ from typing import Any
 
 from scheduler.domain import NewBlock, Pool
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, open_ledger
+from scheduler.ledger.keys.blocks import get_waiting_blocks
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
+from scheduler.ledger.keys.spending import spend_pools
+from scheduler.ledger.keys.transitions import erase_expired, move_block
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.faults.history import Event, write
 from tests.scheduler.ledger.builders import NOON, bytes_of, chain, deposit, relay, uuid_of
@@ -58,8 +65,8 @@ def _merge(tx: Transaction, request: str, event: Event) -> None:
 def _deliver(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="deliver", at=NOON)
     keys = [uuid_of(f"{request}/{n}") for n in range(2)]
-    tx.draw(handle, PAIR.pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
-    event.keys = [f"m/{key.key_id}" for key in tx.collect(handle, keys, "m")]
+    draw_keys(tx, handle, PAIR.pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
+    event.keys = [f"m/{key.key_id}" for key in collect_keys(tx, handle, keys, "m")]
     handle.finish({})
 
 
@@ -67,13 +74,14 @@ def _collect(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="collect", at=NOON)
     drawn = request.replace("collect", "deliver")
     keys = [uuid_of(f"{drawn}/{n}") for n in range(2)]
-    event.keys = [f"s/{key.key_id}" for key in tx.collect(handle, keys, "s")]
+    event.keys = [f"s/{key.key_id}" for key in collect_keys(tx, handle, keys, "s")]
     handle.finish({})
 
 
 def _reserve(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="reserve", at=NOON)
-    tx.reserve(
+    reserve_key(
+        tx,
         handle,
         PAIR.pool_id,
         256,
@@ -81,14 +89,14 @@ def _reserve(tx: Transaction, request: str, event: Event) -> None:
         purpose="test",
         expires_at=NOON + HOURS,
     )
-    tx.intend(handle, uuid_of(request))
+    intend_reservation(tx, handle, uuid_of(request))
     handle.finish({})
 
 
 def _post(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="post", at=NOON)
     reserved = uuid_of(request.replace("post", "reserve"))
-    for part in tx.resolve(handle, reserved, ReservationState.DELIVERED):
+    for part in resolve_reservation(tx, handle, reserved, ReservationState.DELIVERED):
         chunk = part.chunk
         event.ranges.append((str(chunk.block_id), chunk.start_bit, chunk.end_bit))
     handle.finish({})
@@ -107,21 +115,23 @@ def _receive(tx: Transaction, request: str, event: Event) -> None:
     )
     key = bytes_of(request, 2048)
     until = NOON + MINUTE
-    tx.deposit(handle, block, material_a=key, material_b=key, received_only=True, expires_at=until)
+    deposit_block(
+        tx, handle, block, material_a=key, material_b=key, received_only=True, expires_at=until
+    )
     handle.finish({})
 
 
 def _announced(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="announced", at=NOON)
-    for block in tx.waiting("sat"):
-        tx.move_block(handle, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
+    for block in get_waiting_blocks(tx, "sat"):
+        move_block(tx, handle, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
     handle.finish({})
 
 
 def _spend_young(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="spend", at=NOON)
     needs = {DOWNLINK.pool_id: 1024}
-    for part in tx.spend_all(handle, needs, received_after=NOON - MINUTE)[DOWNLINK.pool_id]:
+    for part in spend_pools(tx, handle, needs, received_after=NOON - MINUTE)[DOWNLINK.pool_id]:
         chunk = part.chunk
         event.ranges.append((str(chunk.block_id), chunk.start_bit, chunk.end_bit))
     handle.finish({})
@@ -129,8 +139,8 @@ def _spend_young(tx: Transaction, request: str, event: Event) -> None:
 
 def _expire(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="expire", at=NOON + MINUTE)
-    tx.expire_due(handle)
-    tx.erase_expired(handle)
+    let_expire(tx, handle)
+    erase_expired(tx)
     handle.finish({})
 
 

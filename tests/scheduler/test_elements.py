@@ -26,6 +26,7 @@ from scheduler.clock import SimulatedClock
 from scheduler.errors import FeedError, InputError, UnknownName
 from scheduler.ledger import open_ledger
 from scheduler.ledger.books import element_reads as glance
+from scheduler.ledger.books.elements import count_elements, get_elements
 from scheduler.services.context import Context
 from scheduler.services.plans.outlook import known_elements, plan_outlook
 from scheduler.settings import Settings
@@ -326,13 +327,13 @@ def test_before_the_first_set_there_is_nothing_to_use(context: Context) -> None:
 
 def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a ledger # 100%.db'}"
-    assert (glance.element_rows(url), glance.element_count(url)) == (None, None)
+    assert (glance.element_rows(url), glance.element_count(url)) == ([], 0)
     with Context(Settings(database_url=url)) as context:
         services.import_elements(context, ISS, source="iss.tle", arrived_at=NOW)
         services.import_elements(context, _omm_of(5), source="five")
-        with context.ledger.read() as reader:
-            whole, single = reader.element_rows(), reader.element_rows(5)
-            assert reader.element_count() == 2
+        with context.ledger.view.read() as reader:
+            whole, single = get_elements(reader), get_elements(reader, 5)
+            assert count_elements(reader) == 2
 
         assert glance.element_rows(url) == whole
         assert glance.element_rows(url, 5) == single
@@ -343,10 +344,10 @@ def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
 def test_a_glance_leaves_everything_unusual_to_the_ledger(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all, but longer than a header of SQLite" * 9)
     (tmp_path / "empty.db").touch()
+    assert glance.element_rows(f"sqlite:///{tmp_path}/empty.db") == []
     for url in (
         "postgresql://127.0.0.1/x", "sqlite://", "sqlite:///", f"sqlite:///{tmp_path}",
-        f"sqlite:///{tmp_path}/text.db", f"sqlite:///{tmp_path}/empty.db",
-        f"sqlite:///{tmp_path}/empty.db?mode=ro",
+        f"sqlite:///{tmp_path}/text.db", f"sqlite:///{tmp_path}/empty.db?mode=ro",
     ):  # fmt: skip
         assert glance.element_rows(url) is None
         assert glance.element_count(url) is None

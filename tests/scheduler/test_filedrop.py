@@ -13,6 +13,9 @@ from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import DuplicateBlock, InputError, UnknownName
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.reader import get_commands
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.services.context import Context
 from scheduler.settings import Settings
@@ -54,6 +57,7 @@ def drop(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def context(settings_of: SettingsOf) -> Iterator[Context]:
     with Context(settings_of(), clock=SimulatedClock(NOON), entropy=KeyedEntropy(1)) as opened:
+        assert opened.ledger  # made, so that there is one to see that nothing was added to it
         yield opened
 
 
@@ -70,7 +74,7 @@ def test_a_drop_is_deposited_once_and_can_be_spent(
 
     with context.ledger.begin() as tx:
         command = tx.command("spend", kind="test", at=NOON)
-        (chunk,) = tx.spend(command, LINK, 1024)
+        (chunk,) = spend_pool(tx, command, LINK, 1024)
         command.finish({})
     assert (chunk.material_a, chunk.material_b) == (KEY, KEY)
     assert not chunk.simulated
@@ -98,8 +102,8 @@ sha256_b = "{sha256(KEY)}"
 
     services.import_keys(context, tmp_path)
 
-    with context.ledger.read() as reader:
-        (block,) = reader.blocks(LINK)
+    with context.ledger.view.read() as reader:
+        (block,) = get_blocks(reader, LINK)
     assert (block.source, block.simulated, block.natural_key) == ("device-17", True, "device/1")
     assert block.received_at == NOON
 
@@ -248,7 +252,7 @@ def test_the_same_key_under_another_name_rejects_the_whole_drop(
     services.import_keys(context, drop(entry()))
     with context.ledger.begin() as tx:
         command = tx.command("spend", kind="test", at=NOON)
-        tx.spend(command, LINK, 1024)
+        spend_pool(tx, command, LINK, 1024)
         command.finish({})
     context.ledger.rotate_kek(LocalKek(bytes(range(32))))
     before = list(services.export_ledger(context))
@@ -293,8 +297,8 @@ def test_a_fingerprint_is_no_plain_hash_and_another_in_every_ledger(
             services.import_keys(one, folder)
             lines = "\n".join(services.export_ledger(one))
             _holds_no_key(lines)
-            with one.ledger.read() as reader:
-                (mark,) = reader.commands(kind="fingerprint")
+            with one.ledger.view.read() as reader:
+                (mark,) = get_commands(reader, kind="fingerprint")
             found.append(mark.request_id)
     assert len(set(found)) == 2
     for plain in (hashlib.sha256(KEY), hashlib.sha512(KEY), hashlib.sha1(KEY)):

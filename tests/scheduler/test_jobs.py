@@ -12,6 +12,10 @@ from scheduler import services
 from scheduler.clock import AcceleratedClock
 from scheduler.domain import BookingState, NewBlock, Pool, instant_key
 from scheduler.jobs import JobRunner
+from scheduler.ledger.books.bookings import get_bookings
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.reader import get_commands
 from scheduler.services.context import Context
 from scheduler.settings import Settings
 
@@ -42,8 +46,8 @@ def _wait(runner: JobRunner, job: str, times: int) -> None:
 
 
 def _merges(settings: Settings) -> list[datetime]:
-    with Context(settings) as context, context.ledger.read() as reader:
-        return [command.at for command in reader.commands(kind="merge")]
+    with Context(settings) as context, context.ledger.view.read() as reader:
+        return [command.at for command in get_commands(reader, kind="merge")]
 
 
 def test_the_merge_job_fires_and_stops_when_it_is_stopped(settings_of: SettingsOf) -> None:
@@ -70,17 +74,17 @@ def test_time_is_looked_after_before_every_merge(settings_of: SettingsOf) -> Non
             length_bits=1024, source="device", simulated=False,
         )  # fmt: skip
         key = context.entropy.key_bytes("key", "short", length=128)
-        tx.deposit(command, block, material_a=key, material_b=key, expires_at=until)
+        deposit_block(tx, command, block, material_a=key, material_b=key, expires_at=until)
         command.finish({})
     with _running(settings) as runner:
         _wait(runner, "expire", 2)
         _wait(runner, "announce", 2)
         _wait(runner, "merge", 2)
 
-    with Context(settings) as context, context.ledger.read() as reader:
-        (expired,) = reader.commands(kind="expire")
-        merges = reader.commands(kind="merge")
-        assert reader.balances()[pool.pool_id]["expired"] == 1024
+    with Context(settings) as context, context.ledger.view.read() as reader:
+        (expired,) = get_commands(reader, kind="expire")
+        merges = get_commands(reader, kind="merge")
+        assert get_balances(reader)[pool.pool_id]["expired"] == 1024
     assert expired.request_id == f"expire/{instant_key(expired.at)}"
     assert (expired.at.hour % 6, expired.at.minute, expired.at > until) == (0, 0, True)
     assert (expired.answer["blocks_expired"], expired.answer["bits_expired"]) == (1, 1024)
@@ -93,9 +97,9 @@ def test_the_clockwork_books_runs_and_settles(settings_of: SettingsOf) -> None:
     with _running(settings) as runner:
         _wait(runner, "merge", 3)
 
-    with Context(settings) as context, context.ledger.read() as reader:
-        states = {booking.state for booking in reader.bookings()}
-        settled = reader.commands(kind="settle")
+    with Context(settings) as context, context.ledger.view.read() as reader:
+        states = {booking.state for booking in get_bookings(reader)}
+        settled = get_commands(reader, kind="settle")
         verified = services.verify_ledger(context)
     assert verified.ok, verified.problems
     # A pass lasts 8 ms here: one may be missed, but then it says so and is not run late.
@@ -136,8 +140,8 @@ def test_a_job_that_fails_is_recorded_and_the_clockwork_goes_on(
     with _running(settings) as runner:
         _wait(runner, "merge", 2)
 
-    with Context(settings) as context, context.ledger.read() as reader:
-        failures = [command.answer for command in reader.commands(kind="failure")]
+    with Context(settings) as context, context.ledger.view.read() as reader:
+        failures = [command.answer for command in get_commands(reader, kind="failure")]
     assert {"job": "trunk", "reason": "RuntimeError"} in failures
 
 

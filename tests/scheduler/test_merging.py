@@ -22,12 +22,15 @@ from scheduler.errors import (
     UnknownName,
 )
 from scheduler.ledger import SpentChunk
-from scheduler.ledger.transaction import Transaction
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.spending import spend_pool, spend_pools
+from scheduler.ledger.keys.stock import get_stock
+from scheduler.ledger.reader import get_commands
 from scheduler.merge import CompromiseStructure, MergePlan, far_end_key, recombine, xor
 from scheduler.paths import jain_index
 from scheduler.replay import run_replay
 from scheduler.services.context import Context
-from scheduler.services.merges import due
+from scheduler.services.merges import due, execute
 from scheduler.services.merges.answers import told
 from scheduler.services.merges.demand_served import DemandServed
 from scheduler.services.merges.due import decide_merges
@@ -194,19 +197,18 @@ def _kept(
     """Keep what a tick spends and deposits: bytes that otherwise never leave it."""
     spent: dict[str, list[SpentChunk]] = {}
     gained: dict[UUID, tuple[bytes, bytes]] = {}
-    spend_all, deposit = Transaction.spend_all, Transaction.deposit
 
     def keep_spent(tx, handle, needs, **more):  # type: ignore[no-untyped-def]
-        taken = spend_all(tx, handle, needs, **more)
+        taken = spend_pools(tx, handle, needs, **more)
         spent.update(taken)
         return taken
 
     def keep_gained(tx, handle, block, **more):  # type: ignore[no-untyped-def]
         gained[block.block_id] = (more["material_a"], more["material_b"])
-        return deposit(tx, handle, block, **more)
+        return deposit_block(tx, handle, block, **more)
 
-    monkeypatch.setattr(Transaction, "spend_all", keep_spent)
-    monkeypatch.setattr(Transaction, "deposit", keep_gained)
+    monkeypatch.setattr(execute, "spend_pools", keep_spent)
+    monkeypatch.setattr(execute, "deposit_block", keep_gained)
     return spent, gained
 
 
@@ -280,7 +282,7 @@ def _fill(context: Context, bits: int) -> None:
                 block_id=context.entropy.uuid("block", name), pool=link.pool, natural_key=name,
                 length_bits=bits, source="simulator", simulated=True, eps_total=1e-10,
             )  # fmt: skip
-            tx.deposit(command, block, material_a=key, material_b=key)
+            deposit_block(tx, command, block, material_a=key, material_b=key)
         command.finish({})
 
 
@@ -345,7 +347,7 @@ def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
                 (link, _), *_ = plan.needs.items()
                 with context.ledger.begin() as tx:
                     handle = tx.command("elsewhere", kind="test", at=START)
-                    tx.spend(handle, link, tx.stock()[link])
+                    spend_pool(tx, handle, link, get_stock(tx)[link])
                     handle.finish({})
             return plan
 
@@ -361,8 +363,10 @@ def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
 
 def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Context) -> None:
     """Names of nodes are not kept in answers, but for those of the first releases."""
-    with fibre.ledger.read() as reader:
-        (kept, *_) = [one.answer for one in reader.commands(kind="merge") if one.answer["steps"]]
+    with fibre.ledger.view.read() as reader:
+        (kept, *_) = [
+            one.answer for one in get_commands(reader, kind="merge") if one.answer["steps"]
+        ]
         (answer,) = told(reader, [kept])
         assert not any("paths" in step for step in kept["steps"])
         assert told(reader, [answer]) == [answer]
@@ -441,7 +445,7 @@ def test_a_ledger_of_another_scenario_is_merged_by_nobody(settings_of: SettingsO
 
 def test_merges_that_lie_ahead_are_not_counted_as_served(fibre: Context) -> None:
     last = services.merge_history(fibre, limit=1)[-1]
-    with fibre.ledger.read() as reader:
+    with fibre.ledger.view.read() as reader:
         book = DemandServed()
         late = book.lately(reader, last["at"])
         early = book.lately(reader, START)

@@ -17,6 +17,9 @@ from scheduler import services
 from scheduler.domain import ReplaySummary
 from scheduler.errors import InputError, LedgerMismatch
 from scheduler.ledger import KeyState
+from scheduler.ledger.books.bookings import get_bookings
+from scheduler.ledger.keys.blocks import get_entries
+from scheduler.ledger.reader import get_commands
 from scheduler.replay import run_replay
 from scheduler.services.context import Context
 from scheduler.settings import Settings
@@ -154,9 +157,9 @@ def test_the_last_session_is_left_waiting_and_the_others_were_announced(
 ) -> None:
     settings, summary = reference
     last = summary.settled[-1]
-    with Context(settings) as context, context.ledger.read() as reader:
-        announced = [command.answer for command in reader.commands(kind="announced")]
-        settled = reader.commands(kind="settle")
+    with Context(settings) as context, context.ledger.view.read() as reader:
+        announced = [command.answer for command in get_commands(reader, kind="announced")]
+        settled = get_commands(reader, kind="settle")
 
     (waiting,) = summary.waiting
     assert waiting.bits == last.secret_bits
@@ -174,18 +177,18 @@ def test_no_merge_uses_key_before_its_satellite_announced_it(
     reference: tuple[Settings, ReplaySummary],
 ) -> None:
     settings, _ = reference
-    with Context(settings) as context, context.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.view.read() as reader:
         usable = {
             block["block"]: datetime.fromisoformat(command.answer["at"])
-            for command in reader.commands(kind="announced")
+            for command in get_commands(reader, kind="announced")
             for block in command.answer["blocks"]
         }
         spent = [
             (str(entry.block_id), entry.command_id)
-            for entry in reader.entries()
+            for entry in get_entries(reader)
             if entry.enters is KeyState.RELAY_CONSUMED and "micius" in entry.pool_id
         ]
-        at = {command.command_id: command.at for command in reader.commands(kind="merge")}
+        at = {command.command_id: command.at for command in get_commands(reader, kind="merge")}
 
     assert spent
     assert all(usable[block] <= at[command] for block, command in spent)
@@ -270,10 +273,10 @@ def _planted(epoch_day: str) -> Elements:
 
 
 def _bookings(settings: Settings) -> list[tuple[str, datetime]]:
-    with Context(settings) as context, context.ledger.read() as reader:
+    with Context(settings) as context, context.ledger.view.read() as reader:
         return [
             (booking.candidate.candidate_id, booking.candidate.elements_epoch)
-            for booking in reader.bookings()
+            for booking in get_bookings(reader)
         ]
 
 

@@ -1,7 +1,8 @@
-"""Rows of bookings and of the events that make up their lives."""
+"""Bookings and the events that make up their lives, written and read."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,24 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from orbits import as_utc
-from scheduler.domain import Booking, BookingState, Candidate
+from scheduler.domain import Booking, BookingEvent, BookingState, Candidate, DirectiveKind
 from scheduler.errors import BookingConflict, LedgerError, UnknownName
 from scheduler.ledger.log.canonical import canonical_json, instant_text
 from scheduler.ledger.log.tables import sealed
-from scheduler.ledger.schema import BookingEventRow, BookingRow
-from scheduler.ledger.writer import Writer
+from scheduler.ledger.reader import Reader
+from scheduler.ledger.records import record_of
+from scheduler.ledger.schema import BookingEventRow, BookingRow, DirectiveRow
+from scheduler.ledger.transaction import Transaction
+
+_DECIDED = (
+    select(DirectiveRow.kind)
+    .where(DirectiveRow.booking_id == BookingRow.booking_id)
+    .order_by(DirectiveRow.command_id.desc(), DirectiveRow.position.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("decided")
+)
+_BOOKINGS = select(*BookingRow.__table__.c, _DECIDED)
 
 FREED_STATES = (BookingState.CANCELLED, BookingState.FAILED, BookingState.MISSED)
 """In these, a booking no longer takes up its satellite or station."""
@@ -32,14 +45,22 @@ def candidate_text(candidate: Candidate) -> str:
     )
 
 
-def add(writer: Writer, booking: Booking) -> None:
+def read_candidate(text: str) -> Candidate:
+    """Read back what `candidate_text` wrote."""
+    values: dict[str, Any] = json.loads(text)
+    for name in ("acquires_at", "loses_at", "elements_epoch"):
+        values[name] = datetime.fromisoformat(values[name])
+    return Candidate(**values)
+
+
+def add_booking(tx: Transaction, booking: Booking) -> None:
     """Write a booking and its first event.
 
     Raises BookingConflict if it is there already, or if another one that still stands takes
     the satellite or the station at any instant of it.
     """
     candidate = booking.candidate
-    connection = writer.connection
+    connection = tx.raw
     _refuse_overlap(connection, booking)
     row: dict[str, Any] = {
         "booking_id": str(booking.booking_id),
@@ -57,12 +78,12 @@ def add(writer: Writer, booking: Booking) -> None:
     }
     row = sealed("booking", row)
     connection.execute(insert(BookingRow), [row])
-    writer.trail.record("booking", row["booking_id"], row["sha256"])
-    _add_event(writer, row["booking_id"], 1, booking.booked_at, None, booking)
+    tx.trail.record("booking", row["booking_id"], row["sha256"])
+    _add_event(tx, row["booking_id"], 1, booking.booked_at, None, booking)
 
 
 def _add_event(
-    writer: Writer,
+    tx: Transaction,
     booking_id: str,
     position: int,
     at: datetime,
@@ -79,8 +100,8 @@ def _add_event(
         "reason": reason,
     }
     event = sealed("booking_event", event)
-    writer.connection.execute(insert(BookingEventRow), [event])
-    writer.trail.record("booking_event", f"{booking_id}/{position}", event["sha256"])
+    tx.raw.execute(insert(BookingEventRow), [event])
+    tx.trail.record("booking_event", f"{booking_id}/{position}", event["sha256"])
 
 
 def _refuse_overlap(connection: Connection, booking: Booking) -> None:
@@ -114,8 +135,8 @@ def _refuse_overlap(connection: Connection, booking: Booking) -> None:
         )
 
 
-def move(
-    writer: Writer,
+def move_booking(
+    tx: Transaction,
     booking_id: UUID,
     *,
     expected: BookingState,
@@ -127,7 +148,7 @@ def move(
 
     Raises UnknownName if there is no such booking, LedgerError if it is in another state.
     """
-    connection = writer.connection
+    connection = tx.raw
     key = str(booking_id)
     moved = connection.execute(
         update(BookingRow)
@@ -144,4 +165,64 @@ def move(
     position = connection.execute(
         select(func.max(BookingEventRow.position)).where(BookingEventRow.booking_id == key)
     ).scalar_one()
-    _add_event(writer, key, position + 1, at, expected, (to, reason))
+    _add_event(tx, key, position + 1, at, expected, (to, reason))
+
+
+def get_bookings(
+    reader: Reader,
+    *,
+    state: BookingState | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Booking]:
+    """Bookings by AOS; those of one state, and those whose AOS lies in [since, until).
+
+    Each is locked or not as was last decided.
+    """
+    query = _BOOKINGS.order_by(BookingRow.acquires_at, BookingRow.booking_id)
+    if state is not None:
+        query = query.where(BookingRow.state == state.value)
+    if since is not None:
+        query = query.where(BookingRow.acquires_at >= since)
+    if until is not None:
+        query = query.where(BookingRow.acquires_at < until)
+    return [_booking(row) for row in reader.connection.execute(query)]
+
+
+def find_booking(reader: Reader, booking_id: UUID) -> Booking:
+    """The booking of that id. Raises UnknownName."""
+    query = _BOOKINGS.where(BookingRow.booking_id == str(booking_id))
+    row = reader.connection.execute(query).one_or_none()
+    if row is None:
+        raise UnknownName(f"booking {booking_id} is not known")
+    return _booking(row)
+
+
+def _booking(row: Any) -> Booking:
+    return record_of(
+        Booking,
+        row,
+        booking_id=UUID(row.booking_id),
+        candidate=read_candidate(row.candidate),
+        state=BookingState(row.state),
+        locked=row.locked if row.decided is None else row.decided == DirectiveKind.LOCK,
+    )
+
+
+def get_booking_events(reader: Reader, booking_id: UUID) -> list[BookingEvent]:
+    """The life of one booking, first event first."""
+    query = (
+        select(*BookingEventRow.__table__.c)
+        .where(BookingEventRow.booking_id == str(booking_id))
+        .order_by(BookingEventRow.position)
+    )
+    return [
+        record_of(
+            BookingEvent,
+            row,
+            booking_id=booking_id,
+            from_state=None if row.from_state is None else BookingState(row.from_state),
+            to_state=BookingState(row.to_state),
+        )
+        for row in reader.connection.execute(query)
+    ]

@@ -12,12 +12,12 @@ from scheduler.domain import Directive, DirectiveKind, PassName
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import DirectiveRow
-from scheduler.ledger.writer import Writer
+from scheduler.ledger.transaction import Transaction
 
 
-def add(writer: Writer, handle: CommandHandle, directives: Iterable[Directive]) -> None:
+def add(tx: Transaction, handle: CommandHandle, directives: Iterable[Directive]) -> None:
     """Write down all the directives that a command gives, in their order."""
-    writer._settle()
+    tx.flush()
     for position, directive in enumerate(directives, start=1):
         row = sealed(
             "directive",
@@ -32,8 +32,8 @@ def add(writer: Writer, handle: CommandHandle, directives: Iterable[Directive]) 
                 "reason": directive.reason,
             },
         )
-        writer.connection.execute(insert(DirectiveRow), [row])
-        writer.trail.record("directive", f"{handle.command_id}/{position}", row["sha256"])
+        tx.raw.execute(insert(DirectiveRow), [row])
+        tx.trail.record("directive", f"{handle.command_id}/{position}", row["sha256"])
 
 
 def count_of(connection: Connection, booking_id: UUID) -> int:

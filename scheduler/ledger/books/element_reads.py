@@ -1,7 +1,7 @@
 """Element sets of an SQLite ledger, read by the driver alone.
 
 SQLAlchemy, cryptography and the ledger's own tables take 0.6 s to import. A question about
-passes needs one table of them all, so it looks here first; whatever is out of the ordinary
+passes needs one table of them all, so it is read here first; whatever is out of the ordinary
 (PostgreSQL, another schema, a failure of the file) is left to the ledger and its errors.
 """
 
@@ -13,10 +13,10 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scheduler.ledger.db.files import connect_to_read
 from scheduler.ledger.db.revision import HEAD
 from scheduler.ledger.records import ElementRow
 
-_BUSY_TIMEOUT_S = 30.0
 _ROWS = """
     SELECT norad_id, name, epoch, text, sha256, source, arrived_at FROM element_set
     WHERE :norad_id IS NULL OR norad_id = :norad_id ORDER BY norad_id, epoch, sha256
@@ -24,7 +24,9 @@ _ROWS = """
 
 
 def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | None:
-    """The element sets, of one satellite or of all; None if the ledger itself must be asked."""
+    """The element sets, of one satellite or of all; None if the ledger itself must be read."""
+    if _is_missing(url):
+        return []
     with suppress(sqlite3.Error), _opened(url) as connection:
         if connection is not None:
             return [_row(*values) for values in connection.execute(_ROWS, {"norad_id": norad_id})]
@@ -32,7 +34,9 @@ def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | No
 
 
 def element_count(url: str) -> int | None:
-    """How many element sets there are; None if the ledger itself must be asked."""
+    """How many element sets there are; None if the ledger itself must be read."""
+    if _is_missing(url):
+        return 0
     with suppress(sqlite3.Error), _opened(url) as connection:
         if connection is not None:
             (count,) = connection.execute("SELECT count(*) FROM element_set").fetchone()
@@ -40,18 +44,26 @@ def element_count(url: str) -> int | None:
     return None
 
 
+def _file_of(url: str) -> Path | None:
+    """The file of a plain SQLite URL; None for any other."""
+    prefix, _, path = url.partition(":///")
+    return Path(path) if prefix == "sqlite" and path and "?" not in path else None
+
+
+def _is_missing(url: str) -> bool:
+    """Whether the file that a URL names is not there, or empty."""
+    file = _file_of(url)
+    return file is not None and not (file.exists() and file.stat().st_size)
+
+
 @contextmanager
 def _opened(url: str) -> Iterator[sqlite3.Connection | None]:
-    """A connection to a ledger file of this release's schema; None for anything else."""
-    prefix, _, path = url.partition(":///")
-    file = Path(path)
-    if prefix != "sqlite" or not path or "?" in path or not file.is_file():
+    """A connection to a ledger file of this build's schema; None for anything else."""
+    file = _file_of(url)
+    if file is None:
         yield None
         return
-    # Not read-only: then the last one to leave could not tidy the write-ahead log away.
-    address = f"{file.absolute().as_uri()}?mode=rw"
-    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S)) as connection:
-        connection.execute("PRAGMA query_only=ON")
+    with closing(connect_to_read(file)) as connection:
         known = connection.execute("SELECT version_num FROM alembic_version").fetchall()
         yield connection if known == [(HEAD,)] else None
 

@@ -12,12 +12,12 @@ from scheduler.errors import LedgerError, UnknownName
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import OutageRow
-from scheduler.ledger.writer import Writer
+from scheduler.ledger.transaction import Transaction
 
 
-def add(writer: Writer, handle: CommandHandle, outage: Outage) -> None:
+def add(tx: Transaction, handle: CommandHandle, outage: Outage) -> None:
     """Write down the outage that a command gives; a command gives one."""
-    writer._settle()
+    tx.flush()
     row = sealed(
         "outage",
         {
@@ -30,21 +30,21 @@ def add(writer: Writer, handle: CommandHandle, outage: Outage) -> None:
             "reason": outage.reason,
         },
     )
-    writer.connection.execute(insert(OutageRow), [row])
-    writer.trail.record("outage", outage.outage_id, row["sha256"])
+    tx.raw.execute(insert(OutageRow), [row])
+    tx.trail.record("outage", outage.outage_id, row["sha256"])
 
 
-def lift(writer: Writer, handle: CommandHandle, outage_id: str) -> Outage:
+def lift(tx: Transaction, handle: CommandHandle, outage_id: str) -> Outage:
     """Let a command lift an outage; return it.
 
     Raises UnknownName for one that is not there, LedgerError for one that was lifted before.
     """
-    writer._settle()
+    tx.flush()
     query = select(*OutageRow.__table__.c).where(OutageRow.outage_id == outage_id)
-    row = writer.connection.execute(query).one_or_none()
+    row = tx.raw.execute(query).one_or_none()
     if row is None:
         raise UnknownName(f"outage {outage_id!r} is not known; `skytrunk outage list` shows them")
-    lifted = writer.connection.execute(
+    lifted = tx.raw.execute(
         update(OutageRow)
         .where(OutageRow.command_id == row.command_id, OutageRow.lifted_by.is_(None))
         .values(lifted_by=handle.command_id)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, insert, select
 
-from orbits import as_utc
 from scheduler.domain import SLACK, PlanOption, PlanPass
 from scheduler.errors import LedgerError
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.db.bulk import execute_many
 from scheduler.ledger.log.canonical import canonical_json
 from scheduler.ledger.log.tables import sealed
-from scheduler.ledger.records import PlanRecord
+from scheduler.ledger.records import PlanRecord, record_of
 from scheduler.ledger.schema import PlanOptionRow, PlanPassRow, PlanRow
-from scheduler.ledger.writer import Writer
+from scheduler.ledger.transaction import Transaction
 
 _PLANS: Select[Any] = select(*PlanRow.__table__.c)
 _ADD_PASS, _ADD_OPTION = insert(PlanPassRow), insert(PlanOptionRow)
@@ -35,30 +35,17 @@ OPTION_COLUMNS = (
 
 
 def add(
-    writer: Writer, handle: CommandHandle, record: PlanRecord, passes: Sequence[PlanPass]
+    tx: Transaction, handle: CommandHandle, record: PlanRecord, passes: Sequence[PlanPass]
 ) -> None:
     """Write down the plan that a command made. Raises LedgerError if that plan is there already."""
-    connection = writer.connection
+    connection = tx.raw
     if by_name(connection, record.plan_id) is not None:
         raise LedgerError(f"plan {record.plan_id!r} is there already")
-    writer._settle()
-    row = sealed(
-        "plan",
-        {
-            "command_id": handle.command_id,
-            "plan_id": record.plan_id,
-            "at": as_utc(record.at),
-            "window_start": as_utc(record.window_start),
-            "window_end": as_utc(record.window_end),
-            "solver": record.solver,
-            "objective": float(record.objective),
-            "bound": None if record.bound is None else float(record.bound),
-            "gap": None if record.gap is None else float(record.gap),
-            "details": canonical_json(record.details),
-        },
-    )
+    tx.flush()
+    values = asdict(record) | {"command_id": handle.command_id}
+    row = sealed("plan", values | {"details": canonical_json(record.details)})
     connection.execute(insert(PlanRow), [row])
-    writer.trail.record("plan", record.plan_id, row["sha256"])
+    tx.trail.record("plan", record.plan_id, row["sha256"])
     pass_rows, option_rows = [], []
     for number, one in enumerate(passes, start=1):
         key: dict[str, Any] = {"command_id": handle.command_id, "position": number}
@@ -154,15 +141,4 @@ def _one(connection: Connection, query: Select[Any]) -> PlanRecord | None:
 
 
 def _record(row: Row[Any]) -> PlanRecord:
-    return PlanRecord(
-        command_id=row.command_id,
-        plan_id=row.plan_id,
-        at=row.at,
-        window_start=row.window_start,
-        window_end=row.window_end,
-        solver=row.solver,
-        objective=row.objective,
-        bound=row.bound,
-        gap=row.gap,
-        details=json.loads(row.details),
-    )
+    return record_of(PlanRecord, row, details=json.loads(row.details))

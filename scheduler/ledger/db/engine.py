@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from scheduler.errors import SettingsError
+from scheduler.ledger.db.failures import refused
+from scheduler.ledger.db.files import BUSY_TIMEOUT_S, CACHE_KIB, connect_to_read
 from scheduler.ledger.db.wal import BACKSTOP_PAGES
-
-BUSY_TIMEOUT_MS = 30_000
-"""How long a writer waits for another process before it gives up."""
 
 MIGRATION_LOCK = 20160816
 """Number of the advisory lock under which PostgreSQL is migrated (the day Micius flew)."""
@@ -27,34 +29,62 @@ PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}",
     "PRAGMA secure_delete=ON",
-    "PRAGMA cache_size=-32768",
+    f"PRAGMA cache_size=-{CACHE_KIB}",
     f"PRAGMA wal_autocheckpoint={BACKSTOP_PAGES}",
 )
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for an SQLite file or a PostgreSQL database.
+    """Return an engine for an SQLite file, made if need be, or for a PostgreSQL database.
 
     Raises SettingsError for a URL of another kind, or for an SQLite database in memory
     (the write-ahead log needs a file).
     """
+    parsed = _parsed(url)
+    return _sqlite_engine(parsed) if _is_sqlite(parsed) else _postgres_engine(parsed)
+
+
+def make_reading_engine(url: str) -> Engine:
+    """As `make_engine`, for reading alone: an SQLite file must be there, and stays as it is."""
+    parsed = _parsed(url)
+    return _sqlite_reading_engine(parsed) if _is_sqlite(parsed) else _postgres_engine(parsed)
+
+
+@contextmanager
+def opening_engine(engine: Engine) -> Iterator[Engine]:
+    """Let go of an engine if opening a ledger with it fails. Raises LedgerError for a driver's."""
+    try:
+        yield engine
+    except DBAPIError as error:
+        engine.dispose()
+        raise refused(error, opening=engine.url.render_as_string(hide_password=True)) from error
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _parsed(url: str) -> URL:
+    """The parts of a URL that is one of ours. Raises SettingsError."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # a port that is no number
         shown = _PASSWORD.sub(r"\1***@", url)
         raise SettingsError(f"database {shown!r}; allowed: {ALLOWED}") from None
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
+    if _is_sqlite(parsed):
         if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
             raise SettingsError(f"database driver {parsed.drivername!r}; allowed: {ALLOWED}")
         if parsed.database in (None, "", ":memory:"):
             raise SettingsError(f"database {url!r} is in memory; allowed: sqlite:///FILE")
-        return _sqlite_engine(url)
-    if backend == "postgresql":
-        return _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
-    raise SettingsError(f"database of kind {backend!r}; allowed: {ALLOWED}")
+        return parsed
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise SettingsError(f"database of kind {parsed.get_backend_name()!r}; allowed: {ALLOWED}")
 
 
 def sqlite_file(engine: Engine) -> Path | None:
@@ -63,7 +93,7 @@ def sqlite_file(engine: Engine) -> Path | None:
     return Path(database) if engine.dialect.name == "sqlite" and database else None
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, poolclass=QueuePool)
 
     @event.listens_for(engine, "connect")
@@ -82,7 +112,23 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-def _postgres_engine(url: Any) -> Engine:
+def _sqlite_reading_engine(url: URL) -> Engine:
+    file = Path(url.database or "")
+    engine = create_engine(
+        url, hide_parameters=True, poolclass=QueuePool, creator=lambda: connect_to_read(file)
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Whoever must keep all others from writing for a moment may take the lock for it.
+        locks = connection.get_execution_options().get("ledger_writes", False)
+        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if locks else 'ON'}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if locks else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
     try:
         engine = create_engine(
             url, hide_parameters=True, isolation_level="SERIALIZABLE", pool_pre_ping=True

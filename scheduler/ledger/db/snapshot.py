@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import LedgerError, LedgerUnavailable
+from scheduler.ledger.db.files import connect_to_read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,9 +27,6 @@ LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
 ROWS_AT_ONCE = 1000
 """Rows that PostgreSQL hands over together; SQLite's driver hands them over one by one."""
-
-BUSY_TIMEOUT_S = 30.0
-CACHE_KIB = 32_768
 
 Row = tuple[Any, ...]
 
@@ -151,12 +149,7 @@ def connect(address: Address) -> Any:
         with failures_of(psycopg):
             return psycopg.connect(autocommit=True, **address.server)
     with failures_of(sqlite3):
-        # Not read-only: then the last one to leave could not tidy the write-ahead log away.
-        uri = f"{address.file.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        connection.execute("PRAGMA query_only=ON")
-        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        return connection
+        return connect_to_read(address.file)
 
 
 def begin(connection: Any, exported: str | None = None) -> Snapshot:

@@ -7,14 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from scheduler.ledger.db.failures import refused
-from scheduler.ledger.transaction import Transaction
-from scheduler.ledger.writer import Books
 
 GROUP_MAX = 64
 """Pieces of work that share one commit; more would make the first of them wait too long."""
@@ -22,26 +20,39 @@ GROUP_MAX = 64
 T = TypeVar("T")
 
 
+class Unit(Protocol):
+    """What a piece of work is done with: a transaction inside the common one."""
+
+    def complete(self) -> None:
+        """Write the rest, before the commit."""
+
+    def publish(self) -> None:
+        """Share what was learnt, after the commit."""
+
+
+U = TypeVar("U", bound=Unit)
+
+
 @dataclass(slots=True)
 class _Job:
     """A piece of work, and later what became of it."""
 
-    work: Callable[[Transaction], Any]
+    work: Callable[[Any], Any]
     done: bool = False
     result: Any = None
     error: BaseException | None = None
 
 
-class WriterQueue:
+class WriteQueue(Generic[U]):
     """Threads line up here; whoever is first does the work of all behind it and commits once."""
 
     def __init__(
         self,
         writing: Callable[[], AbstractContextManager[Connection]],
-        books: Callable[[], Books],
+        unit_on: Callable[[Connection], U],
     ) -> None:
         self._writing = writing
-        self._books = books
+        self._unit_on = unit_on
         self._turn = threading.Lock()
         self._waiting: deque[_Job] = deque()
 
@@ -51,7 +62,7 @@ class WriterQueue:
         with self._turn:
             yield
 
-    def run(self, work: Callable[[Transaction], T]) -> T:
+    def run(self, work: Callable[[U], T]) -> T:
         """Do the work with whoever waits at the same time; return after the commit."""
         job = _Job(work)
         self._waiting.append(job)
@@ -67,13 +78,13 @@ class WriterQueue:
 
     def _commit_group(self) -> None:
         jobs = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
-        good: list[tuple[_Job, Books]] = []
+        good: list[U] = []
         try:
             with self._writing() as connection:
                 for job in jobs:
-                    books = self._books()
-                    if _attempt(connection, job, books):
-                        good.append((job, books))
+                    unit = self._unit_on(connection)
+                    if _attempt(connection, job, unit):
+                        good.append(unit)
         except BaseException as error:
             # Nothing was committed: whoever had no error of its own shares this one.
             for job in jobs:
@@ -81,21 +92,20 @@ class WriterQueue:
             if not isinstance(error, Exception):
                 raise
         else:
-            for _, books in good:
-                books.publish()
+            for unit in good:
+                unit.publish()
         finally:
             for job in jobs:
                 job.done = True
 
 
-def _attempt(connection: Connection, job: _Job, books: Books) -> bool:
+def _attempt(connection: Connection, job: _Job, unit: Unit) -> bool:
     """Do one piece of work inside a savepoint; undo it alone if it fails."""
     savepoint = connection.begin_nested()
     try:
-        transaction = Transaction(connection, books)
-        job.result = job.work(transaction)
-        transaction.complete()
-    except Exception as error:  # noqa: BLE001 - handed to the thread that asked for the work
+        job.result = job.work(unit)
+        unit.complete()
+    except Exception as error:  # noqa: BLE001 - handed to the thread whose work it is
         try:
             savepoint.rollback()
         except DBAPIError:

@@ -11,9 +11,26 @@ from scheduler.errors import FactError
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.log.canonical import canonical_parts
 from scheduler.ledger.log.tables import sealed
+from scheduler.ledger.schema import AnnouncementRow
+from scheduler.ledger.transaction import Transaction
 
 PART = itemgetter("side", "position", "block_ref", "start_bit", "end_bit")
 """What the hash of an announcement takes of its parts."""
+
+
+def record_announcement(tx: Transaction, handle: CommandHandle, announcement: Announcement) -> int:
+    """Record what a relay made public about chunks that this command spent; return its number.
+
+    Raises FactError unless it names two chunk runs of its length, on two links of that
+    relay, that this command spent and the relay did not announce before.
+    """
+    number = tx.number(AnnouncementRow)
+    row, parts = announcement_rows(number, handle, announcement)
+    handle.wrote("announcement", row["sha256"])
+    tx.pending.announcements.append(row)
+    tx.pending.parts.extend(parts)
+    handle.announced_here.add(number)
+    return number
 
 
 def announcement_rows(

@@ -12,15 +12,14 @@ from sqlalchemy import Connection, bindparam, select, update
 from orbits import as_utc
 from scheduler.errors import FactError, LedgerBroken, LedgerError, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys import delivery_reads as key_reads
-from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
+from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE, get_drawn_keys
 from scheduler.ledger.keys.spending import claim, close_empty
 from scheduler.ledger.log.tables import row_digest, sealed
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.states import AccountKind, KeyState
+from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.material import BOTH_ENDS, BlockNames
-from scheduler.ledger.writer import Writer
 
 KeyLine = Any
 """A row of `KEY_COLUMNS` and more."""
@@ -41,17 +40,22 @@ _GIVE = (
 )
 
 
-def draw(
-    writer: Writer,
+def draw_keys(
+    tx: Transaction,
     handle: CommandHandle,
     pool_id: str,
     *,
     key_ids: Sequence[UUID],
     size_bits: int,
     recipients: Mapping[str, int],
-    expires_at: datetime | None,
+    expires_at: datetime | None = None,
 ) -> None:
-    """Cut keys out of a pool, each of one range: pool -> delivered. The bytes wait."""
+    """Cut keys for applications out of a pool, each of one range: pool -> delivered.
+
+    `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
+    1 node_b's). The ids must be random and new. Raises FactError, LedgerError for a known
+    id, NotEnoughKey if the pool has too few ranges of that size.
+    """
     if not key_ids or not recipients or len(set(key_ids)) != len(key_ids):
         raise FactError(
             f"{len(key_ids)} key ids, {len(set(key_ids))} different, for {len(recipients)}"
@@ -61,16 +65,16 @@ def draw(
         raise FactError(f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b)")
     if size_bits <= 0 or size_bits % 8:
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
-    _refuse_known(writer, key_ids)
+    _refuse_known(tx, key_ids)
     bits = size_bits * len(key_ids)
-    numbers, ranges = claim(writer, pool_id, bits, at=handle.at, piece_bits=size_bits)
+    numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits)
     fresh = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
     for part in ranges:
-        writer.post(handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
+        tx.post(handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
         for start in range(part.start, part.end, size_bits):
             row: dict[str, Any] = {
-                "id": writer.number(KeyRow),
+                "id": tx.number(KeyRow),
                 "key_id": str(next(fresh)),
                 "command_id": handle.command_id,
                 "block_ref": part.names.ref,
@@ -81,38 +85,42 @@ def draw(
             }
             row = sealed("key", row)
             handle.wrote("key", row["sha256"])
-            writer.pending.keys.append(row)
-            _name_recipients(writer, handle, row["id"], recipients)
+            tx.pending.keys.append(row)
+            _name_recipients(tx, handle, row["id"], recipients)
         # An end at which nobody may collect keeps no bytes.
         if unwanted := [side for side in BOTH_ENDS if side not in recipients.values()]:
-            writer.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
+            tx.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
 
 
-def collect(
-    writer: Writer, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
+def collect_keys(
+    tx: Transaction, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
 ) -> list[CollectedKey]:
-    """Give keys to one recipient, all of them or none, in the order asked for."""
-    writer._settle()
-    rows = sorted(_waiting(writer, handle, key_ids, recipient), key=lambda row: row.id)
-    writer.guarded(
+    """Give keys to one of their recipients, all of them or none; bytes leave after commit.
+
+    In the order of the ids. Raises UnknownName for a key that is not this recipient's,
+    WrongState for one that it has or that has expired.
+    """
+    tx.flush()
+    rows = sorted(_waiting(tx, handle, key_ids, recipient), key=lambda row: row.id)
+    tx.guarded(
         _GIVE,
         [{"key_": row.id, "who_": recipient, "command_": handle.command_id} for row in rows],
         lambda: f"keys for {recipient} were to wait",
     )
     for row in rows:
         handle.marked("collected", (row.id, recipient), row.sha256)
-    kept = _wanted_by_others(writer.connection, rows)
+    kept = _wanted_by_others(tx.raw, rows)
     taken: dict[str, bytes] = {}
     for run in _runs(rows, kept):
-        taken.update(_take_run(writer, run, keep=run[0].id in kept))
-    close_empty(writer, {row.block_ref for row in rows})
+        taken.update(_take_run(tx, run, keep=run[0].id in kept))
+    close_empty(tx, {row.block_ref for row in rows})
     return [CollectedKey(key_id=one, material=taken[str(one)]) for one in key_ids]
 
 
-def close_expired(writer: Writer, handle: CommandHandle) -> int:
+def close_expired(tx: Transaction, handle: CommandHandle) -> int:
     """Erase what is left of keys that nobody collected in time; return how many keys."""
-    writer._settle()
-    rows = writer.connection.execute(
+    tx.flush()
+    rows = tx.raw.execute(
         select(*KEY_COLUMNS, KeyRecipient.side, KeyRow.sha256.label("key_sha256"))
         .join(Block, KeyRow.block_ref == Block.id)
         .join(PoolRow, Block.pool_ref == PoolRow.id)
@@ -126,41 +134,40 @@ def close_expired(writer: Writer, handle: CommandHandle) -> int:
     ).all()
     sides = {(row.id, row.side): row for row in rows}
     for row in sides.values():
-        writer.vault.take(_names(row), row.start_bit // 8, row.end_bit // 8, (row.side,))
+        tx.vault.take(_names(row), row.start_bit // 8, row.end_bit // 8, (row.side,))
     numbers = sorted({row.id for row in rows})
     hashes = {row.id: row.key_sha256 for row in rows}
     for number in numbers:
         handle.marked("closed", (number, ""), hashes[number])
     if numbers:
-        writer.guarded(
+        tx.guarded(
             _CLOSE_KEY,
             [{"key_": number, "command_": handle.command_id} for number in numbers],
             lambda: "keys were to be open",
         )
-        writer.books.erased = True
-    close_empty(writer, {row.block_ref for row in rows})
+        tx.erased = True
+    close_empty(tx, {row.block_ref for row in rows})
     return len(numbers)
 
 
-def _refuse_known(writer: Writer, key_ids: Sequence[UUID]) -> None:
-    writer._settle()
-    known = key_reads.find(writer.connection, key_ids)
+def _refuse_known(tx: Transaction, key_ids: Sequence[UUID]) -> None:
+    known = get_drawn_keys(tx, key_ids)
     if known:
         raise LedgerError(f"key {known[0].key_id} was drawn before; ids are used once")
 
 
 def _name_recipients(
-    writer: Writer, handle: CommandHandle, key_ref: int, recipients: Mapping[str, int]
+    tx: Transaction, handle: CommandHandle, key_ref: int, recipients: Mapping[str, int]
 ) -> None:
     for recipient, side in sorted(recipients.items()):
         names = {"key_ref": key_ref, "recipient": recipient, "side": side}
         row = sealed("key_recipient", names | {"delivered_by": None})
         handle.wrote("key_recipient", row["sha256"])
-        writer.pending.recipients.append(row)
+        tx.pending.recipients.append(row)
 
 
 def _waiting(
-    writer: Writer, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
+    tx: Transaction, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
 ) -> list[KeyLine]:
     """The rows of keys that wait for a recipient.
 
@@ -173,7 +180,7 @@ def _waiting(
         raise FactError(f"{len(names)} key ids, {len(set(names))} different; none may come twice")
     found: list[KeyLine] = []
     for first in range(0, len(names), KEYS_AT_ONCE):
-        found += writer.connection.execute(
+        found += tx.raw.execute(
             select(
                 *KEY_COLUMNS,
                 KeyRow.expires_at,
@@ -238,9 +245,9 @@ def _runs(rows: Sequence[KeyLine], kept: set[int]) -> list[list[KeyLine]]:
     return runs
 
 
-def _take_run(writer: Writer, run: Sequence[KeyLine], *, keep: bool) -> dict[str, bytes]:
+def _take_run(tx: Transaction, run: Sequence[KeyLine], *, keep: bool) -> dict[str, bytes]:
     start, end, side = run[0].start_bit // 8, run[-1].end_bit // 8, run[0].side
-    held = writer.vault.take(_names(run[0]), start, end, (side,), keep=keep)[side]
+    held = tx.vault.take(_names(run[0]), start, end, (side,), keep=keep)[side]
     return {row.key_id: held[row.start_bit // 8 - start : row.end_bit // 8 - start] for row in run}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from scheduler.domain import Chunk
+from scheduler.ledger.keys.blocks import chunk_of
+from scheduler.ledger.reader import Reader
 from scheduler.ledger.records import DrawnKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
 
@@ -27,8 +28,9 @@ KEY_COLUMNS = (
 )
 
 
-def find(connection: Connection, key_ids: Iterable[UUID]) -> list[DrawnKey]:
+def get_drawn_keys(reader: Reader, key_ids: Iterable[UUID]) -> list[DrawnKey]:
     """Drawn keys by id, those that are known, in the order they were drawn."""
+    connection = reader.connection
     wanted = [str(one) for one in key_ids]
     found: dict[int, DrawnKey] = {}
     for first in range(0, len(wanted), KEYS_AT_ONCE):
@@ -46,12 +48,7 @@ def find(connection: Connection, key_ids: Iterable[UUID]) -> list[DrawnKey]:
                 found[row.id] = DrawnKey(
                     key_id=UUID(row.key_id),
                     pool_id=row.pool_id,
-                    chunk=Chunk(
-                        block_id=UUID(row.block_id),
-                        pool_id=row.pool_id,
-                        start_bit=row.start_bit,
-                        end_bit=row.end_bit,
-                    ),
+                    chunk=chunk_of(row),
                     expires_at=row.expires_at,
                     closed=row.closed_by is not None,
                     recipients={},

@@ -26,7 +26,7 @@ NOTHING = "{}"
 def provenance_text(
     provenance: Provenance, announced: Sequence[int], links: Sequence[Sequence[int]]
 ) -> str:
-    """Write a provenance as canonical JSON of numbers, by hand: a tick writes hundreds."""
+    """Write a provenance as canonical JSON of numbers, by hand: a merge writes hundreds."""
     return (
         f'{{"announcements":{canonical_numbers(announced)},'
         f'"from":{encode_basestring_ascii(provenance.paths[0][0])},'
@@ -40,31 +40,36 @@ def provenance_text(
 def read_provenances(connection: Connection, texts: Iterable[str]) -> list[dict[str, Any]]:
     """Return each provenance as `Provenance.as_dict` gives it; an empty one as it is.
 
-    The first releases wrote names, not numbers; both are read. Raises LedgerBroken for a number
-    that nothing has.
+    Raises LedgerBroken for a number that nothing has.
     """
-    told: list[dict[str, Any]] = [json.loads(text) for text in texts]
-    in_numbers = [one for one in told if "from" in one]
-    if not in_numbers:
-        return told
-    links = _names(connection, PoolRow, PoolRow.pool_id, [n for one in in_numbers
-                   for numbers in one["links"] for n in numbers])  # fmt: skip
-    announced = _names(connection, AnnouncementRow, AnnouncementRow.announcement_id,
-                       [n for one in in_numbers for n in one["announcements"]])  # fmt: skip
-    return [_named(one, links, announced) if "from" in one else one for one in told]
+    read: list[dict[str, Any]] = [json.loads(text) for text in texts]
+    merged = [one for one in read if one]
+    links = _names(
+        connection,
+        PoolRow,
+        PoolRow.pool_id,
+        {number for one in merged for numbers in one["links"] for number in numbers},
+    )
+    announced = _names(
+        connection,
+        AnnouncementRow,
+        AnnouncementRow.announcement_id,
+        {number for one in merged for number in one["announcements"]},
+    )
+    return [_named(one, links, announced) if one else one for one in read]
 
 
 def _named(
-    told: dict[str, Any], links: dict[int, str], announced: dict[int, str]
+    read: dict[str, Any], links: dict[int, str], announced: dict[int, str]
 ) -> dict[str, Any]:
-    named = [[links[number] for number in numbers] for numbers in told["links"]]
+    named = [[links[number] for number in numbers] for numbers in read["links"]]
     return {
-        "threshold": told["threshold"],
-        "paths": [_path(told["from"], pools) for pools in named],
+        "threshold": read["threshold"],
+        "paths": [_path(read["from"], pools) for pools in named],
         "links": named,
-        "announcements": [announced[number] for number in told["announcements"]],
-        "run_bits": told["run_bits"],
-        "runs": told["runs"],
+        "announcements": [announced[number] for number in read["announcements"]],
+        "run_bits": read["run_bits"],
+        "runs": read["runs"],
     }
 
 
@@ -77,15 +82,15 @@ def _path(first: str, links: Sequence[str]) -> list[str]:
     return nodes
 
 
-def _names(connection: Connection, table: Any, name: Any, numbers: list[int]) -> dict[int, str]:
+def _names(connection: Connection, table: Any, name: Any, numbers: set[int]) -> dict[int, str]:
     """The names behind rows' numbers."""
-    wanted = sorted(set(numbers))
+    wanted = sorted(numbers)
     found: dict[int, str] = {}
     for first in range(0, len(wanted), LOOKUPS_AT_ONCE):
         part = wanted[first : first + LOOKUPS_AT_ONCE]
         found.update(connection.execute(select(table.id, name).where(table.id.in_(part))).all())
-    missing = set(wanted) - found.keys()
-    if missing:
-        raise LedgerBroken(f"a provenance names {table.__tablename__} {min(missing)}, which is"
-                           " not there")  # fmt: skip
+    if missing := numbers - found.keys():
+        raise LedgerBroken(
+            f"a provenance names {table.__tablename__} {min(missing)}, which is not there"
+        )
     return found

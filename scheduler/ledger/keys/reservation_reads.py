@@ -5,15 +5,30 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from scheduler.domain import Chunk
-from scheduler.ledger.records import Reservation
+from scheduler.errors import UnknownName
+from scheduler.ledger.keys.blocks import chunk_of
+from scheduler.ledger.reader import Reader
+from scheduler.ledger.records import Reservation, record_of
 from scheduler.ledger.schema import Block, LedgerEntry, PoolRow, ReservationPart, ReservationRow
 from scheduler.ledger.states import RESERVATION_MOVES, ReservationState
 
 
-def find(connection: Connection, reservation_id: UUID | None = None) -> list[Reservation]:
+def get_open_reservations(reader: Reader) -> list[Reservation]:
+    """Reservations that nobody resolved yet, oldest first."""
+    return _find(reader)
+
+
+def get_reservation(reader: Reader, reservation_id: UUID) -> Reservation:
+    """One reservation in any state. Raises UnknownName if there is none."""
+    found = _find(reader, reservation_id)
+    if not found:
+        raise UnknownName(f"no reservation {reservation_id}")
+    return found[0]
+
+
+def _find(reader: Reader, reservation_id: UUID | None = None) -> list[Reservation]:
     """Reservations that are not resolved yet, or one of any state, oldest first."""
     query = (
         select(
@@ -37,23 +52,14 @@ def find(connection: Connection, reservation_id: UUID | None = None) -> list[Res
     else:
         query = query.where(ReservationRow.reservation_id == str(reservation_id))
     grouped: dict[str, list[Any]] = {}
-    for row in connection.execute(query):
+    for row in reader.connection.execute(query):
         grouped.setdefault(row.reservation_id, []).append(row)
     return [
-        Reservation(
+        record_of(
+            Reservation,
+            rows[0],
             reservation_id=UUID(name),
-            pool_id=rows[0].pool_id,
-            purpose=rows[0].purpose,
-            chunks=tuple(
-                Chunk(
-                    block_id=UUID(row.block_id),
-                    pool_id=row.pool_id,
-                    start_bit=row.start_bit,
-                    end_bit=row.end_bit,
-                )
-                for row in rows
-            ),
-            expires_at=rows[0].expires_at,
+            chunks=tuple(map(chunk_of, rows)),
             state=ReservationState(rows[0].state),
         )
         for name, rows in grouped.items()

@@ -19,7 +19,7 @@ from scheduler.errors import (
     WrongState,
 )
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys.expiry import DUE_RESERVATIONS
+from scheduler.ledger.keys.due import DUE_RESERVATIONS
 from scheduler.ledger.keys.spending import Range, claim, take
 from scheduler.ledger.log.canonical import canonical_numbers
 from scheduler.ledger.log.tables import FORMS, row_digest, sealed
@@ -39,8 +39,8 @@ from scheduler.ledger.states import (
     KeyState,
     ReservationState,
 )
+from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.material import BlockNames
-from scheduler.ledger.writer import Writer
 
 HANDED_OUT = (
     ReservationState.DELIVERED,
@@ -74,8 +74,8 @@ class _Part:
     sound: bool  #: that entry has the hash it was written with
 
 
-def reserve(
-    writer: Writer,
+def reserve_key(
+    tx: Transaction,
     handle: CommandHandle,
     pool_id: str,
     bits: int,
@@ -84,13 +84,13 @@ def reserve(
     purpose: str,
     expires_at: datetime,
 ) -> Reservation:
-    """Set key aside: pool -> reserved."""
+    """Set key aside until an instant: pool -> reserved. Raises as `spend_pool` does."""
     until = as_utc(expires_at)
     if until <= handle.at:
         raise FactError(f"reservation until {until}, which is not after {handle.at}")
-    numbers, ranges = claim(writer, pool_id, bits, at=handle.at)
+    numbers, ranges = claim(tx, pool_id, bits, at=handle.at)
     row: dict[str, Any] = {
-        "id": writer.number(ReservationRow),
+        "id": tx.number(ReservationRow),
         "reservation_id": str(reservation_id),
         "command_id": handle.command_id,
         "pool_ref": numbers.ref,
@@ -100,14 +100,14 @@ def reserve(
         "intended_by": None,
     }
     entries = [
-        writer.post(handle, numbers.accounts, AccountKind.POOL, KeyState.RESERVED, part.span)
+        tx.post(handle, numbers.accounts, AccountKind.POOL, KeyState.RESERVED, part.span)
         for part in ranges
     ]
     # The hash covers the parts too: whoever moved one would be handed another's key.
     row = sealed("reservation", row, parts=canonical_numbers(entries))
     handle.wrote("reservation", row["sha256"])
-    writer.pending.reservations.append(row)
-    writer.pending.reserved.extend(
+    tx.pending.reservations.append(row)
+    tx.pending.reserved.extend(
         {"entry_id": entry_id, "reservation_ref": row["id"]} for entry_id in entries
     )
     return Reservation(
@@ -120,11 +120,15 @@ def reserve(
     )
 
 
-def intend(writer: Writer, handle: CommandHandle, reservation_id: UUID) -> None:
-    """Say that bytes or announcements are about to leave: from here on there is no release."""
-    row = _row(writer, reservation_id)
+def intend_reservation(tx: Transaction, handle: CommandHandle, reservation_id: UUID) -> None:
+    """Say, before a call to the outside, that a reservation's bytes may leave with it.
+
+    From here on it is never released; if nobody comes back it becomes uncertain.
+    Raises WrongState if it is not open or its time is over.
+    """
+    row = _row(tx, reservation_id)
     _refuse_late(row, handle)
-    writer.guarded(
+    tx.guarded(
         update(ReservationRow)
         .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
         .values(state=ReservationState.INTENDED.value, intended_by=handle.command_id),
@@ -134,16 +138,18 @@ def intend(writer: Writer, handle: CommandHandle, reservation_id: UUID) -> None:
     handle.marked("intended", (row.id, ""), row.sha256)
 
 
-def resolve(
-    writer: Writer, handle: CommandHandle, reservation_id: UUID, to: ReservationState
+def resolve_reservation(
+    tx: Transaction, handle: CommandHandle, reservation_id: UUID, to: ReservationState
 ) -> list[SpentChunk]:
-    """Bring a reservation to its end, or to `uncertain`; return the bytes it hands out.
+    """End a reservation: release, deliver, consume, combine, or mark it uncertain.
 
-    Out of `uncertain` nobody gets bytes any more: they are erased. Raises
-    ReservationChanged if the reservation, its parts or their entries are not as they were written;
-    then nothing was done.
+    Returns the bytes where they are handed out (they are erased from the store), nothing
+    otherwise. An uncertain one ends delivered, consumed or voided, never available: nobody gets
+    its bytes any more. Raises WrongState for any other step, UnknownName for an unknown
+    reservation, ReservationChanged if the reservation, its parts or their entries are not as
+    they were written; then nothing was done.
     """
-    row = _row(writer, reservation_id)
+    row = _row(tx, reservation_id)
     was = ReservationState(row.state)
     if to not in RESERVATION_MOVES.get(was, frozenset()):
         allowed = (
@@ -154,11 +160,11 @@ def resolve(
         )
     if was is ReservationState.OPEN and to in HANDED_OUT:
         _refuse_late(row, handle)
-    parts = _parts(writer, row)
+    parts = _parts(tx, row)
     _refuse_changed(row, parts)
     if to in HANDED_OUT and was is not ReservationState.UNCERTAIN:
         _refuse_blocked(reservation_id, parts)
-    writer.guarded(
+    tx.guarded(
         update(ReservationRow)
         .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
         .values(state=to.value),
@@ -166,35 +172,35 @@ def resolve(
         lambda: f"reservation {reservation_id} was to be {was.value}",
     )
     if to is ReservationState.RELEASED:
-        _give_back(writer, handle, row.pool_id, parts)
+        _give_back(tx, handle, row.pool_id, parts)
         return []
-    numbers = writer.pools.find(writer.connection, row.pool_id)
+    numbers = tx.pools.find(tx.raw, row.pool_id)
     assert numbers is not None
     enters = KeyState(to.value)
     source = ACCOUNT_OF[
         KeyState.UNCERTAIN if was is ReservationState.UNCERTAIN else KeyState.RESERVED
     ]
     for part in parts:
-        writer.post(handle, numbers.accounts, source, enters, part.range.span, part.entry_id)
+        tx.post(handle, numbers.accounts, source, enters, part.range.span, part.entry_id)
     if to is ReservationState.UNCERTAIN:
         return []
-    return _hand_out(writer, handle, parts, kept=was is not ReservationState.UNCERTAIN)
+    return _hand_out(tx, handle, parts, kept=was is not ReservationState.UNCERTAIN)
 
 
-def expire(writer: Writer, handle: CommandHandle) -> TimedOut:
+def expire_reservations(tx: Transaction, handle: CommandHandle) -> TimedOut:
     """Release what nobody resolved in time; what may have left becomes uncertain instead.
 
     A reservation that was changed stays as it is: it must not keep the sound ones from ending.
     """
-    writer._settle()
-    rows = writer.connection.execute(DUE_RESERVATIONS, {"at_": handle.at}).all()
+    tx.flush()
+    rows = tx.raw.execute(DUE_RESERVATIONS, {"at_": handle.at}).all()
     ended: Counter[ReservationState] = Counter()
     refusals: list[str] = []
     for reservation_id, state in rows:
         is_open = state == ReservationState.OPEN
         end = ReservationState.RELEASED if is_open else ReservationState.UNCERTAIN
         try:
-            resolve(writer, handle, UUID(reservation_id), end)
+            resolve_reservation(tx, handle, UUID(reservation_id), end)
         except ReservationChanged as error:
             refusals.append(str(error))
         else:
@@ -204,9 +210,9 @@ def expire(writer: Writer, handle: CommandHandle) -> TimedOut:
     )
 
 
-def _row(writer: Writer, reservation_id: UUID) -> Any:
-    writer._settle()
-    row = writer.connection.execute(
+def _row(tx: Transaction, reservation_id: UUID) -> Any:
+    tx.flush()
+    row = tx.raw.execute(
         select(
             *(getattr(ReservationRow, name) for name in FORMS["reservation"].hashed),
             ReservationRow.state,
@@ -251,10 +257,10 @@ def _refuse_blocked(reservation_id: UUID, parts: Sequence[_Part]) -> None:
             )
 
 
-def _parts(writer: Writer, row: Any) -> list[_Part]:
+def _parts(tx: Transaction, row: Any) -> list[_Part]:
     """The ranges, each with the entry that a resolution must point at: the last one about it."""
     entry = LedgerEntry
-    rows = writer.connection.execute(
+    rows = tx.raw.execute(
         select(
             *entry.__table__.c,
             Block.id.label("ref"),
@@ -273,7 +279,7 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
     ).all()
     latest = {part.id: part.id for part in rows}
     if row.state == ReservationState.UNCERTAIN:
-        marks = writer.connection.execute(
+        marks = tx.raw.execute(
             select(entry.resolves_id, entry.id).where(entry.resolves_id.in_(list(latest)))
         )
         latest.update((was, now) for was, now in marks)
@@ -298,10 +304,10 @@ def _parts(writer: Writer, row: Any) -> list[_Part]:
 
 
 def _hand_out(
-    writer: Writer, handle: CommandHandle, parts: Sequence[_Part], *, kept: bool
+    tx: Transaction, handle: CommandHandle, parts: Sequence[_Part], *, kept: bool
 ) -> list[SpentChunk]:
     """Take the bytes; return them, or nothing where nobody may have them any more."""
-    chunks = take(writer, [part.range for part in parts])
+    chunks = take(tx, [part.range for part in parts])
     if not kept:
         return []
     for part in parts:
@@ -311,13 +317,15 @@ def _hand_out(
     return chunks
 
 
-def _give_back(writer: Writer, handle: CommandHandle, pool_id: str, parts: Sequence[_Part]) -> None:
+def _give_back(
+    tx: Transaction, handle: CommandHandle, pool_id: str, parts: Sequence[_Part]
+) -> None:
     """reserved -> pool, and on to where the rest of the block went meanwhile."""
-    numbers = writer.pools.find(writer.connection, pool_id)
+    numbers = tx.pools.find(tx.raw, pool_id)
     assert numbers is not None
     for part in reversed(parts):
         ref, start, end = part.range.span
-        writer.post(
+        tx.post(
             handle,
             numbers.accounts,
             AccountKind.RESERVED,
@@ -326,7 +334,7 @@ def _give_back(writer: Writer, handle: CommandHandle, pool_id: str, parts: Seque
             part.entry_id,
         )
         if part.block_state is not KeyState.AVAILABLE:
-            writer.post(
+            tx.post(
                 handle,
                 numbers.accounts,
                 AccountKind.POOL,
@@ -335,11 +343,9 @@ def _give_back(writer: Writer, handle: CommandHandle, pool_id: str, parts: Seque
             )
         if part.block_state not in (KeyState.AVAILABLE, KeyState.HELD):
             continue
-        moved = writer.connection.execute(
-            _TO_CURSOR, [{"block_": ref, "start_": start, "end_": end}]
-        )
+        moved = tx.raw.execute(_TO_CURSOR, [{"block_": ref, "start_": start, "end_": end}])
         if moved.rowcount != 1:
-            writer.freed()
-            writer.connection.execute(
+            tx.note_freed()
+            tx.raw.execute(
                 insert(FreedRange), [{"block_ref": ref, "start_bit": start, "end_bit": end}]
             )

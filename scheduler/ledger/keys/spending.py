@@ -6,21 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Executable, Select, bindparam, exists, or_, select, text, update
 
+from orbits import as_utc
 from scheduler.domain import Chunk
 from scheduler.errors import FactError, NotEnoughKey
+from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
-from scheduler.ledger.keys.pools import PoolNumbers
+from scheduler.ledger.pools import PoolNumbers
 from scheduler.ledger.records import SpentChunk
 from scheduler.ledger.schema import OPEN_BLOCK, Block, FreedRange, Material
 from scheduler.ledger.schema.columns import UtcDateTime
-from scheduler.ledger.states import KeyState
+from scheduler.ledger.states import AccountKind, KeyState
+from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.material import BlockNames
-from scheduler.ledger.writer import Writer
 
 _ADVANCE = text(
     "UPDATE block SET next_bit = :to_"
@@ -101,7 +104,7 @@ class Eligible:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What the statements must ask, each built once: nothing more where nobody set a limit."""
+    """The conditions of the statements, each built once: nothing more where nobody set a limit."""
 
     young: bool
     lasting: bool
@@ -161,37 +164,82 @@ def _open_query(dialect_name: str, terms: _Terms) -> Executable:
 Claimed = dict[str, tuple[PoolNumbers, list[Range]]]
 
 
+def spend_pool(
+    tx: Transaction,
+    handle: CommandHandle,
+    pool_id: str,
+    bits: int,
+    *,
+    use: KeyState = KeyState.RELAY_CONSUMED,
+) -> list[SpentChunk]:
+    """Spend whole bytes of a pool, oldest block first, one range a block: pool -> spent.
+
+    Reserves and posts in one step. The bytes are erased from the store by the same
+    transaction and exist only in the answer. Key whose time is over counts as not there, also
+    before it is let expire. Raises FactError if `bits` is no positive multiple of 8,
+    NotEnoughKey if the pool holds less; then nothing of this was done.
+    """
+    return spend_pools(tx, handle, {pool_id: bits}, use=use)[pool_id]
+
+
+def spend_pools(
+    tx: Transaction,
+    handle: CommandHandle,
+    needs: Mapping[str, int],
+    *,
+    use: KeyState = KeyState.RELAY_CONSUMED,
+    received_after: datetime | None = None,
+) -> dict[str, list[SpentChunk]]:
+    """Spend so many bits of each of several pools, as `spend_pool` does, in few round trips.
+
+    With `received_after` only of blocks received later than that, the youngest first, and
+    the answer says when each was received. Raises as `spend_pool`; then nothing was taken of
+    any pool.
+    """
+    if use not in (KeyState.RELAY_CONSUMED, KeyState.COMBINED):
+        raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
+    after = None if received_after is None else as_utc(received_after)
+    claimed = claim_all(tx, needs, Eligible(handle.at, after))
+    for numbers, ranges in claimed.values():
+        for part in ranges:
+            tx.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
+            handle.spent.setdefault(UUID(part.names.block_id), []).append(part.span)
+            handle.spent_simulated |= part.simulated
+    chunks = iter(take(tx, [part for _, ranges in claimed.values() for part in ranges]))
+    return {pool_id: list(islice(chunks, len(ranges))) for pool_id, (_, ranges) in claimed.items()}
+
+
 def claim(
-    writer: Writer, pool_id: str, bits: int, *, at: datetime, piece_bits: int = 8
+    tx: Transaction, pool_id: str, bits: int, *, at: datetime, piece_bits: int = 8
 ) -> tuple[PoolNumbers, list[Range]]:
     """Choose ranges of whole pieces, oldest block first, and move the cursors past them.
 
     Key whose time is over at `at` counts as not there. Raises FactError if `bits` is no positive
     multiple of `piece_bits`, NotEnoughKey if the pool holds less; then nothing was changed.
     """
-    return claim_all(writer, {pool_id: bits}, Eligible(at), piece_bits=piece_bits)[pool_id]
+    return claim_all(tx, {pool_id: bits}, Eligible(at), piece_bits=piece_bits)[pool_id]
 
 
 def claim_all(
-    writer: Writer, needs: Mapping[str, int], eligible: Eligible, *, piece_bits: int = 8
+    tx: Transaction, needs: Mapping[str, int], eligible: Eligible, *, piece_bits: int = 8
 ) -> Claimed:
     """As `claim`, for the bits wanted of each of several pools, in few round trips."""
     for pool_id, bits in needs.items():
         if bits <= 0 or bits % piece_bits or piece_bits % 8:
             raise FactError(f"{bits} bits asked of {pool_id}; allowed: positive multiples of 8")
-    if writer.pending.blocks:
-        writer._settle()
+    if tx.pending.blocks:
+        tx.flush()
     chosen: Claimed = {}
     for pool_id, bits in needs.items():
-        numbers = writer.pools.find(writer.connection, pool_id)
+        numbers = tx.pools.find(tx.raw, pool_id)
         if numbers is None:
             raise NotEnoughKey(f"pool {pool_id} holds no key, {bits} bits were asked for")
         chosen[pool_id] = (numbers, [])
     after = eligible.received_after
-    terms = _Terms(young=after is not None, lasting=writer.has_expiring())
+    terms = _Terms(young=after is not None, lasting=tx.has_expiring())
     given = {"younger_": after} if terms.young else {}
     given |= {"at_": eligible.at} if terms.lasting else {}
-    gather = _Gathering(writer, chosen, terms, given, piece_bits)
+    gather = _Gathering(tx, chosen, terms, given, piece_bits)
     for pool_id, missing in gather.open(gather.freed(needs)).items():
         pieces = f" in whole pieces of {piece_bits}" if piece_bits > 8 else ""
         young = f" received after {after}" if terms.young else ""
@@ -199,13 +247,13 @@ def claim_all(
             f"pool {pool_id} holds {needs[pool_id] - missing} spendable bits{young}{pieces},"
             f" {needs[pool_id]} were asked for"
         )
-    _move_cursors(writer, [part for _, ranges in chosen.values() for part in ranges])
+    _move_cursors(tx, [part for _, ranges in chosen.values() for part in ranges])
     return chosen
 
 
-def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
+def take(tx: Transaction, ranges: Sequence[Range]) -> list[SpentChunk]:
     """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones."""
-    taken = writer.vault.take_all([(part.names, part.start // 8, part.end // 8) for part in ranges])
+    taken = tx.vault.take_all([(part.names, part.start // 8, part.end // 8) for part in ranges])
     chunks = [
         SpentChunk(
             chunk=part.chunk,
@@ -218,22 +266,22 @@ def take(writer: Writer, ranges: Sequence[Range]) -> list[SpentChunk]:
         for part, held in zip(ranges, taken, strict=True)
     ]
     # A block can only be empty now if the range reached its end or was freed behind its cursor.
-    close_empty(writer, {part.names.ref for part in ranges if part.freed or part.end == part.limit})
+    close_empty(tx, {part.names.ref for part in ranges if part.freed or part.end == part.limit})
     return chunks
 
 
-def close_empty(writer: Writer, block_refs: set[int]) -> None:
+def close_empty(tx: Transaction, block_refs: set[int]) -> None:
     """Mark blocks as destroyed whose cursor is at the end and whose bytes are all gone."""
     if block_refs:
         rows = [{"block_": ref} for ref in sorted(block_refs)]
-        execute_many(writer.connection, _CLOSE, rows)
+        execute_many(tx.raw, _CLOSE, rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Gathering:
     """Choosing ranges pool by pool, of what came back first, then behind the cursors."""
 
-    writer: Writer
+    tx: Transaction
     chosen: Claimed
     terms: _Terms
     given: Mapping[str, Any]  #: instants that the terms speak of
@@ -242,12 +290,12 @@ class _Gathering:
     def freed(self, needs: Mapping[str, int]) -> dict[str, int]:
         """Choose among ranges that came back; return how many bits each pool still lacks."""
         lacking = dict(needs)
-        if not self.writer.has_freed():
+        if not self.tx.has_freed():
             return lacking
         query = _freed_query(self.terms)
         for pool_id, (numbers, _) in self.chosen.items():
             values = {"pool_": numbers.ref, **self.given}
-            for row in self.writer.connection.execute(query, values).all():
+            for row in self.tx.raw.execute(query, values).all():
                 span = (row.start_bit, row.end_bit)
                 lacking[pool_id] -= self._choose(row, pool_id, span, lacking[pool_id], freed=True)
         return lacking
@@ -255,15 +303,15 @@ class _Gathering:
     def open(self, needs: Mapping[str, int]) -> dict[str, int]:
         """Choose behind the cursors of open blocks; return the pools that lack bits at the end."""
         lacking = {pool_id: bits for pool_id, bits in needs.items() if bits}
-        start, connection = _LAST if self.terms.young else 0, self.writer.connection
+        start, connection = _LAST if self.terms.young else 0, self.tx.raw
         after, ended, most = dict.fromkeys(lacking, start), set[str](), OPEN_FEW
         query = _open_query(connection.dialect.name, self.terms)
-        while asked := [pool_id for pool_id in lacking if pool_id not in ended]:
-            seen = dict.fromkeys(asked, 0)
-            rows = rows_json((self.chosen[pool_id][0].ref, after[pool_id]) for pool_id in asked)
+        while wanted_of := [pool_id for pool_id in lacking if pool_id not in ended]:
+            seen = dict.fromkeys(wanted_of, 0)
+            rows = rows_json((self.chosen[pool_id][0].ref, after[pool_id]) for pool_id in wanted_of)
             values = {"rows_": rows, "most_": most, **self.given}
             for row in connection.execute(query, values).all():
-                pool_id = asked[row.place]
+                pool_id = wanted_of[row.place]
                 after[pool_id] = row.id
                 seen[pool_id] += 1
                 if bits := lacking.get(pool_id, 0):
@@ -298,7 +346,7 @@ class _Gathering:
         return part
 
 
-def _move_cursors(writer: Writer, ranges: Sequence[Range]) -> None:
+def _move_cursors(tx: Transaction, ranges: Sequence[Range]) -> None:
     """Move past the ranges, each guarded by where its cursor must stand."""
     moves = [
         {"block_": part.names.ref, "from_": part.start, "to_": part.end}
@@ -306,17 +354,17 @@ def _move_cursors(writer: Writer, ranges: Sequence[Range]) -> None:
         if not part.freed
     ]
     if moves:
-        writer.guarded(_ADVANCE, moves, lambda: "cursors were to stand where they were read")
+        tx.guarded(_ADVANCE, moves, lambda: "cursors were to stand where they were read")
     freed = [part for part in ranges if part.freed]
     if freed:
         rows = [
             {"block_": part.names.ref, "from_": part.start, "end_": part.limit} for part in freed
         ]
-        writer.guarded(_TAKE_FREED, rows, lambda: "freed ranges were to be there")
+        tx.guarded(_TAKE_FREED, rows, lambda: "freed ranges were to be there")
     rest = [
         {"block_": part.names.ref, "to_": part.end, "end_": part.limit}
         for part in freed
         if part.end < part.limit
     ]
     if rest:
-        execute_many(writer.connection, _KEEP_FREED, rest)
+        execute_many(tx.raw, _KEEP_FREED, rest)

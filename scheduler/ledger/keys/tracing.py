@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,9 @@ from sqlalchemy import Connection, select
 
 from scheduler.domain import Announcement, Chunk
 from scheduler.errors import LedgerBroken, UnknownName
-from scheduler.ledger.keys.provenance import LOOKUPS_AT_ONCE, read_provenances
-from scheduler.ledger.records import BlockRecord, CommandRecord, Trace
+from scheduler.ledger.keys.blocks import block_records, chunk_of
+from scheduler.ledger.reader import Reader, command_record
+from scheduler.ledger.records import Trace
 from scheduler.ledger.schema import (
     AnnouncementPart,
     AnnouncementRow,
@@ -30,12 +30,10 @@ DEPTH_MAX = 8
 
 CONSUMED = (KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value)
 
-Span = tuple[str, int, int]
-"""(block id, start bit, end bit)."""
 
-
-def trace(connection: Connection, name: UUID) -> Trace:
+def trace_block(reader: Reader, name: UUID) -> Trace:
     """Trace a block, or the block that a drawn key was cut from. Raises UnknownName."""
+    connection = reader.connection
     number = connection.execute(select(Block.id).where(Block.block_id == str(name))).scalar()
     if number is None:
         number = connection.execute(
@@ -44,67 +42,6 @@ def trace(connection: Connection, name: UUID) -> Trace:
     if number is None:
         raise UnknownName(f"no block and no key {name}")
     return _trace(connection, number, DEPTH_MAX)
-
-
-def block_records(connection: Connection, rows: Sequence[Any]) -> list[BlockRecord]:
-    """Blocks as the world sees them, from their columns and their pools' names."""
-    told = read_provenances(connection, (row.provenance for row in rows))
-    return [_block_record(row, one) for row, one in zip(rows, told, strict=True)]
-
-
-def _block_record(row: Any, provenance: dict[str, Any]) -> BlockRecord:
-    return BlockRecord(
-        block_id=UUID(row.block_id),
-        pool_id=row.pool_id,
-        natural_key=row.natural_key,
-        length_bits=row.length_bits,
-        next_bit=row.next_bit,
-        state=KeyState(row.state),
-        source=row.source,
-        simulated=row.simulated,
-        eps_total=row.eps_total,
-        epoch=row.epoch,
-        received_at=row.received_at,
-        expires_at=row.expires_at,
-        provenance=provenance,
-    )
-
-
-def provenances(connection: Connection, block_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Where blocks came from, by their ids. Raises LedgerBroken for one that is not there."""
-    wanted = sorted(set(block_ids))
-    texts: dict[str, str] = {}
-    for first in range(0, len(wanted), LOOKUPS_AT_ONCE):
-        part = wanted[first : first + LOOKUPS_AT_ONCE]
-        rows = connection.execute(
-            select(Block.block_id, Block.provenance).where(Block.block_id.in_(part))
-        )
-        texts.update(rows.all())
-    if missing := set(wanted) - texts.keys():
-        raise LedgerBroken(f"block {min(missing)} is not there, a merge says that it made it")
-    return dict(zip(texts, read_provenances(connection, texts.values()), strict=True))
-
-
-def command_record(row: Any) -> CommandRecord:
-    """A command as the world sees it."""
-    return CommandRecord(
-        command_id=row.id,
-        request_id=row.request_id,
-        kind=row.kind,
-        digest=row.digest,
-        at=row.at,
-        answer=json.loads(row.answer),
-    )
-
-
-def chunk_of(row: Any) -> Chunk:
-    """A range, from a row with its block's id and its pool's name."""
-    return Chunk(
-        block_id=UUID(row.block_id),
-        pool_id=row.pool_id,
-        start_bit=row.start_bit,
-        end_bit=row.end_bit,
-    )
 
 
 def _trace(connection: Connection, number: int, depth: int) -> Trace:
@@ -141,7 +78,7 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
 def _own(consumed: list[tuple[int, Chunk]], provenance: dict[str, Any]) -> list[tuple[int, Chunk]]:
     """The parts of what a command consumed that went into one block.
 
-    A tick spends one run a link for all its merges; a provenance says where in it each of its
+    A merge spends one run a link for all its merges; a provenance says where in it each of its
     hops starts. Where it says nothing, everything that the command consumed counts.
     """
     bits, runs = provenance.get("run_bits", 0), provenance.get("runs", ())

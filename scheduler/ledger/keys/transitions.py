@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, select, text, update
 
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys.expiry import DUE_BLOCKS
+from scheduler.ledger.keys.due import DUE_BLOCKS
 from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.schema import (
     EXPIRED_BLOCK,
@@ -29,7 +29,7 @@ from scheduler.ledger.states import (
     TERMINAL_KEY_STATES,
     KeyState,
 )
-from scheduler.ledger.writer import Writer
+from scheduler.ledger.transaction import Transaction
 
 _MOVE = (
     update(Block)
@@ -39,148 +39,155 @@ _MOVE = (
 
 
 def move_block(
-    writer: Writer,
+    tx: Transaction,
     handle: CommandHandle,
     block_id: UUID,
     *,
     expected: KeyState,
     to: KeyState,
 ) -> int:
-    """Move what is left of a block to another state; return how many bits that was."""
+    """Move what is left of a block to another state; return how many bits that was.
+
+    Accepts, holds, frees, expires, voids, quarantines or compromises, as the states allow.
+    Raises WrongState if they do not or the block is not in `expected`.
+    """
     if to not in ALLOWED_MOVES.get(expected, frozenset()):
         allowed = ", ".join(sorted(ALLOWED_MOVES.get(expected, ()))) or "nothing"
         raise WrongState(f"a block goes from {expected.value} to: {allowed}; not to {to.value}")
-    block = _row(writer, block_id)
-    writer.guarded(
+    block = _row(tx, block_id)
+    tx.guarded(
         _MOVE,
         [{"block_": block.id, "from_": expected.value, "to_": to.value}],
         lambda: f"block {block_id} is {block.state}, was to be {expected.value}",
     )
-    bits = _book_rest(writer, handle, block, expected, to)
+    bits = _book_rest(tx, handle, block, expected, to)
     if not bits:
         raise WrongState(f"block {block_id}: nothing of it is left to become {to.value}")
     return bits
 
 
-def expire_blocks(writer: Writer, handle: CommandHandle) -> list[int]:
+def expire_blocks(tx: Transaction, handle: CommandHandle) -> list[int]:
     """Expire the available blocks whose time is over; return the bits that were left of each."""
-    writer._settle()
-    due = writer.connection.execute(DUE_BLOCKS, {"at_": handle.at}).scalars().all()
+    tx.flush()
+    due = tx.raw.execute(DUE_BLOCKS, {"at_": handle.at}).scalars().all()
     return [
-        move_block(writer, handle, UUID(name), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
+        move_block(tx, handle, UUID(name), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED)
         for name in due
     ]
 
 
-def destroy(writer: Writer, handle: CommandHandle, block_id: UUID) -> None:
+def destroy_block(tx: Transaction, block_id: UUID) -> None:
     """Erase the bytes of a block that was voided, expired or compromised; its row stays.
 
     Raises WrongState while any of it is reserved, uncertain or waits to be collected.
     """
-    block = _row(writer, block_id)
+    block = _row(tx, block_id)
     if block.state not in (KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED):
         raise WrongState(
             f"block {block_id} is {block.state}; allowed: voided, expired, compromised"
         )
-    if outstanding := _outstanding(writer, block.id):
+    if outstanding := _outstanding(tx, block.id):
         raise WrongState(f"block {block_id}: {outstanding} of its ranges wait to be resolved")
-    writer.guarded(
+    tx.guarded(
         _MOVE,
         [{"block_": block.id, "from_": block.state, "to_": KeyState.DESTROYED.value}],
         lambda: f"block {block_id} was to be {block.state}",
     )
-    writer.vault.erase_all([block.id])
-    writer.books.erased = True
-    _log_erased(writer, str(block_id))
+    tx.vault.erase_all([block.id])
+    tx.erased = True
+    _log_erased(tx, str(block_id))
 
 
-def erase_expired(writer: Writer) -> int:
-    """Erase the bytes of expired blocks of which nobody waits for any more; return how many."""
-    writer._settle()
+def erase_expired(tx: Transaction) -> int:
+    """Erase the bytes of expired blocks, but for what is reserved or waits to be collected.
+
+    Returns how many blocks became tombstones.
+    """
+    tx.flush()
     expired = select(Block.id, Block.block_id).where(text(EXPIRED_BLOCK)).order_by(Block.id)
     names = {
         ref: block_id
-        for ref, block_id in writer.connection.execute(expired).all()
-        if not _outstanding(writer, ref)
+        for ref, block_id in tx.raw.execute(expired).all()
+        if not _outstanding(tx, ref)
     }
     refs = list(names)
     if refs:
         ends = {"from_": KeyState.EXPIRED.value, "to_": KeyState.DESTROYED.value}
         moves = [{"block_": ref, **ends} for ref in refs]
-        writer.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
-        writer.vault.erase_all(refs)
-        writer.books.erased = True
+        tx.guarded(_MOVE, moves, lambda: "expired blocks were to stay as read")
+        tx.vault.erase_all(refs)
+        tx.erased = True
         for block_id in names.values():
-            _log_erased(writer, block_id)
+            _log_erased(tx, block_id)
     return len(refs)
 
 
-def _log_erased(writer: Writer, block_id: str) -> None:
+def _log_erased(tx: Transaction, block_id: str) -> None:
     """Say in the log that what was left of a block is no longer there."""
-    writer.trail.record("erased", block_id, marker_digest(block_id))
+    tx.trail.record("erased", block_id, marker_digest(block_id))
 
 
-def new_epoch(writer: Writer, pool_id: str) -> int:
-    """Begin a pool's next epoch: deposits from now on lie under a data key of their own."""
-    row = _pool(writer, pool_id)
+def begin_epoch(tx: Transaction, pool_id: str) -> int:
+    """Begin a pool's next epoch, under a data key of its own; return its number."""
+    row = _pool(tx, pool_id)
     epoch: int = row.epoch + 1
-    writer.pools.epoch(writer.connection, pool_id)
-    writer.connection.execute(update(PoolRow).where(PoolRow.id == row.id).values(epoch=epoch))
-    writer.pools.set_epoch(pool_id, epoch)
-    writer.trail.record("epoch", pool_id, marker_digest(pool_id, epoch))
+    tx.pools.epoch(tx.raw, pool_id)
+    tx.raw.execute(update(PoolRow).where(PoolRow.id == row.id).values(epoch=epoch))
+    tx.pools.set_epoch(pool_id, epoch)
+    tx.trail.record("epoch", pool_id, marker_digest(pool_id, epoch))
     return epoch
 
 
-def shred_epoch(writer: Writer, pool_id: str, epoch: int) -> int:
+def shred_epoch(tx: Transaction, pool_id: str, epoch: int) -> int:
     """Destroy an epoch's data key: whatever it sealed, here or in a backup, is gone.
 
     Every block of the epoch must be at its end. Returns how many blocks became tombstones.
     """
-    pool = _pool(writer, pool_id)
+    pool = _pool(tx, pool_id)
     if epoch >= pool.epoch:
         raise WrongState(
             f"pool {pool_id} is in epoch {pool.epoch}; allowed: epochs before it, got {epoch}"
         )
-    blocks = writer.connection.execute(
+    blocks = tx.raw.execute(
         select(Block.id, Block.block_id, Block.state, Block.next_bit, Block.length_bits).where(
             Block.pool_ref == pool.id, Block.epoch == epoch
         )
     ).all()
     ended = [KeyState.DESTROYED, KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED]
     for block in blocks:
-        if KeyState(block.state) not in ended or _outstanding(writer, block.id):
+        if KeyState(block.state) not in ended or _outstanding(tx, block.id):
             raise WrongState(
                 f"epoch {epoch} of {pool_id}: block {block.block_id} is {block.state}"
                 " or waits to be resolved; expire, void or spend it first"
             )
-    writer.keys.destroy(writer.connection, pool.id, epoch)
-    writer.books.erased = True
+    tx.keys.destroy(tx.raw, pool.id, epoch)
+    tx.erased = True
     if blocks:  # without any there was no data key
-        writer.trail.record("shredded", f"{pool_id}/{epoch}", marker_digest(pool_id, epoch))
+        tx.trail.record("shredded", f"{pool_id}/{epoch}", marker_digest(pool_id, epoch))
     rest = [block for block in blocks if block.state != KeyState.DESTROYED]
-    writer.vault.erase_all([block.id for block in rest])
+    tx.vault.erase_all([block.id for block in rest])
     if rest:
         moves = [
             {"block_": block.id, "from_": block.state, "to_": KeyState.DESTROYED.value}
             for block in rest
         ]
-        writer.guarded(_MOVE, moves, lambda: f"blocks of epoch {epoch} were to stay as read")
+        tx.guarded(_MOVE, moves, lambda: f"blocks of epoch {epoch} were to stay as read")
     for block in rest:
-        _log_erased(writer, block.block_id)
+        _log_erased(tx, block.block_id)
     return len(rest)
 
 
 def _book_rest(
-    writer: Writer,
+    tx: Transaction,
     handle: CommandHandle,
     block: Any,
     expected: KeyState,
     to: KeyState,
 ) -> int:
     """Entries for the freed ranges and for what lies behind the cursor."""
-    numbers = writer.pools.find(writer.connection, block.pool_id)
+    numbers = tx.pools.find(tx.raw, block.pool_id)
     assert numbers is not None
-    freed = writer.connection.execute(
+    freed = tx.raw.execute(
         select(FreedRange.start_bit, FreedRange.end_bit)
         .where(FreedRange.block_ref == block.id)
         .order_by(FreedRange.start_bit)
@@ -189,13 +196,13 @@ def _book_rest(
     if block.next_bit < block.length_bits:
         spans.append((block.next_bit, block.length_bits))
     for start, end in spans:
-        writer.post(handle, numbers.accounts, ACCOUNT_OF[expected], to, (block.id, start, end))
+        tx.post(handle, numbers.accounts, ACCOUNT_OF[expected], to, (block.id, start, end))
     if to in TERMINAL_KEY_STATES:
-        writer.connection.execute(delete(FreedRange).where(FreedRange.block_ref == block.id))
+        tx.raw.execute(delete(FreedRange).where(FreedRange.block_ref == block.id))
     return sum(end - start for start, end in spans)
 
 
-def _outstanding(writer: Writer, block_ref: int) -> int:
+def _outstanding(tx: Transaction, block_ref: int) -> int:
     """Ranges of a block that somebody must still resolve or collect."""
     reserved = select(func.count()).select_from(ReservationPart)
     reserved = (
@@ -216,15 +223,12 @@ def _outstanding(writer: Writer, block_ref: int) -> int:
             KeyRecipient.delivered_by.is_(None),
         )
     )
-    return int(
-        writer.connection.execute(reserved).scalar_one()
-        + writer.connection.execute(waiting).scalar_one()
-    )
+    return int(tx.raw.execute(reserved).scalar_one() + tx.raw.execute(waiting).scalar_one())
 
 
-def _row(writer: Writer, block_id: UUID) -> Any:
-    writer._settle()
-    row = writer.connection.execute(
+def _row(tx: Transaction, block_id: UUID) -> Any:
+    tx.flush()
+    row = tx.raw.execute(
         select(Block.id, Block.state, Block.next_bit, Block.length_bits, PoolRow.pool_id)
         .join(PoolRow, Block.pool_ref == PoolRow.id)
         .where(Block.block_id == str(block_id))
@@ -234,9 +238,9 @@ def _row(writer: Writer, block_id: UUID) -> Any:
     return row
 
 
-def _pool(writer: Writer, pool_id: str) -> Any:
-    writer._settle()
-    row = writer.connection.execute(
+def _pool(tx: Transaction, pool_id: str) -> Any:
+    tx.flush()
+    row = tx.raw.execute(
         select(PoolRow.id, PoolRow.epoch).where(PoolRow.pool_id == pool_id)
     ).one_or_none()
     if row is None:

@@ -10,7 +10,7 @@ from scheduler.errors import ProofInvalid
 from scheduler.ledger.db.bulk import execute_many
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data
-from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
+from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof, record_of
 from scheduler.ledger.schema import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
 
 LOOKUPS_AT_ONCE = 500
@@ -62,6 +62,19 @@ def root(connection: Connection, size: int | None = None) -> bytes:
     return merkle.fold(_hashes(connection, merkle.cover(0, size)))
 
 
+def head(connection: Connection) -> tuple[int, str]:
+    """Leaves in the log, and its root in hex."""
+    size = tree_size(connection)
+    return size, root(connection, size).hex()
+
+
+def inclusion_of_row(
+    connection: Connection, kind: str, subject: str, size: int | None = None
+) -> InclusionProof:
+    """Proof that the last change of a row (command, booking, ...) is in the log."""
+    return inclusion(connection, find_leaf(connection, kind, subject), size)
+
+
 def inclusion(connection: Connection, seq: int, size: int | None = None) -> InclusionProof:
     """Proof that a leaf is in the log, at cost O(log n). Raises ProofInvalid if it is not there."""
     size = tree_size(connection) if size is None else size
@@ -106,17 +119,7 @@ def checkpoints(connection: Connection) -> list[Checkpoint]:
         .join(AuditKey, AuditCheckpoint.key_id == AuditKey.key_id)
         .order_by(AuditCheckpoint.id)
     )
-    return [
-        Checkpoint(
-            size=row.size,
-            root=row.root,
-            at=row.at,
-            key_id=row.key_id,
-            public_key=row.public_key,
-            signature=row.signature,
-        )
-        for row in rows
-    ]
+    return [record_of(Checkpoint, row) for row in rows]
 
 
 def _fold_all(connection: Connection, ranges: Iterable[tuple[int, int]]) -> list[bytes]:

@@ -55,7 +55,7 @@ class DataKeys:
         self._last: int | None = None
         self._made: list[dict[str, Any]] = []
 
-    def settle(self, connection: Connection) -> None:
+    def flush(self, connection: Connection) -> None:
         """Write down the keys made since the last time, wrapped."""
         if self._made:
             connection.execute(_ADD, self._made)
@@ -119,7 +119,7 @@ class DataKeys:
 
     def destroy(self, connection: Connection, pool_ref: int, epoch: int) -> None:
         """Erase a data key for ever; what it sealed can never be read again."""
-        self.settle(connection)
+        self.flush(connection)
         number = connection.execute(
             select(DataKey.id).where(DataKey.pool_ref == pool_ref, DataKey.epoch == epoch)
         ).scalar()

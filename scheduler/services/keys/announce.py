@@ -15,6 +15,8 @@ from uuid import UUID
 
 from scheduler.domain import WaitingKey, instant_key
 from scheduler.errors import InputError
+from scheduler.ledger.keys.blocks import get_waiting_blocks
+from scheduler.ledger.keys.transitions import destroy_block, move_block
 from scheduler.network import Announces
 from scheduler.services.plans.directives import check_reason
 
@@ -47,7 +49,7 @@ def announce_at_contact(
     satellite = context.satellite(candidate.satellite_id)
     if satellite.announces is Announces.DELAY:
         return None
-    held = tx.waiting(satellite.satellite_id)
+    held = get_waiting_blocks(tx, satellite.satellite_id)
     if not held:
         return None
     why = (
@@ -82,7 +84,7 @@ def announce_due(context: Context, *, at: datetime) -> list[dict[str, Any]]:
 
 def _due(reader: Reader, satellite: Satellite, at: datetime) -> list[BlockRecord]:
     held_since = at - timedelta(seconds=satellite.announce_delay_s)
-    held = reader.waiting(satellite.satellite_id)
+    held = get_waiting_blocks(reader, satellite.satellite_id)
     return [block for block in held if block.received_at <= held_since]
 
 
@@ -100,7 +102,7 @@ def _release(
 
     command = tx.command(request_id, kind=KIND, at=at)
     for block in held:
-        tx.move_block(command, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
+        move_block(tx, command, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
     answer = {
         "satellite": satellite.satellite_id,
         "announces": satellite.announcing,
@@ -124,8 +126,8 @@ def _release(
 
 def waiting_key(context: Context) -> list[WaitingKey]:
     """Every block that waits for an announcement, oldest first."""
-    with context.existing_ledger().read() as reader:
-        return told(reader.waiting())
+    with context.view.read() as reader:
+        return told(get_waiting_blocks(reader))
 
 
 def told(blocks: Sequence[BlockRecord]) -> list[WaitingKey]:
@@ -164,14 +166,14 @@ def _decide(context: Context, block_id: UUID, word: str, reason: str) -> dict[st
         raise InputError(f"to {word} key takes a reason, got {reason!r}")
     request_id = f"{word}/{block_id}"
     end = KeyState.AVAILABLE if word == "accept" else KeyState.VOIDED
-    with context.ledger.begin() as tx:
+    with context.existing_ledger.begin() as tx:
         answered = tx.answer(request_id, kind=word)
         if answered is not None:
             return answered
         command = tx.command(request_id, kind=word, at=context.clock.now())
-        bits = tx.move_block(command, block_id, expected=KeyState.RECEIVED, to=end)
+        bits = move_block(tx, command, block_id, expected=KeyState.RECEIVED, to=end)
         if end is KeyState.VOIDED:
-            tx.destroy_block(command, block_id)
+            destroy_block(tx, block_id)
         answer = {"block": str(block_id), "bits": bits, "state": end.value, "reason": reason}
         command.finish(answer)
     return answer

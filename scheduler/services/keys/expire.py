@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import instant_key
 from scheduler.errors import LedgerBroken
+from scheduler.ledger.keys.due import is_anything_due
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.transitions import erase_expired
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -37,16 +40,16 @@ def expire_due(context: Context, *, at: datetime, request: str | None = None) ->
     operator has looked at it, and all else has ended.
     """
     request_id = f"{KIND}/{request or instant_key(at)}"
-    with context.ledger.begin() as tx:
+    with context.existing_ledger.begin() as tx:
         answered = tx.answer(request_id, kind=KIND)
         if answered is not None:
             return answered
-        if not tx.anything_due(at):
+        if not is_anything_due(tx, at):
             return {"at": instant_key(at), **dict.fromkeys(FIGURES, 0)}
         command = tx.command(request_id, kind=KIND, at=at)
-        ended = asdict(tx.expire_due(command))
+        ended = asdict(let_expire(tx, command))
         refusals = ended.pop("refusals")
-        answer = {"at": instant_key(at), **ended, "blocks_erased": tx.erase_expired(command)}
+        answer = {"at": instant_key(at), **ended, "blocks_erased": erase_expired(tx)}
         if refusals and not any(answer[figure] for figure in FIGURES):
             raise LedgerBroken("; ".join(refusals))
         command.finish(answer)

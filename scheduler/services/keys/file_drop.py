@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from scheduler.domain import NewBlock
 from scheduler.errors import DuplicateBlock, InputError
 from scheduler.forecast import buffer_bits
-from scheduler.ledger import refuse_known_key
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.fingerprints import refuse_known_key
+from scheduler.ledger.keys.stock import get_stock
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.filedrop import TWIN_BITS_MIN, DroppedBlock, read_drop
 
@@ -59,13 +61,14 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
                 simulated=block.simulated,
                 eps_total=block.eps_total,
             )
-            tx.deposit(
+            deposit_block(
+                tx,
                 command,
                 made,
                 # Both ends' copies are here: whatever a satellite had to announce has come down.
                 material_a=block.material_a,
                 material_b=block.material_b,
-                expires_at=use_until(context, block.pool.pool_id, command.at),
+                expires_at=use_until(context.lifetimes_s, block.pool.pool_id, command.at),
             )
             pool_id = block.pool.pool_id
             bits[pool_id] = bits.get(pool_id, 0) + block.length_bits
@@ -82,7 +85,7 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
 
 def _refuse_overflow(context: Context, tx: Transaction, dropped: Sequence[DroppedBlock]) -> None:
     """Raise InputError where a drop would bring more than the buffers of a link hold."""
-    stock = tx.stock(at=context.clock.now())
+    stock = get_stock(tx, at=context.clock.now())
     brought: dict[str, int] = {}
     for block in dropped:
         pool_id = block.pool.pool_id

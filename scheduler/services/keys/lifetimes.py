@@ -11,7 +11,6 @@ from scheduler.paths import hops_of
 if TYPE_CHECKING:
     from scheduler.network import Scenario
     from scheduler.paths import Routes
-    from scheduler.services.context import Context
 
 
 def link_lifetimes(scenario: Scenario, routes: Mapping[str, Routes]) -> dict[str, float]:
@@ -28,7 +27,9 @@ def link_lifetimes(scenario: Scenario, routes: Mapping[str, Routes]) -> dict[str
     return {pool_id: limit for pool_id, limit in longest.items() if limit is not None}
 
 
-def use_until(context: Context, pool_id: str, received_at: datetime) -> datetime | None:
+def use_until(
+    lifetimes_s: Mapping[str, float], pool_id: str, received_at: datetime
+) -> datetime | None:
     """When key of a link that is received then is of no use any more; None for no limit."""
-    lifetime_s = context.lifetimes_s.get(pool_id)
+    lifetime_s = lifetimes_s.get(pool_id)
     return None if lifetime_s is None else received_at + timedelta(seconds=lifetime_s)

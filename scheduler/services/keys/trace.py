@@ -18,6 +18,9 @@ from scheduler.domain import (
     WhoKnows,
 )
 from scheduler.errors import InputError
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.delivery_reads import get_drawn_keys
+from scheduler.ledger.keys.tracing import trace_block
 from scheduler.merge import CompromiseStructure
 
 if TYPE_CHECKING:
@@ -34,9 +37,9 @@ def trace_key(context: Context, name: str) -> KeyTrace:
     Raises InputError for what is no id, UnknownName for one that nobody knows.
     """
     key_id = _id(name)
-    with context.existing_ledger().read() as reader:
-        found = reader.trace(key_id)
-        drawn = reader.drawn_keys([key_id])
+    with context.view.read() as reader:
+        found = trace_block(reader, key_id)
+        drawn = get_drawn_keys(reader, [key_id])
     block = _source(found.block, found.command)
     sources = {item.block.block_id: _source(item.block, item.command) for item in _leaves(found)}
     told = found.block.provenance
@@ -76,8 +79,8 @@ def pair_blocks(
     if not 1 <= limit <= BLOCKS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {BLOCKS_MAX}")
     pool = _pair_of(pair)
-    with context.existing_ledger().read() as reader:
-        blocks = reader.blocks(pool.pool_id)[-limit:]
+    with context.view.read() as reader:
+        blocks = get_blocks(reader, pool.pool_id)[-limit:]
         if not blocks:  # a pair that has none, or none that the network of this ledger has
             context.check_scenario(reader)
             for node in (pool.node_a, pool.node_b):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from scheduler.ledger.keys.blocks import get_provenances
 from scheduler.merge import legs_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def told_at_once(answer: dict[str, Any], merged_keys: Sequence[MergedKey]) -> di
 def told(reader: Reader, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Answers from the ledger with the paths of their steps; the first releases kept those."""
     names = [step["block"] for answer in answers for step in answer["steps"] if "paths" not in step]
-    known = reader.provenances(names)
+    known = get_provenances(reader, names)
     return [
         {
             **answer,

@@ -8,6 +8,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from scheduler.ledger.reader import get_commands
+
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
 
@@ -53,8 +55,8 @@ class DemandServed:
         """Take in the merges that were added since the last time."""
         full = True
         while full:
-            page = reader.commands(
-                kind="merge", since=since, after=self._after, limit=COMMANDS_AT_ONCE
+            page = get_commands(
+                reader, kind="merge", since=since, after=self._after, limit=COMMANDS_AT_ONCE
             )
             full = len(page) == COMMANDS_AT_ONCE
             self._after = page[-1].command_id if page else self._after

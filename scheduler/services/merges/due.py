@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import instant_key
+from scheduler.ledger.keys.stock import get_stock, get_young_stock
+from scheduler.ledger.reader import last_command
 from scheduler.merge import plan_merges
 from scheduler.services.merges.answers import told, told_at_once
 from scheduler.services.merges.execute import MergeExecution
@@ -24,9 +26,9 @@ def decide_merges(context: Context, reader: Reader, *, now: datetime) -> MergePl
     return plan_merges(
         scenario=scenario,
         demands=scenario.demands,
-        stock=reader.stock(at=now),
+        stock=get_stock(reader, at=now),
         young={
-            limit: reader.young_stock(received_after=too_old(now, limit), at=now)
+            limit: get_young_stock(reader, received_after=too_old(now, limit), at=now)
             for limit in limits
         },
         served=context.served.lately(reader, now),
@@ -57,13 +59,13 @@ def merge_due(
     """
     request_id = f"merge/{request or instant_key(scheduled_for)}"
     # Decided before the only writer is held up; good if nobody wrote in between.
-    with context.ledger.read() as reader:
+    with context.existing_ledger.view.read() as reader:
         answered = reader.answer(request_id, kind="merge")
         if answered is not None:
             return told(reader, [answered])[0]
-        seen, plan = reader.last_command(), decide_merges(context, reader, now=scheduled_for)
+        seen, plan = last_command(reader), decide_merges(context, reader, now=scheduled_for)
     with context.ledger.begin() as tx:
-        if tx.last_command() != seen:
+        if last_command(tx) != seen:
             answered = tx.answer(request_id, kind="merge")
             if answered is not None:
                 return told(tx, [answered])[0]

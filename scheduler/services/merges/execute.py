@@ -25,6 +25,9 @@ from scheduler.domain import (
     instant_key,
 )
 from scheduler.errors import LedgerBroken
+from scheduler.ledger.keys.announcements import record_announcement
+from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
+from scheduler.ledger.keys.spending import spend_pools
 from scheduler.merge import (
     PROOF_BITS,
     TAG_KEY_BITS,
@@ -142,7 +145,7 @@ class MergeExecution:
         # not with pairs. Steps take from the front of a buffer, so the shortest limit lies there.
         spent: dict[str, list[SpentChunk]] = {}
         for received_after, bits in needs:
-            for link, held in tx.spend_all(command, bits, received_after=received_after).items():
+            for link, held in spend_pools(tx, command, bits, received_after=received_after).items():
                 spent[link] = spent[link] + held if link in spent else held
         self._buffers = {link: KeyBuffer(link, held) for link, held in spent.items()}
         keys = {link: buffer.key for link, buffer in self._buffers.items()}
@@ -171,7 +174,7 @@ class MergeExecution:
                 length_bits=8 * len(said.payload),
                 sha256=hashlib.sha256(said.payload).hexdigest(),
             )
-            self._numbers.append(self._tx.announce(self._command, announcement))
+            self._numbers.append(record_announcement(self._tx, self._command, announcement))
         used = dict(self._relayed.drawn)
         for link, sender in tags:
             message = b"".join([told[place] for place in self._relayed.travels[link, sender]])
@@ -254,7 +257,7 @@ class MergeExecution:
     def deposit(self, merged_keys: Sequence[MergedKey]) -> list[dict[str, Any]]:
         """Put what the steps gained into the pools of their two ends; return what to tell."""
         blocks = [self._block(gain) for gain in merged_keys]
-        self._tx.expect(blocks)
+        expect_blocks(self._tx, blocks)
         return [self._deposit(gain, block) for gain, block in zip(merged_keys, blocks, strict=True)]
 
     def _block(self, gain: MergedKey) -> NewBlock:
@@ -274,7 +277,8 @@ class MergeExecution:
         at_a, at_b = gain.near_key, gain.far_key
         if legs[0].path[0] != pool.node_a:
             at_a, at_b = at_b, at_a
-        self._tx.deposit(
+        deposit_block(
+            self._tx,
             self._command,
             block,
             material_a=at_a,

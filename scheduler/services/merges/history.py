@@ -18,6 +18,7 @@ from scheduler.domain import (
     Pool,
 )
 from scheduler.errors import InputError
+from scheduler.ledger.reader import get_commands
 from scheduler.merge import PROOF_BITS
 from scheduler.services.merges.answers import told
 from scheduler.services.merges.due import decide_merges
@@ -32,7 +33,7 @@ HISTORY_MAX = 1000
 
 def plan_merges(context: Context, *, at: datetime) -> MergeDecision:
     """Decide a tick at `at` from what the ledger holds, and write nothing."""
-    with context.existing_ledger().read() as reader:
+    with context.view.read() as reader:
         plan = decide_merges(context, reader, now=at)
         served = context.served.lately(reader, at)
     steps = plan.every_step
@@ -81,7 +82,7 @@ def merge_history(
     """
     if not 1 <= limit <= HISTORY_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {HISTORY_MAX}")
-    with context.existing_ledger().read() as reader:
+    with context.view.read() as reader:
         kept = deque(_merges(reader, start, end), maxlen=limit)
         answers = told(reader, [command.answer for command in kept])
     return [
@@ -94,7 +95,7 @@ def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
     """Add up what merges spent on each link and gained for each pair in [start, end)."""
     links: Counter[tuple[str, str]] = Counter()
     gained: dict[bool, Counter[tuple[str, str]]] = {False: Counter(), True: Counter()}
-    with context.existing_ledger().read() as reader:
+    with context.view.read() as reader:
         for command in _merges(reader, start, end):
             (answer,) = told(reader, [command.answer])
             for step in answer["steps"]:
@@ -115,6 +116,6 @@ def _merges(
 ) -> Iterator[CommandRecord]:
     """Every merge command within [start, end), in the order they were given."""
     after = 0
-    while page := reader.commands(kind="merge", since=start, after=after):
+    while page := get_commands(reader, kind="merge", since=start, after=after):
         yield from (command for command in page if end is None or command.at < end)
         after = page[-1].command_id

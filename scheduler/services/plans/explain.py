@@ -24,6 +24,7 @@ from scheduler.domain import (
 from scheduler.errors import InputError, UnknownName
 from scheduler.forecast import ground_station
 from scheduler.ledger.books import plans
+from scheduler.ledger.books.bookings import find_booking, get_bookings
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.outlook import known_elements
 
@@ -42,13 +43,13 @@ def list_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanView]:
     """The newest plans, by the start of their window, without their passes."""
     if not 1 <= limit <= PLANS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {PLANS_MAX}")
-    with context.ledger.read() as reader:
+    with context.view.read() as reader:
         return [_view(record, ()) for record in plans.newest(reader.connection, limit)]
 
 
 def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
     """One plan with its passes; without a name, the one made last. Raises UnknownName."""
-    with context.ledger.read() as reader:
+    with context.view.read() as reader:
         record = plan_record(reader, plan_id)
         passes = plans.passes_of(reader.connection, record)
         return _view(record, _planned_passes(context, reader, record, passes))
@@ -101,8 +102,8 @@ def _planned_passes(
     context: Context, reader: Reader, record: PlanRecord, passes: Iterable[PlanPass]
 ) -> list[PlannedPass]:
     """What became of passes of a plan."""
-    near = reader.bookings(
-        since=record.window_start - timedelta(hours=3), until=record.window_end + _NEAR
+    near = get_bookings(
+        reader, since=record.window_start - timedelta(hours=3), until=record.window_end + _NEAR
     )
     bookings = {booking.booking_id: booking for booking in near}
     return [_planned(context, record, one, bookings) for one in passes]
@@ -166,7 +167,7 @@ def explain_pass(context: Context, name: str, *, plan_id: str | None = None) -> 
     id. Without a plan's name the last plan made for that time answers. Raises UnknownName if
     there is no such pass or plan.
     """
-    with context.ledger.read() as reader:
+    with context.view.read() as reader:
         subject, planned_by = _subject(context, reader, name)
         record = _record_for(reader, subject, plan_id or planned_by)
         passes = plans.passes_of(
@@ -185,7 +186,7 @@ def explain_pass(context: Context, name: str, *, plan_id: str | None = None) -> 
 def _subject(context: Context, reader: Reader, name: str) -> tuple[PassName, str]:
     """The pass that a name means, and the plan that booked it if the name is a booking's id."""
     try:
-        booking = reader.booking(UUID(name))
+        booking = find_booking(reader, UUID(name))
     except ValueError:
         return parse_pass(context, name), ""
     return PassName.of(booking.candidate), booking.plan_id

@@ -24,6 +24,9 @@ from scheduler.domain import (
 from scheduler.errors import InputError, PlanError
 from scheduler.ledger import PlanRecord
 from scheduler.ledger.books import directives, outages, plans
+from scheduler.ledger.books.bookings import add_booking, get_bookings, move_booking
+from scheduler.ledger.keys.blocks import get_waiting_blocks
+from scheduler.ledger.keys.stock import get_expiring_stock, get_stock
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.plans.directives import directed, parse_pass
 from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
@@ -152,7 +155,7 @@ def carry_out(
     request_id = request.request_id or f"plan/{_key(request.start)}/{_key(request.end)}"
     # The clockwork's own request has one answer, whatever the settings say by then.
     digest = request.digest() if request.request_id else ""
-    with context.ledger.read() as reader:
+    with context.ledger.view.read() as reader:
         context.check_scenario(reader)
         answered = reader.answer(request_id, kind="plan", digest=digest)
         standing = _standing(reader, request, at=at)
@@ -189,14 +192,14 @@ def _key(when: datetime) -> str:
 def _standing(reader: Reader, request: PlanRequest, *, at: datetime) -> _Standing:
     since, until = request.start - REACH, request.end + REACH
     # Limits by the day count whole days, of which the window may hold a part.
-    near = reader.bookings(since=_midnight(since), until=_midnight(until) + timedelta(days=1))
+    near = get_bookings(reader, since=_midnight(since), until=_midnight(until) + timedelta(days=1))
     return _Standing(
         bookings=[booking for booking in near if booking.state not in GONE_STATES],
         outages=outages.standing(reader.connection, since=since, until=until),
         directives=directives.of_passes(reader.connection, since=since, until=until),
-        stock=reader.stock(at=at),
-        expiring_stock=reader.expiring_stock(at=at),
-        waiting=reader.waiting(),
+        stock=get_stock(reader, at=at),
+        expiring_stock=get_expiring_stock(reader, at=at),
+        waiting=get_waiting_blocks(reader),
         taken={booking.booking_id for booking in near},
     )
 
@@ -411,7 +414,8 @@ class _Writing:
                 continue
             dropped = self.decision.dropped.get(str(booking.booking_id))
             reason = dropped or "replaced by another part of its pass, or by newer elements"
-            self.tx.move_booking(
+            move_booking(
+                self.tx,
                 booking.booking_id,
                 expected=booking.state,
                 to=BookingState.CANCELLED,
@@ -427,7 +431,8 @@ class _Writing:
         while booking_id in self.standing.taken:
             turn += 1
             booking_id = entropy.uuid("booking", candidate.candidate_id, turn)
-        self.tx.add_booking(
+        add_booking(
+            self.tx,
             Booking(
                 booking_id=booking_id,
                 candidate=candidate,
@@ -436,7 +441,7 @@ class _Writing:
                 booked_at=self.at,
                 changed_at=self.at,
                 plan_id=plan_id,
-            )
+            ),
         )
         return booking_id
 

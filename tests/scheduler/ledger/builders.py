@@ -25,6 +25,9 @@ from scheduler.domain import (
 )
 from scheduler.ledger import Ledger, PlanRecord, SpentChunk, Transaction
 from scheduler.ledger.books import directives, outages, plans
+from scheduler.ledger.keys.announcements import record_announcement
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.spending import spend_pool
 
 NOON = datetime(2016, 12, 19, 12, tzinfo=UTC)
 NANSHAN_XINGLONG = Pool.link("micius", "nanshan")
@@ -61,7 +64,7 @@ def deposit(
         simulated=simulated,
         eps_total=1e-9,
     )
-    tx.deposit(handle, block, material_a=key, material_b=key)
+    deposit_block(tx, handle, block, material_a=key, material_b=key)
     handle.finish({"block": str(block.block_id), "bits": bits})
     return key
 
@@ -72,7 +75,7 @@ def spend(
     """Spend in a transaction of its own."""
     with ledger.begin() as tx:
         handle = tx.command(f"spend/{name}", kind="spend", at=at)
-        chunks = tx.spend(handle, pool.pool_id, bits)
+        chunks = spend_pool(tx, handle, pool.pool_id, bits)
         handle.finish({"bits": bits})
     return chunks
 
@@ -93,12 +96,13 @@ def relay(
     """Relay key along a path and deposit it end to end; return what the near end holds."""
     links = chain(nodes)
     handle = tx.command(f"merge/{name}", kind="merge", at=at)
-    runs = [tx.spend(handle, link.pool_id, bits) for link in links]
+    runs = [spend_pool(tx, handle, link.pool_id, bits) for link in links]
     keys = [b"".join(part.material_a for part in run) for run in runs]
     far_end = keys[-1]
     for hop in range(len(links) - 1):
         far_end = xor(far_end, xor(keys[hop], keys[hop + 1]))
-        tx.announce(
+        record_announcement(
+            tx,
             handle,
             Announcement(
                 announcement_id=uuid_of(f"{name}/{hop}"),
@@ -118,7 +122,7 @@ def relay(
         source="merge",
         simulated=True,
     )
-    tx.deposit(handle, block, material_a=keys[0], material_b=keys[0])
+    deposit_block(tx, handle, block, material_a=keys[0], material_b=keys[0])
     handle.finish({"bits": bits})
     return keys[0]
 

@@ -8,6 +8,14 @@ from sqlalchemy import text
 
 from scheduler.domain import BookingState, NewBlock, Pool
 from scheduler.ledger import ElementRow, KeyState, Ledger, ReservationState, Transaction
+from scheduler.ledger.books.bookings import add_booking, move_booking
+from scheduler.ledger.books.elements import add_elements
+from scheduler.ledger.books.runs import bind_facts, claim_job
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
+from scheduler.ledger.keys.transitions import begin_epoch, erase_expired, move_block, shred_epoch
 from scheduler.ledger.schema import Base
 from tests.scheduler.ledger.builders import (
     NOON,
@@ -30,10 +38,10 @@ LATER = NOON + timedelta(hours=2)
 
 def fill(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        tx.bind_run({"seed": 1})
-        tx.add_booking(booking("one", 0, 300))
-        tx.claim_job("merge", NOON)
-        tx.add_elements([_elements("aa")])
+        bind_facts(tx, {"seed": 1})
+        add_booking(tx, booking("one", 0, 300))
+        claim_job(tx, "merge", NOON)
+        add_elements(tx, [_elements("aa")])
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:
@@ -49,7 +57,8 @@ def fill_more(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         for name in ("kept", "given back", "in between"):
             handle = tx.command(name, kind="reserve", at=NOON)
-            tx.reserve(
+            reserve_key(
+                tx,
                 handle,
                 pool_id,
                 512,
@@ -58,8 +67,9 @@ def fill_more(ledger: Ledger) -> None:
                 expires_at=NOON + timedelta(hours=1),
             )
             if name == "given back":
-                tx.resolve(handle, uuid_of("given back"), ReservationState.RELEASED)
-                tx.reserve(
+                resolve_reservation(tx, handle, uuid_of("given back"), ReservationState.RELEASED)
+                reserve_key(
+                    tx,
                     handle,
                     pool_id,
                     512,
@@ -69,12 +79,12 @@ def fill_more(ledger: Ledger) -> None:
                 )
             handle.finish({})
         handle = tx.command("back", kind="release", at=NOON)
-        tx.resolve(handle, uuid_of("again"), ReservationState.RELEASED)
+        resolve_reservation(tx, handle, uuid_of("again"), ReservationState.RELEASED)
         handle.finish({})
         handle = tx.command("keys", kind="draw", at=NOON)
         keys = [uuid_of("key")]
-        tx.draw(handle, pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
-        tx.collect(handle, keys, "m")
+        draw_keys(tx, handle, pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
+        collect_keys(tx, handle, keys, "m")
         handle.finish({})
     ledger.checkpoint(NOON)
 
@@ -84,8 +94,8 @@ def fill_all(ledger: Ledger) -> None:
     fill(ledger)
     fill_more(ledger)
     fill_rest(ledger)
-    assert ledger.verify().problems == ()
-    with ledger.read() as reader:
+    assert ledger.view.verify().problems == ()
+    with ledger.view.read() as reader:
         for table in Base.metadata.sorted_tables:
             count = text(f'SELECT count(*) FROM "{table.name}"')
             assert reader.connection.execute(count).scalar_one(), f"{table.name} is empty"
@@ -94,8 +104,9 @@ def fill_all(ledger: Ledger) -> None:
 def fill_rest(ledger: Ledger) -> None:
     """On top of that: blocks, keys and reservations in every state, an epoch shredded."""
     with ledger.begin() as tx:
-        tx.claim_job("plan", NOON)
-        tx.add_elements(
+        claim_job(tx, "plan", NOON)
+        add_elements(
+            tx,
             [
                 ElementRow(
                     norad_id=41731,
@@ -106,23 +117,24 @@ def fill_rest(ledger: Ledger) -> None:
                     source="feed",
                     arrived_at=NOON,
                 )
-            ]
+            ],
         )
-        tx.move_booking(
+        move_booking(
+            tx,
             uuid_of("one"),
             expected=BookingState.BOOKED,
             to=BookingState.CANCELLED,
             reason="cloud",
             at=SOON,
         )
-        tx.add_booking(booking("two", 400, 700))
+        add_booking(tx, booking("two", 400, 700))
         decide(tx, "2", booking_id=uuid_of("two"), lifted=False)
         _deposit_others(tx)
     _reserve_others(ledger)
     spend(ledger, "all of it", 256, pool=OTHER)
     with ledger.begin() as tx:
         handle = tx.command("epoch", kind="epoch", at=NOON)
-        tx.new_epoch(handle, OTHER.pool_id)
+        begin_epoch(tx, OTHER.pool_id)
         handle.finish({})
     _end_some(ledger)
     ledger.checkpoint(LATER)
@@ -149,7 +161,8 @@ def _deposit_others(tx: Transaction) -> None:
             simulated=False,
         )
         key = bytes_of(name, 128)
-        tx.deposit(
+        deposit_block(
+            tx,
             handle,
             block,
             material_a=key,
@@ -158,8 +171,8 @@ def _deposit_others(tx: Transaction) -> None:
             expires_at=until,
         )
     for name in ("held", "compromised"):
-        tx.move_block(handle, uuid_of(name), expected=KeyState.AVAILABLE, to=KeyState.HELD)
-    tx.move_block(handle, uuid_of("compromised"), expected=KeyState.HELD, to=KeyState.COMPROMISED)
+        move_block(tx, handle, uuid_of(name), expected=KeyState.AVAILABLE, to=KeyState.HELD)
+    move_block(tx, handle, uuid_of("compromised"), expected=KeyState.HELD, to=KeyState.COMPROMISED)
     handle.finish({})
 
 
@@ -174,7 +187,8 @@ def _reserve_others(ledger: Ledger) -> None:
     ):
         with ledger.begin() as tx:
             handle = tx.command(f"reserve {name}", kind="reserve", at=NOON)
-            tx.reserve(
+            reserve_key(
+                tx,
                 handle,
                 pool_id,
                 128,
@@ -184,18 +198,19 @@ def _reserve_others(ledger: Ledger) -> None:
             )
             handle.finish({})
             handle = tx.command(f"intend {name}", kind="intend", at=NOON)
-            tx.intend(handle, uuid_of(name))
+            intend_reservation(tx, handle, uuid_of(name))
             if to is ReservationState.VOIDED:
-                tx.resolve(handle, uuid_of(name), ReservationState.UNCERTAIN)
+                resolve_reservation(tx, handle, uuid_of(name), ReservationState.UNCERTAIN)
             handle.finish({})
             if to is not None:
                 handle = tx.command(f"resolve {name}", kind="resolve", at=NOON)
-                tx.resolve(handle, uuid_of(name), to)
+                resolve_reservation(tx, handle, uuid_of(name), to)
                 handle.finish({})
     with ledger.begin() as tx:
         handle = tx.command("uncollected", kind="draw", at=NOON)
         for name, until in (("late", SOON), ("waiting", LATER + timedelta(hours=9))):
-            tx.draw(
+            draw_keys(
+                tx,
                 handle,
                 pool_id,
                 key_ids=[uuid_of(name)],
@@ -203,7 +218,7 @@ def _reserve_others(ledger: Ledger) -> None:
                 recipients={"m": 0, "s": 1},
                 expires_at=until,
             )
-        tx.collect(handle, [uuid_of("late")], "m")
+        collect_keys(tx, handle, [uuid_of("late")], "m")
         handle.finish({})
 
 
@@ -211,10 +226,10 @@ def _end_some(ledger: Ledger) -> None:
     """Time passes: what is due ends, is erased, and an epoch with it."""
     with ledger.begin() as tx:
         handle = tx.command("expire", kind="expire", at=LATER)
-        tx.expire_due(handle)
+        let_expire(tx, handle)
         handle.finish({})
         handle = tx.command("erase", kind="erase", at=LATER)
-        tx.erase_expired(handle)
-        tx.shred_epoch(handle, OTHER.pool_id, 0)
+        erase_expired(tx)
+        shred_epoch(tx, OTHER.pool_id, 0)
         handle.finish({})
         deposit(tx, "next epoch", 128, pool=OTHER, simulated=False)

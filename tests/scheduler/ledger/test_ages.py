@@ -9,6 +9,13 @@ import pytest
 from scheduler.domain import NewBlock
 from scheduler.errors import NotEnoughKey
 from scheduler.ledger import KeyState, Ledger, ReservationState, SpentChunk, Transaction
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.delivery import draw_keys
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
+from scheduler.ledger.keys.spending import spend_pool, spend_pools
+from scheduler.ledger.keys.stock import get_expiring_stock, get_stock, get_young_stock
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, bytes_of, uuid_of
 
 POOL_ID = NANSHAN_XINGLONG.pool_id
@@ -25,7 +32,7 @@ def _receive(
         source="device", simulated=False,
     )  # fmt: skip
     key = bytes_of(name, bits)
-    tx.deposit(handle, block, material_a=key, material_b=key, expires_at=until)
+    deposit_block(tx, handle, block, material_a=key, material_b=key, expires_at=until)
     handle.finish({})
 
 
@@ -34,7 +41,7 @@ def _spend(
 ) -> list[SpentChunk]:
     handle = tx.command(f"spend/{name}", kind="spend", at=NOON + hours * HOUR)
     since = None if after is None else NOON + after * HOUR
-    chunks = tx.spend_all(handle, {POOL_ID: bits}, received_after=since)[POOL_ID]
+    chunks = spend_pools(tx, handle, {POOL_ID: bits}, received_after=since)[POOL_ID]
     handle.finish({})
     return chunks
 
@@ -60,11 +67,11 @@ def test_with_a_limit_the_youngest_go_first_and_old_blocks_are_left_alone(ledger
         assert _names(rest) == [("one", 512), ("two", 256)]
         assert [one.received_at for one in rest] == [None, None]
         at = NOON + 4 * HOUR
-        assert tx.young_stock(received_after=NOON + 0.5 * HOUR, at=at) == {POOL_ID: 512}
-        assert tx.young_stock(received_after=NOON + 1.0 * HOUR, at=at) == {POOL_ID: 256}
-        assert tx.young_stock(received_after=NOON + 3.0 * HOUR, at=at) == {}
-        assert tx.stock(at=at) == {POOL_ID: 512}
-    assert ledger.verify().problems == ()
+        assert get_young_stock(tx, received_after=NOON + 0.5 * HOUR, at=at) == {POOL_ID: 512}
+        assert get_young_stock(tx, received_after=NOON + 1.0 * HOUR, at=at) == {POOL_ID: 256}
+        assert get_young_stock(tx, received_after=NOON + 3.0 * HOUR, at=at) == {}
+        assert get_stock(tx, at=at) == {POOL_ID: 512}
+    assert ledger.view.verify().problems == ()
 
 
 def test_what_was_received_at_the_very_limit_is_too_old(ledger: Ledger) -> None:
@@ -92,9 +99,9 @@ def test_more_young_key_than_there_is_takes_nothing(ledger: Ledger) -> None:
 
     with pytest.raises(NotEnoughKey, match="holds 512 spendable bits received after"):
         greedy()
-    with ledger.read() as reader:
-        assert reader.stock() == {POOL_ID: 4608}
-    assert ledger.verify().problems == ()
+    with ledger.view.read() as reader:
+        assert get_stock(reader) == {POOL_ID: 4608}
+    assert ledger.view.verify().problems == ()
 
 
 def test_many_small_blocks_are_walked_from_the_young_end(ledger: Ledger) -> None:
@@ -106,7 +113,7 @@ def test_many_small_blocks_are_walked_from_the_young_end(ledger: Ledger) -> None
     assert len(taken) == 200
     assert taken[0].chunk.block_id == uuid_of("small 299")
     assert taken[-1].chunk.block_id == uuid_of("small 100")
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_freed_ranges_count_by_the_age_of_their_block(ledger: Ledger) -> None:
@@ -114,16 +121,18 @@ def test_freed_ranges_count_by_the_age_of_their_block(ledger: Ledger) -> None:
         _receive(tx, "one", 512, hours=0)
         handle = tx.command("reserve one", kind="reserve", at=NOON)
         for number in range(2):
-            tx.reserve(
-                handle, POOL_ID, 128, reservation_id=uuid_of(f"r{number}"), purpose="test",
+            reserve_key(
+                tx, handle, POOL_ID, 128, reservation_id=uuid_of(f"r{number}"), purpose="test",
                 expires_at=NOON + 9 * HOUR,
             )  # fmt: skip
-        tx.resolve(handle, uuid_of("r0"), ReservationState.RELEASED)
+        resolve_reservation(tx, handle, uuid_of("r0"), ReservationState.RELEASED)
         handle.finish({})
         _receive(tx, "two", 512, hours=1)
         handle = tx.command("reserve two", kind="reserve", at=NOON + HOUR)
-        assert tx.young_stock(received_after=NOON + 0.5 * HOUR, at=NOON + HOUR) == {POOL_ID: 512}
-        assert tx.young_stock(received_after=NOON - HOUR, at=NOON + HOUR) == {POOL_ID: 896}
+        assert get_young_stock(tx, received_after=NOON + 0.5 * HOUR, at=NOON + HOUR) == {
+            POOL_ID: 512
+        }
+        assert get_young_stock(tx, received_after=NOON - HOUR, at=NOON + HOUR) == {POOL_ID: 896}
         handle.finish({})
     with ledger.begin() as tx:
         assert _names(_spend(tx, "young", 64, hours=2, after=0.5)) == [("two", 64)]
@@ -132,7 +141,7 @@ def test_freed_ranges_count_by_the_age_of_their_block(ledger: Ledger) -> None:
         assert any_age[0].chunk.start_bit == 0
         wide = _spend(tx, "wide", 640, hours=2, after=-1)
         assert _names(wide) == [("two", 448), ("one", 192)]
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_key_whose_time_is_over_is_never_handed_out_expired_or_not(ledger: Ledger) -> None:
@@ -140,39 +149,39 @@ def test_key_whose_time_is_over_is_never_handed_out_expired_or_not(ledger: Ledge
     with ledger.begin() as tx:
         _receive(tx, "one", 512, hours=0, until=over)
         _receive(tx, "two", 256, hours=1)
-        assert tx.stock() == {POOL_ID: 768}
-        assert tx.stock(at=over - HOUR) == {POOL_ID: 768}
-        assert tx.stock(at=over) == {POOL_ID: 256}
-        assert tx.expiring_stock(at=NOON) == {POOL_ID: [(over, 512)]}
-        assert tx.expiring_stock(at=over) == {}
-        assert tx.young_stock(received_after=NOON - HOUR, at=over) == {POOL_ID: 256}
+        assert get_stock(tx) == {POOL_ID: 768}
+        assert get_stock(tx, at=over - HOUR) == {POOL_ID: 768}
+        assert get_stock(tx, at=over) == {POOL_ID: 256}
+        assert get_expiring_stock(tx, at=NOON) == {POOL_ID: [(over, 512)]}
+        assert get_expiring_stock(tx, at=over) == {}
+        assert get_young_stock(tx, received_after=NOON - HOUR, at=over) == {POOL_ID: 256}
     with ledger.begin() as tx:
         handle = tx.command("late", kind="late", at=over)
         for attempt in (
-            lambda: tx.spend(handle, POOL_ID, 264),
-            lambda: tx.spend_all(handle, {POOL_ID: 264}, received_after=NOON - HOUR),
-            lambda: tx.draw(
-                handle, POOL_ID, key_ids=[uuid_of("k")], size_bits=264, recipients={"m": 0}
+            lambda: spend_pool(tx, handle, POOL_ID, 264),
+            lambda: spend_pools(tx, handle, {POOL_ID: 264}, received_after=NOON - HOUR),
+            lambda: draw_keys(
+                tx, handle, POOL_ID, key_ids=[uuid_of("k")], size_bits=264, recipients={"m": 0}
             ),
-            lambda: tx.reserve(
-                handle, POOL_ID, 264, reservation_id=uuid_of("r"), purpose="test",
+            lambda: reserve_key(
+                tx, handle, POOL_ID, 264, reservation_id=uuid_of("r"), purpose="test",
                 expires_at=over + HOUR,
             ),
         ):  # fmt: skip
             with pytest.raises(NotEnoughKey, match=r"holds (256|0) spendable"):
                 attempt()
-        (chunk,) = tx.spend(handle, POOL_ID, 256)
+        (chunk,) = spend_pool(tx, handle, POOL_ID, 256)
         assert chunk.chunk.block_id == uuid_of("two")
         handle.finish({})
     with ledger.begin() as tx:
         handle = tx.command("expire", kind="expire", at=over)
-        found = tx.expire_due(handle)
+        found = let_expire(tx, handle)
         handle.finish({})
         assert (found.blocks_expired, found.bits_expired) == (1, 512)
-        assert tx.stock() == tx.stock(at=over) == {POOL_ID: 0}
-        (one, _) = tx.blocks(POOL_ID)
+        assert get_stock(tx) == get_stock(tx, at=over) == {POOL_ID: 0}
+        (one, _) = get_blocks(tx, POOL_ID)
         assert one.state is KeyState.EXPIRED
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_in_its_time_key_with_an_end_is_spent_as_any_other(ledger: Ledger) -> None:
@@ -180,4 +189,4 @@ def test_in_its_time_key_with_an_end_is_spent_as_any_other(ledger: Ledger) -> No
         _receive(tx, "one", 512, hours=0, until=NOON + 2 * HOUR)
         _receive(tx, "two", 256, hours=1)
         assert _names(_spend(tx, "s", 640, hours=1.9)) == [("one", 512), ("two", 128)]
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()

@@ -11,6 +11,15 @@ from scheduler.domain import BookingState, Directive, DirectiveKind, PassName
 from scheduler.errors import BookingConflict, LedgerError, LedgerMismatch, UnknownName
 from scheduler.ledger import ElementRow, Ledger, open_ledger
 from scheduler.ledger.books import directives, outages, plans
+from scheduler.ledger.books.bookings import (
+    add_booking,
+    find_booking,
+    get_booking_events,
+    get_bookings,
+    move_booking,
+)
+from scheduler.ledger.books.elements import add_elements, get_elements
+from scheduler.ledger.books.runs import bind_facts, claim_job, get_run_facts
 from tests.scheduler.ledger.builders import (
     NOON,
     booking,
@@ -28,10 +37,10 @@ from tests.scheduler.ledger.builders import (
 
 def test_a_booking_comes_back_as_it_went_in(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        tx.add_booking(booking("one", 0, 272.25))
-    with ledger.read() as reader:
-        assert reader.bookings() == [booking("one", 0, 272.25)]
-        (event,) = reader.booking_events(uuid_of("one"))
+        add_booking(tx, booking("one", 0, 272.25))
+    with ledger.view.read() as reader:
+        assert get_bookings(reader) == [booking("one", 0, 272.25)]
+        (event,) = get_booking_events(reader, uuid_of("one"))
     assert (event.from_state, event.to_state) == (None, BookingState.BOOKED)
 
 
@@ -52,55 +61,59 @@ def test_one_satellite_and_one_station_at_a_time(
 ) -> None:
     other = booking("two", start_s, end_s, satellite=satellite, station=station)
     with ledger.begin() as tx:
-        tx.add_booking(booking("one", 0, 300))
+        add_booking(tx, booking("one", 0, 300))
         if taken:
             with pytest.raises(BookingConflict, match=str(uuid_of("one"))):
-                tx.add_booking(other)
+                add_booking(tx, other)
         else:
-            tx.add_booking(other)
-    assert ledger.verify().ok
+            add_booking(tx, other)
+    assert ledger.view.verify().ok
 
 
 def test_a_cancelled_booking_frees_its_time(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        tx.add_booking(booking("one", 0, 300))
-        tx.move_booking(
+        add_booking(tx, booking("one", 0, 300))
+        move_booking(
+            tx,
             uuid_of("one"),
             expected=BookingState.BOOKED,
             to=BookingState.CANCELLED,
             reason="cloud",
             at=NOON,
         )
-        tx.add_booking(booking("two", 100, 200))
-    with ledger.read() as reader:
-        assert [b.state for b in reader.bookings()] == [BookingState.CANCELLED, BookingState.BOOKED]
-        assert len(reader.bookings(state=BookingState.BOOKED)) == 1
-        assert reader.bookings(since=NOON + timedelta(seconds=200)) == []
-        assert len(reader.bookings(until=NOON + timedelta(seconds=100))) == 1
-        assert [event.reason for event in reader.booking_events(uuid_of("one"))][-1] == "cloud"
-    assert ledger.verify().ok
+        add_booking(tx, booking("two", 100, 200))
+    with ledger.view.read() as reader:
+        assert [b.state for b in get_bookings(reader)] == [
+            BookingState.CANCELLED,
+            BookingState.BOOKED,
+        ]
+        assert len(get_bookings(reader, state=BookingState.BOOKED)) == 1
+        assert get_bookings(reader, since=NOON + timedelta(seconds=200)) == []
+        assert len(get_bookings(reader, until=NOON + timedelta(seconds=100))) == 1
+        assert [event.reason for event in get_booking_events(reader, uuid_of("one"))][-1] == "cloud"
+    assert ledger.view.verify().ok
 
 
 def test_a_booking_moves_only_from_where_it_is(ledger: Ledger) -> None:
     move = {"to": BookingState.SETTLED, "reason": "done", "at": NOON}
     with ledger.begin() as tx:
-        tx.add_booking(booking("one", 0, 300))
+        add_booking(tx, booking("one", 0, 300))
         with pytest.raises(LedgerError, match="is booked, expected running"):
-            tx.move_booking(uuid_of("one"), expected=BookingState.RUNNING, **move)
+            move_booking(tx, uuid_of("one"), expected=BookingState.RUNNING, **move)
         with pytest.raises(UnknownName, match=str(uuid_of("two"))):
-            tx.move_booking(uuid_of("two"), expected=BookingState.RUNNING, **move)
+            move_booking(tx, uuid_of("two"), expected=BookingState.RUNNING, **move)
         with pytest.raises(BookingConflict, match="there already"):
-            tx.add_booking(booking("one", 1000, 1300))
+            add_booking(tx, booking("one", 1000, 1300))
 
 
 def test_a_job_is_taken_once_for_each_instant(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        assert tx.claim_job("merge", NOON)
-        assert not tx.claim_job("merge", NOON)
-        assert tx.claim_job("merge", NOON + timedelta(hours=1))
-        assert tx.claim_job("plan", NOON)
+        assert claim_job(tx, "merge", NOON)
+        assert not claim_job(tx, "merge", NOON)
+        assert claim_job(tx, "merge", NOON + timedelta(hours=1))
+        assert claim_job(tx, "plan", NOON)
     with ledger.begin() as tx:
-        assert not tx.claim_job("plan", NOON)
+        assert not claim_job(tx, "plan", NOON)
 
 
 def _elements(sha256: str) -> ElementRow:
@@ -116,10 +129,10 @@ def _elements(sha256: str) -> ElementRow:
 
 def test_an_element_set_is_kept_once(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        assert tx.add_elements([_elements("aa"), _elements("aa"), _elements("bb")]) == 2
-        assert tx.add_elements([_elements("bb")]) == 0
-    with ledger.read() as reader:
-        assert reader.element_rows() == [_elements("aa"), _elements("bb")]
+        assert add_elements(tx, [_elements("aa"), _elements("aa"), _elements("bb")]) == 2
+        assert add_elements(tx, [_elements("bb")]) == 0
+    with ledger.view.read() as reader:
+        assert get_elements(reader) == [_elements("aa"), _elements("bb")]
 
 
 def test_a_plan_is_recorded_with_its_proof(ledger: Ledger) -> None:
@@ -128,13 +141,13 @@ def test_a_plan_is_recorded_with_its_proof(ledger: Ledger) -> None:
         planned_pass("nanshan", 30),
     ]
     with ledger.begin() as tx:
-        tx.add_booking(booking("one", 0, 300))
+        add_booking(tx, booking("one", 0, 300))
         handle = tx.command("plan", kind="plan", at=NOON)
         plans.add(tx, handle, plan("plan-1", left_out=3), passes)
         with pytest.raises(LedgerError, match="plan-1"):
             plans.add(tx, handle, plan("plan-1"), [])
         handle.finish({})
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         found = plans.by_name(reader.connection, "plan-1")
         assert found == replace(plan("plan-1", left_out=3), command_id=handle.command_id)
         assert plans.passes_of(reader.connection, found) == passes
@@ -149,7 +162,7 @@ def test_of_several_plans_the_one_made_last_counts(ledger: Ledger) -> None:
             handle = tx.command(name, kind="plan", at=NOON)
             plans.add(tx, handle, plan(name, start=NOON + timedelta(hours=hours)), [])
             handle.finish({})
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         listed = [found.plan_id for found in plans.newest(reader.connection, 3)]
         assert listed == ["again", "late", "other"]
         for hours, name in ((None, "other"), (1, "again"), (50, "late"), (30, None)):
@@ -161,7 +174,7 @@ def test_of_several_plans_the_one_made_last_counts(ledger: Ledger) -> None:
 def test_a_lock_is_what_was_decided_last(ledger: Ledger) -> None:
     one = booking("one", 0, 300)
     with ledger.begin() as tx:
-        tx.add_booking(one)
+        add_booking(tx, one)
     for name, kind in (("a", DirectiveKind.LOCK), ("b", DirectiveKind.NONE)):
         with ledger.begin() as tx:
             handle = tx.command(name, kind="lock", at=NOON)
@@ -169,17 +182,17 @@ def test_a_lock_is_what_was_decided_last(ledger: Ledger) -> None:
             directive = Directive(kind=kind, subject=subject, booking_id=one.booking_id)
             directives.add(tx, handle, [directive])
             handle.finish({})
-            assert tx.booking(one.booking_id).locked is (kind is DirectiveKind.LOCK)
+            assert find_booking(tx, one.booking_id).locked is (kind is DirectiveKind.LOCK)
             until = one.candidate.loses_at
             assert directives.of_passes(tx.connection, since=NOON, until=until) == []
-    with ledger.read() as reader:
-        assert [found.locked for found in reader.bookings()] == [False]
+    with ledger.view.read() as reader:
+        assert [found.locked for found in get_bookings(reader)] == [False]
         assert directives.count_of(reader.connection, one.booking_id) == 2
 
 
 def test_an_outage_is_lifted_once(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        tx.add_booking(booking("one", 0, 300))
+        add_booking(tx, booking("one", 0, 300))
         decide(tx, "wash", booking_id=uuid_of("one"), lifted=False)
     with ledger.begin() as tx:
         (outage,) = outages.standing(tx.connection, since=NOON, until=NOON + timedelta(minutes=1))
@@ -193,35 +206,35 @@ def test_an_outage_is_lifted_once(ledger: Ledger) -> None:
         with pytest.raises(UnknownName, match="no such"):
             outages.lift(tx, handle, "no such")
         handle.finish({})
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         assert outages.standing(reader.connection) == []
         assert outages.count_alike(reader.connection, outage) == (1, None)
 
 
 def test_a_database_belongs_to_one_run(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        tx.bind_run({"scenario": "micius-2016", "seed": 1})
-        tx.bind_run({"seed": 1, "scenario": "micius-2016"})
+        bind_facts(tx, {"scenario": "micius-2016", "seed": 1})
+        bind_facts(tx, {"seed": 1, "scenario": "micius-2016"})
         with pytest.raises(LedgerMismatch, match="seed 1, asked for was 2"):
-            tx.bind_run({"scenario": "micius-2016", "seed": 2})
+            bind_facts(tx, {"scenario": "micius-2016", "seed": 2})
         with pytest.raises(LedgerMismatch, match="rate None, asked for was 60"):
-            tx.bind_run({"scenario": "micius-2016", "seed": 1, "rate": 60})
-    with ledger.read() as reader:
-        assert reader.run_facts() == {"scenario": "micius-2016", "seed": 1}
+            bind_facts(tx, {"scenario": "micius-2016", "seed": 1, "rate": 60})
+    with ledger.view.read() as reader:
+        assert get_run_facts(reader) == {"scenario": "micius-2016", "seed": 1}
 
 
 def _fill(url: str, name: str = "seed-1") -> list[str]:
     nodes = ["a", "b", "c"]
     with open_ledger(url) as ledger:
         with ledger.begin() as tx:
-            tx.bind_run({"seed": name})
-            tx.add_booking(booking("one", 0, 300))
+            bind_facts(tx, {"seed": name})
+            add_booking(tx, booking("one", 0, 300))
             for link in chain(nodes):
                 deposit(tx, f"{name}/{link.pool_id}", 10_003, pool=link)
         with ledger.begin() as tx:
             relay(tx, name, nodes, 2560)
         spend(ledger, "draw", 256, pool=chain(nodes)[0])
-        return list(ledger.export_lines())
+        return list(ledger.view.export_lines())
 
 
 def test_the_same_run_exports_the_same_lines(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -13,6 +13,10 @@ import pytest
 
 from scheduler.errors import LedgerError, LedgerUnavailable, NotEnoughKey, WrongState
 from scheduler.ledger import Ledger, Transaction
+from scheduler.ledger.keys.delivery import draw_keys
+from scheduler.ledger.keys.reservations import resolve_reservation
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 
@@ -25,6 +29,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 from scheduler.errors import WrongState
 from scheduler.ledger import open_ledger
+from scheduler.ledger.keys.delivery import collect_keys
 
 url, who, key = sys.argv[1:]
 with open_ledger(url) as ledger:
@@ -34,7 +39,7 @@ with open_ledger(url) as ledger:
         with ledger.begin() as tx:
             noon = datetime(2016, 12, 19, 12, tzinfo=UTC)
             handle = tx.command(f"collect/{who}", kind="collect", at=noon)
-            tx.collect(handle, [UUID(key)], "sae")
+            collect_keys(tx, handle, [UUID(key)], "sae")
             handle.finish({})
         print("won")
     except WrongState:
@@ -51,7 +56,7 @@ def test_one_of_sixteen_processes_gets_the_key(
     with ledger.begin() as tx:
         deposit(tx, "one", 256)
         handle = tx.command("draw", kind="draw", at=NOON)
-        tx.draw(handle, POOL_ID, key_ids=[uuid_of("k")], size_bits=256, recipients={"sae": 0})
+        draw_keys(tx, handle, POOL_ID, key_ids=[uuid_of("k")], size_bits=256, recipients={"sae": 0})
         handle.finish({})
     claimants = [
         subprocess.Popen(
@@ -67,13 +72,13 @@ def test_one_of_sixteen_processes_gets_the_key(
         assert claimant.stdout.readline() == "ready\n"
     answers = [claimant.communicate("go\n")[0].strip() for claimant in claimants]
     assert sorted(answers) == ["lost"] * (PROCESSES - 1) + ["won"]
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def _spend(number: int, bits: int) -> Callable[[Transaction], bytes]:
     def work(tx: Transaction) -> bytes:
         handle = tx.command(f"spend/{number}", kind="spend", at=NOON)
-        chunks = tx.spend(handle, POOL_ID, bits)
+        chunks = spend_pool(tx, handle, POOL_ID, bits)
         handle.finish({})
         return b"".join(chunk.material_a for chunk in chunks)
 
@@ -86,7 +91,7 @@ def test_threads_share_commits_and_never_a_bit(ledger: Ledger) -> None:
     with ThreadPoolExecutor(8) as threads:
         got = list(threads.map(lambda number: ledger.run(_spend(number, 64)), range(40)))
     assert sorted(got) == sorted(key[start : start + 8] for start in range(0, len(key), 8))
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_whoever_fails_in_a_shared_commit_fails_alone(sqlite_ledger: Ledger) -> None:
@@ -115,7 +120,7 @@ def test_whoever_fails_in_a_shared_commit_fails_alone(sqlite_ledger: Ledger) -> 
         assert first.result() == "slow"
         answers = [future.result() for future in rest]
     assert [answer == "refused" for answer in answers] == [True, False] * 5
-    assert sqlite_ledger.verify().problems == ()
+    assert sqlite_ledger.view.verify().problems == ()
 
 
 def test_a_failure_of_the_commit_itself_reaches_everybody(
@@ -138,14 +143,14 @@ def test_a_failure_of_the_commit_itself_reaches_everybody(
 
     with pytest.raises(LedgerUnavailable, match="full"):
         sqlite_ledger.run(full)
-    assert sqlite_ledger.verify().problems == ()
+    assert sqlite_ledger.view.verify().problems == ()
 
 
 def test_work_that_lost_against_a_foreign_session_is_done_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if ledger._engine.dialect.name != "postgresql":
-        assert ledger.run(lambda tx: tx.balances()) == {}
+        assert ledger.run(lambda tx: get_balances(tx)) == {}
         return
     with ledger.begin() as tx:
         deposit(tx, "one", 800)
@@ -153,7 +158,7 @@ def test_work_that_lost_against_a_foreign_session_is_done_again(
 
     def work(tx: Transaction) -> int:
         attempts.append(1)
-        before = tx.balances()[POOL_ID]["pool"]
+        before = get_balances(tx)[POOL_ID]["pool"]
         if len(attempts) == 1:
             # A session that does not queue up with ours changes what was just read.
             with ledger._engine.connect() as foreign:
@@ -163,13 +168,13 @@ def test_work_that_lost_against_a_foreign_session_is_done_again(
                 )
                 foreign.commit()
         handle = tx.command("spend", kind="spend", at=NOON)
-        tx.spend(handle, POOL_ID, 8)
+        spend_pool(tx, handle, POOL_ID, 8)
         handle.finish({})
         return before
 
     assert ledger.run(work) == 800
     assert len(attempts) == 2
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_a_second_delivery_of_one_reservation_is_refused(ledger: Ledger) -> None:
@@ -183,7 +188,7 @@ def test_a_second_delivery_of_one_reservation_is_refused(ledger: Ledger) -> None
     def deliver(number: int) -> bool:
         def work(tx: Transaction) -> None:
             handle = tx.command(f"deliver/{number}", kind="deliver", at=NOON)
-            tx.resolve(handle, uuid_of("r"), ReservationState.DELIVERED)
+            resolve_reservation(tx, handle, uuid_of("r"), ReservationState.DELIVERED)
             handle.finish({})
 
         try:
@@ -194,4 +199,4 @@ def test_a_second_delivery_of_one_reservation_is_refused(ledger: Ledger) -> None
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(deliver, range(6))) == 1
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()

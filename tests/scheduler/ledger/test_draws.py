@@ -8,6 +8,9 @@ import pytest
 
 from scheduler.errors import FactError, LedgerError, NotEnoughKey, UnknownName, WrongState
 from scheduler.ledger import KeyState, Ledger, Transaction
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.delivery_reads import get_drawn_keys
 from tests.scheduler.ledger.builders import (
     NANSHAN_XINGLONG,
     NOON,
@@ -22,7 +25,8 @@ LATER = NOON + timedelta(minutes=10)
 
 def draw(tx: Transaction, names: list[str], recipients: dict[str, int], bits: int = 256) -> None:
     handle = tx.command(f"draw/{names}", kind="draw", at=NOON)
-    tx.draw(
+    draw_keys(
+        tx,
         handle,
         POOL_ID,
         key_ids=[uuid_of(name) for name in names],
@@ -36,7 +40,7 @@ def draw(tx: Transaction, names: list[str], recipients: dict[str, int], bits: in
 def collect(tx: Transaction, names: list[str], who: str, *, minutes: float = 0) -> list[bytes]:
     at = NOON + timedelta(minutes=minutes)
     handle = tx.command(f"collect/{names}/{who}/{minutes}", kind="collect", at=at)
-    keys = tx.collect(handle, [uuid_of(name) for name in names], who)
+    keys = collect_keys(tx, handle, [uuid_of(name) for name in names], who)
     handle.finish({})
     return [key.material for key in keys]
 
@@ -46,7 +50,7 @@ def test_each_recipient_gets_each_key_once(ledger: Ledger) -> None:
         key = deposit(tx, "one", 512) + deposit(tx, "two", 512)
         draw(tx, ["k1", "k2", "k3"], {"master": 0, "slave": 1, "second slave": 1})
         assert collect(tx, ["k3", "k1"], "master") == [key[64:96], key[:32]]
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     with ledger.begin() as tx:
         assert collect(tx, ["k1", "k2"], "slave") == [key[:32], key[32:64]]
         assert collect(tx, ["k1", "k2", "k3"], "second slave") == [
@@ -54,9 +58,9 @@ def test_each_recipient_gets_each_key_once(ledger: Ledger) -> None:
             key[32:64],
             key[64:96],
         ]
-        (drawn,) = tx.drawn_keys([uuid_of("k1"), uuid_of("unknown")])
+        (drawn,) = get_drawn_keys(tx, [uuid_of("k1"), uuid_of("unknown")])
         assert drawn.recipients == {"master": True, "slave": True, "second slave": True}
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
     def again(names: list[str], who: str) -> None:
         with ledger.begin() as tx:
@@ -75,9 +79,9 @@ def test_each_recipient_gets_each_key_once(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         assert collect(tx, ["k2"], "master", minutes=2) == [key[32:64]]
         assert collect(tx, ["k3"], "slave", minutes=2) == [key[64:96]]
-    with ledger.read() as reader:
-        assert reader.blocks()[0].state is KeyState.DESTROYED
-    assert ledger.verify().problems == ()
+    with ledger.view.read() as reader:
+        assert get_blocks(reader)[0].state is KeyState.DESTROYED
+    assert ledger.view.verify().problems == ()
 
 
 def test_an_uncollected_key_is_erased_in_time(ledger: Ledger) -> None:
@@ -88,9 +92,9 @@ def test_an_uncollected_key_is_erased_in_time(ledger: Ledger) -> None:
         collect(tx, ["k1"], "slave")
     with ledger.begin() as tx:
         assert expire(tx, 10).keys_closed == 1
-    assert ledger.verify().problems == ()
-    with ledger.read() as reader:
-        assert [key.closed for key in reader.drawn_keys([uuid_of("k2")])] == [True]
+    assert ledger.view.verify().problems == ()
+    with ledger.view.read() as reader:
+        assert [key.closed for key in get_drawn_keys(reader, [uuid_of("k2")])] == [True]
 
     def late() -> None:
         with ledger.begin() as tx:
@@ -125,4 +129,4 @@ def test_unsound_draws_are_refused(
 
     with pytest.raises(error):
         attempt()
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()

@@ -10,6 +10,9 @@ import pytest
 from scheduler.domain import NewBlock
 from scheduler.errors import DuplicateBlock
 from scheduler.ledger import Ledger, ReservationState, Transaction
+from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
+from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
+from scheduler.ledger.keys.spending import spend_pool
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 
 POOL = NANSHAN_XINGLONG
@@ -24,9 +27,9 @@ def block(name: str) -> NewBlock:
 
 def _deposit_expected(tx: Transaction, blocks: list[NewBlock]) -> None:
     handle = tx.command("twice", kind="deposit", at=NOON)
-    tx.expect(blocks)
+    expect_blocks(tx, blocks)
     for one in blocks:
-        tx.deposit(handle, one, material_a=bytes(8), material_b=bytes(8))
+        deposit_block(tx, handle, one, material_a=bytes(8), material_b=bytes(8))
 
 
 SAME_NAME: Callable[[NewBlock], NewBlock] = lambda old: replace(old, block_id=UUID(int=7))  # noqa: E731
@@ -42,7 +45,7 @@ def test_a_known_name_or_id_among_many_is_refused(
     many = [block(str(number)) for number in range(600)]
 
     with pytest.raises(DuplicateBlock, match="deposited before"), ledger.begin() as tx:
-        tx.expect([*many, twin(block("first"))])
+        expect_blocks(tx, [*many, twin(block("first"))])
 
 
 @pytest.mark.parametrize("twin", [SAME_NAME, SAME_ID])
@@ -54,7 +57,7 @@ def test_what_was_looked_up_is_still_taken_once(
     with pytest.raises(DuplicateBlock), ledger.begin() as tx:
         _deposit_expected(tx, both)
 
-    assert ledger.verify().blocks == 0
+    assert ledger.view.verify().blocks == 0
 
 
 def test_a_range_released_in_a_transaction_is_spent_in_it(ledger: Ledger) -> None:
@@ -62,14 +65,14 @@ def test_a_range_released_in_a_transaction_is_spent_in_it(ledger: Ledger) -> Non
         key = deposit(tx, "first", 256)
     with ledger.begin() as tx:
         handle = tx.command("all", kind="test", at=NOON)
-        held = tx.reserve(
-            handle, POOL.pool_id, 128, reservation_id=uuid_of("held"), purpose="test",
+        held = reserve_key(
+            tx, handle, POOL.pool_id, 128, reservation_id=uuid_of("held"), purpose="test",
             expires_at=NOON + timedelta(hours=1),
         )  # fmt: skip
-        tx.spend(handle, POOL.pool_id, 64)
-        tx.resolve(handle, held.reservation_id, ReservationState.RELEASED)
-        taken = tx.spend(handle, POOL.pool_id, 192)
+        spend_pool(tx, handle, POOL.pool_id, 64)
+        resolve_reservation(tx, handle, held.reservation_id, ReservationState.RELEASED)
+        taken = spend_pool(tx, handle, POOL.pool_id, 192)
         handle.finish({})
 
     assert b"".join(chunk.material_a for chunk in taken) == key[:16] + key[24:]
-    assert ledger.verify().ok
+    assert ledger.view.verify().ok

@@ -6,6 +6,7 @@ import pytest
 
 from scheduler.errors import LedgerBroken
 from scheduler.ledger import Ledger
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 from tests.scheduler.ledger.verify.changes import change
 
@@ -13,7 +14,7 @@ from tests.scheduler.ledger.verify.changes import change
 def _collect(ledger: Ledger, recipient: str, request: str) -> int:
     with ledger.begin() as tx:
         handle = tx.command(request, kind="collect", at=NOON)
-        keys = tx.collect(handle, [uuid_of("key")], recipient)
+        keys = collect_keys(tx, handle, [uuid_of("key")], recipient)
         handle.finish({})
     return len(keys)
 
@@ -31,10 +32,12 @@ def test_no_key_leaves_for_a_redirected_recipient(ledger: Ledger, statement: str
         handle = tx.command("draw", kind="draw", at=NOON)
         recipients = {"master": 0, "slave": 1}
         pool_id = NANSHAN_XINGLONG.pool_id
-        tx.draw(handle, pool_id, key_ids=[uuid_of("key")], size_bits=256, recipients=recipients)
+        draw_keys(
+            tx, handle, pool_id, key_ids=[uuid_of("key")], size_bits=256, recipients=recipients
+        )
         handle.finish({})
     change(ledger, statement)
     with pytest.raises(LedgerBroken, match="its recipient was changed; no key leaves"):
         _collect(ledger, "eve", "eve's")
     assert _collect(ledger, "master", "master's") == 1  # whose row is as it was
-    assert any("key_recipient" in problem for problem in ledger.verify().problems)
+    assert any("key_recipient" in problem for problem in ledger.view.verify().problems)

@@ -39,7 +39,7 @@ def _reserved(ledger: Ledger) -> None:
 
 def _rows(ledger: Ledger) -> list[object]:
     """Everything that the refusal must leave as it is."""
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         return [
             list(reader.connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3").all())
             for table in ("reservation", "ledger_entry", "material", "account", "block", "command")
@@ -65,7 +65,7 @@ def test_no_key_leaves_on_a_forged_reservation(
         chunks = resolve(tx, "eve", to)
     assert chunks is None
     assert _rows(ledger) == before
-    assert not ledger.verify().ok
+    assert not ledger.view.verify().ok
 
 
 def test_a_forged_reservation_is_not_given_back_either(ledger: Ledger) -> None:
@@ -100,7 +100,7 @@ def test_time_goes_on_for_the_sound_ones_beside_it(ledger: Ledger) -> None:
     assert (expired.reservations_released, expired.reservations_uncertain) == (1, 1)
     (refusal,) = expired.refusals
     assert str(uuid_of("eve")) in refusal
-    assert len(ledger.verify().problems) == 1
+    assert len(ledger.view.verify().problems) == 1
 
 
 def test_what_is_sound_is_still_handed_out_beside_it(ledger: Ledger) -> None:

@@ -20,6 +20,13 @@ from scheduler.errors import (
     RequestConflict,
 )
 from scheduler.ledger import KeyState, Ledger, ReservationState, open_ledger
+from scheduler.ledger.keys.announcements import record_announcement
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
+from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
+from scheduler.ledger.keys.spending import spend_pool, spend_pools
+from scheduler.ledger.keys.stock import get_balances, get_simulated_pools, get_stock
+from scheduler.ledger.reader import get_commands
 from scheduler.ledger.vault.keystore import OVERHEAD_BYTES, LocalKek
 from tests.scheduler.ledger.builders import (
     NANSHAN_XINGLONG,
@@ -38,13 +45,13 @@ POOL_ID = NANSHAN_XINGLONG.pool_id
 def test_a_deposit_fills_the_pool_and_nothing_else(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "pass-1", 1003)
-    with ledger.read() as reader:
-        balances = reader.balances()[POOL_ID]
+    with ledger.view.read() as reader:
+        balances = get_balances(reader)[POOL_ID]
         assert balances["pool"] == 1003
         assert balances["generated"] == -1003
         assert sum(balances.values()) == 0
-        assert reader.stock() == {POOL_ID: 1000}
-        assert reader.simulated_pools() == {POOL_ID}
+        assert get_stock(reader) == {POOL_ID: 1000}
+        assert get_simulated_pools(reader) == {POOL_ID}
 
 
 def test_bytes_come_back_in_order_across_blocks(ledger: Ledger) -> None:
@@ -54,7 +61,7 @@ def test_bytes_come_back_in_order_across_blocks(ledger: Ledger) -> None:
     got = b"".join(chunk.material_a for part in parts for chunk in part)
     assert got == key
     assert len(parts[2]) == 2, "one range a block"
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_spent_bytes_are_erased_from_the_store(ledger: Ledger) -> None:
@@ -76,8 +83,8 @@ def test_an_exhausted_block_is_a_tombstone(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 256)
     spend(ledger, "all", 256)
-    with ledger.read() as reader:
-        (block,) = reader.blocks(POOL_ID)
+    with ledger.view.read() as reader:
+        (block,) = get_blocks(reader, POOL_ID)
     assert (block.state, block.next_bit) == (KeyState.DESTROYED, 256)
 
 
@@ -110,19 +117,19 @@ def test_an_exception_undoes_the_whole_transaction(ledger: Ledger) -> None:
 
     with pytest.raises(Interruption):
         interrupted()
-    with ledger.read() as reader:
-        assert reader.balances() == {}
+    with ledger.view.read() as reader:
+        assert get_balances(reader) == {}
         assert reader.answer("deposit/one") is None
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
-    assert ledger.verify().ok
+    assert ledger.view.verify().ok
 
 
 def test_a_retry_finds_the_first_answer(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
         assert tx.answer("deposit/one") == {"bits": 1024, "block": str(uuid_of("one"))}
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         assert reader.answer("deposit/one") == {"bits": 1024, "block": str(uuid_of("one"))}
         assert reader.answer("deposit/two") is None
 
@@ -142,8 +149,8 @@ def test_one_request_id_cannot_stand_for_two_requests(ledger: Ledger) -> None:
 def test_a_command_without_an_answer_is_not_kept(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="never finished"), ledger.begin() as tx:
         tx.command("lost", kind="deposit", at=NOON)
-    with ledger.read() as reader:
-        assert reader.commands() == []
+    with ledger.view.read() as reader:
+        assert get_commands(reader) == []
 
 
 def test_the_same_key_is_not_taken_twice(ledger: Ledger) -> None:
@@ -152,15 +159,16 @@ def test_the_same_key_is_not_taken_twice(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         handle = tx.command("again", kind="deposit", at=NOON)
         with pytest.raises(DuplicateBlock, match="one"):
-            tx.deposit(
+            deposit_block(
+                tx,
                 handle,
                 _block("one", 512),
                 material_a=bytes_of("x", 512),
                 material_b=bytes_of("x", 512),
             )
         handle.finish({"refused": True})
-    with ledger.read() as reader:
-        assert reader.balances()[POOL_ID]["pool"] == 1024
+    with ledger.view.read() as reader:
+        assert get_balances(reader)[POOL_ID]["pool"] == 1024
 
 
 def _block(name: str, bits: int) -> NewBlock:
@@ -178,7 +186,9 @@ def test_material_of_the_wrong_length_is_refused(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         handle = tx.command("short", kind="deposit", at=NOON)
         with pytest.raises(FactError, match="31 bytes at node_b, 256 bits need 32"):
-            tx.deposit(handle, _block("one", 256), material_a=b"a" * 32, material_b=b"b" * 31)
+            deposit_block(
+                tx, handle, _block("one", 256), material_a=b"a" * 32, material_b=b"b" * 31
+            )
         handle.finish({})
 
 
@@ -194,15 +204,15 @@ def test_a_relay_costs_one_range_a_hop_and_gains_one_end_to_end(ledger: Ledger) 
             deposit(tx, link.pool_id, 100_000, pool=link)
     with ledger.begin() as tx:
         key = relay(tx, "tick", nodes, 51_200)
-    with ledger.read() as reader:
-        balances = reader.balances()
-        (block,) = reader.blocks("pair:beijing--shanghai")
+    with ledger.view.read() as reader:
+        balances = get_balances(reader)
+        (block,) = get_blocks(reader, "pair:beijing--shanghai")
     for link in chain(nodes):
         assert balances[link.pool_id]["spent"] == 51_200
     assert balances["pair:beijing--shanghai"]["pool"] == block.length_bits == 51_200
     (chunk,) = spend(ledger, "key", 51_200, pool=Pool.pair("beijing", "shanghai"))
     assert chunk.material_a == chunk.material_b == key
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def _announcement(left: list[Chunk], right: list[Chunk], relay_: str = "b") -> Announcement:
@@ -224,7 +234,8 @@ def test_unsound_announcements_are_refused(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         handle = tx.command("merge", kind="merge", at=NOON)
         left, right, elsewhere = (
-            [part.chunk for part in tx.spend(handle, pool.pool_id, 256)] for pool in (one, two, far)
+            [part.chunk for part in spend_pool(tx, handle, pool.pool_id, 256)]
+            for pool in (one, two, far)
         )
         unspent = [
             Chunk(block_id=left[0].block_id, pool_id=one.pool_id, start_bit=256, end_bit=512)
@@ -237,10 +248,10 @@ def test_unsound_announcements_are_refused(ledger: Ledger) -> None:
             (_announcement(left, right, "a"), "no link of its own"),
         ):
             with pytest.raises(FactError, match=message):
-                tx.announce(handle, bad)
-        tx.announce(handle, _announcement(left, right))
+                record_announcement(tx, handle, bad)
+        record_announcement(tx, handle, _announcement(left, right))
         handle.finish({})
-    assert ledger.verify().ok
+    assert ledger.view.verify().ok
 
 
 def test_several_pools_are_spent_at_once_or_not_at_all(ledger: Ledger) -> None:
@@ -251,18 +262,17 @@ def test_several_pools_are_spent_at_once_or_not_at_all(ledger: Ledger) -> None:
         key_other = deposit(tx, "other", 1024, pool=other)
         handle = tx.command("reserve", kind="reserve", at=NOON)
         for name in ("first", "kept", "last"):
-            tx.reserve(
-                handle, POOL_ID, 256, reservation_id=uuid_of(name), purpose="test",
+            reserve_key(tx, handle, POOL_ID, 256, reservation_id=uuid_of(name), purpose="test",
                 expires_at=NOON + timedelta(hours=1),
             )  # fmt: skip
         for name in ("first", "last"):
-            tx.resolve(handle, uuid_of(name), ReservationState.RELEASED)
+            resolve_reservation(tx, handle, uuid_of(name), ReservationState.RELEASED)
         handle.finish({})
     with ledger.begin() as tx:
         handle = tx.command("spend", kind="spend", at=NOON)
         with pytest.raises(NotEnoughKey, match="1032 were asked for"):
-            tx.spend_all(handle, {POOL_ID: 64, other.pool_id: 1032})
-        taken = tx.spend_all(handle, {POOL_ID: 768, other.pool_id: 64})
+            spend_pools(tx, handle, {POOL_ID: 64, other.pool_id: 1032})
+        taken = spend_pools(tx, handle, {POOL_ID: 768, other.pool_id: 64})
         handle.finish({})
     spans = [(part.chunk.start_bit, part.chunk.end_bit) for part in taken[POOL_ID]]
     assert sorted(spans) == [(0, 256), (512, 1024)]
@@ -270,7 +280,7 @@ def test_several_pools_are_spent_at_once_or_not_at_all(ledger: Ledger) -> None:
         expected = key[part.chunk.start_bit // 8 : part.chunk.end_bit // 8]
         assert part.material_a == part.material_b == expected
     assert [part.material_a for part in taken[other.pool_id]] == [key_other[:8]]
-    assert ledger.verify().ok
+    assert ledger.view.verify().ok
 
 
 def test_known_blocks_are_found_before_their_deposits(ledger: Ledger) -> None:
@@ -287,15 +297,15 @@ def test_known_blocks_are_found_before_their_deposits(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         for known in (block("old", "another"), block("another", "old")):
             with pytest.raises(DuplicateBlock, match="deposited before"):
-                tx.expect([*new, known])
-        tx.expect(new)
+                expect_blocks(tx, [*new, known])
+        expect_blocks(tx, new)
         deposit(tx, "new-1", 1024)
         handle = tx.command("twice", kind="deposit", at=NOON)
         material = bytes(128)
         with pytest.raises(DuplicateBlock):
-            tx.deposit(handle, new[1], material_a=material, material_b=material)
+            deposit_block(tx, handle, new[1], material_a=material, material_b=material)
         handle.finish({})
-    assert ledger.verify().ok
+    assert ledger.view.verify().ok
 
 
 def test_a_relay_announces_a_chunk_once(ledger: Ledger) -> None:
@@ -306,11 +316,12 @@ def test_a_relay_announces_a_chunk_once(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         handle = tx.command("merge", kind="merge", at=NOON)
         left, right = (
-            [part.chunk for part in tx.spend(handle, pool.pool_id, 256)] for pool in (one, two)
+            [part.chunk for part in spend_pool(tx, handle, pool.pool_id, 256)]
+            for pool in (one, two)
         )
-        tx.announce(handle, _announcement(left, right))
+        record_announcement(tx, handle, _announcement(left, right))
         with pytest.raises(FactError, match="announced bits 0 to 256"):
-            tx.announce(handle, _announcement(right, left))
+            record_announcement(tx, handle, _announcement(right, left))
         handle.finish({})
 
 
@@ -344,7 +355,7 @@ def test_what_goes_in_is_what_is_left_and_what_came_out(
                 continue
             got += b"".join(chunk.material_b for chunk in spend(ledger, f"s{n}", bits))
         assert got == whole[: len(got)]
-        with ledger.read() as reader:
-            assert reader.stock() == {POOL_ID: stock - len(got) * 8}
-            assert reader.balances()[POOL_ID]["spent"] == len(got) * 8
-        assert ledger.verify().problems == ()
+        with ledger.view.read() as reader:
+            assert get_stock(reader) == {POOL_ID: stock - len(got) * 8}
+            assert get_balances(reader)[POOL_ID]["spent"] == len(got) * 8
+        assert ledger.view.verify().problems == ()

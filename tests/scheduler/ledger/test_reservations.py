@@ -9,6 +9,13 @@ import pytest
 from scheduler.domain import NewBlock, Pool
 from scheduler.errors import FactError, NotEnoughKey, UnknownName, WrongState
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.reservation_reads import get_open_reservations, get_reservation
+from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
+from scheduler.ledger.keys.stock import get_balances, get_stock
+from scheduler.ledger.keys.transitions import destroy_block, move_block
 from scheduler.ledger.records import Expiry, SpentChunk
 from tests.scheduler.ledger.builders import (
     NANSHAN_XINGLONG,
@@ -26,8 +33,8 @@ LATER = NOON + timedelta(minutes=10)
 
 def reserve(tx: Transaction, name: str, bits: int) -> None:
     handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON)
-    tx.reserve(
-        handle, POOL_ID, bits, reservation_id=uuid_of(name), purpose="test", expires_at=LATER
+    reserve_key(
+        tx, handle, POOL_ID, bits, reservation_id=uuid_of(name), purpose="test", expires_at=LATER
     )
     handle.finish({})
 
@@ -37,21 +44,21 @@ def resolve(
 ) -> list[SpentChunk]:
     at = NOON + timedelta(minutes=minutes)
     handle = tx.command(f"{to.value}/{name}/{minutes}", kind="resolve", at=at)
-    chunks = tx.resolve(handle, uuid_of(name), to)
+    chunks = resolve_reservation(tx, handle, uuid_of(name), to)
     handle.finish({})
     return chunks
 
 
 def intend(tx: Transaction, name: str, *, minutes: float = 1) -> None:
     handle = tx.command(f"intend/{name}", kind="intend", at=NOON + timedelta(minutes=minutes))
-    tx.intend(handle, uuid_of(name))
+    intend_reservation(tx, handle, uuid_of(name))
     handle.finish({})
 
 
 def expire(tx: Transaction, minutes: float) -> Expiry:
     at = NOON + timedelta(minutes=minutes)
     handle = tx.command(f"expire/{minutes}", kind="expire", at=at)
-    found = tx.expire_due(handle)
+    found = let_expire(tx, handle)
     handle.finish({})
     return found
 
@@ -66,16 +73,16 @@ def test_reserved_key_is_handed_out_once(
     with ledger.begin() as tx:
         key = deposit(tx, "one", 1024)
         reserve(tx, "r", 256)
-        assert tx.balances()[POOL_ID]["reserved"] == 256
-        assert tx.stock() == {POOL_ID: 768}
+        assert get_balances(tx)[POOL_ID]["reserved"] == 256
+        assert get_stock(tx) == {POOL_ID: 768}
     with ledger.begin() as tx:
         (chunk,) = resolve(tx, "r", end)
         assert chunk.material_a == chunk.material_b == key[:32]
-        assert tx.balances()[POOL_ID][account] == 256
-        assert tx.reservation(uuid_of("r")).state is end
-        assert tx.reservations() == []
+        assert get_balances(tx)[POOL_ID][account] == 256
+        assert get_reservation(tx, uuid_of("r")).state is end
+        assert get_open_reservations(tx) == []
         with pytest.raises(UnknownName, match=str(uuid_of("s"))):
-            tx.reservation(uuid_of("s"))
+            get_reservation(tx, uuid_of("s"))
 
     def again() -> None:
         with ledger.begin() as tx:
@@ -83,7 +90,7 @@ def test_reserved_key_is_handed_out_once(
 
     with pytest.raises(WrongState, match=f"is {end.value}"):
         again()
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_released_key_is_spent_again_and_first(ledger: Ledger) -> None:
@@ -94,8 +101,8 @@ def test_released_key_is_spent_again_and_first(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         resolve(tx, "a", R.RELEASED)  # becomes a freed range behind the cursor
         resolve(tx, "c", R.RELEASED)  # the cursor goes back
-        assert tx.stock() == {POOL_ID: 1536}
-    assert ledger.verify().problems == ()
+        assert get_stock(tx) == {POOL_ID: 1536}
+    assert ledger.view.verify().problems == ()
     first = spend(ledger, "part of the freed range", 256)
     rest = spend(ledger, "the rest of it and more", 1280)
     got = b"".join(chunk.material_a for chunk in [*first, *rest])
@@ -103,9 +110,9 @@ def test_released_key_is_spent_again_and_first(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         (chunk,) = resolve(tx, "b", R.DELIVERED)
         assert chunk.material_a == key[64:128]
-        (block,) = tx.blocks()
+        (block,) = get_blocks(tx)
         assert block.state is KeyState.DESTROYED
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 STEPS = [
@@ -150,7 +157,7 @@ def test_a_reservation_takes_only_the_allowed_steps(
         chunks = step()
         handed_out = to in (R.DELIVERED, R.RELAY_CONSUMED, R.COMBINED) and was is not R.UNCERTAIN
         assert bool(chunks) == handed_out
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_time_releases_what_is_open_and_doubts_what_may_have_left(ledger: Ledger) -> None:
@@ -163,9 +170,9 @@ def test_time_releases_what_is_open_and_doubts_what_may_have_left(ledger: Ledger
     with ledger.begin() as tx:
         found = expire(tx, 10)
         assert (found.reservations_released, found.reservations_uncertain) == (1, 1)
-        assert tx.stock() == {POOL_ID: 768}
-        assert tx.balances()[POOL_ID]["uncertain"] == 256
-    assert ledger.verify().problems == ()
+        assert get_stock(tx) == {POOL_ID: 768}
+        assert get_balances(tx)[POOL_ID]["uncertain"] == 256
+    assert ledger.view.verify().problems == ()
 
 
 def test_a_late_claim_on_a_reservation_is_refused(ledger: Ledger) -> None:
@@ -197,9 +204,9 @@ def test_a_clock_that_steps_back_revives_nothing(ledger: Ledger) -> None:
         assert expire(tx, 1).reservations_released == 0
         handle = tx.command("back in time", kind="resolve", at=NOON)
         with pytest.raises(WrongState, match="is released"):
-            tx.resolve(handle, uuid_of("r"), R.DELIVERED)
+            resolve_reservation(tx, handle, uuid_of("r"), R.DELIVERED)
         handle.finish({})
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 @pytest.mark.parametrize(
@@ -213,10 +220,10 @@ def test_a_block_that_ends_while_reserved_takes_the_release_along(
         deposit(tx, "one", 1024)
         reserve(tx, "r", 256)
         handle = tx.command("end", kind="end", at=NOON)
-        moved = tx.move_block(handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=state)
+        moved = move_block(tx, handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=state)
         assert moved == 768
         handle.finish({})
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     if state is not KeyState.EXPIRED:
 
         def deliver() -> None:
@@ -227,8 +234,8 @@ def test_a_block_that_ends_while_reserved_takes_the_release_along(
             deliver()
     with ledger.begin() as tx:
         resolve(tx, "r", R.RELEASED)
-        assert tx.balances()[POOL_ID][back] == 1024
-    assert ledger.verify().problems == ()
+        assert get_balances(tx)[POOL_ID][back] == 1024
+    assert ledger.view.verify().problems == ()
 
 
 MOVES = [
@@ -250,12 +257,12 @@ def test_a_block_takes_only_the_allowed_steps(ledger: Ledger) -> None:
             _block_in(tx, name, was)
             handle = tx.command(name, kind="move", at=NOON)
             if allowed:
-                assert tx.move_block(handle, uuid_of(name), expected=was, to=to) == 264
+                assert move_block(tx, handle, uuid_of(name), expected=was, to=to) == 264
             else:
                 with pytest.raises(WrongState, match="a block goes from"):
-                    tx.move_block(handle, uuid_of(name), expected=was, to=to)
+                    move_block(tx, handle, uuid_of(name), expected=was, to=to)
             handle.finish({})
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def _block_in(tx: Transaction, name: str, state: KeyState) -> None:
@@ -270,7 +277,8 @@ def _block_in(tx: Transaction, name: str, state: KeyState) -> None:
     )
     one = bytes_of(name, 264)
     other = one[:-1] + bytes([one[-1] ^ 1]) if state is KeyState.QUARANTINED else one
-    reached = tx.deposit(
+    reached = deposit_block(
+        tx,
         handle,
         block,
         material_a=one,
@@ -278,7 +286,7 @@ def _block_in(tx: Transaction, name: str, state: KeyState) -> None:
         received_only=state is KeyState.RECEIVED,
     )
     if state is KeyState.HELD:
-        tx.move_block(handle, block.block_id, expected=KeyState.AVAILABLE, to=KeyState.HELD)
+        move_block(tx, handle, block.block_id, expected=KeyState.AVAILABLE, to=KeyState.HELD)
     else:
         assert reached is state
     handle.finish({})
@@ -287,7 +295,7 @@ def _block_in(tx: Transaction, name: str, state: KeyState) -> None:
 def test_two_ends_that_differ_are_quarantined_and_give_nothing(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         _block_in(tx, "one", KeyState.QUARANTINED)
-        assert tx.stock() == {POOL_ID: 0}
+        assert get_stock(tx) == {POOL_ID: 0}
     with pytest.raises(NotEnoughKey, match="holds 0"):
         spend(ledger, "s", 8)
 
@@ -297,9 +305,9 @@ def test_a_guard_on_the_wrong_state_changes_nothing(ledger: Ledger) -> None:
         deposit(tx, "one", 1024)
         handle = tx.command("move", kind="move", at=NOON)
         with pytest.raises(WrongState, match="is available, was to be held"):
-            tx.move_block(handle, uuid_of("one"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
+            move_block(tx, handle, uuid_of("one"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
         with pytest.raises(UnknownName):
-            tx.move_block(handle, uuid_of("no"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
+            move_block(tx, handle, uuid_of("no"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
         handle.finish({})
 
 
@@ -315,22 +323,22 @@ def test_old_blocks_expire_and_leave_a_tombstone(ledger: Ledger) -> None:
             simulated=False,
         )
         key = bytes_of("one", 1001)
-        tx.deposit(handle, block, material_a=key, material_b=key, expires_at=LATER)
+        deposit_block(tx, handle, block, material_a=key, material_b=key, expires_at=LATER)
         handle.finish({})
         reserve(tx, "r", 256)
     with ledger.begin() as tx:
         found = expire(tx, 10)
         assert (found.blocks_expired, found.reservations_released) == (1, 1)
-        assert tx.balances()[POOL_ID]["expired"] == 1001
-    assert ledger.verify().problems == ()
+        assert get_balances(tx)[POOL_ID]["expired"] == 1001
+    assert ledger.view.verify().problems == ()
     with ledger.begin() as tx:
         handle = tx.command("destroy", kind="destroy", at=LATER)
-        tx.destroy_block(handle, uuid_of("one"))
+        destroy_block(tx, uuid_of("one"))
         with pytest.raises(WrongState, match="is destroyed"):
-            tx.destroy_block(handle, uuid_of("one"))
+            destroy_block(tx, uuid_of("one"))
         handle.finish({})
-        assert tx.blocks()[0].state is KeyState.DESTROYED
-    assert ledger.verify().problems == ()
+        assert get_blocks(tx)[0].state is KeyState.DESTROYED
+    assert ledger.view.verify().problems == ()
 
 
 def test_a_block_is_not_destroyed_under_a_reservation(ledger: Ledger) -> None:
@@ -338,9 +346,9 @@ def test_a_block_is_not_destroyed_under_a_reservation(ledger: Ledger) -> None:
         deposit(tx, "one", 1024)
         reserve(tx, "r", 256)
         handle = tx.command("end", kind="end", at=NOON)
-        tx.move_block(handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=KeyState.COMPROMISED)
+        move_block(tx, handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=KeyState.COMPROMISED)
         with pytest.raises(WrongState, match="1 of its ranges"):
-            tx.destroy_block(handle, uuid_of("one"))
+            destroy_block(tx, uuid_of("one"))
         handle.finish({})
 
 
@@ -350,7 +358,7 @@ def test_simulated_key_that_was_reserved_first_is_simulated_for_ever(ledger: Led
         deposit(tx, "made-up", 256, simulated=True)
     with ledger.begin() as tx:
         handle = tx.command("reserve", kind="test", at=NOON)
-        tx.reserve(handle, NANSHAN_XINGLONG.pool_id, 256, reservation_id=uuid_of("r"),
+        reserve_key(tx, handle, NANSHAN_XINGLONG.pool_id, 256, reservation_id=uuid_of("r"),
                    purpose="relay", expires_at=NOON + timedelta(hours=1))  # fmt: skip
         handle.finish({})
     block = NewBlock(
@@ -359,7 +367,9 @@ def test_simulated_key_that_was_reserved_first_is_simulated_for_ever(ledger: Led
     )  # fmt: skip
     with ledger.begin() as tx:
         handle = tx.command("consume", kind="test", at=NOON)
-        (chunk,) = tx.resolve(handle, uuid_of("r"), ReservationState.RELAY_CONSUMED)
+        (chunk,) = resolve_reservation(tx, handle, uuid_of("r"), ReservationState.RELAY_CONSUMED)
         with pytest.raises(FactError, match="must say so"):
-            tx.deposit(handle, block, material_a=chunk.material_a, material_b=chunk.material_b)
+            deposit_block(
+                tx, handle, block, material_a=chunk.material_a, material_b=chunk.material_b
+            )
         handle.finish({})

@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.reservations import intend_reservation, reserve_key
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
@@ -27,7 +29,8 @@ def _setting_aside(ledger: Ledger, order: list[int]) -> None:
     with ledger.begin() as tx:
         handle = tx.command("reserve", kind="reserve", at=NOON)
         for number in range(RESERVATIONS):
-            tx.reserve(
+            reserve_key(
+                tx,
                 handle,
                 POOL,
                 64,
@@ -39,7 +42,7 @@ def _setting_aside(ledger: Ledger, order: list[int]) -> None:
     with ledger.begin() as tx:
         handle = tx.command("intend", kind="intend", at=NOON)
         for number in order:
-            tx.intend(handle, uuid_of(f"r{number}"))
+            intend_reservation(tx, handle, uuid_of(f"r{number}"))
         handle.finish({})
 
 
@@ -48,14 +51,14 @@ def _handing_out(ledger: Ledger, recipients: list[str], order: list[int]) -> Non
     with ledger.begin() as tx:
         handle = tx.command("draw", kind="draw", at=NOON)
         ends = {name: place % 2 for place, name in enumerate(recipients)}
-        tx.draw(handle, POOL, key_ids=keys, size_bits=64, recipients=ends)
+        draw_keys(tx, handle, POOL, key_ids=keys, size_bits=64, recipients=ends)
         handle.finish({})
     with ledger.begin() as tx:
         handle = tx.command("collect", kind="collect", at=NOON)
         for name in recipients:
             for number in order:
                 if number < len(keys):
-                    tx.collect(handle, [keys[number]], name)
+                    collect_keys(tx, handle, [keys[number]], name)
         handle.finish({})
 
 
@@ -64,8 +67,8 @@ def _check(ledger: Ledger, recipients: list[str], order: list[int]) -> None:
         deposit(tx, "one", 8192)
     _setting_aside(ledger, order)
     _handing_out(ledger, recipients, order)
-    assert ledger.verify().problems == ()
-    assert verify_lines(ledger.export_lines()).problems == ()
+    assert ledger.view.verify().problems == ()
+    assert verify_lines(ledger.view.export_lines()).problems == ()
 
 
 @settings(

@@ -14,6 +14,11 @@ from hypothesis import strategies as st
 
 from scheduler.errors import NotEnoughKey, WrongState
 from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, open_ledger
+from scheduler.ledger.keys.reservation_reads import get_open_reservations
+from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.keys.stock import get_stock
+from scheduler.ledger.keys.transitions import move_block
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 
@@ -50,20 +55,22 @@ def _step(tx: Transaction, number: int, step: str, size: int, made: list[str]) -
     }
     if step in moves and made:
         expected, to = moves[step]
-        tx.move_block(handle, uuid_of(made[size % len(made)]), expected=expected, to=to)
+        move_block(tx, handle, uuid_of(made[size % len(made)]), expected=expected, to=to)
     elif step == "spend":
-        tx.spend(handle, POOL_ID, 8 * size)
+        spend_pool(tx, handle, POOL_ID, 8 * size)
     elif step == "reserve":
-        tx.reserve(handle, POOL_ID, 8 * size, reservation_id=uuid_of(f"hold-{number}"),
+        reserve_key(tx, handle, POOL_ID, 8 * size, reservation_id=uuid_of(f"hold-{number}"),
                    purpose="", expires_at=NOON + timedelta(hours=1))  # fmt: skip
     elif step == "release":
-        for held in [one for one in tx.reservations() if one.state == ReservationState.OPEN][:1]:
-            tx.resolve(handle, held.reservation_id, ReservationState.RELEASED)
+        for held in [
+            one for one in get_open_reservations(tx) if one.state == ReservationState.OPEN
+        ][:1]:
+            resolve_reservation(tx, handle, held.reservation_id, ReservationState.RELEASED)
 
 
 def _stocks(ledger: Ledger, path: Path) -> tuple[int, int]:
-    with ledger.read() as reader:
-        told = reader.stock().get(POOL_ID, 0)
+    with ledger.view.read() as reader:
+        told = get_stock(reader).get(POOL_ID, 0)
     with closing(sqlite3.connect(path)) as connection:
         ((summed,),) = connection.execute(BY_BLOCKS).fetchall()
     return told, summed
@@ -87,4 +94,4 @@ def test_the_stock_is_the_whole_bytes_of_the_blocks(
                     continue
                 told, summed = _stocks(ledger, path)
                 assert told == summed
-            assert ledger.verify().problems == ()
+            assert ledger.view.verify().problems == ()

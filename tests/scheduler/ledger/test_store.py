@@ -128,7 +128,7 @@ def test_both_stores_export_the_same_lines(
             deposit(tx, "one", 1003)
             deposit(tx, "two", 512, pool=Pool.link("micius", "xinglong"))
         spend(ledger, "s", 256)
-        return list(ledger.export_lines())
+        return list(ledger.view.export_lines())
 
     name = postgres.unused_name()
     with (

@@ -7,7 +7,14 @@ import pytest
 from scheduler.domain import NewBlock, Pool
 from scheduler.errors import NotEnoughKey
 from scheduler.ledger import KeyState, Ledger, Transaction
-from scheduler.ledger.keys import expiry as waiting
+from scheduler.ledger.keys import blocks, due
+from scheduler.ledger.keys.blocks import get_waiting_blocks
+from scheduler.ledger.keys.delivery import draw_keys
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.reservations import reserve_key
+from scheduler.ledger.keys.spending import spend_pool
+from scheduler.ledger.keys.stock import get_balances, get_stock
+from scheduler.ledger.keys.transitions import move_block
 from tests.scheduler.ledger.builders import NOON, bytes_of, deposit, uuid_of
 
 MINE, OTHERS = Pool.link("micius", "nanshan"), Pool.link("nanshan", "other")
@@ -20,36 +27,36 @@ def _receive(tx: Transaction, name: str, bits: int, pool: Pool) -> None:
         simulated=False,
     )  # fmt: skip
     key = bytes_of(name, bits)
-    tx.deposit(handle, block, material_a=key, material_b=key, received_only=True)
+    deposit_block(tx, handle, block, material_a=key, material_b=key, received_only=True)
     handle.finish({})
 
 
 def test_key_that_waits_cannot_be_spent_drawn_or_set_aside(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         _receive(tx, "one", 1024, MINE)
-        assert tx.stock() == {MINE.pool_id: 0}
-        assert tx.balances()[MINE.pool_id]["received"] == 1024
+        assert get_stock(tx) == {MINE.pool_id: 0}
+        assert get_balances(tx)[MINE.pool_id]["received"] == 1024
         handle = tx.command("try", kind="try", at=NOON)
         for attempt in (
-            lambda: tx.spend(handle, MINE.pool_id, 8),
-            lambda: tx.draw(
-                handle, MINE.pool_id, key_ids=[uuid_of("k")], size_bits=8, recipients={"m": 0}
+            lambda: spend_pool(tx, handle, MINE.pool_id, 8),
+            lambda: draw_keys(
+                tx, handle, MINE.pool_id, key_ids=[uuid_of("k")], size_bits=8, recipients={"m": 0}
             ),
-            lambda: tx.reserve(
-                handle, MINE.pool_id, 8, reservation_id=uuid_of("r"), purpose="test",
+            lambda: reserve_key(
+                tx, handle, MINE.pool_id, 8, reservation_id=uuid_of("r"), purpose="test",
                 expires_at=NOON.replace(year=2017),
             ),
         ):  # fmt: skip
             with pytest.raises(NotEnoughKey, match="holds 0"):
                 attempt()
-        moved = tx.move_block(
-            handle, uuid_of("one"), expected=KeyState.RECEIVED, to=KeyState.AVAILABLE
+        moved = move_block(
+            tx, handle, uuid_of("one"), expected=KeyState.RECEIVED, to=KeyState.AVAILABLE
         )
-        assert (moved, tx.stock()) == (1024, {MINE.pool_id: 1024})
-        (chunk,) = tx.spend(handle, MINE.pool_id, 1024)
+        assert (moved, get_stock(tx)) == (1024, {MINE.pool_id: 1024})
+        (chunk,) = spend_pool(tx, handle, MINE.pool_id, 1024)
         handle.finish({})
     assert chunk.material_a == bytes_of("one", 1024)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_what_waits_is_listed_oldest_first_and_by_node(ledger: Ledger) -> None:
@@ -58,21 +65,24 @@ def test_what_waits_is_listed_oldest_first_and_by_node(ledger: Ledger) -> None:
         _receive(tx, "two", 400, OTHERS)
         _receive(tx, "three", 264, MINE)
         deposit(tx, "available", 1024, pool=MINE)
-        assert [block.natural_key for block in tx.waiting()] == ["one", "two", "three"]
-    with ledger.read() as reader:
-        assert [block.natural_key for block in reader.waiting("micius")] == ["one", "three"]
-        assert [block.length_bits for block in reader.waiting("other")] == [400]
-        assert len(reader.waiting("nanshan")) == 3
-        assert reader.waiting("xinglong") == []
+        assert [block.natural_key for block in get_waiting_blocks(tx)] == ["one", "two", "three"]
+    with ledger.view.read() as reader:
+        assert [block.natural_key for block in get_waiting_blocks(reader, "micius")] == [
+            "one",
+            "three",
+        ]
+        assert [block.length_bits for block in get_waiting_blocks(reader, "other")] == [400]
+        assert len(get_waiting_blocks(reader, "nanshan")) == 3
+        assert get_waiting_blocks(reader, "xinglong") == []
 
 
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (waiting._RECEIVED, "ix_block_received"),
-        (waiting._OF_NODE, "ix_block_received"),
-        (waiting.DUE_BLOCKS, "ix_block_expiring"),
-        (waiting.DUE_RESERVATIONS, "ix_reservation_open"),
+        (blocks._RECEIVED, "ix_block_received"),
+        (blocks._OF_NODE, "ix_block_received"),
+        (due.DUE_BLOCKS, "ix_block_expiring"),
+        (due.DUE_RESERVATIONS, "ix_reservation_open"),
     ],
 )
 def test_no_question_about_waiting_or_time_reads_the_whole_ledger(

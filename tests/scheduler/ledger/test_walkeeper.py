@@ -31,7 +31,7 @@ def test_a_long_log_is_copied_back_and_reused(tmp_path: Path) -> None:
             (running,) = threads() or [None]
             while running is not None and keeper._due.is_set():
                 running.join(0.001)
-        report = ledger.verify()
+        report = ledger.view.verify()
         log = file.with_name("ledger.db-wal").stat().st_size
 
     assert report.problems == ()

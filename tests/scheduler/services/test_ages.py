@@ -14,6 +14,10 @@ import pytest
 from scheduler import services
 from scheduler.domain import NewBlock, Pool, SourceBlock
 from scheduler.errors import NotEnoughKey
+from scheduler.ledger.keys.delivery import draw_keys
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.reservations import reserve_key
+from scheduler.ledger.keys.stock import get_expiring_stock, get_stock
 from scheduler.services.context import Context
 from scheduler.services.plans.inputs import demand_facts
 from tests.scheduler.services.nights import NIGHT, export
@@ -65,7 +69,7 @@ def _deposit(context: Context, name: str, bits: int, *, hours: float, only: str 
                 natural_key=f"{name}/{pool_id}", length_bits=bits, source="device",
                 simulated=False,
             )  # fmt: skip
-            tx.deposit(command, block, material_a=key, material_b=key)
+            deposit_block(tx, command, block, material_a=key, material_b=key)
         command.finish({})
 
 
@@ -181,7 +185,7 @@ def test_it_is_gone_when_its_time_comes_and_not_before(open_context: Open) -> No
         with context.ledger.begin() as tx:
             command = tx.command(name, kind="draw", at=at)
             ids = [context.entropy.uuid("drawn", name)]
-            tx.draw(command, pool, key_ids=ids, size_bits=256, recipients={"m": 0, "s": 1})
+            draw_keys(tx, command, pool, key_ids=ids, size_bits=256, recipients={"m": 0, "s": 1})
             command.finish({})
 
     draw("in time", ends - timedelta(microseconds=1))
@@ -228,8 +232,7 @@ def test_key_that_nobody_can_use_any_more_makes_room_for_young_key(open_context:
     # The pair is at its mark for hours; meanwhile the links' key grows too old.
     with context.ledger.begin() as tx:
         command = tx.command("reserve", kind="reserve", at=NIGHT + HOUR)
-        tx.reserve(
-            command, Pool.pair("east", "mid").pool_id, 768, purpose="test",
+        reserve_key(tx, command, Pool.pair("east", "mid").pool_id, 768, purpose="test",
             reservation_id=context.entropy.uuid("r"), expires_at=NIGHT + 100 * HOUR,
         )  # fmt: skip
         command.finish({})
@@ -267,8 +270,10 @@ def test_the_planner_knows_what_of_a_links_key_ends_when(open_context: Open) -> 
     services.deposit_trunk(context, start=NIGHT, end=NIGHT + HOUR)
     at = NIGHT + 2 * HOUR
 
-    with context.ledger.read() as reader:
-        facts = demand_facts(context, reader.stock(at=at), reader.expiring_stock(at=at), {})
+    with context.ledger.view.read() as reader:
+        facts = demand_facts(
+            context, get_stock(reader, at=at), get_expiring_stock(reader, at=at), {}
+        )
     for supply in facts["supplies"]:
         assert supply.lifetime_s == 86_400.0
         assert supply.expiring == ((NIGHT + HOUR + timedelta(days=1), supply.stock_bits),)

@@ -15,8 +15,12 @@ from scheduler import services
 from scheduler.domain import BookingState, NewBlock, Pool
 from scheduler.errors import InputError, LedgerError, UnknownName, WrongState
 from scheduler.ledger import KeyState
-from scheduler.ledger.transaction import Transaction
+from scheduler.ledger.keys.blocks import get_blocks, get_entries
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.log import trail
+from scheduler.ledger.reader import get_commands
 from scheduler.services.context import Context
+from scheduler.services.keys import announce
 from tests.scheduler.services.nights import (
     DELINGHA,
     MORNING,
@@ -43,8 +47,8 @@ HOUR_LATER = (
 
 
 def _kind(context: Context, kind: str) -> list[dict[str, Any]]:
-    with context.ledger.read() as reader:
-        return [command.answer for command in reader.commands(kind=kind)]
+    with context.ledger.view.read() as reader:
+        return [command.answer for command in get_commands(reader, kind=kind)]
 
 
 def _steps_over_micius(context: Context, when: datetime) -> list[dict[str, Any]]:
@@ -53,9 +57,9 @@ def _steps_over_micius(context: Context, when: datetime) -> list[dict[str, Any]]
 
 
 def _states(context: Context) -> dict[str, KeyState]:
-    with context.ledger.read() as reader:
+    with context.ledger.view.read() as reader:
         return {
-            block.pool_id: block.state for block in reader.blocks() if "micius" in block.pool_id
+            block.pool_id: block.state for block in get_blocks(reader) if "micius" in block.pool_id
         }
 
 
@@ -107,9 +111,9 @@ def test_an_announcement_is_a_command_that_names_its_blocks_and_its_reason(
     settled = _kind(context, "settle")[0]
     assert (block["block"], block["bits"]) == (settled["block"], settled["secret_bits"])
     assert settled["state"] == "received"
-    with context.ledger.read() as reader:
-        moved = [entry for entry in reader.entries() if entry.source.value == "received"]
-        proof = reader.prove_row("command", str(moved[0].command_id))
+    with context.ledger.view.read() as reader:
+        moved = [entry for entry in get_entries(reader) if entry.source.value == "received"]
+        proof = trail.inclusion_of_row(reader.connection, "command", str(moved[0].command_id))
     assert [(entry.amount_bits, entry.enters) for entry in moved] == [
         (block["bits"], KeyState.AVAILABLE)
     ]
@@ -182,7 +186,7 @@ def test_a_session_that_cannot_begin_announces_nothing(
         raise LedgerError("made to fail")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Transaction, "move_block", fails)
+        patch.setattr(announce, "move_block", fails)
         with pytest.raises(LedgerError, match="made to fail"):
             begin(context, nanshan)
 
@@ -214,7 +218,7 @@ def test_a_satellite_announces_its_own_key_alone(open_context: Open) -> None:
             length_bits=800, source="device", simulated=False,
         )  # fmt: skip
         key = context.entropy.key_bytes("key", "other", length=100)
-        tx.deposit(command, block, material_a=key, material_b=key, received_only=True)
+        deposit_block(tx, command, block, material_a=key, material_b=key, received_only=True)
         command.finish({})
 
     begin(context, nanshan)
@@ -319,8 +323,8 @@ def test_a_decision_by_hand_needs_a_reason_and_a_block_that_waits(
     run(context, xinglong)
     before = export(context)
     decide = partial(getattr(services, word), context)
-    with context.ledger.read() as reader:
-        (block,) = reader.blocks(XINGLONG)
+    with context.ledger.view.read() as reader:
+        (block,) = get_blocks(reader, XINGLONG)
 
     for reason in ("", "  ", "x" * 201, "two\nlines"):
         with pytest.raises(InputError, match="reason"):

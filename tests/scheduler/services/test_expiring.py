@@ -12,6 +12,12 @@ from scheduler import services
 from scheduler.domain import NewBlock, Pool
 from scheduler.errors import LedgerBroken, NotEnoughKey, WrongState
 from scheduler.ledger import KeyState, ReservationState
+from scheduler.ledger.keys.blocks import get_blocks
+from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.reservation_reads import get_reservation
+from scheduler.ledger.keys.reservations import intend_reservation, reserve_key
+from scheduler.ledger.keys.spending import spend_pool
 from scheduler.services.context import Context
 from tests.scheduler.ledger.verify.changes import change
 from tests.scheduler.services.nights import NIGHT, export
@@ -37,7 +43,7 @@ def _deposit(context: Context, name: str, bits: int, *, hours: float | None) -> 
             simulated=False,
         )  # fmt: skip
         until = None if hours is None else NIGHT + hours * HOUR
-        tx.deposit(command, block, material_a=key, material_b=key, expires_at=until)
+        deposit_block(tx, command, block, material_a=key, material_b=key, expires_at=until)
         command.finish({})
     return block_id
 
@@ -46,8 +52,7 @@ def _reserve(context: Context, name: str, bits: int, *, hours: float) -> UUID:
     reservation_id = context.entropy.uuid("reservation", name)
     with context.ledger.begin() as tx:
         command = tx.command(f"reserve/{name}", kind="reserve", at=NIGHT)
-        tx.reserve(
-            command, PAIR.pool_id, bits, reservation_id=reservation_id, purpose="test",
+        reserve_key(tx, command, PAIR.pool_id, bits, reservation_id=reservation_id, purpose="test",
             expires_at=NIGHT + hours * HOUR,
         )  # fmt: skip
         command.finish({})
@@ -82,8 +87,8 @@ def test_a_reservation_that_times_out_gives_its_key_back(open_context: Open) -> 
 
     assert answer["reservations_released"] == 1
     assert _accounts(context, "pool", "reserved") == (1024, 0)
-    with context.ledger.read() as reader:
-        assert reader.reservation(reservation_id).state is ReservationState.RELEASED
+    with context.ledger.view.read() as reader:
+        assert get_reservation(reader, reservation_id).state is ReservationState.RELEASED
     assert services.verify_ledger(context).problems == ()
 
 
@@ -100,9 +105,9 @@ def test_a_forged_reservation_stays_and_the_sound_ones_end(open_context: Open) -
         services.expire_due(context, at=NIGHT + HOUR)
 
     assert _accounts(context, "pool", "reserved") == (768, 256)
-    with context.ledger.read() as reader:
-        assert reader.reservation(forged).state is ReservationState.OPEN
-        assert reader.reservation(sound).state is ReservationState.RELEASED
+    with context.ledger.view.read() as reader:
+        assert get_reservation(reader, forged).state is ReservationState.OPEN
+        assert get_reservation(reader, sound).state is ReservationState.RELEASED
     before = export(context)
     with pytest.raises(LedgerBroken, match=refusal):
         services.expire_due(context, at=NIGHT + 2 * HOUR)
@@ -115,7 +120,7 @@ def test_a_reservation_whose_bytes_may_have_left_becomes_uncertain(open_context:
     reservation_id = _reserve(context, "r", 256, hours=1)
     with context.ledger.begin() as tx:
         command = tx.command("intend", kind="intend", at=NIGHT)
-        tx.intend(command, reservation_id)
+        intend_reservation(tx, command, reservation_id)
         command.finish({})
 
     answer = services.expire_due(context, at=NIGHT + HOUR)
@@ -169,11 +174,11 @@ def test_bytes_that_somebody_is_to_collect_outlive_their_block(open_context: Ope
     key_id = context.entropy.uuid("drawn")
     with context.ledger.begin() as tx:
         command = tx.command("draw", kind="draw", at=NIGHT)
-        tx.draw(
-            command, PAIR.pool_id, key_ids=[key_id], size_bits=256, recipients={"m": 0, "s": 1},
+        draw_keys(
+            tx, command, PAIR.pool_id, key_ids=[key_id], size_bits=256, recipients={"m": 0, "s": 1},
             expires_at=NIGHT + 9 * HOUR,
         )  # fmt: skip
-        (mine,) = tx.collect(command, [key_id], "m")
+        (mine,) = collect_keys(tx, command, [key_id], "m")
         command.finish({})
 
     over = services.expire_due(context, at=NIGHT + HOUR)
@@ -181,16 +186,16 @@ def test_bytes_that_somebody_is_to_collect_outlive_their_block(open_context: Ope
     assert services.verify_ledger(context).problems == ()
     with context.ledger.begin() as tx:
         command = tx.command("collect", kind="collect", at=NIGHT + 2 * HOUR)
-        (theirs,) = tx.collect(command, [key_id], "s")
+        (theirs,) = collect_keys(tx, command, [key_id], "s")
         command.finish({})
     assert theirs.material == mine.material
 
     _deposit(context, "two", 512, hours=3)
     later = services.expire_due(context, at=NIGHT + 3 * HOUR)
     assert (later["blocks_expired"], later["blocks_erased"]) == (1, 2)
-    with context.ledger.read() as reader:
-        assert {block.state for block in reader.blocks()} == {KeyState.DESTROYED}
-        assert block_id in {block.block_id for block in reader.blocks()}
+    with context.ledger.view.read() as reader:
+        assert {block.state for block in get_blocks(reader)} == {KeyState.DESTROYED}
+        assert block_id in {block.block_id for block in get_blocks(reader)}
     assert services.verify_ledger(context).problems == ()
 
 
@@ -200,11 +205,11 @@ def test_keys_that_nobody_collects_are_closed(open_context: Open) -> None:
     ids = [context.entropy.uuid("drawn", number) for number in range(2)]
     with context.ledger.begin() as tx:
         command = tx.command("draw", kind="draw", at=NIGHT)
-        tx.draw(
-            command, PAIR.pool_id, key_ids=ids, size_bits=256, recipients={"m": 0, "s": 1},
+        draw_keys(
+            tx, command, PAIR.pool_id, key_ids=ids, size_bits=256, recipients={"m": 0, "s": 1},
             expires_at=NIGHT + HOUR,
         )  # fmt: skip
-        tx.collect(command, ids[:1], "m")
+        collect_keys(tx, command, ids[:1], "m")
         command.finish({})
 
     answer = services.expire_due(context, at=NIGHT + HOUR)
@@ -214,7 +219,7 @@ def test_keys_that_nobody_collects_are_closed(open_context: Open) -> None:
     with context.ledger.begin() as tx:
         command = tx.command("late", kind="collect", at=NIGHT)
         with pytest.raises(WrongState, match="expired"):
-            tx.collect(command, ids[1:], "s")
+            collect_keys(tx, command, ids[1:], "s")
         command.finish({})
 
 
@@ -244,4 +249,4 @@ def test_a_clock_that_steps_back_expires_nothing_more(open_context: Open) -> Non
         pytest.raises(NotEnoughKey, match="holds 0"),
         context.ledger.begin() as tx,
     ):
-        tx.spend(tx.command("spend", kind="spend", at=NIGHT), PAIR.pool_id, 8)
+        spend_pool(tx, tx.command("spend", kind="spend", at=NIGHT), PAIR.pool_id, 8)

@@ -10,6 +10,8 @@ import pytest
 
 from scheduler import services
 from scheduler.domain import Candidate, LinkSupply
+from scheduler.ledger.keys.blocks import get_waiting_blocks
+from scheduler.ledger.keys.stock import get_stock
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.context import Context
 from scheduler.services.plans import make
@@ -27,8 +29,8 @@ POLAR = (
 def _coming(
     context: Context, sessions: list[Candidate], present: datetime
 ) -> dict[str, list[tuple[datetime, int]]]:
-    with context.ledger.read() as reader:
-        return coming_key(context, reader.waiting(), sessions, present=present)
+    with context.ledger.view.read() as reader:
+        return coming_key(context, get_waiting_blocks(reader), sessions, present=present)
 
 
 def test_it_comes_with_the_first_session_that_may_be(open_context: Open) -> None:
@@ -43,8 +45,8 @@ def test_it_comes_with_the_first_session_that_may_be(open_context: Open) -> None
 
     assert found == {XINGLONG: [(nanshan.candidate.acquires_at, key.bits)]}
     assert _coming(context, [xinglong.candidate], over) == {}
-    with context.ledger.read() as reader:
-        facts = demand_facts(context, reader.stock(), {}, found)
+    with context.ledger.view.read() as reader:
+        facts = demand_facts(context, get_stock(reader), {}, found)
     (supply,) = [one for one in facts["supplies"] if one.pool_id == XINGLONG]
     assert supply == LinkSupply(
         pool_id=XINGLONG, stock_bits=0, coming=((nanshan.candidate.acquires_at, key.bits),)

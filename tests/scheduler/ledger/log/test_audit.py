@@ -9,8 +9,11 @@ from datetime import timedelta
 import pytest
 
 from scheduler.errors import LedgerError, ProofInvalid
-from scheduler.ledger import Ledger, open_ledger
-from scheduler.ledger.log import checkpoints
+from scheduler.ledger import Ledger, open_ledger, open_view
+from scheduler.ledger.books.bookings import add_booking
+from scheduler.ledger.books.runs import claim_job
+from scheduler.ledger.keys.tracing import trace_block
+from scheduler.ledger.log import checkpoints, trail
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.vault.keystore import LocalKek
@@ -21,21 +24,21 @@ from tests.scheduler.ledger.verify.changes import change, problems_after
 
 
 def test_every_change_has_a_leaf_in_its_own_transaction(ledger: Ledger) -> None:
-    with ledger.read() as reader:
-        assert reader.audit_head()[0] == 0
+    with ledger.view.read() as reader:
+        assert trail.head(reader.connection)[0] == 0
     with ledger.begin() as tx:
         deposit(tx, "one", 256)
-        tx.add_booking(booking("b", 0, 100))
-    with ledger.read() as reader:
-        size, _ = reader.audit_head()
+        add_booking(tx, booking("b", 0, 100))
+    with ledger.view.read() as reader:
+        size, _ = trail.head(reader.connection)
         assert size == 4  # booking, its first event, pool, command
         for kind, subject in (
             ("command", "1"),
             ("booking_event", f"{booking('b', 0, 1).booking_id}/1"),
         ):
-            assert reader.prove_row(kind, subject).subject == subject
+            assert trail.inclusion_of_row(reader.connection, kind, subject).subject == subject
         with pytest.raises(ProofInvalid, match="no leaf about command 2"):
-            reader.prove_row("command", "2")
+            trail.inclusion_of_row(reader.connection, "command", "2")
 
 
 def test_an_undone_transaction_leaves_no_leaf(ledger: Ledger) -> None:
@@ -46,8 +49,8 @@ def test_an_undone_transaction_leaves_no_leaf(ledger: Ledger) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         undone()
-    with ledger.read() as reader:
-        assert reader.audit_head()[0] == 0
+    with ledger.view.read() as reader:
+        assert trail.head(reader.connection)[0] == 0
 
 
 def test_proofs_lead_from_a_row_to_a_checkpoint_and_on_to_the_next(ledger: Ledger) -> None:
@@ -59,11 +62,11 @@ def test_proofs_lead_from_a_row_to_a_checkpoint_and_on_to_the_next(ledger: Ledge
         for number in range(5, 12):
             deposit(tx, f"b{number}", 256)
     new = ledger.checkpoint(NOON + timedelta(hours=1))
-    with ledger.read() as reader:
-        assert reader.checkpoints() == [old, new]
-        early = reader.prove_row("command", "2", size=old.size)
-        late = reader.prove_row("command", "2", size=new.size)
-        growth = reader.prove_consistency(old.size, size=new.size)
+    with ledger.view.read() as reader:
+        assert trail.checkpoints(reader.connection) == [old, new]
+        early = trail.inclusion_of_row(reader.connection, "command", "2", size=old.size)
+        late = trail.inclusion_of_row(reader.connection, "command", "2", size=new.size)
+        growth = trail.consistency(reader.connection, old.size, size=new.size)
     checkpoints.check_inclusion(early, old)
     checkpoints.check_inclusion(late, new)
     checkpoints.check_consistency(growth, old, new)
@@ -73,7 +76,7 @@ def test_proofs_lead_from_a_row_to_a_checkpoint_and_on_to_the_next(ledger: Ledge
         checkpoints.check_inclusion(early, new)
     with pytest.raises(ProofInvalid):
         checkpoints.check_consistency(growth, old, dataclasses.replace(new, root=old.root))
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_a_checkpoint_survives_the_journey_and_nothing_else_does(ledger: Ledger) -> None:
@@ -106,9 +109,11 @@ def test_a_checkpoint_survives_the_journey_and_nothing_else_does(ledger: Ledger)
 def test_an_export_is_checked_without_the_database(ledger: Ledger) -> None:
     fill(ledger)
     signed = ledger.checkpoint(NOON)
-    report = verify_lines(ledger.export_lines(), checkpoint=signed, public_key=signed.public_key)
-    with ledger.read() as reader:
-        assert (report.size, report.root) == reader.audit_head()
+    report = verify_lines(
+        ledger.view.export_lines(), checkpoint=signed, public_key=signed.public_key
+    )
+    with ledger.view.read() as reader:
+        assert (report.size, report.root) == trail.head(reader.connection)
     assert report.problems == ()
 
 
@@ -147,7 +152,7 @@ def test_a_changed_export_is_found(
     ledger: Ledger, table: str, values: dict[str, object], named: str
 ) -> None:
     fill(ledger)
-    lines = _change_line(list(ledger.export_lines()), table, **values)
+    lines = _change_line(list(ledger.view.export_lines()), table, **values)
     problems = verify_lines(lines).problems
     assert any(named in problem for problem in problems), problems
 
@@ -191,24 +196,24 @@ def test_a_full_rewrite_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     fill(ledger)
     signed = ledger.checkpoint(NOON)
     _rewrite(ledger)
-    problems = ledger.verify().problems
+    problems = ledger.view.verify().problems
     assert len(problems) == 1
     assert f"audit_checkpoint 1: of size {signed.size}: signed root" in problems[0]
     change(ledger, "DELETE FROM audit_checkpoint")
-    assert ledger.verify().problems == ("audit_checkpoint 1 is missing, the audit log has it",)
+    assert ledger.view.verify().problems == ("audit_checkpoint 1 is missing, the audit log has it",)
     # Even with its leaf gone too, the checkpoint that was kept elsewhere tells.
     _rewrite(ledger, left_out="checkpoint")
-    assert ledger.verify().problems == ()
-    (problem,) = verify_lines(ledger.export_lines(), checkpoint=signed).problems
+    assert ledger.view.verify().problems == ()
+    (problem,) = verify_lines(ledger.view.export_lines(), checkpoint=signed).problems
     assert "it was rewritten" in problem
 
 
 def test_a_truncated_log_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        tx.claim_job("merge", NOON)
-    kept = list(ledger.export_lines())
+        claim_job(tx, "merge", NOON)
+    kept = list(ledger.view.export_lines())
     with ledger.begin() as tx:
-        tx.claim_job("merge", NOON + timedelta(hours=1))
+        claim_job(tx, "merge", NOON + timedelta(hours=1))
     signed = ledger.checkpoint(NOON)
     assert verify_lines(kept).problems == ()
     (problem,) = verify_lines(kept, checkpoint=signed).problems
@@ -218,8 +223,8 @@ def test_a_truncated_log_is_found_against_a_checkpoint(ledger: Ledger) -> None:
 def test_an_empty_ledger_can_be_signed(ledger: Ledger) -> None:
     signed: Checkpoint = ledger.checkpoint(NOON)
     assert signed.size == 0
-    assert verify_lines(ledger.export_lines(), checkpoint=signed).ok
-    assert ledger.verify().problems == ()
+    assert verify_lines(ledger.view.export_lines(), checkpoint=signed).ok
+    assert ledger.view.verify().problems == ()
 
 
 CHECKPOINT_CHANGES = [
@@ -243,9 +248,11 @@ def test_a_checkpoint_cannot_change_or_go_unseen(ledger: Ledger) -> None:
     fill(ledger)
     for hour in range(3):
         ledger.checkpoint(NOON + timedelta(hours=hour))
-    with ledger.read() as reader:
-        assert [signed.size + 1 for signed in reader.checkpoints()][-1] == reader.audit_head()[0]
-    assert ledger.verify().problems == ()
+    with ledger.view.read() as reader:
+        assert [signed.size + 1 for signed in trail.checkpoints(reader.connection)][
+            -1
+        ] == trail.head(reader.connection)[0]
+    assert ledger.view.verify().problems == ()
     for statement, named in CHECKPOINT_CHANGES:
         problems = problems_after(ledger, statement)
         assert any(named in problem for problem in problems), (statement, problems)
@@ -261,9 +268,10 @@ def test_a_ledger_whose_audit_tables_were_emptied_is_not_signed_anew(
         for table in ("audit_key", "audit_checkpoint", "audit_leaf", "audit_node")[:emptied]:
             change(ledger, f"DELETE FROM {table}")
         change(ledger, "UPDATE command SET answer = '{}' WHERE id = 1")
-    for audit in (False, True):
-        with pytest.raises(LedgerError, match="audit tables were emptied"):
-            open_ledger(store_url, kek=kek, audit=audit)
+    with pytest.raises(LedgerError, match="audit tables were emptied"):
+        open_ledger(store_url, kek=kek)
+    with open_view(store_url, kek=kek) as view:
+        assert any("audit_key: no signing key" in problem for problem in view.verify().problems)
 
 
 def test_a_trace_leads_from_end_to_end_key_to_its_sources(ledger: Ledger) -> None:
@@ -273,8 +281,8 @@ def test_a_trace_leads_from_end_to_end_key_to_its_sources(ledger: Ledger) -> Non
         for link in chain(NODES):
             deposit(tx, f"span/{link.pool_id}", 1024, pool=link)
         relay(tx, "tick", NODES, 512)
-    with ledger.read() as reader:
-        trace = reader.trace(uuid_of("tick/pair"))
+    with ledger.view.read() as reader:
+        trace = trace_block(reader, uuid_of("tick/pair"))
     assert trace.command.kind == "merge"
     assert [source.block.natural_key for source in trace.sources] == [
         f"span/{link.pool_id}" for link in chain(NODES)

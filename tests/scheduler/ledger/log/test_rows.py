@@ -175,7 +175,7 @@ def test_a_change_of_any_hashed_column_is_found(ledger: Ledger) -> None:
         table = statement.split('"')[1]
         problems = problems_after(ledger, statement)
         assert any(table in problem for problem in problems), (statement, problems)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 OUT_OF_PLACE = [

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from scheduler.domain import VerifyReport
-from scheduler.ledger import Ledger
+from scheduler.ledger import Ledger, LedgerView
 from scheduler.ledger.verify import run as verify
 from scheduler.process import worker_pool
 
@@ -111,8 +111,8 @@ def problems_after(ledger: Ledger, statement: str) -> tuple[str, ...]:
 
 
 def verify_with(
-    ledger: Ledger, workers: int, progress: Callable[[int], None] | None = None
+    view: LedgerView, workers: int, progress: Callable[[int], None] | None = None
 ) -> VerifyReport:
     """What an audit by so many processes says."""
     with worker_pool(workers - 1) as executor:
-        return ledger.verify(progress, executor=executor, helpers=workers - 1)
+        return view.verify(progress, executor=executor, helpers=workers - 1)

@@ -88,7 +88,7 @@ def test_a_forged_announcement_is_found_by_what_it_names(
 ) -> None:
     fill(ledger)
     assert NODES[:2] == ["a", "b"]
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     with tampered(ledger, first) as connection:
         if second:
             connection.exec_driver_sql(second)

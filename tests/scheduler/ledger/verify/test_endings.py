@@ -9,6 +9,9 @@ import pytest
 
 from scheduler.domain import NewBlock
 from scheduler.ledger import Ledger
+from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.expiry import let_expire
+from scheduler.ledger.keys.transitions import erase_expired
 from scheduler.ledger.vault.keystore import LocalKek, NoKek
 from scheduler.ledger.verify import run as verify
 from tests.scheduler.ledger.builders import NOON, bytes_of, deposit, uuid_of
@@ -20,7 +23,7 @@ ENDED = "(SELECT max(id) FROM block)"
 
 
 def _leaves(ledger: Ledger) -> dict[str, int]:
-    with ledger.read() as reader:
+    with ledger.view.read() as reader:
         return dict(map(tuple, reader.connection.exec_driver_sql(COUNTS)))
 
 
@@ -37,13 +40,13 @@ def _expire(ledger: Ledger, *, erase: bool) -> None:
     with ledger.begin() as tx:
         handle = tx.command("begin", kind="deposit", at=NOON)
         soon = NOON + timedelta(minutes=1)
-        tx.deposit(handle, block, material_a=key, material_b=key, expires_at=soon)
+        deposit_block(tx, handle, block, material_a=key, material_b=key, expires_at=soon)
         handle.finish({})
     with ledger.begin() as tx:
         handle = tx.command("end", kind="expire", at=NOON + timedelta(hours=1))
-        tx.expire_due(handle)
+        let_expire(tx, handle)
         if erase:
-            assert tx.erase_expired(handle) == 1
+            assert erase_expired(tx) == 1
         handle.finish({})
 
 
@@ -51,7 +54,7 @@ def _expire(ledger: Ledger, *, erase: bool) -> None:
 def test_a_block_does_not_become_destroyed_unseen(ledger: Ledger, has_key: bool) -> None:
     """Somebody with the database, but no key, takes the rest of an expired block away."""
     _expire(ledger, erase=False)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     change(ledger, f"UPDATE block SET state = 'destroyed' WHERE id = {ENDED}")
     change(ledger, f"DELETE FROM material WHERE block_ref = {ENDED}")
     with ledger._engine.connect() as connection, connection.begin():
@@ -61,7 +64,7 @@ def test_a_block_does_not_become_destroyed_unseen(ledger: Ledger, has_key: bool)
 
 def test_an_erased_block_does_not_come_back_unseen(ledger: Ledger) -> None:
     _expire(ledger, erase=True)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     assert _leaves(ledger)["erased"] == 1
     problems = problems_after(ledger, f"UPDATE block SET state = 'expired' WHERE id = {ENDED}")
     assert any(problem.startswith("erased: 1 leaves in the audit log, 0") for problem in problems)
@@ -94,7 +97,7 @@ def test_a_rotation_is_in_the_log(ledger: Ledger) -> None:
     for _ in range(2):
         ledger.rotate_kek(LocalKek(os.urandom(32)))
     assert _leaves(ledger)["rewrapped"] == 2
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     for table in ("audit_key", "data_key"):
         problems = problems_after(ledger, f"UPDATE {table} SET kek_id = 'other'")
         assert any(problem.startswith(table) for problem in problems), problems

@@ -46,7 +46,7 @@ def test_a_column_outside_every_hash_is_held_against_the_entries(
 ) -> None:
     fill(sqlite_ledger)
     fill_more(sqlite_ledger)
-    rows = [json.loads(line) for line in sqlite_ledger.export_lines()]
+    rows = [json.loads(line) for line in sqlite_ledger.view.export_lines()]
     assert verify_lines(map(canonical_json, rows)).problems == ()
     row = next(row for row in rows if row["table"] == table)
     row[column] = altered(row[column])
@@ -56,7 +56,7 @@ def test_a_column_outside_every_hash_is_held_against_the_entries(
 
 def test_a_block_that_no_command_made_is_found(sqlite_ledger: Ledger) -> None:
     fill(sqlite_ledger)
-    rows = [json.loads(line) for line in sqlite_ledger.export_lines()]
+    rows = [json.loads(line) for line in sqlite_ledger.view.export_lines()]
     block = next(row for row in rows if row["table"] == "block")
     forged = block | {"id": 99, "block_id": "x", "natural_key": "forged"}
     for command_id in (None, 1):
@@ -77,7 +77,7 @@ def exported(
     shutil.copy(sqlite_template, path)
     with open_ledger(f"sqlite:///{path}", kek=kek) as ledger:
         fill_all(ledger)
-        return [json.loads(line) for line in ledger.export_lines()]
+        return [json.loads(line) for line in ledger.view.export_lines()]
 
 
 def _others(value: Any) -> list[Any]:

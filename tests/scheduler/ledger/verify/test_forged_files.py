@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.errors import ProofInvalid
 from scheduler.ledger import Ledger
-from scheduler.ledger.log import checkpoints
+from scheduler.ledger.log import checkpoints, trail
 from scheduler.ledger.verify.export import verify_lines
 from scheduler.services.audit import PROOF_FORMAT, check_proof
 from tests.scheduler.ledger.builders import NOON
@@ -25,11 +25,11 @@ def test_a_made_up_proof_or_checkpoint_is_refused(sqlite_ledger: Ledger, shown: 
     older = checkpoints.checkpoint_text(sqlite_ledger.checkpoint(NOON))
     newer = checkpoints.checkpoint_text(sqlite_ledger.checkpoint(NOON))
     size = checkpoints.read_checkpoint(newer).size
-    with sqlite_ledger.read() as reader:
+    with sqlite_ledger.view.read() as reader:
         proof = (
-            asdict(reader.prove_row("command", "1", size=size))
+            asdict(trail.inclusion_of_row(reader.connection, "command", "1", size=size))
             if shown == "inclusion"
-            else asdict(reader.prove_consistency(size - 1, size=size))
+            else asdict(trail.consistency(reader.connection, size - 1, size=size))
         )
     proof |= {"format": PROOF_FORMAT, "proof": shown}
     text = json.dumps(proof)
@@ -55,7 +55,7 @@ def test_a_made_up_proof_or_checkpoint_is_refused(sqlite_ledger: Ledger, shown: 
 
 def test_no_value_in_an_export_makes_its_check_crash(sqlite_ledger: Ledger) -> None:
     fill(sqlite_ledger)
-    lines = list(sqlite_ledger.export_lines())
+    lines = list(sqlite_ledger.view.export_lines())
     seen = set()
     for place, line in enumerate(lines):
         row = json.loads(line)
@@ -76,7 +76,7 @@ def test_no_value_in_an_export_makes_its_check_crash(sqlite_ledger: Ledger) -> N
 def test_a_row_twice_or_without_its_owner_is_named(sqlite_ledger: Ledger) -> None:
     fill(sqlite_ledger)
     fill_more(sqlite_ledger)
-    lines = list(sqlite_ledger.export_lines())
+    lines = list(sqlite_ledger.view.export_lines())
     assert verify_lines(lines).problems == ()
     for place, line in enumerate(lines[1:-1], start=1):
         table = json.loads(line)["table"]

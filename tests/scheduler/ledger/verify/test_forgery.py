@@ -108,7 +108,7 @@ def test_pools_that_come_or_go_are_found(filled: Ledger) -> None:
 
 
 def _rows(ledger: Ledger) -> Rows:
-    return [json.loads(line) for line in ledger.export_lines()]
+    return [json.loads(line) for line in ledger.view.export_lines()]
 
 
 def _lines(rows: Rows) -> list[str]:

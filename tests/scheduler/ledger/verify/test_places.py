@@ -23,7 +23,7 @@ def _swap(ledger: Ledger) -> None:
         kept = connection.exec_driver_sql(f"{PIECES} WHERE start_byte = 0").all()
     assert len(kept) == 2
     spend(ledger, "first piece", PIECE_BYTES * 8)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
         mark = "?" if connection.dialect.name == "sqlite" else "%s"
         gone = f"DELETE FROM material WHERE start_byte = {PIECE_BYTES}"

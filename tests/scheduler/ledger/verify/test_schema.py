@@ -80,7 +80,7 @@ def test_no_definition_comes_goes_or_changes_unseen(ledger: Ledger) -> None:
         problems = _after(ledger, statement)
         assert any(named in problem for problem in problems), (statement, problems)
         assert all(problem.startswith("schema of ") for problem in problems)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 @pytest.mark.parametrize(("clause", "rewritten", "named"), REWRITTEN)
@@ -97,7 +97,7 @@ def test_a_definition_rewritten_in_the_file_is_named(
         assert database.execute("SELECT changes()").fetchone()[0]
         database.commit()
     with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
-        problems = ledger.verify().problems
+        problems = ledger.view.verify().problems
     assert any(named in problem for problem in problems), problems
 
 
@@ -106,4 +106,4 @@ def test_statistics_of_the_database_are_nobodys_concern(sqlite_ledger: Ledger) -
     with sqlite_ledger._engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
-    assert sqlite_ledger.verify().problems == ()
+    assert sqlite_ledger.view.verify().problems == ()

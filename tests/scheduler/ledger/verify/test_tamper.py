@@ -265,7 +265,7 @@ def _check(ledger: Ledger, changes: Callable[[Connection], Iterator[Change]]) ->
 
 
 def _is_left_alone(ledger: Ledger) -> bool:
-    return ledger.verify().ok
+    return ledger.view.verify().ok
 
 
 @pytest.fixture(scope="module")
@@ -351,6 +351,6 @@ def test_two_processes_see_what_one_sees(
     shutil.copy(filled_file, copy)
     with open_ledger(f"sqlite:///{copy}", kek=kek) as ledger:
         change(ledger, statement)
-        alone = ledger.verify()
+        alone = ledger.view.verify()
         assert not alone.ok
-        assert verify_with(ledger, 2) == alone
+        assert verify_with(ledger.view, 2) == alone

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger.keys.spending import spend_pool
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify import run as verify
 from tests.scheduler.ledger.builders import NOON, chain, deposit
@@ -19,11 +20,11 @@ from tests.scheduler.ledger.verify.changes import CHANGES, change, problems_afte
 def test_a_change_of_any_row_is_named(ledger: Ledger) -> None:
     fill(ledger)
     fill_more(ledger)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
     for statement, named in CHANGES:
         problems = problems_after(ledger, statement)
         assert any(named in problem for problem in problems), (statement, problems)
-    assert ledger.verify().problems == ()
+    assert ledger.view.verify().problems == ()
 
 
 def test_progress_hears_of_the_entries(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,10 +34,10 @@ def test_progress_hears_of_the_entries(ledger: Ledger, monkeypatch: pytest.Monke
         deposit(tx, "one", 480)
         handle = tx.command("many", kind="spend", at=NOON)
         for _ in range(30):
-            tx.spend(handle, pool_id, 16)
+            spend_pool(tx, handle, pool_id, 16)
         handle.finish({})
     heard: list[int] = []
-    report = ledger.verify(heard.append)
+    report = ledger.view.verify(heard.append)
     assert (report.ok, report.entries) == (True, 31)
     assert heard == [31]
 
@@ -46,7 +47,7 @@ def test_an_account_of_no_pool_is_named(sqlite_ledger: Ledger, word: str) -> Non
     fill(sqlite_ledger)
     which = "WHERE pool_ref = (SELECT max(id) FROM pool)"
     change(sqlite_ledger, f"UPDATE account SET pool_ref = {word} {which}")
-    problems = sqlite_ledger.verify().problems
+    problems = sqlite_ledger.view.verify().problems
     assert any(
         "account: names pool " in problem and "not there (pool_ref of 2" in problem
         for problem in problems
@@ -71,7 +72,7 @@ def test_an_index_that_lost_its_rows_is_named(tmp_path: Path, kek: LocalKek) -> 
             continue  # it has no row to lose
         file.write_bytes(whole[:start] + EMPTY_LEAF + whole[start + len(EMPTY_LEAF) :])
         with open_ledger(f"sqlite:///{file}", kek=kek) as damaged:
-            problems = damaged.verify().problems
+            problems = damaged.view.verify().problems
         due = "are due" if table == "material" else f"its index {name} has 0 rows of"
         assert any(due in problem for problem in problems), name
         named += 1

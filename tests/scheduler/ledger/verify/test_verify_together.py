@@ -18,9 +18,9 @@ import pytest
 from sqlalchemy import Connection
 
 from scheduler.errors import InputError, LedgerError
-from scheduler.ledger import Ledger, open_ledger
+from scheduler.ledger import Ledger, open_ledger, open_view
 from scheduler.ledger.db.snapshot import Address, snapshot_of
-from scheduler.ledger.log import merkle
+from scheduler.ledger.log import merkle, trail
 from scheduler.ledger.log.tables import FORMS
 from scheduler.ledger.schema import Base
 from scheduler.ledger.vault.keystore import LocalKek, NoKek
@@ -90,8 +90,8 @@ def test_a_tree_in_parts_is_the_tree(sqlite_ledger: Ledger, small_shards: None) 
     """Whatever is wrong with the log, cut or whole it is told in the same words."""
     ledger = sqlite_ledger
     fill(ledger)
-    with ledger.read() as reader:
-        size, _ = reader.audit_head()
+    with ledger.view.read() as reader:
+        size, _ = trail.head(reader.connection)
     assert size >= 10
     nodes = merkle.position((0, size - 1)) + 1
     changes = [f"DELETE FROM audit_leaf WHERE seq = {seq}" for seq in range(size)]
@@ -139,16 +139,16 @@ def test_workers_say_what_one_process_says(ledger: Ledger, small_shards: None) -
             changes.setdefault(statement.split()[1], statement)
     changes["reservation_part"] = "DELETE FROM reservation_part"
     assert set(changes) == {table.name for table in Base.metadata.sorted_tables}
-    assert verify_with(ledger, 3) == ledger.verify()
+    assert verify_with(ledger.view, 3) == ledger.view.verify()
     for number, statement in enumerate(changes.values(), start=1):
         change(ledger, statement)
         if number % 6 == 0:
-            alone, together = ledger.verify(), verify_with(ledger, 3)
+            alone, together = ledger.view.verify(), verify_with(ledger.view, 3)
             assert together == alone
             assert len(alone.problems) >= number
     for table in ("command", "block", "material", "pool", "audit_leaf", "ledger_entry"):
         change(ledger, f"DELETE FROM {table}")
-    assert verify_with(ledger, 2) == ledger.verify()
+    assert verify_with(ledger.view, 2) == ledger.view.verify()
 
 
 def test_workers_help_to_audit_without_the_key(
@@ -156,14 +156,13 @@ def test_workers_help_to_audit_without_the_key(
 ) -> None:
     monkeypatch.delenv("SKYTRUNK_KEK", raising=False)
     monkeypatch.delenv("SKYTRUNK_KEK_FILE", raising=False)
-    with open_ledger(store_url, kek=kek) as ledger:
+    with open_ledger(store_url, kek=kek) as ledger, open_view(store_url) as view:
         fill(ledger)
-    with open_ledger(store_url, audit=True) as audited:
-        report = verify_with(audited, 2)
+        report = verify_with(view, 2)
         assert report.ok
         assert report.figures["sealed_bytes_opened"] is False
-        change(audited, "UPDATE ledger_entry SET enters = 'combined' WHERE id = 3")
-        assert verify_with(audited, 2) == audited.verify()
+        change(ledger, "UPDATE ledger_entry SET enters = 'combined' WHERE id = 3")
+        assert verify_with(view, 2) == view.verify()
 
 
 def test_writers_raise_no_false_alarm(ledger: Ledger, small_shards: None) -> None:
@@ -183,7 +182,7 @@ def test_writers_raise_no_false_alarm(ledger: Ledger, small_shards: None) -> Non
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        reports = [verify_with(ledger, 3) for _ in range(3)]
+        reports = [verify_with(ledger.view, 3) for _ in range(3)]
     finally:
         done.set()
         writer.join()
@@ -191,7 +190,7 @@ def test_writers_raise_no_false_alarm(ledger: Ledger, small_shards: None) -> Non
     entries = [report.entries for report in reports]
     assert entries == sorted(set(entries))  # each saw more than the one before
     assert written > 3
-    assert verify_with(ledger, 2) == ledger.verify()
+    assert verify_with(ledger.view, 2) == ledger.view.verify()
 
 
 def test_all_begin_anew_if_somebody_wrote_before_all_had_begun(sqlite_ledger: Ledger) -> None:
@@ -220,7 +219,7 @@ def test_an_audit_begins_anew_and_ends(
 ) -> None:
     """A write that comes while the helpers start: the report is of the ledger with it."""
     fill(ledger)
-    before = ledger.verify()
+    before = ledger.view.verify()
     heard: list[int] = []
 
     def hear(entries: int) -> None:
@@ -229,11 +228,11 @@ def test_an_audit_begins_anew_and_ends(
             _wait_until(pools[0].are_ready)
         heard.append(entries)
 
-    report = verify_with(ledger, 2, hear)
+    report = verify_with(ledger.view, 2, hear)
     assert report.ok
     sees_it = ledger._engine.dialect.name == "sqlite"  # PostgreSQL hands its snapshot on
     assert report.entries == before.entries + sees_it
-    assert verify_with(ledger, 2).entries == before.entries + 1
+    assert verify_with(ledger.view, 2).entries == before.entries + 1
 
 
 def _wait_until(true: Callable[[], bool]) -> None:
@@ -259,8 +258,8 @@ def test_a_worker_that_is_killed_at_its_start_is_told(
         worker_pool(1) as executor,
         pytest.raises(LedgerError, match=r"ended before its time \(it was killed\)"),
     ):
-        ledger.verify(lambda _: _kill(*_processes(executor)), executor=executor)
-    assert verify_with(ledger, 2).ok
+        ledger.view.verify(lambda _: _kill(*_processes(executor)), executor=executor)
+    assert verify_with(ledger.view, 2).ok
 
 
 def test_a_worker_that_is_killed_at_its_work_is_told(
@@ -290,10 +289,10 @@ def test_a_worker_that_is_killed_at_its_work_is_told(
 
         monkeypatch.setattr(Helpers, "hand_out", hand_out_and_kill)
         with pytest.raises(LedgerError, match="not known whether the ledger is sound"):
-            ledger.verify(hear, executor=executor)
+            ledger.view.verify(hear, executor=executor)
     assert unanswered
     monkeypatch.undo()
-    assert verify_with(ledger, 2).ok
+    assert verify_with(ledger.view, 2).ok
 
 
 def test_no_worker_outlives_its_audit(
@@ -308,18 +307,18 @@ def test_no_worker_outlives_its_audit(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), worker_pool(2) as executor:
-        ledger.verify(interrupt, executor=executor, helpers=2)
+        ledger.view.verify(interrupt, executor=executor, helpers=2)
     assert len(seen) == 2
     assert not any(Path(f"/proc/{pid}").exists() for pid in seen)
-    assert verify_with(ledger, 2).ok
+    assert verify_with(ledger.view, 2).ok
 
 
 def test_one_pool_serves_one_audit_after_another(ledger: Ledger, small_shards: None) -> None:
     fill(ledger)
     with worker_pool(2) as executor:
-        first = ledger.verify(executor=executor, helpers=2)
+        first = ledger.view.verify(executor=executor, helpers=2)
         spend(ledger, "meanwhile", 128, pool=POOL)
-        assert ledger.verify(executor=executor, helpers=2).entries == first.entries + 1
+        assert ledger.view.verify(executor=executor, helpers=2).entries == first.entries + 1
 
 
 def test_a_worker_ends_when_its_parent_is_killed() -> None:
@@ -363,7 +362,7 @@ def test_nothing_secret_is_where_other_processes_can_see_it(
             seen.append((folder / "cmdline").read_bytes() + (folder / "environ").read_bytes())
 
     with open_ledger(store_url) as ledger, worker_pool(1) as executor:
-        assert ledger.verify(look, executor=executor).ok
+        assert ledger.view.verify(look, executor=executor).ok
     assert seen
     assert all(b"multiprocessing" in text and key.hex().encode() not in text for text in seen)
     assert os.environ["SKYTRUNK_KEK"] == key.hex()

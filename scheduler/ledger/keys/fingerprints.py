@@ -12,16 +12,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import select
 
 from scheduler.errors import DuplicateBlock
+from scheduler.ledger.reader import known_answer
 from scheduler.ledger.schema import AuditKey
+from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.keystore import signing_context
-from scheduler.ledger.writer import Writer
 
 KIND = "fingerprint"
 PURPOSE = b"skytrunk fingerprint of key bytes, 1"
 KEY_BYTES = 32
 
 
-def refuse_known_key(writer: Writer, material: Mapping[str, bytes], *, at: datetime) -> None:
+def refuse_known_key(tx: Transaction, material: Mapping[str, bytes], *, at: datetime) -> None:
     """Remember key bytes, given by the natural key of their block, as taken in once and for all.
 
     A fingerprint is the name of a command of its own, without entries: the database keeps such
@@ -30,27 +31,27 @@ def refuse_known_key(writer: Writer, material: Mapping[str, bytes], *, at: datet
 
     Raises DuplicateBlock, naming both blocks, if any of the bytes were taken in before.
     """
-    secret = _secret(writer)
+    secret = _secret(tx)
     for natural_key, held in material.items():
         name = f"{KIND}/{hmac.new(secret, held, hashlib.sha256).hexdigest()}"
-        known = writer._known_answer(name, None, None)
+        known = known_answer(tx.raw, name)
         if known is not None:
             raise DuplicateBlock(
                 f"block {natural_key} holds the key material of {known['natural_key']}, which was"
                 " deposited before; nothing is added"
             )
-        command = writer.command(name, kind=KIND, at=at)
+        command = tx.command(name, kind=KIND, at=at)
         command.finish({"natural_key": natural_key})
 
 
-def _secret(writer: Writer) -> bytes:
+def _secret(tx: Transaction) -> bytes:
     """The fingerprints' own key, the same for the ledger's whole life.
 
     Derived from the wrapped signing key, the one secret that neither a new epoch nor a new
     key-encryption key changes; HKDF keeps the two uses apart (RFC 5869, section 3.2).
     """
-    row = writer.connection.execute(
+    row = tx.raw.execute(
         select(AuditKey.key_id, AuditKey.wrapped).order_by(AuditKey.key_id).limit(1)
     ).one()
-    private = writer.keys.unwrap(row.wrapped, signing_context(row.key_id))
+    private = tx.keys.unwrap(row.wrapped, signing_context(row.key_id))
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=PURPOSE).derive(private)

@@ -46,7 +46,7 @@ class PoolBook:
         self._accounts: list[dict[str, Any]] = []
         self.made: list[tuple[int, str]] = []  #: number and hash of each pool that is new
 
-    def settle(self, connection: Connection) -> None:
+    def flush(self, connection: Connection) -> None:
         """Write down the pools made since the last time; nothing may refer to them before."""
         if self._pools:
             connection.execute(_ADD_POOL, list(self._pools.values()))

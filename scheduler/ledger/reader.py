@@ -1,0 +1,132 @@
+"""What reads the ledger: one consistent snapshot, and the requests that were made of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, text
+
+from orbits import as_utc
+from scheduler.errors import RequestConflict
+from scheduler.ledger.records import CommandRecord, record_of
+from scheduler.ledger.schema import EXPIRING_BLOCK, Command
+
+ROWS_MAX = 10_000
+"""Rows that one call of `get_commands` or `get_entries` returns at most."""
+
+_ANSWER = select(Command.kind, Command.digest, Command.answer).where(
+    Command.request_id == bindparam("request_")
+)
+_LAST_COMMAND = select(func.max(Command.id))
+_LAST_AT = (
+    select(Command.at)
+    .where(Command.kind == bindparam("kind_"))
+    .order_by(Command.id.desc())
+    .limit(1)
+)
+_OUT_OF_THE_ORDINARY = text(
+    "SELECT EXISTS (SELECT 1 FROM freed_range),"
+    f" EXISTS (SELECT 1 FROM block WHERE {EXPIRING_BLOCK})"
+)
+
+
+class Reader:
+    """One snapshot; get one from `LedgerView.read()`. The rooms' functions read from it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.raw = connection  #: as it is; a transaction holds rows back from it
+        self._freed: bool | None = None  #: whether any range ever came back; None: not yet read
+        self._expiring: bool | None = None  #: whether any available block's time is limited
+
+    @property
+    def connection(self) -> Connection:
+        """What to query. In a transaction everything that it holds back is written down first."""
+        return self.raw
+
+    def has_freed(self) -> bool:
+        """Whether any released range waits for its next use; mostly none does, read once."""
+        if self._freed is None:
+            self._read_flags()
+        return bool(self._freed)
+
+    def has_expiring(self) -> bool:
+        """Whether the time of any available block is limited; mostly none is, read once."""
+        if self._expiring is None:
+            self._read_flags()
+        return bool(self._expiring)
+
+    def _read_flags(self) -> None:
+        freed, expiring = self.raw.execute(_OUT_OF_THE_ORDINARY).one()
+        # What this transaction did itself may not be written down yet.
+        self._freed = self._freed or bool(freed)
+        self._expiring = self._expiring or bool(expiring)
+
+    def answer(
+        self, request_id: str, *, kind: str | None = None, digest: str | None = None
+    ) -> dict[str, Any] | None:
+        """The answer first given to a request, or None if it is new.
+
+        Raises RequestConflict if `kind` or `digest` is given and differs from the first time.
+        """
+        return known_answer(self.connection, request_id, kind=kind, digest=digest)
+
+
+def known_answer(
+    connection: Connection, request_id: str, *, kind: str | None = None, digest: str | None = None
+) -> dict[str, Any] | None:
+    """The answer that the table of commands has. Raises as `Reader.answer`."""
+    row = connection.execute(_ANSWER, {"request_": request_id}).one_or_none()
+    if row is None:
+        return None
+    check_same_request(request_id, (row.kind, row.digest), (kind, digest))
+    answer: dict[str, Any] = json.loads(row.answer)
+    return answer
+
+
+def check_same_request(
+    request_id: str, first: tuple[str, str], now: tuple[str | None, str | None]
+) -> None:
+    """Raise RequestConflict unless kind and digest, where given, are those of the first time."""
+    for word, was, seen in zip(("kind", "digest"), first, now, strict=True):
+        if seen is not None and seen != was:
+            raise RequestConflict(
+                f"request {request_id!r} came first with {word} {was!r}, now with {seen!r}"
+            )
+
+
+def get_commands(
+    reader: Reader,
+    *,
+    kind: str | None = None,
+    since: datetime | None = None,
+    after: int = 0,
+    limit: int = ROWS_MAX,
+) -> list[CommandRecord]:
+    """Commands in the order they were given, those after command number `after`.
+
+    Of one kind, and given at `since` or later, where these are named.
+    """
+    query = select(*Command.__table__.c).where(Command.id > after).order_by(Command.id)
+    if since is not None:
+        query = query.where(Command.at >= as_utc(since))
+    if kind is not None:
+        query = query.where(Command.kind == kind)
+    rows = reader.connection.execute(query.limit(min(limit, ROWS_MAX)))
+    return [command_record(row) for row in rows]
+
+
+def command_record(row: Any) -> CommandRecord:
+    """A command, from its row."""
+    return record_of(CommandRecord, row, command_id=row.id, answer=json.loads(row.answer))
+
+
+def last_command(reader: Reader) -> int:
+    """Number of the newest command, 0 without any: the same number, the same books."""
+    return reader.connection.execute(_LAST_COMMAND).scalar() or 0
+
+
+def last_instant_of(reader: Reader, kind: str) -> datetime | None:
+    """Instant of the newest command of a kind; None if there was none."""
+    return reader.connection.execute(_LAST_AT, {"kind_": kind}).scalar()
