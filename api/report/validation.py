@@ -20,7 +20,7 @@ def validation_tables(validation: Validation) -> Iterator[Table]:
     marks = {text: f"[{number}]" for number, text in enumerate(assumptions(validation), start=1)}
     columns = [
         Column("quantity", _quantity, text=True),
-        Column("published", lambda row: _figure(row.published), ">"),
+        Column("published", _published, ">"),
         Column("model, unfitted", lambda row: _figure(row.unfitted), ">"),
         Column("model, fitted", lambda row: _figure(row.fitted), ">"),
         Column("in the fit", lambda row: row.standing.value, rank=1),
@@ -32,6 +32,12 @@ def validation_tables(validation: Validation) -> Iterator[Table]:
 
 def _quantity(row: ValidationRow) -> str:
     return row.quantity if row.unit == "1" else f"{row.quantity}, {row.unit}"
+
+
+def _published(row: ValidationRow) -> str:
+    """Return the figure, and where it was taken from if it is not printed."""
+    found = _figure(row.published)
+    return found if not found or row.origin.name == "PRINTED" else f"{found} ({row.origin.value})"
 
 
 def _figure(value: float | str | None) -> str:

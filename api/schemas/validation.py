@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, computed_field
 
 from api.schemas.base import Answer, Instant, attribute
-from qkd.validation import FitRole
+from qkd.validation import FigureOrigin, FitRole
 
 
 def _significant(value: float | str | None) -> float | str | None:
@@ -31,6 +31,7 @@ class ValidationRow(Answer):
     unfitted: Figure
     fitted: Figure
     standing: FitRole
+    origin: FigureOrigin
     assumption: str
     source: str
 

@@ -203,7 +203,8 @@ def _terms_at(
             how.phase,
             found.check_errors,
             found.check_single,
-            single,
+            # The bits that become key are the sample; it was once taken to be all of s_1.
+            single if how.signal_share == "bounded" else found.single,
             epsilon=float(np.exp(-beta)),
             smooth_steps=how.smooth_steps,
         )

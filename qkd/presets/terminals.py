@@ -1,12 +1,14 @@
 """Presets taken apart into transmitter and receiver, changed number by number, put together."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
+from qkd import checks
 from qkd.decoy import DecoyProtocol
 from qkd.errors import ParameterRangeError
-from qkd.finite_key.leak import LeakModel
+from qkd.finite_key.leak import LeakModel, as_leak
 from qkd.finite_key.security import Security
 from qkd.freespace.atmosphere import Atmosphere
 from qkd.freespace.beams import AnchoredBeam, FarFieldBeam
@@ -27,6 +29,11 @@ class Stated:
     value: float | tuple[float, ...]
     source: str  #: in words; ASSUMED if there is none
 
+    def __post_init__(self) -> None:
+        checks.array("value", self.value, -math.inf)
+        checks.kinds(self, source=str)
+
+    @checks.takes(unit=str)
     def origin(self, unit: str) -> Origin:
         """Return the number's origin as a preset's table has it."""
         standing = Standing.ASSUMED if self.source.startswith(ASSUMED) else Standing.STATED
@@ -96,6 +103,18 @@ class Transmitter:
     base: Preset  #: the preset it comes from, for all that neither end decides
     numbers: tuple[PresetNumber, ...]
 
+    def __post_init__(self) -> None:
+        checks.kinds(
+            self,
+            terminal=Terminal,
+            protocol=DecoyProtocol,
+            security=Security,
+            base=Preset,
+            numbers=tuple,
+        )
+        as_leak(self.leak)
+
+    @checks.takes(name=str, numbers=Mapping)
     def changed(self, name: str, numbers: Mapping[str, Stated]) -> Self:
         """Return a transmitter of another name with some numbers replaced.
 
@@ -137,6 +156,11 @@ class GroundReceiver:
     numbers: tuple[PresetNumber, ...]
     missing: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        checks.kinds(self, receiver=Receiver, site=OpticalSite, numbers=tuple)
+        checks.number("key_basis", self.key_basis, 0.0, 1.0)
+
+    @checks.takes(name=str, numbers=Mapping)
     def changed(
         self, name: str, numbers: Mapping[str, Stated], *, standard_air: bool = False
     ) -> Self:
@@ -152,7 +176,7 @@ class GroundReceiver:
         """
         _refuse_unknown(numbers, RECEIVER_NUMBERS)
         changes, origins = _plain(numbers, _RECEIVED)
-        if standard_air:
+        if checks.flag("standard_air", standard_air):
             if _AIR in numbers:
                 raise ParameterRangeError(f"{_AIR} beside the standard air, allowed one of them")
             changes["site.atmosphere"] = None
@@ -180,6 +204,7 @@ class GroundReceiver:
         return SkyView(**view)
 
 
+@checks.takes(preset=Preset)
 def transmitter_of(preset: Preset) -> Transmitter:
     """Return the satellite's end of a preset."""
     kept = ("terminal.", "protocol.", "security.", "leak.")
@@ -198,6 +223,7 @@ def transmitter_of(preset: Preset) -> Transmitter:
     )
 
 
+@checks.takes(preset=Preset, station_id=str)
 def receiver_of(preset: Preset, station_id: str) -> GroundReceiver:
     """Return the receiver of one station of a preset; its first one's for any other station.
 
@@ -227,6 +253,7 @@ def receiver_of(preset: Preset, station_id: str) -> GroundReceiver:
     )
 
 
+@checks.takes(transmitter=Transmitter, receiver=GroundReceiver, station_id=str)
 def compose(
     transmitter: Transmitter, receiver: GroundReceiver, *, station_id: str, height_m: float
 ) -> Preset:

@@ -5,23 +5,26 @@ from qkd.validation.fitting import fit_pass
 from qkd.validation.links import (
     fibre_rows,
     gllp_rows,
+    long_link_rows,
     nanshan_rows,
     trunk_rows,
     validate_links,
 )
 from qkd.validation.micius import MiciusValidation, validate_micius
+from qkd.validation.passes import pass_rows
 from qkd.validation.published import (
     CAMPAIGN_PASSES,
     MICIUS_2016_12_19,
     CampaignPass,
     PublishedPass,
 )
-from qkd.validation.rows import FitRole, ValidationRow
+from qkd.validation.rows import FigureOrigin, FitRole, ValidationRow
 
 __all__ = [
     "CAMPAIGN_PASSES",
     "MICIUS_2016_12_19",
     "CampaignPass",
+    "FigureOrigin",
     "FitRole",
     "MiciusValidation",
     "PublishedPass",
@@ -29,7 +32,9 @@ __all__ = [
     "fibre_rows",
     "fit_pass",
     "gllp_rows",
+    "long_link_rows",
     "nanshan_rows",
+    "pass_rows",
     "trunk_rows",
     "validate_campaign_pass",
     "validate_links",

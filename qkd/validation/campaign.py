@@ -8,7 +8,7 @@ from qkd.presets.catalogue import satellite_preset
 from qkd.presets.micius import LIAO
 from qkd.validation.model import closest, cut, run
 from qkd.validation.published import CAMPAIGN_RANGE_KM_MAX, CampaignPass
-from qkd.validation.rows import FitRole, ValidationRow
+from qkd.validation.rows import FigureOrigin, FitRole, ValidationRow
 
 CASE = "Micius campaign of 2016-17, further passes"
 _GEOMETRY = (
@@ -59,6 +59,7 @@ def _rows(track: Track, published: CampaignPass, start_utc: datetime) -> Iterato
             standing=standing,
             assumption=assumption,
             source=_SOURCE,
+            origin=FigureOrigin.QUOTED if assumption == _QBER else FigureOrigin.COMPUTED,
         )
 
     instant = published.closest_at.strftime("%Y-%m-%d %H:%M:%S")

@@ -26,7 +26,7 @@ from qkd.validation.model import (
     signal_bps,
 )
 from qkd.validation.published import MICIUS_2016_12_19, PublishedPass
-from qkd.validation.rows import FitRole, ValidationRow
+from qkd.validation.rows import FigureOrigin, FitRole, ValidationRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +58,7 @@ class _Comparison:
         figures: tuple[float | str | None, float | None],
         standing: FitRole,
         assumption: str,
+        origin: FigureOrigin = FigureOrigin.PRINTED,
     ) -> ValidationRow:
         """Return one row of this pass; figures are unfitted and fitted."""
         return ValidationRow(
@@ -70,6 +71,7 @@ class _Comparison:
             standing=standing,
             assumption=assumption,
             source=self.published.source,
+            origin=origin,
         )
 
 
@@ -80,7 +82,8 @@ _LOSS = (
     "air and pointing together as a x airmass + b dB to the seven bins"
 )
 _COUNTS = (
-    "Y0 2e-7: 4 detectors x 25 Hz x 2 ns; sifted bits are those of the signal intensity in "
+    "Y0 2e-7: 4 detectors x 25 Hz x 2 ns, no sky, for field of view and filter are not printed; "
+    "sifted bits are those of the signal intensity in "
     "matching bases, as in the paper"
 )
 _QBER = (
@@ -171,7 +174,15 @@ def _loss_rows(both: _Comparison) -> Iterator[ValidationRow]:
     )
     for (low, high, loss), *figures in zip(bins, unfitted, fitted, strict=True):
         quantity = f"mean loss, {low:g}-{high:g} km"
-        yield both.row(quantity, "dB", loss, (figures[0], figures[1]), FitRole.FITTED, _LOSS)
+        yield both.row(
+            quantity,
+            "dB",
+            loss,
+            (figures[0], figures[1]),
+            FitRole.FITTED,
+            _LOSS,
+            FigureOrigin.DIGITISED,
+        )
     # The loss that the published detections need: N x mean photons x transmittance.
     protocol = both.unfitted.preset.protocol
     photons = float(np.dot(protocol.intensities, protocol.probabilities))
@@ -185,6 +196,7 @@ def _loss_rows(both: _Comparison) -> Iterator[ValidationRow]:
         (means[0], means[1]),
         FitRole.FOLLOWS,
         f"published: computed from its detections and {photons:g} photons a pulse; else as bins",
+        FigureOrigin.INFERRED,
     )
 
 
@@ -201,7 +213,9 @@ def _count_rows(both: _Comparison) -> Iterator[ValidationRow]:
         ("sifted bits, signal intensity", "bit", published.sifted_bits, bits),
         ("area under the curve of 201 published points", "bit", published.curve_bits, bits),
     ):
-        yield both.row(quantity, unit, printed, figures, FitRole.FOLLOWS, _COUNTS)
+        read = printed == published.curve_bits
+        origin = FigureOrigin.DIGITISED if read else FigureOrigin.PRINTED
+        yield both.row(quantity, unit, printed, figures, FitRole.FOLLOWS, _COUNTS, origin)
     qbers = models[0].qber, models[1].qber
     yield both.row("QBER, signal intensity", "1", published.qber, qbers, FitRole.FITTED, _QBER)
     curves = [signal_bps(model, both.window) for model in models]

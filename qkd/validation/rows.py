@@ -13,6 +13,16 @@ class FitRole(StrEnum):
     PARAMETER = "what the fit changed"
 
 
+class FigureOrigin(StrEnum):
+    """Where a published figure was taken from."""
+
+    PRINTED = "printed"
+    QUOTED = "from its abstract or a text that quotes it"
+    DIGITISED = "read off a plot"
+    INFERRED = "computed from printed figures"
+    COMPUTED = "computed independently"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationRow:
     """A published figure beside the model's, each assumption named.
@@ -31,3 +41,4 @@ class ValidationRow:
     standing: FitRole = FitRole.NEVER
     assumption: str
     source: str
+    origin: FigureOrigin = FigureOrigin.PRINTED  #: of the published figure

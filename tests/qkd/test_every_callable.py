@@ -31,6 +31,7 @@ TRACK = SimpleNamespace(
     offset_s=SEEN.offset_s, elevation_deg=SEEN.elevation_deg, range_km=SEEN.range_km
 )
 DETECTOR = RECEIVER.detector
+SENDS, RECEIVES = qkd.transmitter_of(MICIUS), qkd.receiver_of(MICIUS, "xinglong")
 BUDGET = qkd.link_budget(TRACK, MICIUS.terminal, RECEIVER, SITE)
 BELIEF = qkd.LinkBelief.prior(MICIUS.spread)
 POLICY = qkd.PoolPolicy(target_sifted_bits=1e6)
@@ -84,8 +85,30 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
             qkd.TabulatedAtmosphere(elevations_deg=(10.0, 90.0), transmittances=(0.4, 0.8)),
             qkd.TelescopeBeam(waist_radius_m=0.1, aperture_radius_m=0.1),
             MICIUS.terminal,
+            qkd.Stated(value=1.0, source="assumed"),
+            SENDS,
+            RECEIVES,
         )
     },
+    "Stated.origin": (qkd.Stated(value=1.0, source="assumed").origin, {"unit": "m"}),
+    "Transmitter.changed": (
+        SENDS.changed,
+        {"name": "own", "numbers": {"wavelength_nm": qkd.Stated(value=810.0, source="assumed")}},
+    ),
+    "GroundReceiver.changed": (
+        RECEIVES.changed,
+        {
+            "name": "own",
+            "numbers": {"telescope_m": qkd.Stated(value=0.7, source="assumed")},
+            "standard_air": True,
+        },
+    ),
+    "transmitter_of": (qkd.transmitter_of, {"preset": MICIUS}),
+    "receiver_of": (qkd.receiver_of, {"preset": MICIUS, "station_id": "xinglong"}),
+    "compose": (
+        qkd.compose,
+        {"transmitter": SENDS, "receiver": RECEIVES, "station_id": "own", "height_m": 100.0},
+    ),
     "FarFieldBeam.from_full_angle_urad": (
         qkd.FarFieldBeam.from_full_angle_urad,
         {"full_angle_urad": 10.0, "waist_radius_m": 0.1},
@@ -367,6 +390,9 @@ NAN_IS_AN_ANSWER = {
 }
 #: Arguments that are free text.
 TEXTS = {"name", "title", "missing", "unit", "source"}
+#: Names that are looked up, and one that is not.
+LOOKED_UP = {"preset", "satellite_preset", "fibre_preset"}
+NEW_PLACES = {"compose(station_id)", "receiver_of(station_id)"}
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, np.ndarray]]:
@@ -436,7 +462,9 @@ def test_the_call_of_the_table_works(name: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_bad_value_is_refused_by_name_or_has_a_result(case: Case) -> None:
     function, given = CALLS[case.name]
-    if case.name == "Counts.part" or case.argument in TEXTS:
+    if case.argument in TEXTS and case.name not in LOOKED_UP:
+        return
+    if case.name == "Counts.part" or str(case) in NEW_PLACES:
         return
     for value in [*NEVER, *SOMETIMES]:
         result, message = outcome(function, {**given, case.argument: value})

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import differential_evolution
 
 import qkd
 from qkd.geometry import circular_pass
@@ -165,3 +166,67 @@ def test_the_search_climbs_a_rotated_ridge() -> None:
 
     assert value == pytest.approx(10.0, abs=1e-6)
     np.testing.assert_allclose(found, peak, atol=2e-3)
+
+
+def test_dark_counts_behind_a_splitter_are_part_of_the_objective() -> None:
+    # Short of light, a biased splitter leaves the rarer basis half of the dark counts.
+    link = {
+        "background_per_gate": 1.5e-6,
+        "dark_per_gate": 1.2e-6,
+        "misalignment": 0.01,
+        "sample_s": 300.0,
+    }
+    eta = np.array([1e-4, 2e-4, 3e-4])
+    found = qkd.optimise(eta, MICIUS, qkd.Security(), **link)  # type: ignore[arg-type]
+    split = qkd.optimise(eta, MICIUS, qkd.Security(), **{**link, "dark_per_gate": 0.0})  # type: ignore[arg-type]
+    # Their optima differ: that of an even split is not the best of an uneven one.
+    there = qkd.expected_counts(eta, split.protocol, **link).total()  # type: ignore[arg-type]
+    moved = qkd.secret_key(there, split.protocol, qkd.Security()).signed_length
+    assert moved < found.signed_length
+    rng = np.random.default_rng(8)
+    for _ in range(300):
+        p = rng.dirichlet(300.0 * np.array(found.protocol.probabilities))
+        basis = float(np.clip(found.protocol.key_basis_alice + rng.normal(0.0, 0.02), 0.06, 0.98))
+        mu1 = found.protocol.intensities[0] * rng.uniform(0.95, 1.05)
+        near = replace(
+            found.protocol,
+            intensities=(mu1, found.protocol.intensities[1] * rng.uniform(0.9, 1.1), 0.0),
+            probabilities=tuple(p / p.sum()),
+            key_basis_alice=basis,
+            key_basis_bob=basis,
+        )
+        counts = qkd.expected_counts(eta, near, **link).total()  # type: ignore[arg-type]
+        other = qkd.secret_key(counts, near, qkd.Security()).signed_length
+        assert other <= found.signed_length * 1.001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["a1", "a5"])
+def test_the_optimum_of_the_sound_proof_is_found(
+    table: Callable[[str], Table], columns: Columns, case: str
+) -> None:
+    # By differential evolution of scipy on the key itself, not on the smooth objective.
+    row = next(r for r in table("optimum.csv") if r["case"] == case)
+    eta = columns("loss-curve.csv")["transmittance"] * 10.0 ** (-float(row["excess_loss_db"]) / 10)
+    passes = float(row["passes"])
+    link = {"background_per_gate": 1e-6, "misalignment": 0.005, "after_pulse": 0.001}
+    found = qkd.optimise(eta, MICIUS, qkd.Security(), passes=passes, **link)  # type: ignore[arg-type]
+
+    def loss(x: NDArray[np.float64]) -> float:
+        basis, p1, share, mu1, ratio = x
+        p2 = (1.0 - p1) * share
+        protocol = replace(
+            MICIUS,
+            intensities=(mu1, ratio * mu1, 0.0),
+            probabilities=(p1, p2, 1.0 - p1 - p2),
+            key_basis_alice=basis,
+            key_basis_bob=basis,
+        )
+        counts = qkd.expected_counts(eta, protocol, **link).total().scaled(passes)  # type: ignore[arg-type]
+        return -float(qkd.secret_key(counts, protocol, qkd.Security()).signed_length)
+
+    low, high = qkd.SearchBox().edges()
+    best = differential_evolution(
+        loss, list(zip(low, high, strict=True)), seed=1, maxiter=15, popsize=6, tol=1e-6
+    )
+    assert found.signed_length >= 0.999 * -best.fun

@@ -1,5 +1,7 @@
 """Any transmitter goes with any receiver, and what is put together again is what it was."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,7 +143,6 @@ REFUSED = [
     ("transmitter", {"pulse_rate_hz": (1.0, 2.0)}, "pulse_rate_hz"),
     ("transmitter", {"pointing_jitter_urad": (1.0, 2.0)}, "allowed one number"),
     ("receiver", {"telescope_m": 0.0}, "diameter_m is 0.0"),
-    ("receiver", {"field_of_view_urad": 10.0}, "allowed both or none"),
     ("receiver", {"wavelength_nm": 850.0}, "number 'wavelength_nm' is not known"),
 ]
 
@@ -154,6 +155,16 @@ def test_what_does_not_hold_together_is_refused(
 
     with pytest.raises(ParameterRangeError, match=words):
         part.changed("own", _assumed(**numbers))
+
+
+def test_half_a_view_of_the_sky_is_refused_where_there_was_none() -> None:
+    seeing = receiver_of(MICIUS, "xinglong")
+    assert seeing.changed("own", _assumed(field_of_view_urad=10.0)).receiver.sky == qkd.SkyView(
+        field_of_view_urad=10.0, filter_width_nm=1.0
+    )
+    blind = replace(seeing, receiver=replace(seeing.receiver, sky=None))
+    with pytest.raises(ParameterRangeError, match="allowed both or none"):
+        blind.changed("own", _assumed(field_of_view_urad=10.0))
 
 
 def test_two_kinds_of_air_are_refused() -> None:
