@@ -46,6 +46,11 @@ class Decay:
         )
 
 
+def scale_height_km(height_km: float) -> float:
+    """Return over which height the air's density falls e-fold, by height in km."""
+    return float(np.interp(height_km, _HEIGHT_KM, _SCALE_KM))
+
+
 def decay_of(sets: Sequence[Elements]) -> Decay | None:
     """Return the end that a satellite's sets foretell, or None if it is years away.
 
@@ -64,7 +69,7 @@ def decay_of(sets: Sequence[Elements]) -> Decay | None:
     rate = _mean_motion_rate(sets)
     if rate <= 0.0:
         return None
-    scale_km = float(np.interp(last.perigee_height_km, _HEIGHT_KM, _SCALE_KM))
+    scale_km = scale_height_km(last.perigee_height_km)
     fall_km = 2.0 / 3.0 * last.semi_major_axis_km * rate / last.mean_motion_rev_per_day
     left = timedelta(days=min(scale_km / fall_km, _LIFE_DAYS_MAX))
     if left > _COMING_DOWN:

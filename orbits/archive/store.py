@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orbits.archive.check import Finding, check_sets
 from orbits.archive.decay import Decay, decay_of
-from orbits.archive.history import TimeErrors
+from orbits.archive.history import TimeErrors, pairs_of
 from orbits.archive.standing import Standing, Verdict, Verdicts
 from orbits.elements import Elements
 from orbits.errors import NoElementsError, StaleElementsError
 from orbits.times import LEAP_INSTANTS, as_utc, iso_utc, window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # A set used across a leap second is 1 s late: 7.6 km in a low orbit, what five days of age
 # do (Micius: 1.5 km at 1 to 3 days, 14 km at 3 to 8 days). So it counts as five days older.
@@ -104,22 +108,29 @@ class Archive:
         return tuple(found for number in numbers for found in check_sets(self._every[number]))
 
     def time_sigma_s(self, elements: Elements, t: datetime) -> float | None:
-        """Return one sigma of the timing of a set of this archive at an instant, seconds.
+        """Return the width in s that holds 68 % of the timing errors of a set at an instant.
 
-        From the differences between this satellite's own sets at such an age; None if
-        there are too few of them.
+        From the differences between this satellite's own sets; None if there are too few
+        of them, or where no width can be told (`TimeErrors.sigma_s`).
         """
-        age = np.array([elements.age(t) / timedelta(days=1)])
-        sigma = self.time_errors(elements.norad_id).sigma_s(elements, age)
-        return None if sigma is None else float(sigma[0])
+        return _only(
+            self.time_errors(elements.norad_id).sigma_s(elements, [_age_days(elements, t)])
+        )
+
+    def time_bound_s(self, elements: Elements, t: datetime) -> float | None:
+        """Return the width in s that holds 95 % of them; errors have heavy tails."""
+        return _only(
+            self.time_errors(elements.norad_id).bound_s(elements, [_age_days(elements, t)])
+        )
 
     def time_errors(self, norad_id: int | None = None) -> TimeErrors:
         """Return how early or late the sets of a satellite are, by age."""
         number = self._which(norad_id)
         if number not in self._errors:
             sets = [item for item in self._every[number] if self._serves(item)]
-            strange = [found.elements for found in check_sets(sets)]
-            self._errors[number] = TimeErrors(sets, strange)
+            strange = {id(found.elements) for found in check_sets(sets)}
+            good = [item for item in sets if id(item) not in strange]
+            self._errors[number] = TimeErrors(pairs_of(good))
         return self._errors[number]
 
     def decay(self, norad_id: int | None = None) -> Decay | None:
@@ -282,6 +293,14 @@ class Archive:
             else:
                 pieces.append(Segment(start=at, end=following, elements=current))
         return pieces
+
+
+def _age_days(elements: Elements, t: datetime) -> float:
+    return elements.age(t) / timedelta(days=1)
+
+
+def _only(width_s: NDArray[np.float64] | None) -> float | None:
+    return None if width_s is None or np.isnan(width_s[0]) else float(width_s[0])
 
 
 def _distinct(sets: list[Elements]) -> list[Elements]:

@@ -109,7 +109,11 @@ class _Search:
         self.uneven = np.zeros(len(self.number), dtype=bool)
         if skylines is not None:
             self.uneven = skylines.count[cells.station] > 0
-        self._coefficients = cell_coefficients(nodes)
+        # Of a cell that several stations see the coefficients are made once.
+        seen = np.zeros(nodes.position[0].size, dtype=bool)
+        seen[cells.node] = True
+        self._column = np.cumsum(seen) - 1
+        self._coefficients = cell_coefficients(nodes, np.flatnonzero(seen))
         self._sites_km = np.ascontiguousarray(sites.position_km.T)
         self._ups = np.ascontiguousarray(sites.axes[:, 2, :].T)
         self._sin_mask = np.sin(sites.mask_rad)
@@ -117,7 +121,7 @@ class _Search:
     def motion(self, which: IntArray) -> Motion:
         """Return the motion within some of the cells, as seen from their stations."""
         station = self.station.take(which)
-        coefficients = self._coefficients.take(self.node.take(which), axis=2)
+        coefficients = self._coefficients.take(self._column.take(self.node.take(which)), axis=2)
         coefficients[0] -= self._sites_km.take(station, axis=1)
         return Motion(coefficients, self._ups.take(station, axis=1), self._sin_mask.take(station))
 

@@ -16,30 +16,30 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.intp]
 
 
-def cell_coefficients(nodes: Nodes) -> FloatArray:
-    """Return the quintic Hermite coefficients of every cell, shape (6, 3, S N), km.
+def cell_coefficients(nodes: Nodes, first: IntArray) -> FloatArray:
+    """Return the quintic Hermite coefficients of C cells, shape (6, 3, C), km.
 
-    Column s N + i is the cell from node i to i + 1 of satellite s; the last column of each
-    satellite is no cell and stays zero. The error is the sixth derivative times step^6 /
-    46080 at most, in the middle.
+    Cell s N + i, of those in `first`, runs from node i to i + 1 of satellite s. The error is
+    the sixth derivative times step^6 / 46080 at most, in the middle.
 
     Source: two-point Hermite interpolation, e.g. Davis, Interpolation and Approximation,
     section 2.5.
     """
-    p, v, a = nodes.position, nodes.velocity, nodes.acceleration
-    out = np.zeros((6, *p.shape))
-    c = out[..., :-1]
-    c[0] = p[..., :-1]
-    c[1] = v[..., :-1]
-    np.multiply(a[..., :-1], 0.5, out=c[2])
+    p, v, a = (x.reshape(3, -1) for x in (nodes.position, nodes.velocity, nodes.acceleration))
+    c = np.empty((6, 3, len(first)))
+    p.take(first, axis=1, out=c[0])
+    v.take(first, axis=1, out=c[1])
+    a0 = a.take(first, axis=1)
+    np.multiply(a0, 0.5, out=c[2])
     # What constant acceleration leaves of position, velocity and acceleration at the end.
-    d = p[..., 1:] - c[0] - c[1] - c[2]
-    e = v[..., 1:] - c[1] - a[..., :-1]
-    f = 0.5 * a[..., 1:] - c[2]
+    last = first + 1
+    d = p.take(last, axis=1) - c[0] - c[1] - c[2]
+    e = v.take(last, axis=1) - c[1] - a0
+    f = 0.5 * a.take(last, axis=1) - c[2]
     np.add(10.0 * d - 4.0 * e, f, out=c[3])
     np.subtract(7.0 * e - 15.0 * d, 2.0 * f, out=c[4])
     np.add(6.0 * d - 3.0 * e, f, out=c[5])
-    return out.reshape(6, 3, -1)
+    return c
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,8 +151,12 @@ class PassTable:
             culminations=int(self.culminations[row]),
             cut_at_start=bool(self.cut_at_start[row]),
             cut_at_end=bool(self.cut_at_end[row]),
-            time_sigma_s=None if self.time_sigma_s is None else float(self.time_sigma_s[row]),
+            time_sigma_s=self._sigma_of(row),
         )
+
+    def _sigma_of(self, row: int) -> float | None:
+        sigma_s = self.time_sigma_s
+        return None if sigma_s is None or np.isnan(sigma_s[row]) else float(sigma_s[row])
 
     def _at(self, offset_s: float) -> datetime:
         return datetime_at(self.start, offset_s)
@@ -245,7 +249,7 @@ class PassTable:
 
     @cached_property
     def time_sigma_s(self) -> FloatArray | None:
-        """One sigma of the times, seconds, shape (P,); None if it is not known."""
+        """One sigma of the times, seconds, shape (P,), NaN or None where it is not known."""
         return None if self._sigma is None else self._sigma[self._order]
 
     def _instants(self, offset_s: FloatArray) -> NDArray[np.datetime64]:

@@ -11,8 +11,9 @@ import pytest
 
 from orbits import Archive, Elements, FindingKind, format_tle, parse_tle
 from orbits.archive.differences import difference
+from orbits.archive.history import Pairs, TimeErrors, usual_error_s
 from orbits.elements.tle import checksum
-from tests.orbits.sets import MICIUS, SYNTHETIC, orbit
+from tests.orbits.sets import EPOCH, MICIUS, SYNTHETIC, orbit
 
 DAY = timedelta(days=1)
 ARCHIVE = Archive(MICIUS)
@@ -113,6 +114,64 @@ def test_uncertainty_is_about_what_the_sets_show() -> None:
         sigma = ARCHIVE.time_sigma_s(elements, elements.epoch + age * DAY)
         assert sigma is not None
         assert low < sigma < high
+
+
+def made_pairs(count: int, seed: int, *, storm: float = 1.0) -> Pairs:
+    """Errors of sets a day apart: Student's t of three degrees, which has heavy tails."""
+    draw = np.random.default_rng(seed)
+    age = draw.uniform(0.1, 30.0, count)
+    epoch = EPOCH.timestamp() + 86400.0 * np.arange(count)
+    usual = usual_error_s(SYNTHETIC[9], age)
+    late = np.abs(draw.standard_t(3, count)) * usual * storm
+    return Pairs(np.arange(count), epoch, epoch + 86400.0 * age, age, late, usual)
+
+
+@pytest.mark.parametrize("storm", [1.0, 6.0], ids=["as usual", "a stormy year"])
+def test_the_widths_hold_what_they_state_though_tails_are_heavy(storm: float) -> None:
+    errors = TimeErrors(made_pairs(1500, 1))
+    later = made_pairs(1500, 2, storm=storm)
+    stated = TimeErrors(later) if storm > 1.0 else errors
+    for share, widths in ((0.68, stated.sigma_s), (0.95, stated.bound_s)):
+        held = [
+            late <= widths(replace(SYNTHETIC[9], epoch=EPOCH + k * DAY), [age])[0]  # type: ignore[index]
+            for k, (age, late) in enumerate(zip(later.age_days, later.late_s, strict=True))
+        ]
+        # Three standard deviations of a share of 1,500.
+        assert abs(np.mean(held) - share) < 3.0 * np.sqrt(share * (1.0 - share) / 1500)
+
+
+def test_a_storm_widens_the_bars_of_the_sets_after_it() -> None:
+    calm, stormy = made_pairs(200, 3), made_pairs(200, 3, storm=4.0)
+    half = np.where(np.arange(200) < 100, calm.late_s, stormy.late_s)
+    errors = TimeErrors(replace(calm, late_s=half))
+    before, after = (errors.season(EPOCH + days * DAY) for days in (90, 190))
+    assert after > 2.0 * before
+
+
+def test_bars_grow_with_the_drag_and_are_withheld_near_the_end() -> None:
+    errors = TimeErrors(made_pairs(200, 4))
+    motion = 15.6
+    dots = (1e-4, 1e-3, 1e-2)
+    sets = [
+        replace(SYNTHETIC[9], mean_motion_rev_per_day=motion, mean_motion_dot=dot) for dot in dots
+    ]
+    few = [errors.sigma_s(one, [2.0]) for one in sets]
+    assert few[0] is not None
+    assert few[0][0] < few[1][0] / 3.0  # type: ignore[index]
+    # A satellite whose drag leaves it days: no width, rather than one that does not hold.
+    last = errors.sigma_s(sets[2], [0.1, 20.0])
+    assert last is not None
+    assert np.isfinite(last[0])
+    assert np.isnan(last[1])
+    archive = Archive([*MICIUS, replace(MICIUS[-1], mean_motion_dot=0.01)])
+    assert archive.time_sigma_s(archive.sets_of()[-1], MICIUS[-1].epoch + 20 * DAY) is None
+    sigma, bound = (
+        tell(MICIUS[MAY], MICIUS[MAY].epoch + 3 * DAY)
+        for tell in (ARCHIVE.time_sigma_s, ARCHIVE.time_bound_s)
+    )
+    assert sigma is not None
+    assert bound is not None
+    assert bound > sigma
 
 
 def test_without_a_history_the_uncertainty_is_not_known() -> None:
