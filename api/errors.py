@@ -11,7 +11,7 @@ from api.text import printable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an error becomes at the doors."""
+    """What an error becomes at every interface."""
 
     status: int  #: HTTP status
     exit_code: int  #: 2 for bad input, 1 for everything else
@@ -73,7 +73,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
 
 
 def known_errors() -> tuple[type[Exception], ...]:
-    """Return what a door answers for; anything else is a fault of ours and stays visible."""
+    """Return what an interface answers for; anything else is a fault of ours and stays visible."""
     return (*outcomes(), OSError)
 
 

@@ -1,4 +1,4 @@
-"""Text from a terminal or a query string -> checked values; both doors use the same rules."""
+"""Text from a terminal or a query string -> checked values; both use the same rules."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from scheduler.clock import AcceleratedClock, Clock, SystemClock
 from scheduler.domain import Booking, BookingState
 from scheduler.process import freeze_gc
 from scheduler.services.context import Context
+from scheduler.settings import Settings
 
 log = structlog.get_logger("skytrunk.jobs")
 
@@ -209,7 +210,7 @@ def live_clock(start: datetime | None, rate: float) -> Clock:
 
 
 def run_forever(
-    settings: Any, *, clock_start: datetime | None, clock_rate: float, stop: threading.Event
+    settings: Settings, *, clock_start: datetime | None, clock_rate: float, stop: threading.Event
 ) -> None:
     """Run the live clockwork until `stop` is set."""
     clock = live_clock(clock_start, clock_rate)

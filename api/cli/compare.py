@@ -45,6 +45,9 @@ def compare(
     ] = None,
 ) -> None:
     """Replay [from, to) once for each objective, each in a ledger of its own, and compare."""
+    if line.database is not None:
+        raise InputError(f"--database {line.database}: each objective has a ledger of its own,"
+                         " which is thrown away; allowed: no --database")  # fmt: skip
     first, last = parse_span(start, end)
     objectives = tuple(objective or USUAL)
     if len(set(objectives)) != len(objectives) or not 2 <= len(objectives) <= OBJECTIVES_MAX:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,16 +22,6 @@ SatelliteOption = Annotated[
 LatestOption = Annotated[
     bool, typer.Option("--latest", help="Only the last set of each satellite.")
 ]
-
-
-class Form(StrEnum):
-    """How exported element sets are written."""
-
-    TLE = "tle"
-    JSON = "json"
-    CSV = "csv"
-    XML = "xml"
-    KVN = "kvn"
 
 
 @app.command("import")
@@ -134,12 +123,13 @@ def export_elements(
     line: Line,
     satellite: SatelliteOption = None,
     form: Annotated[
-        Form, typer.Option("--format", help="TLE, or OMM in one of its forms.")
-    ] = Form.TLE,
+        Literal["tle", "json", "csv", "xml", "kvn"],
+        typer.Option("--format", help="TLE, or OMM in one of its forms."),
+    ] = "tle",
     latest: LatestOption = False,
     out: OutOption = None,
 ) -> None:
     """Write the element sets known, oldest first; a set that does not fit in a TLE is refused."""
     with line.context() as context:
-        text = services.export_elements(context, satellite, form=form.value, latest=latest)
+        text = services.export_elements(context, satellite, form=form, latest=latest)
     emit_file(out, text)

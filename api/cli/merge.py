@@ -1,4 +1,4 @@
-"""`skytrunk merge`: what a merge tick would do, one tick now, and past ticks."""
+"""`skytrunk merge`: what a merge execution would do, one now, and past ones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scheduler import services
 app = commands("Plan, run or list merges of link key into end-to-end key.")
 
 AtOption = Annotated[
-    str | None, typer.Option("--at", metavar="T", help="Instant of the tick (default: now).")
+    str | None, typer.Option("--at", metavar="T", help="Instant of the merge (default: now).")
 ]
 
 
 @app.command("plan")
 @answering
 def plan(line: Line, at: AtOption = None) -> None:
-    """Show what a tick would merge, why each demand gets what it gets, and how fair that is."""
+    """Show what would be merged, why each demand gets what it gets, and how fair that is."""
     from api.schemas.merges import MergePlan
 
     with line.context() as context:
@@ -36,7 +36,7 @@ def run(
     at: AtOption = None,
     request: RequestOption = None,
 ) -> None:
-    """Merge once, in one transaction; a repeated tick gives its first answer and adds nothing."""
+    """Merge once, in one transaction; a repeated one gives its first answer and adds nothing."""
     from api.schemas.merges import Executed
 
     with line.context() as context:
@@ -50,14 +50,14 @@ def run(
 def history(
     line: Line,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="T", help="Only ticks from T on.")
+        str | None, typer.Option("--from", metavar="T", help="Only merges from T on.")
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="T", help="Only ticks before T.")
+        str | None, typer.Option("--to", metavar="T", help="Only merges before T.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="The last so many ticks.")] = 20,
+    limit: Annotated[int, typer.Option(help="The last so many.")] = 20,
 ) -> None:
-    """List past ticks, the newest last."""
+    """List past merge executions, the newest last."""
     from api.schemas.merges import Merges
 
     with line.context() as context:

@@ -75,13 +75,13 @@ def _make_folder(report: Path) -> None:
 
 def _tell_weather(context: Context) -> None:
     """Say where the sky came from another source than was asked for."""
-    told = Counter(
+    notes = Counter(
         text
         for plan in services.list_plans(context)
         for text in plan.notes
         if text.startswith("weather: ")
     )
-    for text, count in told.items():
+    for text, count in notes.items():
         note(f"{text} ({plural(count, 'plan')})")
 
 

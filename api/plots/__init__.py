@@ -5,18 +5,15 @@ from api.plots.keys import key_timeline
 from api.plots.rates import RateCurve, rate_comparison
 from api.plots.sky import SkyTrack, sky_plot
 from api.plots.style import drawable
-from api.plots.timeline import Look, OutageBar, PassBar, plan_timeline
+from api.plots.timeline import plan_timeline
 from api.plots.world import GroundTrack, MapLink, MapPlace, network_map
 
 __all__ = [
     "FlowNode",
     "FlowPair",
     "GroundTrack",
-    "Look",
     "MapLink",
     "MapPlace",
-    "OutageBar",
-    "PassBar",
     "RateCurve",
     "SkyTrack",
     "drawable",

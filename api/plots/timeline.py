@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.plots.style import BLACK, BLUE, GREY, ORANGE, VERMILION, draw
+from scheduler.domain import TERMINAL_STATES, BookingState, OutageKind, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scheduler.domain import Span
+    from scheduler.domain import Outage, PlannedPass, Span
 
 HOUR_S = 3600.0
 ONE_ROW_DAYS = 2.0  # a longer window gets a row for every day
@@ -24,7 +25,10 @@ NIGHT, DAY = "#dfe5f2", "#fffdf4"
 MARGIN_H = 0.5
 
 
-class Look(StrEnum):
+_OFF = TERMINAL_STATES - {BookingState.SETTLED}
+
+
+class _Look(StrEnum):
     """What a bar is."""
 
     BOOKED = "booked"
@@ -32,26 +36,16 @@ class Look(StrEnum):
     CANCELLED = "cancelled, missed or failed"
     DAYLIGHT = "in daylight"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassBar:
-    """One pass on the row of its station."""
-
-    station: str
-    start: datetime
-    end: datetime
-    look: Look
-    label: str = ""
+    @classmethod
+    def of(cls, planned: PlannedPass) -> _Look:
+        """Return what the bar of a pass is."""
+        if planned.verdict is not Verdict.BOOKED:
+            return cls.DAYLIGHT if planned.verdict is Verdict.DAYLIGHT else cls.LEFT_OUT
+        return cls.CANCELLED if planned.booking_state in _OFF else cls.BOOKED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutageBar:
-    """A span in which a station (or all, for a satellite: None) is out of service."""
-
-    station: str | None
-    start: datetime
-    end: datetime
-    label: str
+def _span(planned: PlannedPass) -> tuple[datetime, datetime]:
+    return planned.acquires_at or planned.rises_at, planned.loses_at or planned.sets_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +64,13 @@ class _Row:
         return (self.hours(begin), self.hours(until) - self.hours(begin)) if begin < until else None
 
 
-_STYLE: dict[Look, dict[str, Any]] = {
-    Look.BOOKED: {"height": 0.62, "facecolor": BLUE, "edgecolor": BLUE, "lw": 0.8, "zorder": 4},
-    Look.LEFT_OUT: {"height": 0.34, "facecolor": "white", "edgecolor": BLACK, "lw": 0.9,
+_STYLE: dict[_Look, dict[str, Any]] = {
+    _Look.BOOKED: {"height": 0.62, "facecolor": BLUE, "edgecolor": BLUE, "lw": 0.8, "zorder": 4},
+    _Look.LEFT_OUT: {"height": 0.34, "facecolor": "white", "edgecolor": BLACK, "lw": 0.9,
                     "zorder": 3},
-    Look.CANCELLED: {"height": 0.62, "facecolor": "white", "edgecolor": VERMILION, "lw": 1.3,
+    _Look.CANCELLED: {"height": 0.62, "facecolor": "white", "edgecolor": VERMILION, "lw": 1.3,
                      "hatch": "xxxxx", "zorder": 5},
-    Look.DAYLIGHT: {"height": 0.14, "facecolor": "#c9b98a", "edgecolor": "none", "lw": 0.0,
+    _Look.DAYLIGHT: {"height": 0.14, "facecolor": "#c9b98a", "edgecolor": "none", "lw": 0.0,
                     "zorder": 2},
 }  # fmt: skip
 
@@ -88,9 +82,9 @@ def plan_timeline(
     start: datetime,
     end: datetime,
     stations: Mapping[str, str],
-    passes: Sequence[PassBar],
+    passes: Sequence[PlannedPass],
     nights: Mapping[str, Sequence[Span]],
-    outages: Sequence[OutageBar] = (),
+    outages: Sequence[Outage] = (),
 ) -> Path:
     """Write the timeline of [start, end); `stations` maps ids to the names on the rows.
 
@@ -134,10 +128,11 @@ def _ground(axes: Axes, number: int, row: _Row, nights: Sequence[Span]) -> None:
     axes.broken_barh(dark, (number - 0.46, 0.92), facecolor=NIGHT, lw=0, zorder=1)
 
 
-def _out_of_service(axes: Axes, number: int, row: _Row, outages: Sequence[OutageBar]) -> None:
+def _out_of_service(axes: Axes, number: int, row: _Row, outages: Sequence[Outage]) -> None:
     cuts = [
         cut for outage in outages
-        if outage.station in {None, row.station} and (cut := row.cut(outage.start, outage.end))
+        if (outage.kind is OutageKind.SATELLITE or outage.name == row.station)
+        and (cut := row.cut(outage.starts_at, outage.ends_at))
     ]  # fmt: skip
     axes.broken_barh(
         cuts, (number - 0.46, 0.92), facecolor=ORANGE, alpha=0.28, lw=0, hatch="///",
@@ -145,23 +140,24 @@ def _out_of_service(axes: Axes, number: int, row: _Row, outages: Sequence[Outage
     )  # fmt: skip
 
 
-def _bar(axes: Axes, number: int, row: _Row, bar: PassBar, *, labelled: bool) -> None:
-    cut = row.cut(bar.start, bar.end)
+def _bar(axes: Axes, number: int, row: _Row, planned: PlannedPass, *, labelled: bool) -> None:
+    cut = row.cut(*_span(planned))
     if cut is None:
         return
-    style = dict(_STYLE[bar.look])
+    look = _Look.of(planned)
+    style = dict(_STYLE[look])
     tall = style.pop("height")
     axes.broken_barh([cut], (number - tall / 2, tall), **style)
-    if labelled and bar.label:
+    if labelled and planned.expected_bits is not None and look is not _Look.LEFT_OUT:
         axes.annotate(
-            bar.label, (cut[0] + cut[1], number), textcoords="offset points",
-            xytext=(4, 0), ha="left", va="center", fontsize=8.5, zorder=6,
-            color=BLUE if bar.look is Look.BOOKED else VERMILION,
+            f"{planned.expected_bits / 1000.0:,.0f} kbit", (cut[0] + cut[1], number),
+            textcoords="offset points", xytext=(4, 0), ha="left", va="center", fontsize=8.5,
+            zorder=6, color=BLUE if look is _Look.BOOKED else VERMILION,
         )  # fmt: skip
 
 
 def _finish(
-    axes: Axes, rows: Sequence[_Row], passes: Sequence[PassBar],
+    axes: Axes, rows: Sequence[_Row], passes: Sequence[PlannedPass],
     nights: Mapping[str, Sequence[Span]],
 ) -> None:  # fmt: skip
     axes.set_yticks(range(len(rows)), labels=[row.name for row in rows])
@@ -185,13 +181,13 @@ def _finish(
 
 
 def _shown(
-    rows: Sequence[_Row], passes: Sequence[PassBar], nights: Mapping[str, Sequence[Span]]
+    rows: Sequence[_Row], passes: Sequence[PlannedPass], nights: Mapping[str, Sequence[Span]]
 ) -> tuple[float, float]:
     """The hours worth showing: the nights and every pass, with half an hour on both sides."""
     hours: list[float] = []
     for row in rows:
         spans = [(night.start, night.end) for night in nights.get(row.station, ())]
-        spans += [(bar.start, bar.end) for bar in passes if _shows(bar, row)]
+        spans += [_span(planned) for planned in passes if _shows(planned, row)]
         for start, end in spans:
             if (cut := row.cut(start, end)) is not None:
                 hours += [cut[0] - MARGIN_H, cut[0] + cut[1] + MARGIN_H]
@@ -199,8 +195,8 @@ def _shown(
     return (max(0.0, min(hours)), min(whole, max(hours))) if hours else (0.0, whole)
 
 
-def _shows(bar: PassBar, row: _Row) -> bool:
-    return bar.station == row.station and bar.look is not Look.DAYLIGHT
+def _shows(planned: PlannedPass, row: _Row) -> bool:
+    return planned.station == row.station and planned.verdict is not Verdict.DAYLIGHT
 
 
 def _clock(when: datetime, *, dated: bool) -> str:
@@ -208,10 +204,10 @@ def _clock(when: datetime, *, dated: bool) -> str:
     return f"{when:%m-%d}\n00:00" if midnight and dated else f"{when:%H:%M}"
 
 
-def _legend(figure: Figure, passes: Sequence[PassBar], outages: Sequence[OutageBar]) -> None:
+def _legend(figure: Figure, passes: Sequence[PlannedPass], outages: Sequence[Outage]) -> None:
     from matplotlib.patches import Patch
 
-    used = {bar.look for bar in passes}
+    used = {_Look.of(planned) for planned in passes}
     handles = []
     for look, style in _STYLE.items():
         if look in used:

@@ -17,7 +17,7 @@ router = APIRouter(tags=["merges"])
 
 @router.get("/merges")
 def merges(request: Annotated[MergesRequest, Query()], context: ContextDependency) -> Merges:
-    """List the last ticks of merging within [from, to)."""
+    """List the last merge executions within [from, to)."""
     history = services.merge_history(
         context, start=request.from_, end=request.to, limit=request.limit
     )

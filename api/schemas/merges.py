@@ -82,12 +82,12 @@ class Merges(Listing):
 
     merges: list[Execution]
 
-    noun: ClassVar = "tick"
+    noun: ClassVar = "merge execution"
 
     @classmethod
     def of(cls, rows: Iterable[Any]) -> Self:
         """Return past executions, each with the sum of what it gained."""
-        summed = ({**tick, "bits": sum(step["bits"] for step in tick["steps"])} for tick in rows)
+        summed = ({**past, "bits": sum(step["bits"] for step in past["steps"])} for past in rows)
         return super().of(map(Execution.of, summed))
 
 

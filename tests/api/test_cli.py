@@ -346,7 +346,10 @@ def test_another_seed_on_the_same_database_is_refused(
 
 
 def test_passes_loads_nothing_it_does_not_need(tmp_path: Path) -> None:
-    heavy = "matplotlib,fastapi,uvicorn,sqlalchemy,alembic,apscheduler,highspy,networkx,httpx"
+    heavy = (
+        "matplotlib,fastapi,uvicorn,sqlalchemy,alembic,apscheduler,highspy,networkx,httpx,rich,"
+        "api.plots,api.report,api.routes,scheduler.plan,scheduler.merge,scheduler.ledger"
+    )
     code = (
         "import sys; from api.cli import run;"
         f"code = run({[*PASSES, *DAY, '--json']!r});"

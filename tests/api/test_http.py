@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import httpx
 import pytest
 
 from scheduler.settings import load_settings
-from tests.api.conftest import Replayed, serving
+from tests.api.conftest import ROOT, Replayed, clean_environment, serving
 
 DAY = {"satellite": "micius", "from": "2016-12-19", "to": "2016-12-20"}
 
@@ -170,3 +172,49 @@ def test_many_at_once_get_the_same_answers(http: httpx.Client) -> None:
 
     assert all(status == 200 for status, _ in alone)
     assert together == alone * 8
+
+
+EXECUTED = """
+import asyncio, sys, threading
+import httpx
+from api.app import create_app
+from scheduler.services.context import Context
+from scheduler.settings import load_settings
+
+seen = set()
+def note(frame, event, _):
+    seen.add(frame.f_code.co_filename)
+
+async def ask(app):
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        question = "satellite=micius&station=xinglong&from=2016-12-19&to=2016-12-20"
+        return (await client.get(f"/passes?{question}")).status_code
+
+settings = load_settings()
+app = create_app(settings)
+app.state.context = Context(settings)
+threading.setprofile(note)
+sys.setprofile(note)
+status = asyncio.run(ask(app))
+sys.setprofile(None)
+print(status, *sorted(seen), sep="\\n")
+"""
+
+
+def test_a_question_about_passes_runs_through_few_modules(tmp_path: Path) -> None:
+    """Scenario and element sets are read on the way: it is a server's first question."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTED], cwd=tmp_path, env=clean_environment(),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    status, *files = done.stdout.splitlines()
+    ours = [Path(file).relative_to(ROOT).as_posix() for file in files if file.startswith(str(ROOT))]
+    product = [name for name in ours if name.split("/")[0] in {"api", "scheduler", "orbits", "qkd"}]
+
+    assert status == "200"
+    rooms = ("api/plots", "api/report", "api/cli", "scheduler/plan", "scheduler/merge",
+             "scheduler/ledger", "qkd")  # fmt: skip
+    assert [name for name in product if name.startswith(rooms)] == []
+    assert "api/schemas/passes.py" in product
+    assert len([name for name in product if not name.startswith("orbits/")]) <= 30

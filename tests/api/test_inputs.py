@@ -1,4 +1,4 @@
-"""Instants and limits as both doors read them."""
+"""Instants and limits as command line and HTTP read them."""
 
 from __future__ import annotations
 

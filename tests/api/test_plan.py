@@ -1,4 +1,4 @@
-"""Plans, bookings and outages at the doors: command line, HTTP, calendar, CSV, picture."""
+"""Plans, bookings and outages at every interface: command line, HTTP, calendar, CSV, picture."""
 
 from __future__ import annotations
 

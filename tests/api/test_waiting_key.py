@@ -29,7 +29,7 @@ def _json(skytrunk: Command, database: str, *arguments: str) -> dict[str, Any]:
     return document
 
 
-def test_every_door_says_how_many_bits_wait(
+def test_every_interface_says_how_many_bits_wait(
     skytrunk: Command, replayed: Replayed, http: httpx.Client
 ) -> None:
     last = replayed.summary["sessions"][-1]

@@ -61,7 +61,7 @@ def test_the_forecast_adds_its_three_fields_and_changes_no_other(skytrunk: Comma
 
 
 @pytest.mark.parametrize("forecast", [False, True])
-def test_all_four_doors_give_the_same_numbers(
+def test_all_four_interfaces_give_the_same_numbers(
     skytrunk: Command, http: httpx.Client, forecast: bool
 ) -> None:
     flags = ("--forecast",) if forecast else ()

@@ -130,7 +130,7 @@ def test_markdown_shows_signs_as_they_are() -> None:
 # -- byte order marks ---------------------------------------------------------------------------
 
 
-def test_a_byte_order_mark_is_read_at_every_door(skytrunk: Command, tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_read_at_every_interface(skytrunk: Command, tmp_path: Path) -> None:
     (tmp_path / "marked.toml").write_bytes(BOM + SHIPPED.encode())
     (tmp_path / "settings.toml").write_bytes(BOM + b'scenario = "marked.toml"\n')
     (tmp_path / "drop").mkdir()
