@@ -42,6 +42,7 @@ from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
+from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
@@ -49,6 +50,7 @@ from .validation import validate_all, validate_published_pass
 
 __all__ = [
     "Context",
+    "NewStation",
     "accept_key",
     "add_outage",
     "announce_due",
@@ -77,6 +79,7 @@ __all__ = [
     "key_flow",
     "last_checkpoint",
     "lift_outage",
+    "link_numbers",
     "list_bookings",
     "list_elements",
     "list_outages",
@@ -85,6 +88,7 @@ __all__ = [
     "merge_due",
     "merge_history",
     "miss_session",
+    "new_scenario",
     "next_pass",
     "nights",
     "open_bookings",
