@@ -36,7 +36,7 @@ from .keys.trace import pair_blocks, trace_key
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
 from .outages import add_outage, lift_outage, list_outages
-from .passes import next_pass, upcoming_passes
+from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
@@ -93,6 +93,7 @@ __all__ = [
     "nights",
     "open_bookings",
     "pair_blocks",
+    "pass_at",
     "place_at",
     "plan_by_hand",
     "plan_merges",
