@@ -196,6 +196,22 @@ def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
     return replace(made, bound=bound)
 
 
+def assumed_receiver(satellite: Satellite, station: Station) -> str:
+    """Say what a station is assumed to receive with where nobody said it; empty if somebody did."""
+    from qkd import satellite_preset
+
+    like = satellite.transmitter.like
+    receivers = satellite_preset(like).receivers
+    if station.receiver is not None or station.station_id in receivers:
+        return ""
+    diameter_m = next(iter(receivers.values())).diameter_m
+    size_m = diameter_m if station.telescope_m is None else station.telescope_m
+    return (
+        f"{station.station_id} names no preset: assumed to have the receiver of {like}, with a"
+        f" telescope of {size_m:g} m"
+    )
+
+
 @cache
 def _downlink(sends: Terminal, receives: Terminal, station_id: str, height_m: float) -> Preset:
     from qkd import Stated, compose, receiver_of, satellite_preset, transmitter_of

@@ -22,6 +22,7 @@ from api.cli import (
     passes,
     plan,
     replay,
+    scenario,
     serve,
     track,
     validate,
@@ -43,14 +44,14 @@ def keep_options(
     context: typer.Context,
     database: DatabaseOption = None,
     config: ConfigOption = None,
-    scenario: ScenarioOption = None,
+    scenario_name: ScenarioOption = None,
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say which this is."),
     ] = False,
 ) -> None:
     """Remember the options in front of a command."""
-    keep(context, database, config, scenario)
+    keep(context, database, config, scenario_name)
 
 
 app = typer.Typer(
@@ -72,6 +73,7 @@ app.command("run")(serve.run)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
 app.command("compare")(compare.compare)
+app.add_typer(scenario.app, name="scenario")
 app.add_typer(plan.app, name="plan")
 app.add_typer(outage.app, name="outage")
 app.add_typer(ledger.app, name="ledger")

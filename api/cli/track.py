@@ -18,6 +18,7 @@ from api.cli.place import (
     place_of,
     window_of,
 )
+from api.inputs import parse_instant
 from scheduler import services
 from scheduler.errors import InputError
 
@@ -38,6 +39,10 @@ def track(
     lat: LatOption = None,
     lon: LonOption = None,
     height_m: HeightOption = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="T", help="The whole pass at T, or the next one after it."),
+    ] = None,
     step_s: Annotated[float, typer.Option(metavar="S", help="Seconds between two points.")] = 10.0,
     as_csv: CsvOption = False,
     as_geojson: Annotated[
@@ -57,8 +62,13 @@ def track(
     if line.as_json + as_csv + as_geojson > 1:
         raise InputError("--json, --csv, --geojson together; allowed: one of them")
     place = place_of(lat, lon, height_m, None, [station] if station else None)
+    if at is not None and (start or end or not (place or station)):
+        raise InputError("--at goes with a station or a place; allowed: without --from and --to")
     first, last = window_of(start, end, length=REVOLUTION)
     with line.context() as context:
+        if at is not None and (seen := place or station) is not None:
+            chosen = services.pass_at(context, satellite, seen, parse_instant(at, "at"))
+            first, last = chosen.rises_at, chosen.sets_at
         answer = services.track_of(context, satellite, place or station, first, last, step_s)
         if picture is not None:
             from api.report.sky import draw_ground_track

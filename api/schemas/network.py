@@ -38,6 +38,8 @@ class Station(Answer):
     lon_deg: float
     height_m: float
     mask_deg: float
+    telescope_m: float | None
+    """Diameter of its telescope; null where its receiver says."""
 
     columns: ClassVar = (
         Column("station", "station"),
@@ -46,6 +48,7 @@ class Station(Answer):
         Column("longitude°", "lon_deg", ".7f"),
         Column("height m", "height_m", "g", rank=2),
         Column("mask°", "mask_deg", "g", rank=3),
+        Column("telescope m", "telescope_m", "g", rank=4),
     )
 
 

@@ -36,12 +36,13 @@ from .keys.trace import pair_blocks, trace_key
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
 from .outages import add_outage, lift_outage, list_outages
-from .passes import next_pass, upcoming_passes
+from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
+from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
@@ -49,6 +50,7 @@ from .validation import validate_all, validate_published_pass
 
 __all__ = [
     "Context",
+    "NewStation",
     "accept_key",
     "add_outage",
     "announce_due",
@@ -77,6 +79,7 @@ __all__ = [
     "key_flow",
     "last_checkpoint",
     "lift_outage",
+    "link_numbers",
     "list_bookings",
     "list_elements",
     "list_outages",
@@ -85,10 +88,12 @@ __all__ = [
     "merge_due",
     "merge_history",
     "miss_session",
+    "new_scenario",
     "next_pass",
     "nights",
     "open_bookings",
     "pair_blocks",
+    "pass_at",
     "place_at",
     "plan_by_hand",
     "plan_merges",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orbits import OrbitsError, as_utc, find_passes_in_archive, iso_utc
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
-from scheduler.forecast import forecast_pass, ground_station
+from scheduler.forecast import assumed_receiver, forecast_pass, ground_station
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scheduler.network import Satellite, Station
     from scheduler.services.context import Context
 
+_LONGEST_PASS = timedelta(hours=2)  # of a low orbit; of a higher one its later part is given
 NEXT_DAYS = 7.0
 """How far ahead the next usable pass is looked for."""
 
@@ -86,10 +87,8 @@ def upcoming_passes(
             for item in table
         ]
     notes += _decay_notes(archive, chosen, end)
-    if forecast and is_assumed(context, chosen):
-        notes.append(
-            f"{chosen.name} is in no scenario: assumed to carry the transmitter of {ASSUMED_PRESET}"
-        )
+    if forecast:
+        notes += _assumptions(context, chosen, places.values())
     shown = [row for row in rows if row.dark or not dark_only]
     return PassAnswer(
         rows=tuple(sorted(shown, key=lambda row: (row.rises_at, row.station))),
@@ -143,6 +142,29 @@ def next_pass(
         raise failures[0]
     first = min(rows, key=lambda row: (row.acquires_at or row.rises_at, row.station), default=None)
     return NextPass(at=present, row=first, days=NEXT_DAYS, notes=tuple(dict.fromkeys(notes)))
+
+
+def pass_at(context: Context, satellite: str, station: str | Station, at: datetime) -> PassRow:
+    """The whole pass that is under way over a station at an instant, or the next one after it.
+
+    Raises InputError if there is none within NEXT_DAYS, and whatever `upcoming_passes` raises.
+    """
+    named = station if isinstance(station, str) else None
+    answer = upcoming_passes(
+        context,
+        satellite=satellite,
+        stations=None if named is None else [named],
+        place=None if isinstance(station, str) else station,
+        start=at - _LONGEST_PASS,
+        end=at + timedelta(days=NEXT_DAYS),
+    )
+    for row in answer.rows:
+        if row.sets_at > at:
+            return row
+    raise InputError(
+        f"no pass of {satellite} from {iso_utc(at)} on for {NEXT_DAYS:g} days; allowed: an instant"
+        " during a pass, or before one"
+    )
 
 
 def _rule(as_known_at: datetime | None) -> str:
@@ -206,6 +228,17 @@ def _decay_notes(archive: Archive, satellite: Satellite, end: datetime) -> Itera
     decay = archive.decay(satellite.norad_id)
     if decay is not None and end > decay.last_epoch:
         yield f"{decay.satellite}: {decay.sentence}"
+
+
+def _assumptions(
+    context: Context, satellite: Satellite, stations: Iterable[Station]
+) -> Iterable[str]:
+    if is_assumed(context, satellite):
+        yield (
+            f"{satellite.name} is in no scenario: assumed to carry the transmitter of"
+            f" {ASSUMED_PRESET}"
+        )
+    yield from filter(None, (assumed_receiver(satellite, station) for station in stations))
 
 
 def _check_span(start: datetime, end: datetime, days_max: float) -> None:

@@ -112,8 +112,11 @@ class Feed:
         address = self.address(norad_id)
         kept = cache.get(address) if cache else None
         if kept is not None and kept.is_fresh(at):
-            asked, again = iso_utc(kept.asked_at), iso_utc(kept.asked_at + POLITE)
-            text = f"{norad_id} was asked for at {asked}, and is not again before {again}"
+            asked = kept.asked_at.replace(microsecond=0)
+            again = asked + POLITE
+            text = (
+                f"{norad_id} was asked for at {iso_utc(asked)}, and is not before {iso_utc(again)}"
+            )
             return self._kept(norad_id, kept, text)
         told = self._told(client, address, norad_id, kept)
         if isinstance(told, str):

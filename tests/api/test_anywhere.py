@@ -22,6 +22,9 @@ from tests.api.conftest import Command
 ROOT = Path(__file__).resolve().parents[2]
 MICIUS = read_elements((ROOT / "tle" / "micius-2016-2025.tle").read_text())
 DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
+RECEIVER = (
+    "here names no preset: assumed to have the receiver of micius-2016, with a telescope of 1 m"
+)
 HERE = ("--lat", "40", "--lon", "16", "--height-m", "400")
 
 
@@ -50,8 +53,10 @@ def test_passes_of_an_imported_satellite_over_two_coordinates(
     assert rows_of(by_name) == rows
     assert {row["station"] for row in rows} == {"here"}
     assert max(row["secret_bits"] for row in rows) > 100_000
-    (note,) = [text for text in json.loads(done.stdout)["notes"] if "assumed" in text]
-    assert note == "STRANGER is in no scenario: assumed to carry the transmitter of micius-2016"
+    assert [text for text in json.loads(done.stdout)["notes"] if "assumed" in text] == [
+        "STRANGER is in no scenario: assumed to carry the transmitter of micius-2016",
+        RECEIVER,
+    ]
 
 
 def test_a_larger_telescope_brings_more_key(skytrunk: Command) -> None:
@@ -117,6 +122,8 @@ BAD_INPUT = [
     (("track", "micius", *DAY, "--step-s", "0"), ["0 samples", "allowed: 1 to 20000"]),
     (("track", "micius", *DAY, "--step-s", "1"), ["86400 samples", "allowed: 1 to 20000"]),
     (("track", "micius", *DAY, "--out", "x"), ["--out with a table"]),
+    (("track", "micius", "--at", "2016-12-19"), ["--at goes with a station"]),
+    (("track", "micius", *HERE, *DAY, "--at", "2016-12-19"), ["without --from and --to"]),
 ]
 
 
@@ -172,7 +179,8 @@ def test_without_a_pass_the_next_one_says_so(skytrunk: Command) -> None:
     done = skytrunk(*asked)
 
     # At the south pole the Sun does not set in December.
-    assert (done.returncode, done.stdout) == (0, "no pass within 7 days would give key\n")
+    assert done.returncode == 0
+    assert done.stdout == f"no pass within 7 days would give key\n{RECEIVER}\n"
     assert json.loads(skytrunk(*asked, "--json").stdout)["pass"] is None
 
 
@@ -213,6 +221,26 @@ def test_a_track_is_the_same_by_every_door(
     nearest = min(points, key=lambda point: point["range_km"])
     assert nearest["at"] == "2016-12-19T16:52:14.000Z"
     assert nearest["elevation_deg"] == pytest.approx(47.8, abs=0.05)
+
+
+@pytest.mark.parametrize("at", ["2016-12-19T15:00Z", "2016-12-19T16:52Z"])
+def test_the_track_of_a_pass_is_all_of_it(skytrunk: Command, at: str) -> None:
+    over = ("micius", "--station", "xinglong")
+    (row,) = [
+        one
+        for one in rows_of(skytrunk("passes", *over, *DAY, "--json", "--dark"))
+        if one["max_elevation_deg"] > 47.0
+    ]
+
+    done = skytrunk("track", *over, "--at", at, "--step-s", "1", "--json")
+
+    points = json.loads(done.stdout)["points"]
+    # Another window has another grid: the same pass, a millisecond off.
+    assert points[0]["at"][:21] == row["rises_at"][:21]
+    assert points[-1]["at"][:18] == row["sets_at"][:18]
+    heights = [point["elevation_deg"] for point in points]
+    assert heights[0] == pytest.approx(10.0, abs=0.01)
+    assert max(heights) == pytest.approx(row["max_elevation_deg"], abs=0.01)
 
 
 def test_a_track_of_no_station_is_the_ground_below(skytrunk: Command) -> None:

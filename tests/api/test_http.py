@@ -139,7 +139,7 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
 
     assert set(document["paths"]) == {
-        "/health", "/satellites", "/stations", "/passes", "/ledger/balances",
+        "/health", "/satellites", "/stations", "/passes", "/track", "/ledger/balances",
         "/elements",
         "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes.csv",
         "/plans/{plan_id}/bookings.ics", "/plans/{plan_id}/timeline.png", "/bookings",

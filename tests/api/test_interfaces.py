@@ -147,11 +147,10 @@ def test_settings_come_from_file_environment_and_command_line(
     skytrunk: Command, tmp_path: Any
 ) -> None:
     (tmp_path / "settings.toml").write_text("max_element_age_days = 0.001\n")
-    refused = skytrunk("--config", "settings.toml", "passes", "micius", *DAY)
-    refused_after = skytrunk("passes", "micius", *DAY, "--config", "settings.toml")
-    refused_by_environment = skytrunk(
-        "passes", "micius", *DAY, SKYTRUNK_MAX_ELEMENT_AGE_DAYS="0.001"
-    )
+    asked = ("passes", "micius", "--from", "2016-12-20", "--to", "2016-12-21")  # no set's own day
+    refused = skytrunk("--config", "settings.toml", *asked)
+    refused_after = skytrunk(*asked, "--config", "settings.toml")
+    refused_by_environment = skytrunk(*asked, SKYTRUNK_MAX_ELEMENT_AGE_DAYS="0.001")
 
     for done in (refused, refused_after, refused_by_environment):
         assert done.returncode == 2

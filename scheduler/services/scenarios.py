@@ -1,0 +1,150 @@
+"""Use cases: a scenario to start from, and what one is made of."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scheduler.errors import InputError
+from scheduler.forecast import link_preset
+from scheduler.network import Scenario, parse_scenario
+from scheduler.services.places import ASSUMED_PRESET, any_satellite
+
+if TYPE_CHECKING:
+    from qkd import PresetNumber
+    from scheduler.network import Satellite
+    from scheduler.services.context import Context
+
+DEMAND_BITS_PER_DAY = 100_000
+"""What each further station asks for with the first: an assumption to start from."""
+MASK_DEG = 10.0
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStation:
+    """A station to be written into a new scenario."""
+
+    name: str
+    lat_deg: float
+    lon_deg: float
+    height_m: float = 0.0
+    telescope_m: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNumbers:
+    """Every number of one downlink, each with its source."""
+
+    satellite: str
+    station: str
+    numbers: tuple[PresetNumber, ...]
+
+
+def new_scenario(
+    context: Context,
+    name: str,
+    *,
+    satellites: Sequence[str],
+    stations: Sequence[NewStation],
+    preset: str = ASSUMED_PRESET,
+) -> str:
+    """Return the text of a scenario of satellites that have element sets, and some stations.
+
+    Every figure that nobody gave is written as assumed. Raises UnknownName for a satellite,
+    InputError without a satellite or a station, ScenarioError for what is no scenario.
+    """
+    if not satellites or not stations:
+        raise InputError(
+            f"{len(satellites)} satellites, {len(stations)} stations; allowed: one and more of each"
+        )
+    chosen = [any_satellite(context, one) for one in satellites]
+    ids = [_slug(one.name) for one in stations]
+    parts = [_head(name, chosen, stations)]
+    parts += [_satellite(one, preset) for one in chosen]
+    parts += [_station(one, station_id) for one, station_id in zip(stations, ids, strict=True)]
+    parts += [_demand(ids[0], other) for other in ids[1:]]
+    text = "\n".join(parts)
+    parse_scenario(text)
+    return text
+
+
+def link_numbers(context: Context) -> list[LinkNumbers]:
+    """Return the numbers of every downlink of the scenario: its physics is tried as well.
+
+    Raises qkd.ParameterRangeError for numbers that make no hardware.
+    """
+    scenario: Scenario = context.scenario
+    return [
+        LinkNumbers(
+            satellite=satellite.satellite_id,
+            station=station.station_id,
+            numbers=link_preset(satellite, station, context.settings.bound).numbers,
+        )
+        for satellite in scenario.satellites
+        for station in scenario.stations
+    ]
+
+
+def _slug(name: str) -> str:
+    return _NO_WORD.sub("-", name.casefold()).strip("-") or "x"
+
+
+def _quoted(text: str) -> str:
+    # TOML's basic strings are those of JSON, but for the letter DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _head(name: str, satellites: Sequence[Satellite], stations: Sequence[NewStation]) -> str:
+    above, below = (", ".join(one.name for one in some) for some in (satellites, stations))
+    title = f"{above} over {below}"
+    return f"""\
+# Made by `skytrunk scenario new`; docs/scenario.md has every key.
+name = {_quoted(_slug(name))}
+title = {_quoted(title)}
+notes = ["Transmitters, telescopes, masks and demands are assumed until they are stated."]
+
+[planning]
+sun_elevation_deg_max = -6.0
+min_elevation_deg = {MASK_DEG}
+weather = "climatology"
+"""
+
+
+def _satellite(satellite: Satellite, preset: str) -> str:
+    number = satellite.norad_id
+    named = _slug(satellite.name)
+    return f"""\
+[[satellites]]
+id = {_quoted(named if named != "x" else str(number))}
+name = {_quoted(satellite.name)}
+norad_id = {number}
+preset = {_quoted(preset)}  # assumed: see [[transmitters]]
+source = "assumed"
+"""
+
+
+def _station(station: NewStation, station_id: str) -> str:
+    return f"""\
+[[stations]]
+id = {_quoted(station_id)}
+name = {_quoted(station.name)}
+lat_deg = {station.lat_deg}
+lon_deg = {station.lon_deg}
+height_m = {station.height_m}
+mask_deg = {MASK_DEG}
+telescope_m = {station.telescope_m}
+source = "assumed"
+"""
+
+
+def _demand(first: str, other: str) -> str:
+    return f"""\
+[[demands]]
+from = {_quoted(first)}
+to = {_quoted(other)}
+bits_per_day = {DEMAND_BITS_PER_DAY}
+"""
