@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test lint bench bench-smoke faults soundness clean lock
+.PHONY: demo test lint bench bench-smoke oracle faults soundness clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -43,6 +43,10 @@ bench: $(VENV)/.dev
 
 bench-smoke: $(VENV)/.dev
 	SKYTRUNK_BENCH_SMOKE=1 $(BIN)/python -m pytest -m bench -s -q tests/benchmarks
+
+# Plans of 300 random problems an objective against an exact model written apart; some minutes.
+oracle: $(VENV)/.dev
+	SKYTRUNK_ORACLE=300 $(BIN)/python -m pytest -q -n 2 tests/scheduler/plan/test_oracle.py
 
 # At least 200 SIGKILLs at random points, then the other faults; takes about five minutes.
 faults: $(VENV)/.dev

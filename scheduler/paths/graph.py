@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from scheduler.domain import Demand
@@ -164,6 +164,30 @@ class DemandGraph:
             paths.append(tuple(path))
         return tuple(paths)
 
+    def all_sets(
+        self, count: int, *, without: Collection[str] = (), limit: int
+    ) -> list[Paths] | None:
+        """Every set of so many node-disjoint paths; None if there are more than `limit`."""
+        import networkx as nx
+
+        pairs = [pair for pair, hop in self.hops.items() if hop not in without]
+        graph: nx.Graph[str] = nx.Graph(pairs)
+        graph.add_nodes_from((self.demand.node_a, self.demand.node_b))
+        every = nx.all_simple_paths(graph, self.demand.node_a, self.demand.node_b)
+        paths = sorted(tuple(path) for path in islice(every, limit + 1))
+        sets: list[Paths] = [()]
+        for _ in range(count):
+            # Each next path comes later in the order, so that no set is found twice.
+            sets = [
+                (*one, path)
+                for one in sets
+                for path in paths
+                if not one or (path > one[-1] and _disjoint(one, path))
+            ]
+            if len(paths) > limit or len(sets) > limit:
+                return None
+        return sets
+
     def hops_along(self, paths: Paths) -> tuple[tuple[str, ...], ...]:
         """The hops of each of these paths."""
         return tuple(tuple(self.hops[pair] for pair in pairwise(path)) for path in paths)
@@ -238,3 +262,9 @@ class DemandGraph:
             if at[1] == 1 and at != source:
                 shared.append(at[0])
         return shared[::-1]
+
+
+def _disjoint(paths: Paths, path: tuple[str, ...]) -> bool:
+    """True if a path shares no inner node with others, nor their direct link."""
+    inner = set(path[1:-1])
+    return all(inner.isdisjoint(one[1:-1]) for one in paths) and (bool(inner) or path not in paths)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
-from scheduler.domain import Candidate, OutageKind, Pool
+from scheduler.domain import Candidate, OutageKind
 from scheduler.errors import PlanError
+from scheduler.plan.check_flows import flow_faults
+from scheduler.plan.check_values import value_faults
 from scheduler.plan.decision import PlanDecision
 from scheduler.plan.problem import PlanProblem, PlanRules
-
-ROUNDING = 1e-6  # relative; sums of floats in another order
 
 
 def validate(problem: PlanProblem, decision: PlanDecision) -> None:
@@ -34,8 +33,8 @@ def faults(problem: PlanProblem, decision: PlanDecision) -> tuple[str, ...]:
     held = {candidate.candidate_id for candidate in locked}
     wrong += _clashes(problem.rules, everything, held)
     wrong += _energy(problem.rules, everything, held)
-    wrong += _figures(decision)
-    wrong += _flows(problem, decision, everything)
+    wrong += value_faults(problem, decision, everything)
+    wrong += flow_faults(problem, decision, everything)
     return tuple(wrong)
 
 
@@ -152,61 +151,3 @@ def _energy(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Iter
                     continue
                 if any(c.candidate_id not in locked for c in within):
                     yield f"{satellite} has {len(within)} sessions {span}, allowed: {limit}"
-
-
-def _figures(decision: PlanDecision) -> Iterable[str]:
-    total = math.fsum(candidate.expected_bits for candidate in decision.chosen)
-    if not math.isclose(total, decision.expected_bits, rel_tol=ROUNDING, abs_tol=ROUNDING):
-        yield f"expected_bits {decision.expected_bits:g}, but its bookings add up to {total:g}"
-    if not (math.isfinite(decision.value) and math.isfinite(decision.bound)):
-        yield f"value {decision.value} and bound {decision.bound} must be finite"
-    elif decision.value > decision.bound * (1.0 + ROUNDING) + ROUNDING:
-        yield f"value {decision.value:g} exceeds its bound {decision.bound:g}"
-
-
-def _flows(
-    problem: PlanProblem, decision: PlanDecision, booked: Sequence[Candidate]
-) -> Iterable[str]:
-    """What the plan means to merge must be there when it is mergedand be wanted."""
-    demands = {demand.demand_id: demand for demand in problem.demands}
-    for name, bits in decision.served_bits.items():
-        total = math.fsum(flow.bits for flow in decision.flows if flow.demand_id == name)
-        if name not in demands:
-            yield f"{name} is not a demand of this problem"
-        if not math.isclose(total, bits, rel_tol=ROUNDING, abs_tol=1.0):
-            yield f"demand {name} is served {bits:g} bits, but its flows add up to {total:g}"
-    if not all(flow.path_set in problem.path_sets for flow in decision.flows):
-        yield "a flow goes by a way that no path set of this problem allows"
-    links = {link for flow in decision.flows for link, _ in flow.path_set.uses}
-    for link in sorted(links):
-        for instant in sorted({flow.merged_at for flow in decision.flows}):
-            used = math.fsum(
-                flow.bits * dict(flow.path_set.uses).get(link, 0)
-                for flow in decision.flows
-                if flow.merged_at <= instant
-            )
-            there = _key_there(problem, booked, link, instant)
-            if used > there * (1.0 + ROUNDING) + 1.0:
-                yield f"{link} gives {used:,.0f} bits by {instant}, but has {there:,.0f}"
-
-
-def _key_there(
-    problem: PlanProblem, booked: Sequence[Candidate], link: str, instant: datetime
-) -> float:
-    """All the key a link can have had by an instant: stock, refill, announced, sessions over."""
-    start = problem.starts_at or problem.now
-    if start is None:
-        first = min(c.acquires_at for c in (*problem.candidates, *booked))
-        start = first.replace(hour=0, minute=0, second=0, microsecond=0)
-    there = 0.0
-    for supply in problem.supplies:
-        if supply.pool_id == link:
-            days = (instant - start) / timedelta(days=1)
-            there += supply.stock_bits + supply.refill_bits_per_day * days
-            there += sum(bits for when, bits in supply.coming if when < instant)
-    for candidate in booked:
-        node = problem.station_nodes.get(candidate.station_id, candidate.station_id)
-        over = candidate.loses_at <= instant
-        if over and Pool.link(candidate.satellite_id, node).pool_id == link:
-            there += candidate.expected_bits
-    return there

@@ -20,13 +20,7 @@ from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.greedy_flows import greedy_flows
 from scheduler.plan.model import Model
 from scheduler.plan.problem import PlanProblem
-from scheduler.plan.staged import (
-    BLEND_FROM,
-    BLEND_SCALE,
-    Built,
-    Relaxed,
-    bookable,
-)
+from scheduler.plan.staged import BLEND_FROM, BLEND_SCALE, SMALL, Built, Relaxed, bookable
 from scheduler.plan.supply import Buckets, LinkKey, bits_of, buckets_of, link_keys
 from scheduler.solver import Engine, Floats, Limits, Solution, SolverFailed
 
@@ -34,8 +28,9 @@ SCALE = 1e3  # the largest demand in a program: the solver's tolerances are abso
 LEAST_BITS = 1e-3  # a flow below this is the solver's rounding
 BLEND = 0.001
 """Part of a whole share that the total may weigh beside the least share, in a large program."""
-LEXIMIN_MAX, LEXIMIN_OPTIONS_MAX = 8, 150
-"""Demands of one class and options up to which each next least share has a program of its own."""
+SETS_MAX = 32  # ways of a demand up to which they are listed at once instead of looked for
+LEXIMIN_MAX = 8
+"""Demands of one class up to which, in a small program, each next least share is an aim."""
 CLEAN_UP_ITERATIONS = 20_000  # of simplex, for the level without the blend
 
 
@@ -63,12 +58,12 @@ class DemandAim:
             self._add(demand, sets[demand.demand_id], graphs.get(demand.demand_id))
         self.classes = sorted({w.demand.priority for w in self.wanted}, reverse=True)
         self.unit = max([1.0, *(w.bits for w in self.wanted)]) / SCALE
-        self._measured: tuple[tuple[bool, ...], list[PlannedFlow]] | None = None
+        self._flows: dict[bytes, list[PlannedFlow]] = {}  #: of every choice looked at
 
     @property
     def complete(self) -> bool:
         """True if no way is looked for: what a program proves holds for every way."""
-        return self.model.problem.scenario is None
+        return all(wanted.graph is None for wanted in self.wanted)
 
     def _add(self, demand: Demand, sets: Sequence[PathSet], graph: DemandGraph | None) -> None:
         name = f"demand {demand.demand_id} ({demand.node_a} to {demand.node_b})"
@@ -78,9 +73,14 @@ class DemandAim:
             self.model.notes.append(f"{name} {why_not}; nothing is planned for it")
             return
         able = [path for path in sets if not any(link in self.dry for link, _ in path.uses)]
-        if not able and graph is not None:
-            paths = graph.cheapest_paths(path_count(graph), without=self.dry)
-            able = [] if paths is None else [path_set_along(demand, graph, paths)]
+        if graph is not None:
+            count = path_count(graph)
+            every = graph.all_sets(count, without=self.dry, limit=SETS_MAX)
+            if every is not None:  # Then there is nothing to look for.
+                able = [path_set_along(demand, graph, paths) for paths in every]
+                graph = None
+            elif not able and (paths := graph.cheapest_paths(count, without=self.dry)):
+                able = [path_set_along(demand, graph, paths)]
         if not able:
             dry = next(link for link, _ in sets[0].uses if link in self.dry)
             self.model.notes.append(
@@ -98,25 +98,24 @@ class DemandAim:
         """Aims of each class: the least share, the next least, .., or what comes near the
         relaxation's shares where there are many; the bits served. Last, the value."""
         made = DemandProgram(self, columns, choice, whole)
-        aims: list[Mapping[int, float]] = []
+        few = len(made.index) <= SMALL
+        aims: list[dict[int, float]] = []
         for priority in self.classes:
             members = [n for n, w in enumerate(self.wanted) if w.demand.priority == priority]
             aims.append({made.levels[priority]: 1.0})
-            if len(members) <= LEXIMIN_MAX and len(made.index) <= LEXIMIN_OPTIONS_MAX:
+            if few and len(members) <= LEXIMIN_MAX:
                 aims += [made.least_sum(members, size) for size in range(2, len(members) + 1)]
             else:
                 aims.append(made.near(members))
-            aims.append(made.served(priority))
-        aims.append(made.worth)
-        value = self.model.value
-        return Built(
-            made.program,
-            made.index,
-            aims,
-            [0.0] * (len(aims) - 1) + [choice.value() / self.unit],
-            unit=1.0 if self.classes else self.unit,
-            blend=BLEND * self.unit / max(1.0, float(value.sum())) if self.classes else 0.0,
-        )
+            if few:
+                aims.append(made.served(priority))
+        if few or not self.classes:
+            aims.append(made.worth)
+        else:  # One program less: a stage of many options takes seconds.
+            part = BLEND / max(1.0, math.fsum(made.worth.values()))
+            aims[-1] |= {column: part * value for column, value in made.worth.items()}
+        held = 0.0 if self.classes else choice.value() / self.unit
+        return Built(made.program, made.index, aims, held, 1.0 if self.classes else self.unit)
 
     def relax(self, engine: Engine, limits: Limits) -> Relaxed:
         """The leximin of the relaxation, what it books, and what more key would be worth.
@@ -184,14 +183,14 @@ class DemandAim:
 
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
         """The least share and the weighed bits served of each class by leximin; the value."""
-        return self._measures(self.flows(choice, engine, limits), choice)
+        return self.measures_of(self.flows(choice, engine, limits), choice)
 
     def flows(self, choice: Choice, engine: Engine, limits: Limits) -> list[PlannedFlow]:
         """The leximin flows over what is booked: what merges will do. Raises SolverFailed."""
-        chosen = tuple(choice.chosen)
-        if self._measured is None or self._measured[0] != chosen:
-            self._measured = chosen, self._leximin_flows(choice, engine, limits)
-        return self._measured[1]
+        chosen = bytes(choice.chosen)
+        if chosen not in self._flows:
+            self._flows[chosen] = self._leximin_flows(choice, engine, limits)
+        return self._flows[chosen]
 
     def _leximin_flows(self, choice: Choice, engine: Engine, limits: Limits) -> list[PlannedFlow]:
         if not self.classes:
@@ -269,9 +268,10 @@ class DemandAim:
 
     def rough_measure(self, choice: Choice) -> tuple[float, ...]:
         """Measures of the flows in small steps, which the best flows can only exceed."""
-        return self._measures(self.rough_flows(choice), choice)
+        return self.measures_of(self.rough_flows(choice), choice)
 
-    def _measures(self, flows: Sequence[PlannedFlow], choice: Choice) -> tuple[float, ...]:
+    def measures_of(self, flows: Sequence[PlannedFlow], choice: Choice) -> tuple[float, ...]:
+        """The measures of these flows over these bookings."""
         served = self.served(flows)
         found: list[float] = []
         for level in self.classes:

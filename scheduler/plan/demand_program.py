@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -130,17 +130,17 @@ class DemandProgram:
         """What each demand wants, in `unit`."""
         return np.array([wanted.bits / self.unit for wanted in self.aim.wanted])
 
-    @property
-    def worth(self) -> Mapping[int, float]:
+    @cached_property
+    def worth(self) -> dict[int, float]:
         """The aim of the value of everything booked."""
         return {c: float(self.aim.model.value[i]) / self.unit for i, c in self.index.items()}
 
-    def served(self, priority: int) -> Mapping[int, float]:
+    def served(self, priority: int) -> dict[int, float]:
         """The aim of weighed bits served in one priority class."""
         every = zip(self.aim.wanted, self.got, strict=True)
         return {got: w.weight for w, got in every if w.demand.priority == priority}
 
-    def least_sum(self, members: Sequence[int], size: int) -> Mapping[int, float]:
+    def least_sum(self, members: Sequence[int], size: int) -> dict[int, float]:
         """The aim of the sum of so many least shares; adds what it needs.
 
         The sum is `size` r less what r exceeds each share by, at the best r. Source: Ogryczak and
@@ -158,7 +158,7 @@ class DemandProgram:
             aim[short] = -1.0
         return aim
 
-    def near(self, members: Sequence[int]) -> Mapping[int, float]:
+    def near(self, members: Sequence[int]) -> dict[int, float]:
         """The aim of coming near what each demand gets in the relaxation, in shares."""
         program = self.program
         aim = {}

@@ -21,8 +21,11 @@ from scheduler.plan.model import Model, build_model
 from scheduler.plan.problem import PlanProblem
 from scheduler.plan.reasons import booked_because, dropped_because, left_out_because
 from scheduler.plan.staged import (
+    NEAR_ENOUGH,
+    SMALL,
     Aim,
     Found,
+    bookable,
     plan_exact,
     plan_greedy,
     plan_relaxed,
@@ -39,9 +42,9 @@ _AIMS: dict[Objective, Callable[[Model], Aim]] = {
 EXACT_OPTIONS: dict[Objective, int] = {
     Objective.TOTAL: 2000,
     Objective.MAX_MIN: 150,
-    Objective.DEMAND: 150,
+    Objective.DEMAND: 1000,
 }
-"""Up to here "auto" goes on to the exact program, which then takes moments."""
+"""Up to here "auto" goes on to the exact program, which then takes moments, or some seconds."""
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -92,6 +95,8 @@ def make_plan(
         found = plan_greedy(aim)
     rough = solver is Solver.GREEDY or bool(fallback)
     served = demand_served_by(aim, found.choice, None if rough else engine, limits)
+    if isinstance(aim, DemandAim):  # Of the very flows that the decision names.
+        found.measures = aim.measures_of(served.flows, found.choice)
     decision = _decision(aim, found, objective, seed, fallback, served)
     validate(problem, decision)
     return replace(decision, wall_s=stopwatch() - started_s)
@@ -112,13 +117,16 @@ def _solve(aim: Aim, solver: Solver, engine: Engine, limits: Limits, *, small: b
     """
     if solver is Solver.GREEDY:
         return plan_greedy(aim)
-    found = plan_relaxed(aim, engine, limits)
-    proven = found.bound <= found.measures[0] * (1.0 + limits.relative_gap)
     total = isinstance(aim, TotalAim)
-    if solver is Solver.LP or (proven and total):
+    exact = solver is not Solver.LP and (small or (total and solver is Solver.MILP))
+    found = plan_relaxed(aim, engine, limits, improve=not exact)
+    proven = found.bound <= found.measures[0] * (1.0 + limits.relative_gap)
+    if proven and total:
         return found
-    if small or (total and solver is Solver.MILP):
-        return plan_exact(aim, engine, limits, first=found)
+    if exact:
+        many = not total and len(bookable(aim.model)) > SMALL
+        near = max(limits.relative_gap, NEAR_ENOUGH) if many else limits.relative_gap
+        return plan_exact(aim, engine, replace(limits, relative_gap=near), first=found)
     return plan_rolling(aim, engine, limits, first=found) if solver is Solver.MILP else found
 
 

@@ -59,7 +59,7 @@ class MaxMinAim:
         value = self.model.value
         aims = [{least: 1.0}, {c: float(value[i]) / unit for i, c in index.items()}]
         blend = BLEND * self._most() / max(1.0, float(value.sum()))
-        return Built(program, index, aims, [0.0, choice.value() / unit], unit, blend)
+        return Built(program, index, aims, 0.0, unit, blend)
 
     def _most(self) -> float:
         """More than the least share can be: every option of a station booked."""

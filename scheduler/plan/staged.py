@@ -22,7 +22,9 @@ one in some hundred programs had no second stage."""
 TIES = 1e-4
 GOOD_ENOUGH = 0.002  # gap to the LP's bound below which looking further does not pay
 ROUNDS_MAX, FREE_MAX, NODES_MAX = 20, 1500, 300  # of a neighbourhood search; a program's options
-NODES_LATER = 500  # of a stage after the first: what comes first is proven, the rest is order
+NODES_LATER = 100  # of a stage after the first, in a program of more than `SMALL` options
+SMALL = 150
+NEAR_ENOUGH = 0.001  # gap at which the exact program of more options ends
 
 BLEND_FROM = 5000  # options; below, one aim after the other is quick
 BLEND_SCALE = 1000.0  # keeps blended costs above 1e-7, HiGHS's dual tolerance
@@ -35,7 +37,7 @@ class Built:
     program: LinearProgram
     columns: Mapping[int, int]  #: option: column
     aims: Sequence[Mapping[int, float]]  #: each: column: factor, to be maximised
-    constants: Sequence[float]  #: of each aim, in the program's unit
+    held: float = 0.0  #: of the first aim, by what is chosen already
     unit: float = 1.0  #: of the first aim
     blend: float = 0.0  #: of the last aim into the first, in a large LP; 0 for none
 
@@ -110,13 +112,14 @@ def in_stages(
     """
     program = built.program
     whole = any(program.whole)
+    later = limits.nodes if len(built.columns) <= SMALL else min(limits.nodes, NODES_LATER)
     found: list[Solution] = []
     for number, aim in enumerate(built.aims):
         last = 0 < number == len(built.aims) - 1
         near = replace(
             limits,
             relative_gap=max(TIES if last else 0.0, limits.relative_gap),
-            nodes=limits.nodes if number == 0 else min(limits.nodes, NODES_LATER),
+            nodes=limits.nodes if number == 0 else later,
         )
         try:
             if number == 0 and built.blend and not whole and len(built.columns) > BLEND_FROM:
@@ -158,7 +161,7 @@ def relaxed(aim: Aim, engine: Engine, limits: Limits) -> Relaxed:
     x = np.zeros(len(model.options))
     for option, column in built.columns.items():
         x[option] = stages[-1].x[column]
-    return Relaxed(x, (stages[0].bound + built.constants[0]) * built.unit)
+    return Relaxed(x, (stages[0].bound + built.held) * built.unit)
 
 
 def plan_greedy(aim: Aim) -> Found:
@@ -212,7 +215,7 @@ def better(one: Sequence[float], other: Sequence[float], *, equal: bool = False)
     return equal
 
 
-def plan_relaxed(aim: Aim, engine: Engine, limits: Limits) -> Found:
+def plan_relaxed(aim: Aim, engine: Engine, limits: Limits, *, improve: bool = True) -> Found:
     """The LP, then whole bookings near it. Raises SolverFailed if the LP has no answer.
 
     The LP leaves fractions in a few hundred options that hang together in small groups. What it
@@ -229,10 +232,11 @@ def plan_relaxed(aim: Aim, engine: Engine, limits: Limits) -> Found:
         measures = aim.measure(choice, engine, limits)
         if better(measures, found.measures, equal=True):
             found = Found(choice, measures, lp.bound, Solver.LP)
-        choice = improved(aim, found.choice, lp.bound, engine, limits)
-        measures = aim.measure(choice, engine, limits)
-        if better(measures, found.measures):
-            found = Found(choice, measures, lp.bound, Solver.LP)
+        if improve:
+            choice = improved(aim, found.choice, lp.bound, engine, limits)
+            measures = aim.measure(choice, engine, limits)
+            if better(measures, found.measures):
+                found = Found(choice, measures, lp.bound, Solver.LP)
     except SolverFailed as failure:
         notes.append(f"the search after the relaxation ended: {failure}")
     found.solver = Solver.LP
@@ -281,7 +285,8 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
             break
         tried = len(weak)
         built = aim.build(free, base, frozenset(free))
-        enough = measures[0] * (1.0 + SLACK) / built.unit - built.constants[0]
+        built.aims = built.aims[:1]  # only the first measure is compared; later ones cost as much
+        enough = measures[0] * (1.0 + SLACK) / built.unit - built.held
         built.program.start = {
             column: float(choice.chosen[option]) for option, column in built.columns.items()
         }
@@ -336,7 +341,7 @@ def plan_rolling(aim: Aim, engine: Engine, limits: Limits, *, first: Found) -> F
             notes += [f"{day}: the solver stopped early: {s.status}" for s in stopped]
             choice.fill(i for i in sorted(today) if stages[-1].x[built.columns[i]] > 0.5)
             if day == min(days) and aim.complete:
-                bound = min(bound, (stages[0].bound + built.constants[0]) * built.unit)
+                bound = min(bound, (stages[0].bound + built.held) * built.unit)
         choice.fill(by_value(model))
         choice = improved(aim, choice, bound, engine, limits)
         found = Found(choice, aim.measure(choice, engine, limits), bound, Solver.MILP)
@@ -365,6 +370,6 @@ def _found(
     limits: Limits,
 ) -> Found:
     measures = aim.measure(choice, engine, limits)
-    bound = max(measures[0], (stages[0].bound + built.constants[0]) * built.unit)
+    bound = max(measures[0], (stages[0].bound + built.held) * built.unit)
     notes = tuple(f"the solver stopped early: {s.status}" for s in stages if not s.optimal)
     return Found(choice, measures, bound, solver, notes)

@@ -29,7 +29,7 @@ class TotalAim:
         index = packing(program, self.model, columns, choice, whole)
         value = self.model.value
         aim = {column: float(value[option]) for option, column in index.items()}
-        return Built(program, index, [aim], [choice.value()])
+        return Built(program, index, [aim], choice.value())
 
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
         """The value of everything booked."""

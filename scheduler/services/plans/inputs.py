@@ -59,7 +59,7 @@ def demand_facts(
     scenario = context.scenario
     routes = routes_of(scenario, scenario.demands)
     path_sets = [found for d in scenario.demands for found in routes[d.demand_id].path_sets]
-    used = {pool_id for found in path_sets for pool_id, _ in found.uses}
+    used = {hop for found in routes.values() for hop in found.hops}
     links = scenario.links
     twins = parallel_pools(scenario)
     there = sum_parallel(scenario, {link.pool.pool_id: _stock(link, stock) for link in links})
@@ -70,6 +70,7 @@ def demand_facts(
     return {
         "demands": scenario.demands,
         "path_sets": path_sets,
+        "scenario": scenario,
         "refusals": {name: found.refusal for name, found in routes.items() if found.refusal},
         "supplies": [
             LinkSupply(
