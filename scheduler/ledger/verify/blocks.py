@@ -82,9 +82,8 @@ class BlockAudit:
         self._named_entry = named_row(entry)
         self._block_is_sound = checker(context.forms["block"])
         self._entry_is_sound = checker(entry)
-        entries = snapshot.rows(
-            f"SELECT block_ref, mine.* FROM ({entry.select('')}) AS mine {OF_BLOCKS}", **shard.span
-        )
+        query = entry.select(OF_BLOCKS).replace("SELECT", "SELECT block_ref,", 1)
+        entries = snapshot.rows(query, **shard.span)
         self._entries = Grouped(entries)
         self._pieces, self._freed, self._waiting = (
             Grouped(snapshot.rows(query, **shard.span)) for query in (PIECES, FREED, WAITING)
