@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, Integer, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Integer, Table, UniqueConstraint
 
 from scheduler.ledger.log.rows import Form, hasher
 from scheduler.ledger.schema import Base
@@ -43,6 +43,8 @@ def _form_of(table: Table, audited: Audited | None) -> Form:
         hashed=tuple(c.name for c in table.c if c.name not in {told.hash, *told.later}),
         instants=frozenset(c.name for c in table.c if isinstance(c.type, UtcDateTime)),
         numbers=frozenset(c.name for c in table.c if is_number(c)),
+        fractions=frozenset(c.name for c in table.c if isinstance(c.type, Float)),
+        optional=frozenset(c.name for c in table.c if c.nullable),
         leaf=told.leaf,
         joint=told.joint,
         under=tuple((word, column) for column, word in told.under.items()),

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scheduler.errors import KeystoreError, LedgerBroken
-from scheduler.ledger.vault.keystore import unseal
+from scheduler.ledger.vault.keystore import NONCE_BYTES
 
 BOTH_ENDS = (0, 1)
 
@@ -31,7 +31,8 @@ class BlockNames(NamedTuple):
 def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins: int) -> bytes:
     """Open one sealed piece. Raises LedgerBroken if it was changed or belongs elsewhere."""
     try:
-        return unseal(cipher, data, block.context(side, begins))
+        nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
+        return cipher.decrypt(nonce, sealed, block.context(side, begins))
     except (InvalidTag, TypeError, ValueError):  # the last two: no bytes, or too few
         raise LedgerBroken(
             f"material of block {block.block_id}, end {side}, byte {begins}: does not open;"

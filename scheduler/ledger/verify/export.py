@@ -78,7 +78,7 @@ def verify_lines(
         if (loading.root.get("size"), loading.root.get("root")) != (tally.size, tally.root):
             found.add(f"audit_root: the leaves give size {tally.size} and root {tally.root}")
         if checkpoint is not None:
-            found.extend(check_signed(snapshot, checkpoint, public_key))
+            found.extend(check_signed(snapshot, checkpoint, public_key, whose="the export's"))
     return ExportReport(
         rows=loading.rows, size=tally.size, root=tally.root, problems=tuple(found.problems)
     )

@@ -60,6 +60,14 @@ class RangeMap:
             return f"resolves {resolves}, which reserved nothing"
         tag = entry if target in TAGGED else None
         stored = target in REST or target in TAGGED or (target in SET_ASIDE and source in REST)
+        if at and old.start == start and end < old.end and tag is None:
+            left = self._pieces[at - 1]
+            if left[2:] == (target, None, stored):
+                # By far the most common step: a cursor moves on, two pieces stay two.
+                self._pieces[at - 1] = Piece(left.start, end, target, None, stored)
+                self._pieces[at] = Piece(end, old.end, *old[2:])
+                self._starts[at] = end
+                return None
         parts = [Piece(start, end, target, tag, stored)]
         if old.start < start:
             parts.insert(0, Piece(old.start, start, *old[2:]))
@@ -83,9 +91,13 @@ class RangeMap:
     def covered(self) -> dict[AccountKind, Spans]:
         """The stretches in each account that has any, joined where they touch."""
         result: dict[AccountKind, Spans] = {}
-        for start, end, kind, _, _ in self._pieces:
-            result.setdefault(kind, []).append((start, end))
-        return {kind: joined(spans) for kind, spans in result.items()}
+        for start, end, kind, _, _ in self._pieces:  # in order, so only the last can touch
+            spans = result.setdefault(kind, [])
+            if spans and spans[-1][1] == start:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        return result
 
     def stored_bytes(self) -> Spans:
         """Ranges of bytes that each end should have in the store.

@@ -76,7 +76,9 @@ def _root_at(snapshot: Snapshot, size: int) -> str:
     return merkle.fold(hashes).hex()
 
 
-def check_signed(snapshot: Snapshot, signed: Checkpoint, public_key: str | None) -> list[str]:
+def check_signed(
+    snapshot: Snapshot, signed: Checkpoint, public_key: str | None, *, whose: str = "the ledger's"
+) -> list[str]:
     """What speaks against a log's having been as it was signed, its leaves taken afresh.
 
     `public_key` is the key you trust, in hex; without it the checkpoint's own is taken.
@@ -97,7 +99,7 @@ def check_signed(snapshot: Snapshot, signed: Checkpoint, public_key: str | None)
     root = merkle.fold(frontier).hex()
     name = f"checkpoint of size {signed.size}"
     if size != signed.size:
-        found.add(f"{name}, the log has {size} leaves of it")
+        found.add(f"{name}, {whose} log has {size} leaves of it")
     elif root != signed.root:
-        found.add(f"{name}: signed root {signed.root}, the log had {root}; it was rewritten")
+        found.add(f"{name}: signed root {signed.root}, {whose} log had {root}; it was rewritten")
     return found.problems

@@ -217,7 +217,7 @@ def test_a_truncated_log_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     signed = ledger.checkpoint(NOON)
     assert verify_lines(kept).problems == ()
     (problem,) = verify_lines(kept, checkpoint=signed).problems
-    assert "checkpoint of size 2, the log has 1 leaves of it" in problem
+    assert "checkpoint of size 2, the export's log has 1" in problem
 
 
 def test_an_empty_ledger_can_be_signed(ledger: Ledger) -> None:

@@ -114,5 +114,7 @@ def verify_with(
     view: LedgerView, workers: int, progress: Callable[[int], None] | None = None
 ) -> VerifyReport:
     """What an audit by so many processes says."""
+    if workers == 1:
+        return ledger.verify(progress)
     with worker_pool(workers - 1) as executor:
         return view.verify(progress, executor=executor, helpers=workers - 1)
