@@ -115,6 +115,6 @@ def verify_with(
 ) -> VerifyReport:
     """What an audit by so many processes says."""
     if workers == 1:
-        return ledger.verify(progress)
+        return view.verify(progress)
     with worker_pool(workers - 1) as executor:
         return view.verify(progress, executor=executor, helpers=workers - 1)
