@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from scheduler.ledger.keys.stock import get_expiring_stock, get_stock
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.plans.directives import directed, parse_pass
 from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
-from scheduler.services.plans.outlook import PlanOutlook, options_of, plan_outlook, under_sky
+from scheduler.services.plans.outlook import PlanOutlook, as_of_today, options_of, plan_outlook
 from scheduler.services.plans.record import plan_figures, plan_passes
 
 if TYPE_CHECKING:
@@ -220,7 +220,9 @@ def _problem(
     """The planner's problem, and the candidates whose link would begin too early for it."""
     rules = rules_of(context)
     options = options_of(context, ahead, rules, at=at)
-    options += _still_standing(context, ahead, standing, options, at=at)
+    live = [booking for booking in standing.bookings if booking.state not in TERMINAL_STATES]
+    today = as_of_today(context, ahead, [b.candidate for b in live], options, at=at)
+    options += _still_standing(today, options)
     now = context.clock.now()
     present = max(at, now) if now < request.end else at
     opens_at = max(at, now + timedelta(seconds=freeze_s)) if now < request.end else at
@@ -232,7 +234,7 @@ def _problem(
     problem = PlanProblem(
         candidates=tuple(open_),
         rules=rules,
-        bookings=tuple(_as_planned(booking, request, ahead) for booking in standing.bookings),
+        bookings=tuple(_as_planned(b, request, ahead, today) for b in standing.bookings),
         outages=tuple(standing.outages),
         pins=pins,
         vetoes=vetoes,
@@ -245,25 +247,21 @@ def _problem(
 
 
 def _still_standing(
-    context: Context,
-    ahead: PlanOutlook,
-    standing: _Standing,
-    options: Sequence[Candidate],
-    *,
-    at: datetime,
+    today: Mapping[str, Candidate], options: Sequence[Candidate]
 ) -> tuple[Candidate, ...]:
     """Booked parts of passes that today's clashes would not ask for; they may be kept."""
     known = {candidate.candidate_id for candidate in options}
     passes = {candidate.pass_id for candidate in options}
-    missing = [
-        booking.candidate
-        for booking in standing.bookings
-        if booking.candidate.pass_id in passes and booking.candidate.candidate_id not in known
-    ]
-    return under_sky(context, tuple(missing), ahead, at=at)
+    return tuple(
+        candidate
+        for name, candidate in today.items()
+        if candidate.pass_id in passes and name not in known
+    )
 
 
-def _as_planned(booking: Booking, request: PlanRequest, ahead: PlanOutlook) -> Booking:
+def _as_planned(
+    booking: Booking, request: PlanRequest, ahead: PlanOutlook, today: Mapping[str, Candidate]
+) -> Booking:
     """A booking as the planner takes it: one of a pass outside of what this run plans is locked.
 
     So is a session that took place. It counts for every limit, and what it gave is in the stock.
@@ -276,9 +274,10 @@ def _as_planned(booking: Booking, request: PlanRequest, ahead: PlanOutlook) -> B
         given = replace(candidate, loses_at=over, secret_bits=0.0, sifted_bits=0.0)
         return replace(booking, candidate=given, state=BookingState.RUNNING)
     until = ahead.until.get(candidate.satellite_id, request.start)
-    if request.start <= _rises_at(candidate) < until:
-        return booking
-    return replace(booking, locked=True)
+    mine = request.start <= _rises_at(candidate) < until
+    return replace(
+        booking, candidate=today[candidate.candidate_id], locked=booking.locked or not mine
+    )
 
 
 def _rises_at(candidate: Candidate) -> datetime:

@@ -24,11 +24,13 @@ from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_o
 from scheduler.weather import ForecastTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from orbits import Elements
+    from qkd import PassYield
+    from scheduler.forecast import LinkWindow
     from scheduler.network import Satellite
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
@@ -134,6 +136,58 @@ def options_of(
     return under_sky(context, with_parts(whole, rules, forecast), ahead, at=at)
 
 
+def as_of_today(
+    context: Context,
+    ahead: PlanOutlook,
+    booked: Iterable[Candidate],
+    options: Iterable[Candidate],
+    *,
+    at: datetime,
+) -> dict[str, Candidate]:
+    """What booked sessions are worth as known at `at`, by candidate; their times are as booked."""
+    fresh = {option.candidate_id: option for option in options}
+    found: dict[str, Candidate] = {}
+    others: list[Candidate] = []
+    for candidate in booked:
+        option = fresh.get(candidate.candidate_id)
+        if option is not None and option.loses_at == candidate.loses_at:
+            found[candidate.candidate_id] = _worth(candidate, option)
+        elif candidate.satellite_id in ahead.elements:
+            _, gained = _key_of(context, ahead, candidate)
+            others.append(_worth(candidate, gained))
+        else:
+            others.append(candidate)
+    sky = under_sky(context, tuple(others), ahead, at=at)
+    return found | {candidate.candidate_id: candidate for candidate in sky}
+
+
+def _worth(candidate: Candidate, told: Candidate | PassYield) -> Candidate:
+    """A candidate with the key that is expected today."""
+    return replace(
+        candidate,
+        sifted_bits=told.sifted_bits,
+        secret_bits=float(told.secret_bits),
+        qber=told.qber if told.secret_bits else 0.5,
+        clear_probability=getattr(told, "clear_probability", candidate.clear_probability),
+    )
+
+
+def _key_of(
+    context: Context, ahead: PlanOutlook, candidate: Candidate
+) -> tuple[LinkWindow, PassYield]:
+    """The link of a candidate as today's element set has it, and the key expected of it."""
+    satellite = context.satellite(candidate.satellite_id)
+    (station,) = context.stations([candidate.station_id])
+    window = booked_window(
+        candidate,
+        ahead.elements[candidate.satellite_id],
+        station=station,
+        step_s=context.settings.track_step_s,
+    )
+    preset = link_preset(satellite, station, context.settings.bound)
+    return window, expected_key(window, preset, station=station)
+
+
 def _part(
     context: Context,
     ahead: PlanOutlook,
@@ -142,17 +196,8 @@ def _part(
     loses_at: datetime,
 ) -> Candidate:
     """Part of a pass with its own key: a shorter block, weaker statistics."""
-    satellite = context.satellite(whole.satellite_id)
-    (station,) = context.stations([whole.station_id])
     cut = replace(whole, acquires_at=acquires_at, loses_at=loses_at)
-    window = booked_window(
-        cut,
-        ahead.elements[whole.satellite_id],
-        station=station,
-        step_s=context.settings.track_step_s,
-    )
-    preset = link_preset(satellite, station, context.settings.bound)
-    gained = expected_key(window, preset, station=station)
+    window, gained = _key_of(context, ahead, cut)
     return part_of(
         whole,
         acquires_at,
