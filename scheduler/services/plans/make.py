@@ -410,6 +410,8 @@ class _Writing:
             same = _same(booking.candidate, self.decision.chosen)
             if same is not None:
                 kept[same.candidate_id] = booking.booking_id
+                if same.elements_epoch > booking.candidate.elements_epoch:
+                    self._point_anew(booking, same)
                 continue
             dropped = self.decision.dropped.get(str(booking.booking_id))
             reason = dropped or "replaced by another part of its pass, or by newer elements"
@@ -423,6 +425,18 @@ class _Writing:
             )
             cancelled.append(str(booking.booking_id))
         return kept, cancelled
+
+    def _point_anew(self, booking: Booking, same: Candidate) -> None:
+        """Let a booking that is kept have the times of a newer element set."""
+        move_booking(
+            self.tx,
+            booking.booking_id,
+            expected=booking.state,
+            to=booking.state,
+            reason=f"kept, by the element set of {instant_key(same.elements_epoch)}",
+            at=self.at,
+            candidate=same,
+        )
 
     def _book(self, candidate: Candidate, plan_id: str) -> UUID:
         entropy = self.context.entropy
