@@ -15,7 +15,7 @@ from scheduler.domain import Candidate, instant_key
 from scheduler.forecast import (
     PassForecast,
     booked_window,
-    expected_key,
+    expected_keys,
     forecast_window,
     link_preset,
 )
@@ -24,13 +24,12 @@ from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_o
 from scheduler.weather import ForecastTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from orbits import Elements
-    from qkd import PassYield
-    from scheduler.forecast import LinkWindow
+    from scheduler.forecast import ExpectedKey, LinkWindow
     from scheduler.network import Satellite
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
@@ -129,11 +128,13 @@ def options_of(
 ) -> tuple[Candidate, ...]:
     """Everything that could be booked: passes, and parts of those that clash, under their sky."""
     whole = [item.candidate for item in ahead.forecasts if item.candidate is not None]
-
-    def forecast(candidate: Candidate, acquires_at: datetime, loses_at: datetime) -> Candidate:
-        return _part(context, ahead, candidate, acquires_at, loses_at)
-
-    return under_sky(context, with_parts(whole, rules, forecast), ahead, at=at)
+    asked: list[tuple[Candidate, datetime, datetime]] = []
+    # First which parts are asked for, then the key of all of them together.
+    with_parts(whole, rules, lambda *part: asked.append(part))
+    cuts = [replace(one, acquires_at=start, loses_at=end) for one, start, end in asked]
+    keys = _keys_of(context, ahead, cuts)
+    parts = iter([_part(*part, *key) for part, key in zip(asked, keys, strict=True)])
+    return under_sky(context, with_parts(whole, rules, lambda *_: next(parts)), ahead, at=at)
 
 
 def as_of_today(
@@ -152,52 +153,53 @@ def as_of_today(
         option = fresh.get(candidate.candidate_id)
         if option is not None and option.loses_at == candidate.loses_at:
             found[candidate.candidate_id] = _worth(candidate, option)
-        elif candidate.satellite_id in ahead.elements:
-            _, gained = _key_of(context, ahead, candidate)
-            others.append(_worth(candidate, gained))
         else:
             others.append(candidate)
-    sky = under_sky(context, tuple(others), ahead, at=at)
+    ours = [candidate for candidate in others if candidate.satellite_id in ahead.elements]
+    for candidate, (_, gained) in zip(ours, _keys_of(context, ahead, ours), strict=True):
+        found[candidate.candidate_id] = _worth(candidate, gained)
+    worth = tuple(found.get(candidate.candidate_id, candidate) for candidate in others)
+    sky = under_sky(context, worth, ahead, at=at)
     return found | {candidate.candidate_id: candidate for candidate in sky}
 
 
-def _worth(candidate: Candidate, told: Candidate | PassYield) -> Candidate:
+def _worth(candidate: Candidate, fresh: Candidate | ExpectedKey) -> Candidate:
     """A candidate with the key that is expected today."""
     return replace(
         candidate,
-        sifted_bits=told.sifted_bits,
-        secret_bits=float(told.secret_bits),
-        qber=told.qber if told.secret_bits else 0.5,
-        clear_probability=getattr(told, "clear_probability", candidate.clear_probability),
+        sifted_bits=fresh.sifted_bits,
+        secret_bits=float(fresh.secret_bits),
+        qber=fresh.qber,
+        clear_probability=getattr(fresh, "clear_probability", candidate.clear_probability),
     )
 
 
-def _key_of(
-    context: Context, ahead: PlanOutlook, candidate: Candidate
-) -> tuple[LinkWindow, PassYield]:
-    """The link of a candidate as today's element set has it, and the key expected of it."""
-    satellite = context.satellite(candidate.satellite_id)
-    (station,) = context.stations([candidate.station_id])
-    window = booked_window(
-        candidate,
-        ahead.elements[candidate.satellite_id],
-        station=station,
-        step_s=context.settings.track_step_s,
-    )
-    preset = link_preset(satellite, station, context.settings.bound)
-    return window, expected_key(window, preset, station=station)
+def _keys_of(
+    context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate]
+) -> list[tuple[LinkWindow, ExpectedKey]]:
+    """The links of candidates as today's element sets have them, and the key expected of each."""
+    asked = []
+    for candidate in candidates:
+        satellite = context.satellite(candidate.satellite_id)
+        (station,) = context.stations([candidate.station_id])
+        window = booked_window(
+            candidate,
+            ahead.elements[candidate.satellite_id],
+            station=station,
+            step_s=context.settings.track_step_s,
+        )
+        asked.append((window, link_preset(satellite, station, context.settings.bound), station))
+    return [(one[0], key) for one, key in zip(asked, expected_keys(asked), strict=True)]
 
 
 def _part(
-    context: Context,
-    ahead: PlanOutlook,
     whole: Candidate,
     acquires_at: datetime,
     loses_at: datetime,
+    window: LinkWindow,
+    gained: ExpectedKey,
 ) -> Candidate:
     """Part of a pass with its own key: a shorter block, weaker statistics."""
-    cut = replace(whole, acquires_at=acquires_at, loses_at=loses_at)
-    window, gained = _key_of(context, ahead, cut)
     return part_of(
         whole,
         acquires_at,
