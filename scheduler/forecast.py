@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,6 +56,12 @@ class Samples:
         """The chosen samples of a track."""
         names = cls.__dataclass_fields__
         return cls(**{name: np.asarray(getattr(seen, name))[chosen] for name in names})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """Several samples as one."""
+        names = cls.__dataclass_fields__
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -195,25 +201,23 @@ def expected_counts(
 def expected_keys(windows: Sequence[tuple[LinkWindow, Preset, Station]]) -> list[ExpectedKey]:
     """Sifted and secret bits expected of whole windows, each one block.
 
-    The proof's bounds are searched for all blocks of one protocol at once: one by one they
-    cost ten times as much as all else.
+    Counts are taken of all samples of a link at once, and the bounds of the proof are searched
+    for all blocks of one protocol at once: one by one they cost more than all else together.
     """
     from qkd import Counts, block_keys
 
-    blocks = [expected_counts(window, preset, station=one)[0] for window, preset, one in windows]
-    alike: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for place, (_, preset, _) in enumerate(windows):
-        alike[preset.protocol, preset.security, preset.bound, preset.leak].append(place)
-    found: dict[int, ExpectedKey] = {}
-    for places in alike.values():
+    alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    blocks: dict[int, dict[str, FloatArray]] = {}
+    for places, counts in _link_counts(windows):
         preset = windows[places[0]][1]
+        alike[preset.protocol, preset.security, preset.bound, preset.leak] += places
+        for row, place in enumerate(places):
+            blocks[place] = {item.name: getattr(counts, item.name)[row] for item in fields(counts)}
+    found: dict[int, ExpectedKey] = {}
+    for (protocol, security, bound, leak), places in alike.items():
         names = [item.name for item in fields(Counts)]
-        many = Counts(
-            **{name: np.stack([getattr(blocks[i], name) for i in places]) for name in names}
-        )
-        keys = block_keys(
-            many, preset.protocol, preset.security, bound=preset.bound, leak=preset.leak
-        )
+        many = Counts(**{n: np.stack([blocks[place][n] for place in places]) for n in names})
+        keys = block_keys(many, protocol, security, bound=bound, leak=leak)
         secret = np.sum([key.length_bits for key in keys], axis=0)
         clicks = many.key_clicks + many.check_clicks
         wrong = (many.key_errors + many.check_errors)[:, 0]
@@ -227,6 +231,28 @@ def expected_keys(windows: Sequence[tuple[LinkWindow, Preset, Station]]) -> list
     return [found[place] for place in range(len(windows))]
 
 
+def _link_counts(
+    windows: Sequence[tuple[LinkWindow, Preset, Station]],
+) -> Iterator[tuple[list[int], Counts]]:
+    """The windows of each link by their places, and the counts expected of each of them."""
+    from qkd import pass_counts
+
+    links: defaultdict[int, list[int]] = defaultdict(list)
+    for place, (_, preset, _) in enumerate(windows):
+        links[id(preset)].append(place)
+    for places in links.values():
+        _, preset, station = windows[places[0]]
+        mine = [windows[place][0] for place in places]
+        sizes = [len(window.samples.offset_s) for window in mine]
+        counts, _ = pass_counts(
+            Samples.joined([window.samples for window in mine]),
+            preset,
+            station.station_id,
+            sample_s=np.repeat([window.step_s for window in mine], sizes),
+        )
+        yield places, counts.summed_from(np.cumsum([0, *sizes[:-1]]))
+
+
 def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
     """The satellite's transmitter into what receives it at the station.
 
@@ -234,8 +260,7 @@ def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
     the scenario that make no hardware.
     """
     receiver = station.receiver_for(satellite)
-    made = _downlink(satellite.transmitter, receiver, station.station_id, station.height_m)
-    return replace(made, bound=bound)
+    return _downlink(satellite.transmitter, receiver, station.station_id, station.height_m, bound)
 
 
 def assumed_receiver(satellite: Satellite, station: Station) -> str:
@@ -255,7 +280,9 @@ def assumed_receiver(satellite: Satellite, station: Station) -> str:
 
 
 @cache
-def _downlink(sends: Terminal, receives: Terminal, station_id: str, height_m: float) -> Preset:
+def _downlink(
+    sends: Terminal, receives: Terminal, station_id: str, height_m: float, bound: str
+) -> Preset:
     from qkd import Stated, compose, receiver_of, satellite_preset, transmitter_of
 
     transmitter = transmitter_of(satellite_preset(sends.like))
@@ -268,7 +295,8 @@ def _downlink(sends: Terminal, receives: Terminal, station_id: str, height_m: fl
         transmitter = transmitter.changed(sends.name, sent)
     if received or receives.standard_air:
         receiver = receiver.changed(receives.name, received, standard_air=receives.standard_air)
-    return compose(transmitter, receiver, station_id=station_id, height_m=height_m)
+    made = compose(transmitter, receiver, station_id=station_id, height_m=height_m)
+    return replace(made, bound=bound)
 
 
 @cache

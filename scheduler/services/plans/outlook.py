@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from scheduler.weather import Forecast, Weather
 
 
+AT_ONCE = 2000
+"""Links whose samples are held in memory together, some 30 kB each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """The element set that planning may use, or why it may use none."""
@@ -176,20 +180,22 @@ def _worth(candidate: Candidate, fresh: Candidate | ExpectedKey) -> Candidate:
 
 def _keys_of(
     context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate]
-) -> list[tuple[LinkWindow, ExpectedKey]]:
+) -> Iterator[tuple[LinkWindow, ExpectedKey]]:
     """The links of candidates as today's element sets have them, and the key expected of each."""
-    asked = []
-    for candidate in candidates:
-        satellite = context.satellite(candidate.satellite_id)
-        (station,) = context.stations([candidate.station_id])
-        window = booked_window(
-            candidate,
-            ahead.elements[candidate.satellite_id],
-            station=station,
-            step_s=context.settings.track_step_s,
-        )
-        asked.append((window, link_preset(satellite, station, context.settings.bound), station))
-    return [(one[0], key) for one, key in zip(asked, expected_keys(asked), strict=True)]
+    for first in range(0, len(candidates), AT_ONCE):
+        asked = []
+        for candidate in candidates[first : first + AT_ONCE]:
+            satellite = context.satellite(candidate.satellite_id)
+            (station,) = context.stations([candidate.station_id])
+            window = booked_window(
+                candidate,
+                ahead.elements[candidate.satellite_id],
+                station=station,
+                step_s=context.settings.track_step_s,
+            )
+            asked.append((window, link_preset(satellite, station, context.settings.bound), station))
+        for (window, _, _), key in zip(asked, expected_keys(asked), strict=True):
+            yield window, key
 
 
 def _part(
