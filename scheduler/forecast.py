@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
-from math import ceil, isfinite
-from typing import TYPE_CHECKING
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Archive
-    from qkd import Counts, FibreRate, LinkBudget, PassYield, Preset
+    from qkd import Counts, FibreRate, LinkBudget, Preset
     from scheduler.network import Link, Planning, Satellite, Schedule, Station, Terminal
 
     FloatArray = NDArray[np.float64]
@@ -56,6 +57,12 @@ class Samples:
         names = cls.__dataclass_fields__
         return cls(**{name: np.asarray(getattr(seen, name))[chosen] for name in names})
 
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """Several samples as one."""
+        names = cls.__dataclass_fields__
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinkWindow:
@@ -65,6 +72,15 @@ class LinkWindow:
     end: datetime
     samples: Samples
     step_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedKey:
+    """What a window is expected to give, under a clear sky."""
+
+    sifted_bits: float
+    secret_bits: int
+    qber: float  #: of the signal; 0.5 without clicks
 
 
 def ground_station(station: Station, *, least_deg: float = -90.0) -> GroundStation:
@@ -109,49 +125,54 @@ def forecast_window(
             replace(item, time_sigma_s=history.time_sigma_s(elements, item.culminates_at))
             for item in found
         ]
-    return [
-        forecast_pass(
-            item,
-            elements,
-            satellite=satellite,
-            station=by_id[item.station_id],
-            planning=planning,
-            step_s=step_s,
-            bound=bound,
-        )
-        for item in sorted(found, key=lambda one: (one.rises_at, one.station_id))
-    ]
+    items = sorted(found, key=lambda one: (one.rises_at, one.station_id))
+    return forecast_passes(
+        [(item, elements, by_id[item.station_id]) for item in items],
+        satellite=satellite,
+        planning=planning,
+        step_s=step_s,
+        bound=bound,
+    )
 
 
-def forecast_pass(
-    item: SatellitePass,
-    elements: Elements,
+def forecast_passes(
+    passes: Sequence[tuple[SatellitePass, Elements, Station]],
     *,
     satellite: Satellite,
-    station: Station,
     planning: Planning,
     step_s: float,
     bound: str,
     with_key: bool = True,
-) -> PassForecast:
-    """Describe one pass: its light, its dark window, and the key expected of that window."""
-    samples, width_s = _sample(elements, station, item.rises_at, item.sets_at, step_s)
-    window = _dark_window(samples, item.rises_at, width_s, planning.sun_elevation_deg_max)
-    row = _row(item, elements, satellite, samples, window)
+) -> list[PassForecast]:
+    """Describe passes: their light, their dark windows, and the key expected of these."""
+    rows: list[tuple[PassRow, LinkWindow | None]] = []
+    for item, elements, station in passes:
+        samples, width_s = _sample(elements, station, item.rises_at, item.sets_at, step_s)
+        window = _dark_window(samples, item.rises_at, width_s, planning.sun_elevation_deg_max)
+        rows.append((_row(item, elements, satellite, samples, window), window))
     if not with_key:
-        return PassForecast(row=row, candidate=None)
-    if window is None:
-        dark_row = replace(row, sifted_bits=0.0, secret_bits=0, qber=None)
-        return PassForecast(row=dark_row, candidate=None)
-    gained = expected_key(window, link_preset(satellite, station, bound), station=station)
-    candidate = _candidate(item, elements, satellite, window, gained)
-    row = replace(
-        row,
-        sifted_bits=candidate.sifted_bits,
-        secret_bits=int(candidate.secret_bits),
-        qber=candidate.qber,
-    )
-    return PassForecast(row=row, candidate=candidate)
+        return [PassForecast(row=row, candidate=None) for row, _ in rows]
+    dark = [
+        (window, link_preset(satellite, station, bound), station)
+        for (_, window), (_, _, station) in zip(rows, passes, strict=True)
+        if window is not None
+    ]
+    gained = iter(expected_keys(dark))
+    found: list[PassForecast] = []
+    for (item, elements, _), (row, window) in zip(passes, rows, strict=True):
+        if window is None:
+            no_key = replace(row, sifted_bits=0.0, secret_bits=0, qber=None)
+            found.append(PassForecast(row=no_key, candidate=None))
+            continue
+        candidate = _candidate(item, elements, satellite, window, next(gained))
+        with_bits = replace(
+            row,
+            sifted_bits=candidate.sifted_bits,
+            secret_bits=int(candidate.secret_bits),
+            qber=candidate.qber,
+        )
+        found.append(PassForecast(row=with_bits, candidate=candidate))
+    return found
 
 
 def booked_window(
@@ -177,12 +198,59 @@ def expected_counts(
     return counts.total(axis=-2), budget
 
 
-def expected_key(window: LinkWindow, preset: Preset, *, station: Station) -> PassYield:
-    """Sifted and secret bits expected of a whole window."""
-    from qkd import yield_of_counts
+def expected_keys(windows: Sequence[tuple[LinkWindow, Preset, Station]]) -> list[ExpectedKey]:
+    """Sifted and secret bits expected of whole windows, each one block.
 
-    counts, budget = expected_counts(window, preset, station=station)
-    return yield_of_counts(counts, preset, budget)
+    Counts are taken of all samples of a link at once, and the bounds of the proof are searched
+    for all blocks of one protocol at once: one by one they cost more than all else together.
+    """
+    from qkd import Counts, block_keys
+
+    alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    blocks: dict[int, dict[str, FloatArray]] = {}
+    for places, counts in _link_counts(windows):
+        preset = windows[places[0]][1]
+        alike[preset.protocol, preset.security, preset.bound, preset.leak] += places
+        for row, place in enumerate(places):
+            blocks[place] = {item.name: getattr(counts, item.name)[row] for item in fields(counts)}
+    found: dict[int, ExpectedKey] = {}
+    for (protocol, security, bound, leak), places in alike.items():
+        names = [item.name for item in fields(Counts)]
+        many = Counts(**{n: np.stack([blocks[place][n] for place in places]) for n in names})
+        keys = block_keys(many, protocol, security, bound=bound, leak=leak)
+        secret = np.sum([key.length_bits for key in keys], axis=0)
+        clicks = many.key_clicks + many.check_clicks
+        wrong = (many.key_errors + many.check_errors)[:, 0]
+        for row, place in enumerate(places):
+            signal = float(clicks[row, 0])
+            found[place] = ExpectedKey(
+                sifted_bits=float(clicks[row].sum()),
+                secret_bits=int(secret[row]),
+                qber=float(wrong[row]) / signal if signal > 0.0 else 0.5,
+            )
+    return [found[place] for place in range(len(windows))]
+
+
+def _link_counts(
+    windows: Sequence[tuple[LinkWindow, Preset, Station]],
+) -> Iterator[tuple[list[int], Counts]]:
+    """The windows of each link by their places, and the counts expected of each of them."""
+    from qkd import pass_counts
+
+    links: defaultdict[int, list[int]] = defaultdict(list)
+    for place, (_, preset, _) in enumerate(windows):
+        links[id(preset)].append(place)
+    for places in links.values():
+        _, preset, station = windows[places[0]]
+        mine = [windows[place][0] for place in places]
+        sizes = [len(window.samples.offset_s) for window in mine]
+        counts, _ = pass_counts(
+            Samples.joined([window.samples for window in mine]),
+            preset,
+            station.station_id,
+            sample_s=np.repeat([window.step_s for window in mine], sizes),
+        )
+        yield places, counts.summed_from(np.cumsum([0, *sizes[:-1]]))
 
 
 def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
@@ -192,8 +260,7 @@ def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
     the scenario that make no hardware.
     """
     receiver = station.receiver_for(satellite)
-    made = _downlink(satellite.transmitter, receiver, station.station_id, station.height_m)
-    return replace(made, bound=bound)
+    return _downlink(satellite.transmitter, receiver, station.station_id, station.height_m, bound)
 
 
 def assumed_receiver(satellite: Satellite, station: Station) -> str:
@@ -213,7 +280,9 @@ def assumed_receiver(satellite: Satellite, station: Station) -> str:
 
 
 @cache
-def _downlink(sends: Terminal, receives: Terminal, station_id: str, height_m: float) -> Preset:
+def _downlink(
+    sends: Terminal, receives: Terminal, station_id: str, height_m: float, bound: str
+) -> Preset:
     from qkd import Stated, compose, receiver_of, satellite_preset, transmitter_of
 
     transmitter = transmitter_of(satellite_preset(sends.like))
@@ -226,7 +295,8 @@ def _downlink(sends: Terminal, receives: Terminal, station_id: str, height_m: fl
         transmitter = transmitter.changed(sends.name, sent)
     if received or receives.standard_air:
         receiver = receiver.changed(receives.name, received, standard_air=receives.standard_air)
-    return compose(transmitter, receiver, station_id=station_id, height_m=height_m)
+    made = compose(transmitter, receiver, station_id=station_id, height_m=height_m)
+    return replace(made, bound=bound)
 
 
 @cache
@@ -347,7 +417,7 @@ def _candidate(
     elements: Elements,
     satellite: Satellite,
     window: LinkWindow,
-    gained: PassYield,
+    gained: ExpectedKey,
 ) -> Candidate:
     place = f"{satellite.satellite_id}/{item.station_id}"
     return Candidate(
@@ -362,7 +432,7 @@ def _candidate(
         elements_epoch=item.epoch,
         sifted_bits=gained.sifted_bits,
         secret_bits=float(gained.secret_bits),
-        qber=gained.qber if isfinite(gained.qber) else 0.5,
+        qber=gained.qber,
         # Of the first and the last sample, half a step inside the window: slews are degrees.
         acquires_azimuth_deg=float(window.samples.azimuth_deg[0]),
         acquires_elevation_deg=float(window.samples.elevation_deg[0]),

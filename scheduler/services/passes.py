@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orbits import OrbitsError, as_utc, find_passes_in_archive, iso_utc
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
-from scheduler.forecast import assumed_receiver, forecast_pass, ground_station
+from scheduler.forecast import assumed_receiver, forecast_passes, ground_station
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 
 if TYPE_CHECKING:
@@ -73,19 +73,15 @@ def upcoming_passes(
         )
         notes += _notes(table)
         sets = {elements.epoch: elements for elements in table.elements}
-        rows += [
-            forecast_pass(
-                item,
-                sets[item.epoch],
-                satellite=chosen,
-                station=places[item.station_id],
-                planning=planning,
-                step_s=context.settings.track_step_s,
-                bound=context.settings.bound,
-                with_key=forecast,
-            ).row
-            for item in table
-        ]
+        found = forecast_passes(
+            [(item, sets[item.epoch], places[item.station_id]) for item in table],
+            satellite=chosen,
+            planning=planning,
+            step_s=context.settings.track_step_s,
+            bound=context.settings.bound,
+            with_key=forecast,
+        )
+        rows += [one.row for one in found]
     notes += _decay_notes(archive, chosen, end)
     if forecast:
         notes += _assumptions(context, chosen, places.values())

@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+import qkd
 from scheduler import services
 from scheduler.forecast import (
     PassForecast,
     booked_window,
+    expected_counts,
+    expected_keys,
     forecast_window,
     ground_station,
+    link_preset,
     span_rate_bps,
 )
 from scheduler.services.context import Context
@@ -121,3 +125,38 @@ def test_a_longer_span_gives_less_key() -> None:
 
     assert rates[0] > rates[1] > rates[2] > 1000.0
     assert rates[3] == 0.0
+
+
+def test_what_a_window_gives_does_not_depend_on_the_others_forecast_with_it(
+    context: Context,
+) -> None:
+    satellite = context.satellite("micius")
+    elements = context.archive.nearest(START, norad_id=satellite.norad_id)
+    stations = context.stations()
+    windows = [
+        (booked_window(one.candidate, elements, station=station, step_s=1.0), station)
+        for station in stations
+        for one in forecast_window(
+            elements,
+            satellite=satellite,
+            stations=[station],
+            start=START,
+            end=START + timedelta(days=3),
+            planning=context.scenario.planning,
+            step_s=1.0,
+            bound="chernoff",
+        )
+        if one.candidate is not None
+    ]
+    asked = [
+        (window, link_preset(satellite, station, "chernoff"), station)
+        for window, station in windows
+    ]
+
+    assert len(asked) > 5
+    for together, (window, preset, station) in zip(expected_keys(asked), asked, strict=True):
+        counts, budget = expected_counts(window, preset, station=station)
+        alone = qkd.yield_of_counts(counts, preset, budget)
+        assert together.secret_bits == alone.secret_bits
+        assert together.sifted_bits == pytest.approx(alone.sifted_bits, rel=1e-12)
+        assert together.qber == pytest.approx(alone.qber, rel=1e-12)

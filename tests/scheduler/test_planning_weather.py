@@ -11,6 +11,8 @@ from scheduler.errors import (
     InputError,
     SettingsError,
 )
+from scheduler.services.context import Context
+from scheduler.services.plans.explain import plan_record
 from tests.scheduler.test_planning import NIGHT, XINGLONG, SettingsOf, by_station, opened_at
 
 
@@ -52,6 +54,22 @@ def test_only_forecasts_issued_by_then_count(settings_of: SettingsOf, tmp_path: 
         assert "the minimum is 10,000" in services.explain_pass(context, XINGLONG)
 
     assert [round(found["xinglong"] or 0.0, 6) for found in clear] == [0.8, 0.001]
+
+
+def test_a_lock_holds_the_choice_and_not_the_value(settings_of: SettingsOf, tmp_path: Path) -> None:
+    def bits_of(context: Context, request_id: str) -> float:
+        answer = services.plan_by_hand(context, **NIGHT, objective="total", request_id=request_id)
+        with context.ledger.read() as reader:
+            record = plan_record(reader, answer["plan"])
+        return float(record.details["station_bits"]["xinglong"])
+
+    with opened_at(settings_of()) as context:
+        clear_bits = bits_of(context, "clear")
+        key = by_station(context, services.plan_by_hand(context, **NIGHT, objective="total"))
+        services.lock_booking(context, key["xinglong"])
+    file = _forecasts(tmp_path / "sky.csv", [("xinglong", "2016-12-18T18:00:00Z", 0.25)])
+    with opened_at(settings_of(weather_file=file)) as context:
+        assert bits_of(context, "cloudy") == pytest.approx(clear_bits * 0.25)
 
 
 def test_clouds_take_the_key_of_a_session(settings_of: SettingsOf, tmp_path: Path) -> None:

@@ -66,9 +66,7 @@ def add_booking(tx: Transaction, booking: Booking) -> None:
         "booking_id": str(booking.booking_id),
         "satellite_id": candidate.satellite_id,
         "station_id": candidate.station_id,
-        "acquires_at": candidate.acquires_at,
-        "loses_at": candidate.loses_at,
-        "candidate": candidate_text(candidate),
+        **_link(candidate),
         "state": booking.state.value,
         "reason": booking.reason,
         "booked_at": as_utc(booking.booked_at),
@@ -79,7 +77,19 @@ def add_booking(tx: Transaction, booking: Booking) -> None:
     row = sealed("booking", row)
     connection.execute(insert(BookingRow), [row])
     tx.trail.record("booking", row["booking_id"], row["sha256"])
-    _add_event(tx, row["booking_id"], 1, booking.booked_at, None, booking)
+    change = (booking.state, booking.reason)
+    _add_event(tx, row["booking_id"], 1, booking.booked_at, None, change, candidate)
+
+
+def _link(candidate: Candidate | None) -> dict[str, Any]:
+    """The columns of a booking's link, empty without a candidate."""
+    if candidate is None:
+        return {"acquires_at": None, "loses_at": None, "candidate": None}
+    return {
+        "acquires_at": candidate.acquires_at,
+        "loses_at": candidate.loses_at,
+        "candidate": candidate_text(candidate),
+    }
 
 
 def _add_event(
@@ -88,9 +98,10 @@ def _add_event(
     position: int,
     at: datetime,
     from_state: BookingState | None,
-    to: Booking | tuple[BookingState, str],
+    to: tuple[BookingState, str],
+    candidate: Candidate | None,
 ) -> None:
-    state, reason = (to.state, to.reason) if isinstance(to, Booking) else to
+    state, reason = to
     event: dict[str, Any] = {
         "booking_id": booking_id,
         "position": position,
@@ -98,6 +109,7 @@ def _add_event(
         "from_state": None if from_state is None else from_state.value,
         "to_state": state.value,
         "reason": reason,
+        **_link(candidate),
     }
     event = sealed("booking_event", event)
     tx.raw.execute(insert(BookingEventRow), [event])
@@ -143,17 +155,20 @@ def move_booking(
     to: BookingState,
     reason: str,
     at: datetime,
+    candidate: Candidate | None = None,
 ) -> None:
     """Move a booking to another state, guarded by the one it must be in.
 
+    With a `candidate` its link is that one from now on: the same pass by newer elements.
     Raises UnknownName if there is no such booking, LedgerError if it is in another state.
     """
     connection = tx.raw
     key = str(booking_id)
+    link = {} if candidate is None else _link(candidate)
     moved = connection.execute(
         update(BookingRow)
         .where(BookingRow.booking_id == key, BookingRow.state == expected.value)
-        .values(state=to.value, reason=reason, changed_at=as_utc(at))
+        .values(state=to.value, reason=reason, changed_at=as_utc(at), **link)
     )
     if moved.rowcount != 1:
         state = connection.execute(
@@ -165,7 +180,7 @@ def move_booking(
     position = connection.execute(
         select(func.max(BookingEventRow.position)).where(BookingEventRow.booking_id == key)
     ).scalar_one()
-    _add_event(tx, key, position + 1, at, expected, (to, reason))
+    _add_event(tx, key, position + 1, at, expected, (to, reason), candidate)
 
 
 def get_bookings(

@@ -23,10 +23,13 @@ STANDING_OUTAGE = "lifted_by IS NULL"
 
 
 class BookingRow(Base):
-    """A pass that was decided on; its state is the last of its events."""
+    """A pass that was decided on; its state and its link are those of its last events."""
 
     __tablename__ = "booking"
-    audited = Audited(later=("state", "reason", "changed_at"), leaf=("booking_id",))
+    audited = Audited(
+        later=("acquires_at", "loses_at", "candidate", "state", "reason", "changed_at"),
+        leaf=("booking_id",),
+    )
     __table_args__ = (
         CheckConstraint("acquires_at < loses_at", name="forwards"),
         Index("ix_booking_satellite_id_acquires_at", "satellite_id", "acquires_at"),
@@ -60,6 +63,10 @@ class BookingEventRow(Base):
     from_state: Mapped[str | None] = mapped_column(String(16))
     to_state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Text)
+    #: the link from here on; all three are empty where it stays as it was
+    acquires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    loses_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    candidate: Mapped[str | None] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
 
 

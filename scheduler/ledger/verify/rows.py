@@ -146,7 +146,7 @@ def check_bookings(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outco
 
 
 def _check_life(booking: Any, life: list[Any], found: Findings) -> None:
-    """A booking's state, reason and time of change, against its events."""
+    """A booking's state, reason, time of change and link, against its events."""
     name = f"booking {booking.booking_id}"
     reached = None
     for expected, event in enumerate(life, start=1):
@@ -158,3 +158,10 @@ def _check_life(booking: Any, life: list[Any], found: Findings) -> None:
         found.add(f"{name}: is {booking.state}, its events end in {reached}")
     elif booking.changed_at != life[-1].at:
         found.add(f"{name}: changed at {booking.changed_at}, its last event at {life[-1].at}")
+    links = [link for link in map(_link, life) if link != (None, None, None)]
+    if links[-1:] != [_link(booking)]:
+        found.add(f"{name}: its link is not that of its events")
+
+
+def _link(row: Any) -> tuple[Any, Any, Any]:
+    return row.acquires_at, row.loses_at, row.candidate

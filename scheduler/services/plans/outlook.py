@@ -15,7 +15,7 @@ from scheduler.domain import Candidate, instant_key
 from scheduler.forecast import (
     PassForecast,
     booked_window,
-    expected_key,
+    expected_keys,
     forecast_window,
     link_preset,
 )
@@ -24,14 +24,19 @@ from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_o
 from scheduler.weather import ForecastTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from orbits import Elements
+    from scheduler.forecast import ExpectedKey, LinkWindow
     from scheduler.network import Satellite
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
+
+
+AT_ONCE = 2000
+"""Links whose samples are held in memory together, some 30 kB each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,32 +132,80 @@ def options_of(
 ) -> tuple[Candidate, ...]:
     """Everything that could be booked: passes, and parts of those that clash, under their sky."""
     whole = [item.candidate for item in ahead.forecasts if item.candidate is not None]
+    asked: list[tuple[Candidate, datetime, datetime]] = []
+    # First which parts are asked for, then the key of all of them together.
+    with_parts(whole, rules, lambda *part: asked.append(part))
+    cuts = [replace(one, acquires_at=start, loses_at=end) for one, start, end in asked]
+    keys = _keys_of(context, ahead, cuts)
+    parts = iter([_part(*part, *key) for part, key in zip(asked, keys, strict=True)])
+    return under_sky(context, with_parts(whole, rules, lambda *_: next(parts)), ahead, at=at)
 
-    def forecast(candidate: Candidate, acquires_at: datetime, loses_at: datetime) -> Candidate:
-        return _part(context, ahead, candidate, acquires_at, loses_at)
 
-    return under_sky(context, with_parts(whole, rules, forecast), ahead, at=at)
+def as_of_today(
+    context: Context,
+    ahead: PlanOutlook,
+    booked: Iterable[Candidate],
+    options: Iterable[Candidate],
+    *,
+    at: datetime,
+) -> dict[str, Candidate]:
+    """What booked sessions are worth as known at `at`, by candidate; their times are as booked."""
+    fresh = {option.candidate_id: option for option in options}
+    found: dict[str, Candidate] = {}
+    others: list[Candidate] = []
+    for candidate in booked:
+        option = fresh.get(candidate.candidate_id)
+        if option is not None and option.loses_at == candidate.loses_at:
+            found[candidate.candidate_id] = _worth(candidate, option)
+        else:
+            others.append(candidate)
+    ours = [candidate for candidate in others if candidate.satellite_id in ahead.elements]
+    for candidate, (_, gained) in zip(ours, _keys_of(context, ahead, ours), strict=True):
+        found[candidate.candidate_id] = _worth(candidate, gained)
+    worth = tuple(found.get(candidate.candidate_id, candidate) for candidate in others)
+    sky = under_sky(context, worth, ahead, at=at)
+    return found | {candidate.candidate_id: candidate for candidate in sky}
+
+
+def _worth(candidate: Candidate, fresh: Candidate | ExpectedKey) -> Candidate:
+    """A candidate with the key that is expected today."""
+    return replace(
+        candidate,
+        sifted_bits=fresh.sifted_bits,
+        secret_bits=float(fresh.secret_bits),
+        qber=fresh.qber,
+        clear_probability=getattr(fresh, "clear_probability", candidate.clear_probability),
+    )
+
+
+def _keys_of(
+    context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate]
+) -> Iterator[tuple[LinkWindow, ExpectedKey]]:
+    """The links of candidates as today's element sets have them, and the key expected of each."""
+    for first in range(0, len(candidates), AT_ONCE):
+        asked = []
+        for candidate in candidates[first : first + AT_ONCE]:
+            satellite = context.satellite(candidate.satellite_id)
+            (station,) = context.stations([candidate.station_id])
+            window = booked_window(
+                candidate,
+                ahead.elements[candidate.satellite_id],
+                station=station,
+                step_s=context.settings.track_step_s,
+            )
+            asked.append((window, link_preset(satellite, station, context.settings.bound), station))
+        for (window, _, _), key in zip(asked, expected_keys(asked), strict=True):
+            yield window, key
 
 
 def _part(
-    context: Context,
-    ahead: PlanOutlook,
     whole: Candidate,
     acquires_at: datetime,
     loses_at: datetime,
+    window: LinkWindow,
+    gained: ExpectedKey,
 ) -> Candidate:
     """Part of a pass with its own key: a shorter block, weaker statistics."""
-    satellite = context.satellite(whole.satellite_id)
-    (station,) = context.stations([whole.station_id])
-    cut = replace(whole, acquires_at=acquires_at, loses_at=loses_at)
-    window = booked_window(
-        cut,
-        ahead.elements[whole.satellite_id],
-        station=station,
-        step_s=context.settings.track_step_s,
-    )
-    preset = link_preset(satellite, station, context.settings.bound)
-    gained = expected_key(window, preset, station=station)
     return part_of(
         whole,
         acquires_at,

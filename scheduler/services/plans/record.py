@@ -1,17 +1,37 @@
-"""What a stored plan holds: its figures, and every pass and option with its reason."""
+"""Writing a decision down: bookings made, kept and given up, and the plan with its reasons."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from scheduler.domain import Candidate, PassRow, PlanOption, PlanPass, instant_key
+from scheduler.domain import (
+    Booking,
+    BookingState,
+    Candidate,
+    PassRow,
+    PlanOption,
+    PlanPass,
+    instant_key,
+)
+from scheduler.ledger import PlanRecord
+from scheduler.ledger.books import plans
+from scheduler.ledger.books.bookings import add_booking, move_booking
 
 if TYPE_CHECKING:
+    from scheduler.ledger import CommandHandle, Transaction
     from scheduler.plan import PlanDecision, PlanProblem
+    from scheduler.services.context import Context
     from scheduler.services.plans.outlook import PlanOutlook
+    from scheduler.services.plans.problem import PlanRequest, Standing
+
+SHIFT_S_MAX = 2.0
+"""A standing booking is kept if newer elements shift its link by no more than this."""
 
 
 def plan_figures(decision: PlanDecision, ahead: PlanOutlook) -> dict[str, Any]:
@@ -35,9 +55,9 @@ def plan_passes(
     decision: PlanDecision,
     ahead: PlanOutlook,
     too_early: Sequence[Candidate],
-    bookings: Mapping[str, UUID],
+    booked: Mapping[str, UUID],
 ) -> list[PlanPass]:
-    """Return the passes of a plan with their options; `bookings` are those of the candidates."""
+    """Return the passes of a plan with their options; `booked` are those of the candidates."""
     options: dict[str, list[PlanOption]] = defaultdict(list)
 
     def add(candidate: Candidate, why: str, *, booked: bool, booking_id: UUID | None) -> None:
@@ -58,7 +78,7 @@ def plan_passes(
         name = candidate.candidate_id
         because = decision.booked_because.get(name)
         why = because or decision.left_out[name]
-        add(candidate, why, booked=because is not None, booking_id=bookings.get(name))
+        add(candidate, why, booked=because is not None, booking_id=booked.get(name))
     for candidate in too_early:
         present = instant_key(problem.now or candidate.acquires_at)
         why = f"its link begins before the plan's present, {present}, or too soon after it"
@@ -78,3 +98,154 @@ def _pass(row: PassRow, options: Mapping[str, Sequence[PlanOption]]) -> PlanPass
         sun_elevation_deg=row.sun_elevation_deg,
         options=tuple(options.get(pass_id, ())),
     )
+
+
+@dataclass(slots=True)
+class Writing:
+    """Writes a decision down inside one transaction."""
+
+    context: Context
+    tx: Transaction
+    problem: PlanProblem
+    decision: PlanDecision
+    standing: Standing
+    at: datetime
+    request: PlanRequest
+
+    def write(
+        self, command: CommandHandle, ahead: PlanOutlook, too_early: Sequence[Candidate]
+    ) -> dict[str, Any]:
+        """Cancel, book, store the plan; return the answer."""
+        plan_id = self._plan_id()
+        kept, cancelled = self._settle_standing()
+        booked: dict[str, UUID] = {}
+        for candidate in sorted(self.decision.chosen, key=lambda item: item.acquires_at):
+            booking_id = kept.get(candidate.candidate_id)
+            if booking_id is None:
+                booking_id = self._book(candidate, plan_id)
+            booked[candidate.candidate_id] = booking_id
+        context, decision = self.context, self.decision
+        record = PlanRecord(
+            plan_id=plan_id,
+            at=self.at,
+            window_start=self.request.start,
+            window_end=self.request.end,
+            solver=decision.solver.value,
+            objective=decision.value,
+            bound=decision.bound,
+            gap=decision.gap,
+            details={
+                "asked_solver": self.request.solver or context.settings.planner,
+                "booked": len(booked),
+                "kept": len(kept),
+                "cancelled": cancelled,
+                **plan_figures(decision, ahead),
+            },
+        )
+        held = {b.candidate.candidate_id: b.booking_id for b in self.problem.locked()}
+        passes = plan_passes(self.problem, decision, ahead, too_early, {**held, **booked})
+        plans.add(self.tx, command, record, passes)
+        return {
+            "plan": plan_id,
+            "objective": decision.objective.value,
+            "solver": decision.solver.value,
+            "bookings": [str(booking_id) for booking_id in booked.values()],
+            "kept": sorted(str(booking_id) for booking_id in kept.values()),
+            "cancelled": cancelled,
+            "passes": _count(context, ahead, dark_only=False),
+            "dark": _count(context, ahead, dark_only=True),
+            "booked": self._newly_booked(kept),
+            "unplanned": ahead.unplanned,
+            "epochs": ahead.epochs,
+        }
+
+    def _plan_id(self) -> str:
+        """The window's name; a plan that somebody asked for adds a part of its request's hash."""
+        base = f"{self.request.start:%Y%m%dT%H%M%SZ}-{self.request.end:%Y%m%dT%H%M%SZ}"
+        if self.request.request_id is None:
+            return base
+        return f"{base}.{hashlib.sha256(self.request.request_id.encode()).hexdigest()[:8]}"
+
+    def _settle_standing(self) -> tuple[dict[str, UUID], list[str]]:
+        """Cancel the movable bookings that the plan gives up; map what is chosen to the rest."""
+        kept: dict[str, UUID] = {}
+        cancelled: list[str] = []
+        for booking in self.problem.movable():
+            same = _same(booking.candidate, self.decision.chosen)
+            if same is not None:
+                kept[same.candidate_id] = booking.booking_id
+                if same.elements_epoch > booking.candidate.elements_epoch:
+                    self._point_anew(booking, same)
+                continue
+            dropped = self.decision.dropped.get(str(booking.booking_id))
+            reason = dropped or "replaced by another part of its pass, or by newer elements"
+            move_booking(
+                self.tx,
+                booking.booking_id,
+                expected=booking.state,
+                to=BookingState.CANCELLED,
+                reason=f"given up by a new plan: {reason}",
+                at=self.at,
+            )
+            cancelled.append(str(booking.booking_id))
+        return kept, cancelled
+
+    def _point_anew(self, booking: Booking, same: Candidate) -> None:
+        """Let a booking that is kept have the times of a newer element set."""
+        move_booking(
+            self.tx,
+            booking.booking_id,
+            expected=booking.state,
+            to=booking.state,
+            reason=f"kept, by the element set of {instant_key(same.elements_epoch)}",
+            at=self.at,
+            candidate=same,
+        )
+
+    def _book(self, candidate: Candidate, plan_id: str) -> UUID:
+        entropy = self.context.entropy
+        booking_id, turn = entropy.uuid("booking", candidate.candidate_id), 1
+        while booking_id in self.standing.taken:
+            turn += 1
+            booking_id = entropy.uuid("booking", candidate.candidate_id, turn)
+        add_booking(
+            self.tx,
+            Booking(
+                booking_id=booking_id,
+                candidate=candidate,
+                state=BookingState.BOOKED,
+                reason=self.decision.booked_because[candidate.candidate_id],
+                booked_at=self.at,
+                changed_at=self.at,
+                plan_id=plan_id,
+            ),
+        )
+        return booking_id
+
+    def _newly_booked(self, kept: dict[str, UUID]) -> dict[str, int]:
+        counted = {station.station_id: 0 for station in self.context.scenario.stations}
+        for candidate in self.decision.chosen:
+            counted[candidate.station_id] += int(candidate.candidate_id not in kept)
+        return counted
+
+
+def _same(candidate: Candidate, chosen: Sequence[Candidate]) -> Candidate | None:
+    """The chosen session that is this very one, moments apart at most."""
+    for other in chosen:
+        if other.candidate_id == candidate.candidate_id:
+            return other
+        if (other.satellite_id, other.station_id) == (candidate.satellite_id, candidate.station_id):
+            shifts = (
+                abs((other.acquires_at - candidate.acquires_at).total_seconds()),
+                abs((other.loses_at - candidate.loses_at).total_seconds()),
+            )
+            if max(shifts) <= SHIFT_S_MAX:
+                return other
+    return None
+
+
+def _count(context: Context, ahead: PlanOutlook, *, dark_only: bool) -> dict[str, int]:
+    counted = {station.station_id: 0 for station in context.scenario.stations}
+    for item in ahead.forecasts:
+        counted[item.row.station] += int(item.row.dark or not dark_only)
+    return counted

@@ -158,6 +158,30 @@ def test_a_booking_whose_pass_rises_before_an_edge_is_kept_and_seen_by_both_plan
     assert own["cancelled"] == [str(booking.booking_id)]
 
 
+def test_a_booking_that_is_kept_has_the_times_of_the_newest_elements(open_context: Open) -> None:
+    context = open_context()
+    services.plan_window(context, start=NIGHT, end=MORNING)
+    first = standing(context)
+    services.lock_booking(context, first[0].booking_id)
+    go_to(context, at(14))  # a set of 13:39 has arrived
+    again = services.plan_by_hand(context, start=NIGHT, end=MORNING)
+    second = standing(context)
+
+    assert again["cancelled"] == []
+    assert [b.booking_id for b in second] == [b.booking_id for b in first]
+    assert second[0].candidate == first[0].candidate, "a lock keeps its times"
+    for before, after in zip(first[1:], second[1:], strict=True):
+        assert after.candidate.elements_epoch > before.candidate.elements_epoch
+        assert before.candidate.acquires_at != after.candidate.acquires_at
+        assert "kept, by the element set of 2016-12-19T13:39:33" in after.reason
+    third = services.plan_by_hand(context, start=NIGHT, end=MORNING, request_id="no news")
+    assert third["cancelled"] == []
+    assert standing(context) == second, "once is enough"
+    go_to(context, MORNING)
+    assert {booking.state for booking in standing(context)} == {BookingState.SETTLED}
+    assert services.verify_ledger(context).ok
+
+
 def _check(context: Context, limits: dict[str, int]) -> None:
     """Nothing double, nothing too close, nothing above a limit."""
     kept = [booking.candidate for booking in standing(context)]

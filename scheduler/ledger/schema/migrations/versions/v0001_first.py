@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_4d4c0282"
+revision = "first_0d9c1d5b"
 down_revision = None
 branch_labels = None
 depends_on = None
