@@ -20,11 +20,9 @@ from orbits import (
     omm_fields,
     read_elements,
 )
-from scheduler import ledger as ledger_package
 from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.errors import FeedError, InputError, UnknownName
-from scheduler.ledger import open_ledger
 from scheduler.ledger.books import element_reads as glance
 from scheduler.ledger.books.elements import count_elements, get_elements
 from scheduler.services.context import Context
@@ -352,14 +350,6 @@ def test_a_glance_leaves_everything_unusual_to_the_ledger(tmp_path: Path) -> Non
         assert glance.element_rows(url) is None
         assert glance.element_count(url) is None
 
-
-def test_every_public_name_of_the_ledger_has_its_home() -> None:
-    assert set(ledger_package.__all__) == set(ledger_package._HOMES)
-    assert ledger_package.open_ledger is open_ledger
-    for name in ledger_package.__all__:
-        assert getattr(ledger_package, name).__name__ == name
-    with pytest.raises(AttributeError, match="nothing_here"):
-        ledger_package.nothing_here  # noqa: B018
 
 
 def test_a_plan_knows_the_timing_of_its_passes_from_what_was_known_then(
