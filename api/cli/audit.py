@@ -137,10 +137,16 @@ def _verify_ledger(
             "without its key-encryption key no sealed byte was opened, nor any sealed key: a change"
             " of these would not be seen"
         )
+    if not report.commands:
+        note(
+            "this ledger is empty; if it is a copy of one in use, its -wal file was left behind:"
+            " copy both, or let SQLite write one file (VACUUM INTO)"
+        )
+    state = ("sound" if report.commands else "empty") + (", as signed" if signed else "")
     line.answer(
         report.model_copy(update={"ok": not problems, "problems": problems}),
         problems
-        or f"ledger sound{', as signed' if signed else ''}: {report.commands:,} commands,"
+        or f"ledger {state}: {report.commands:,} commands,"
         f" {report.entries:,} entries, {report.blocks:,} blocks in {report.pools:,} pools",
     )
     _fail_on(problems)

@@ -89,19 +89,19 @@ class Pass(Answer):
         Column("station", "station"),
         Column("date", "rises_at", "%Y-%m-%d"),
         Column("rises", lambda row: _clock(row.rises_at) + (" <" if row.cut_at_start else "")),
-        Column("culminates", lambda row: _clock(row.culminates_at), rank=6),
+        Column("culminates", lambda row: _clock(row.culminates_at), rank=7),
         Column(
-            "sets (UTC)", lambda row: _clock(row.sets_at) + (" >" if row.cut_at_end else ""), rank=1
+            "sets (UTC)", lambda row: _clock(row.sets_at) + (" >" if row.cut_at_end else ""), rank=2
         ),
-        Column("± s", "time_sigma_s", ".3f", rank=7),
-        Column("elevation°", "max_elevation_deg", ".3f"),
-        Column("range km", "range_km_min", ".3f", rank=4),
-        Column("sky", lambda row: "dark" if row.dark else "light", rank=2),
+        Column("± s", "time_sigma_s", ".3f", rank=8),
+        Column("elevation°", "max_elevation_deg", ".3f", rank=1),
+        Column("range km", "range_km_min", ".3f", rank=5),
+        Column("sky", lambda row: "dark" if row.dark else "light", rank=3),
     )
     forecast_columns: ClassVar = (
-        Column("sifted bits", "sifted_bits", ",", rank=3),
+        Column("sifted bits", "sifted_bits", ",", rank=4),
         Column("secret bits", "secret_bits", ","),
-        Column("QBER", "qber", ".6f", rank=5),
+        Column("QBER", "qber", ".6f", rank=6),
     )
 
     @classmethod

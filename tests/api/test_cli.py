@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scheduler import services
+from scheduler.services.context import Context
+from scheduler.settings import load_settings
 from tests.api.conftest import NIGHT, Command, Replayed, clean_environment, run_skytrunk, started
 
 DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
@@ -362,3 +366,21 @@ def test_passes_loads_nothing_it_does_not_need(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert done.stderr == ""
+
+
+def test_a_copy_without_its_write_ahead_log_is_not_just_sound(
+    skytrunk: Command, tmp_path: Path
+) -> None:
+    """SQLite keeps the last commits in `-wal` while the ledger is open."""
+    with Context(load_settings(database_url=f"sqlite:///{tmp_path / 'live.db'}")) as context:
+        services.add_outage(
+            context, kind="station", name="nanshan", start=datetime(2016, 12, 19, tzinfo=UTC),
+            end=datetime(2016, 12, 20, tzinfo=UTC),
+        )  # fmt: skip
+        shutil.copy(tmp_path / "live.db", tmp_path / "copy.db")
+        shutil.copy(tmp_path / "live.db.kek", tmp_path / "copy.db.kek")
+
+    done = skytrunk("--database", "sqlite:///copy.db", "ledger", "verify")
+
+    assert done.stdout.startswith("ledger empty: 0 commands")
+    assert "-wal" in done.stderr

@@ -264,9 +264,7 @@ def test_a_request_after_the_end_tells_of_it(skytrunk: Command) -> None:
         assert words in done.stderr
 
 
-def test_timing_and_notes_are_shown_by_every_interface(
-    skytrunk: Command, http: httpx.Client
-) -> None:
+def test_timing_and_notes_are_shown_everywhere(skytrunk: Command, http: httpx.Client) -> None:
     days = ("--from", "2025-12-20", "--to", "2025-12-21")
     document = json.loads(skytrunk(*QUESTION, *days, "--json").stdout)
     table = skytrunk(*QUESTION, *days).stdout

@@ -25,6 +25,18 @@ NIGHT = ("--from", "2016-12-19", "--to", "2016-12-20")
 TABLES = [
     ("passes", "micius", *NIGHT),
     ("passes", "micius", "--station", "xinglong", *NIGHT, "--forecast"),
+    ("passes", "micius", *NIGHT, "--tz", "Asia/Shanghai"),
+    ("next", "micius", "--at", "2016-12-19"),
+    (
+        "track",
+        "micius",
+        "--from",
+        "2016-12-19",
+        "--to",
+        "2016-12-19T00:05Z",
+        "--station",
+        "xinglong",
+    ),
     ("satellites",),
     ("stations",),
     ("elements", "list", "--latest"),
