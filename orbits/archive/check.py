@@ -87,6 +87,8 @@ def check_sets(sets: Sequence[Elements], *, accepted: Collection[str] = ()) -> t
     manoeuvre may explain it. What is named accuses no other set. A set without such a
     neighbour is not judged, nor one whose digest was `accepted`.
     """
+    if len(sets) < 2:
+        return ()
     known = [Known(item) for item in sets]
     scale = _local_scale(known)
     found: dict[int, Finding] = {}
