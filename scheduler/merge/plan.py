@@ -10,7 +10,7 @@ from math import inf
 
 from orbits import as_utc
 from scheduler.domain import KEY_GRAIN_BITS, CombinedStep, Demand, MergeStep
-from scheduler.merge.allocate import Ask, allocate
+from scheduler.merge.allocate import Allocation, Ask, allocate
 from scheduler.merge.further_routes import FurtherRoutes, Penalties
 from scheduler.merge.integrity import PROOF_BITS, TAG_KEY_BITS
 from scheduler.merge.key_age import KeyAgeLimits, YoungStock
@@ -145,18 +145,8 @@ def plan_merges(
     young_links = {
         limit: YoungParallelLinks(parallel, pools, key_age, limit) for limit in key_age.limits
     }
-    penalties, graphs = Penalties(capacity), graphs_of(scenario)
-    further = [
-        FurtherRoutes(graphs.of(case.demand), case.demand, key_age, capacity, penalties)
-        for case in cases
-    ]
     least = 1 + PROOF_BITS // KEY_GRAIN_BITS if proved else 1
-    asks = [case.ask(more) for case, more in zip(cases, further, strict=True)]
-    given = allocate(asks, capacity, least=least)
-    cases = [
-        case.with_routes(more.routes(hops[len(case.ways) :]), hops)
-        for case, more, hops in zip(cases, further, given.routes, strict=True)
-    ]
+    cases, given = _share_out(scenario, cases, key_age, capacity, least)
     steps: list[MergeStep] = []
     combined: list[CombinedStep] = []
     reasons, levels = {}, {}
@@ -179,23 +169,52 @@ def plan_merges(
         reasons[name] = _reason(case, grants, bits, given.left, least)
         levels[name] = (case.served + bits) / case.demand.bits_per_day
     tags = _tags(steps, combined) if tagged else ()
-    needs = links.spent_bits()
     young_needs = {limit: one.spent_bits() for limit, one in young_links.items()}
-    for link, bits in (item for spent in young_needs.values() for item in spent.items()):
-        needs[link] -= bits
-    for link, _ in tags:
-        needs[link] += TAG_KEY_BITS
     return MergePlan(
         at=as_utc(now),
         steps=tuple(steps),
         combined=tuple(combined),
         reasons=reasons,
         tags=tags,
-        needs={link: bits for link, bits in needs.items() if bits},
+        needs=_needs(links.spent_bits(), young_needs, tags),
         young_needs=young_needs,
         levels=levels,
         max_age_s={one.demand_id: one.max_age_s for one in ordered if one.max_age_s is not None},
     )
+
+
+def _share_out(
+    scenario: Scenario,
+    cases: Sequence[_Case],
+    key_age: KeyAgeLimits,
+    capacity: Mapping[str, int],
+    least: int,
+) -> tuple[list[_Case], Allocation]:
+    """The cases with every route that is of use, and the grains of each of their routes."""
+    penalties, graphs = Penalties(capacity), graphs_of(scenario)
+    further = [
+        FurtherRoutes(graphs.of(case.demand), case.demand, key_age, capacity, penalties)
+        for case in cases
+    ]
+    asks = [case.ask(more) for case, more in zip(cases, further, strict=True)]
+    given = allocate(asks, capacity, least=least)
+    every = zip(cases, further, given.routes, strict=True)
+    found = [case.with_routes(more.routes(w[len(case.ways) :]), w) for case, more, w in every]
+    return found, given
+
+
+def _needs(
+    spent: Mapping[str, int],
+    young_needs: Mapping[float, Mapping[str, int]],
+    tags: Iterable[tuple[str, str]],
+) -> dict[str, int]:
+    """Bits of each link of any age: what is spent, less what must be young, and the tag keys."""
+    needs = Counter(spent)
+    for young in young_needs.values():
+        needs.subtract(young)
+    for link, _ in tags:
+        needs[link] += TAG_KEY_BITS
+    return {link: bits for link, bits in needs.items() if bits}
 
 
 def _case(

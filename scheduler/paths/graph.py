@@ -175,16 +175,19 @@ class DemandGraph:
         graph.add_nodes_from((self.demand.node_a, self.demand.node_b))
         every = nx.all_simple_paths(graph, self.demand.node_a, self.demand.node_b)
         paths = sorted(tuple(path) for path in islice(every, limit + 1))
+        if len(paths) > limit:
+            return None
         sets: list[Paths] = [()]
         for _ in range(count):
             # Each next path comes later in the order, so that no set is found twice.
-            sets = [
+            more = (
                 (*one, path)
                 for one in sets
                 for path in paths
                 if not one or (path > one[-1] and _disjoint(one, path))
-            ]
-            if len(paths) > limit or len(sets) > limit:
+            )
+            sets = list(islice(more, limit + 1))
+            if len(sets) > limit:
                 return None
         return sets
 

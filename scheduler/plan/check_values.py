@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from scheduler.domain import Candidate
@@ -24,8 +25,11 @@ def value_faults(
         return
     if decision.value > decision.bound * (1.0 + ROUNDING) + ROUNDING:
         yield f"value {decision.value:g} exceeds its bound {decision.bound:g}"
+    of_station: dict[str, list[float]] = defaultdict(list)
+    for candidate in booked:
+        of_station[candidate.station_id].append(candidate.expected_bits)
     for station, bits in decision.station_bits.items():
-        right = math.fsum(c.expected_bits for c in booked if c.station_id == station)
+        right = math.fsum(of_station[station])
         if not math.isclose(right, bits, rel_tol=ROUNDING, abs_tol=1.0):
             yield f"station {station} has {bits:g} bits, but its sessions add up to {right:g}"
     match decision.objective:
@@ -49,24 +53,31 @@ def _bits(problem: PlanProblem, candidate: Candidate) -> float:
 def _total(
     problem: PlanProblem, decision: PlanDecision, booked: Sequence[Candidate]
 ) -> Iterable[str]:
-    """The value without any bonus at least, and with the bonus of all that stood at most."""
+    """The value without any bonus at least, and with the bonus of all that stood at most.
+
+    The bonus is in parts of what a standing session is worth on average, so no more than the
+    best of the candidates.
+    """
     weights = problem.value_weights
     least = math.fsum(
         _bits(problem, c) * weights.get(c.satellite_id, 1.0) * weights.get(c.station_id, 1.0)
         for c in booked
     )
-    most = least * (1.0 + (problem.rules.stability_bonus if problem.movable() else 0.0))
+    best = max((_bits(problem, c) for c in problem.candidates), default=0.0)
+    best *= max([1.0, *weights.values()]) ** 2
+    most = least + len(problem.movable()) * problem.rules.stability_bonus * best
     slack = ROUNDING * most + ROUNDING
     if not least - slack <= decision.value <= most + slack:
         yield f"value {decision.value:g}, but its bookings are worth {least:g} to {most:g}"
 
 
 def _station_shares(problem: PlanProblem, booked: Sequence[Candidate]) -> dict[str, float]:
-    stations = {c.station_id for c in problem.candidates} | {c.station_id for c in booked}
+    of_station: dict[str, list[float]] = {c.station_id: [] for c in problem.candidates}
+    for candidate in booked:
+        of_station.setdefault(candidate.station_id, []).append(_bits(problem, candidate))
     return {
-        station: math.fsum(_bits(problem, c) for c in booked if c.station_id == station)
-        / problem.station_weights.get(station, 1.0)
-        for station in stations
+        station: math.fsum(bits) / problem.station_weights.get(station, 1.0)
+        for station, bits in of_station.items()
     }
 
 

@@ -28,7 +28,7 @@ SCALE = 1e3  # the largest demand in a program: the solver's tolerances are abso
 LEAST_BITS = 1e-3  # a flow below this is the solver's rounding
 BLEND = 0.001
 """Part of a whole share that the total may weigh beside the least share, in a large program."""
-SETS_MAX = 32  # ways of a demand up to which they are listed at once instead of looked for
+FLOWS_MAX = 20_000  # flows of all demands up to which their ways are listed, not looked for
 LEXIMIN_MAX = 8
 """Demands of one class up to which, in a small program, each next least share is an aim."""
 CLEAN_UP_ITERATIONS = 20_000  # of simplex, for the level without the blend
@@ -75,7 +75,8 @@ class DemandAim:
         able = [path for path in sets if not any(link in self.dry for link, _ in path.uses)]
         if graph is not None:
             count = path_count(graph)
-            every = graph.all_sets(count, without=self.dry, limit=SETS_MAX)
+            flows = self.buckets.count * len(self.model.problem.demands)
+            every = graph.all_sets(count, without=self.dry, limit=FLOWS_MAX // flows)
             if every is not None:  # Then there is nothing to look for.
                 able = [path_set_along(demand, graph, paths) for paths in every]
                 graph = None
@@ -103,6 +104,8 @@ class DemandAim:
         for priority in self.classes:
             members = [n for n, w in enumerate(self.wanted) if w.demand.priority == priority]
             aims.append({made.levels[priority]: 1.0})
+            if priority == self.classes[0] and made.standing:
+                aims.append(made.standing)  # What does not raise the least share moves nothing.
             if few and len(members) <= LEXIMIN_MAX:
                 aims += [made.least_sum(members, size) for size in range(2, len(members) + 1)]
             else:

@@ -135,6 +135,11 @@ class DemandProgram:
         """The aim of the value of everything booked."""
         return {c: float(self.aim.model.value[i]) / self.unit for i, c in self.index.items()}
 
+    @cached_property
+    def standing(self) -> dict[int, float]:
+        """The aim of keeping what stands."""
+        return {c: 1.0 for i, c in self.index.items() if self.aim.model.standing[i]}
+
     def served(self, priority: int) -> dict[int, float]:
         """The aim of weighed bits served in one priority class."""
         every = zip(self.aim.wanted, self.got, strict=True)

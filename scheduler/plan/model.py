@@ -18,6 +18,8 @@ from scheduler.plan.problem import PlanProblem, PlanRules
 from scheduler.plan.rows import RowKind, Rows, cliques, slow_slews, windows
 
 MICROSECOND = timedelta(microseconds=1)
+SHIFT_MAX = timedelta(seconds=2)
+"""Newer elements shift a link by so much without making it another session."""
 
 
 @dataclass(slots=True)
@@ -83,14 +85,21 @@ def _pinned(
 def option_values(
     options: Sequence[Candidate], problem: PlanProblem, standing: Sequence[bool]
 ) -> NDArray[np.float64]:
-    """Expected bits, less `risk_aversion` deviations, by weight, with the bonus of what stands."""
+    """Expected bits, less `risk_aversion` deviations, by weight, with the bonus of what stands.
+
+    The bonus is the same for every booking, in proportion to what one is worth on average: by
+    value, those of little key would be moved for little.
+    """
     rules, weights = problem.rules, problem.value_weights
     value = np.array([worth(candidate, rules.risk_aversion) for candidate in options])
     if weights:
         value *= [
             weights.get(c.satellite_id, 1.0) * weights.get(c.station_id, 1.0) for c in options
         ]
-    return value * np.where(standing, 1.0 + rules.stability_bonus, 1.0)
+    stands = np.array(standing, dtype=bool)
+    if stands.any():
+        value[stands] += rules.stability_bonus * float(value[stands].mean())
+    return value
 
 
 def worth(candidate: Candidate, risk_aversion: float) -> float:
@@ -107,25 +116,34 @@ def worth(candidate: Candidate, risk_aversion: float) -> float:
 
 
 def standing_flags(candidates: Sequence[Candidate], movable: Sequence[Booking]) -> list[bool]:
-    """For each candidate, whether it is a standing booking: the same one, or the same arc.
+    """For each candidate, whether it is a standing booking as it stands.
 
-    New elements shift AOS by moments, so a booking also stands in a candidate of the same
-    satellite and station that covers more than half of it.
+    Newer elements shift AOS and LOS by moments: up to `SHIFT_MAX` it is still the same session.
+    Where a booking has no such candidate, it stands in those of the same satellite and station
+    that cover more than half of it.
     """
-    by_pair: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
-    names = {booking.candidate.candidate_id for booking in movable}
+    by_pair: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, candidate in enumerate(candidates):
+        by_pair[candidate.satellite_id, candidate.station_id].append(index)
+    flags = [False] * len(candidates)
     for booking in movable:
-        by_pair[booking.candidate.satellite_id, booking.candidate.station_id].append(
-            booking.candidate
-        )
-    return [
-        candidate.candidate_id in names
-        or any(
-            _shared_s(candidate, other) > 0.5 * other.duration_s
-            for other in by_pair.get((candidate.satellite_id, candidate.station_id), ())
-        )
-        for candidate in candidates
-    ]
+        old = booking.candidate
+        mine = by_pair.get((old.satellite_id, old.station_id), [])
+        same = [i for i in mine if same_session(candidates[i], old)]
+        near = [i for i in mine if _shared_s(candidates[i], old) > 0.5 * old.duration_s]
+        for index in same or near:
+            flags[index] = True
+    return flags
+
+
+def same_session(one: Candidate, other: Candidate) -> bool:
+    """True for one session of one satellite and station, its times moments apart at most."""
+    return (
+        abs(one.acquires_at - other.acquires_at) <= SHIFT_MAX
+        and abs(one.loses_at - other.loses_at) <= SHIFT_MAX
+        and one.satellite_id == other.satellite_id
+        and one.station_id == other.station_id
+    )
 
 
 def _shared_s(one: Candidate, other: Candidate) -> float:

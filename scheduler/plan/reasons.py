@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scheduler.domain import Candidate
 from scheduler.plan.greedy import Choice
-from scheduler.plan.model import Model
+from scheduler.plan.model import Model, same_session
 from scheduler.plan.rows import RowKind
 
 
@@ -91,21 +91,24 @@ def _rivals(model: Model, option: int) -> int:
 
 
 def dropped_because(model: Model, choice: Choice, left_out: Mapping[str, str]) -> dict[str, str]:
-    """A sentence for each standing booking that the plan gives up."""
+    """A sentence for each standing booking that the plan gives up or moves."""
     found: dict[str, str] = {}
-    chosen = [c for c, taken in zip(model.options, choice.chosen, strict=True) if taken]
-    kept = {(c.satellite_id, c.station_id, c.acquires_at) for c in chosen}
     by_pair: dict[tuple[str, str], list[Candidate]] = {}
-    for candidate in chosen:
-        by_pair.setdefault((candidate.satellite_id, candidate.station_id), []).append(candidate)
+    for candidate, taken in zip(model.options, choice.chosen, strict=True):
+        if taken:
+            pair = (candidate.satellite_id, candidate.station_id)
+            by_pair.setdefault(pair, []).append(candidate)
     for booking in model.problem.movable():
         old = booking.candidate
-        if (old.satellite_id, old.station_id, old.acquires_at) in kept:
+        mine = by_pair.get((old.satellite_id, old.station_id), [])
+        if any(same_session(one, old) for one in mine):
             continue
-        pair = by_pair.get((old.satellite_id, old.station_id), [])
-        if any(c.acquires_at < old.loses_at and old.acquires_at < c.loses_at for c in pair):
-            continue
-        found[str(booking.booking_id)] = left_out.get(
-            old.candidate_id, "its pass is no longer among the candidates"
+        instead = next(
+            (c for c in mine if c.acquires_at < old.loses_at and old.acquires_at < c.loses_at), None
+        )
+        found[str(booking.booking_id)] = (
+            f"moved to {instead.acquires_at:%Y-%m-%dT%H:%M:%SZ} to {instead.loses_at:%H:%M:%SZ}"
+            if instead is not None
+            else left_out.get(old.candidate_id, "its pass is no longer among the candidates")
         )
     return found
