@@ -59,7 +59,7 @@ def test_only_forecasts_issued_by_then_count(settings_of: SettingsOf, tmp_path: 
 def test_a_lock_holds_the_choice_and_not_the_value(settings_of: SettingsOf, tmp_path: Path) -> None:
     def bits_of(context: Context, request_id: str) -> float:
         answer = services.plan_by_hand(context, **NIGHT, objective="total", request_id=request_id)
-        with context.ledger.read() as reader:
+        with context.ledger.view.read() as reader:
             record = plan_record(reader, answer["plan"])
         return float(record.details["station_bits"]["xinglong"])
 
