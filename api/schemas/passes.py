@@ -150,7 +150,9 @@ class Passes(Answer):
         """Return the passes of that satellite as a table, with a zone the rise in its time too."""
         shown = self.document()
         known, epochs = shown["as_known_at"], shown["elements_epochs"]
-        local = Column(f"rises ({zone_name})", lambda row: _local(row.rises_at, zone))
+        local = Column(
+            f"rises ({zone_name})", lambda row: f"{row.rises_at.astimezone(zone):%m-%d %H:%M:%S}"
+        )
         return Table(
             f"{plural(len(self.passes), 'pass')} of {satellite}",
             Pass.columns

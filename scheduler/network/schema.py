@@ -283,6 +283,7 @@ TRANSMITTERS = TableSchema(
         _stated("pulse_rate_hz", "Pulses a second.", 1.0, 1e12),
         _stated_row("intensities", "Photons per pulse, two or three, descending."),
         _stated_row("probabilities", "How often each intensity is sent; their sum is 1."),
+        _stated("intensity_uncertainty", "Share by which every intensity may be wrong.", 0.0, 0.5),
         _stated("key_basis", "Probability of sending in the key basis.", 0.0, 1.0),
         _stated("secrecy", "Failure probability of secrecy, per block.", 1e-300, 0.1),
         _stated("correctness", "Failure probability of correctness, per block.", 1e-300, 0.1),
@@ -301,6 +302,8 @@ RECEIVERS = TableSchema(
         _stated("filter_transmittance", "Of the spectral filter.", 1e-6, 1.0),
         _stated("misalignment", "QBER of the signal clicks alone.", 0.0, 0.5),
         _stated("detector_efficiency", "Clicks per photon.", 1e-6, 1.0),
+        _stated("efficiency_mismatch", "1 less the worst detector's share of the best's"
+                " efficiency.", 0.0, 1.0),
         _whole("detector_count", "How many detectors, all alike.", 1, 64, None,
                "that of `like`"),
         _stated("dark_rate_hz", "Dark counts of EACH detector.", 0.0, 1e9),
@@ -310,8 +313,7 @@ RECEIVERS = TableSchema(
         _stated("after_pulse", "Probability of an after-pulse.", 0.0, 0.5),
         _stated("key_basis", "Probability of measuring in the key basis.", 0.0, 1.0),
         _stated("stray_rate_hz", "Stray counts from a sunlit satellite, all detectors.", 0.0, 1e9),
-        _stated("field_of_view_urad", "Full field of view; with the filter's width it switches"
-                " the sky's background on.", 0.0, 1e5),
+        _stated("field_of_view_urad", "Full field of view: how much sky it sees.", 0.0, 1e5),
         _stated("filter_width_nm", "Width of the filter.", 0.0, 1e3),
         _stated("sky_brightness", "Zenith sky in magnitudes per square arc second.", 10.0, 23.0),
         _stated("air_zenith_db", "Loss of clear air straight up.", 0.0, 100.0),

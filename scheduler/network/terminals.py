@@ -13,7 +13,6 @@ _ROW_LENGTHS = (2, 3)
 _SUM_TOLERANCE = 1e-9  # Sums of decimal fractions, nothing else.
 _ANGLES = ("beam_half_angle_urad", "beam_full_angle_urad", "beam_fwhm_urad")
 _LOSSES = ("beam_loss_db", "beam_range_km", "beam_telescope_m")
-_VIEW = ("field_of_view_urad", "filter_width_nm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +96,6 @@ def mistakes_of(
             f"the beam is stated by {', '.join((*angles, *losses))}; allowed: one angle, or"
             f" {', '.join(_LOSSES)} together"
         )
-    view = [key for key in _VIEW if key in numbers]
-    if len(view) == 1:
-        yield f"{view[0]} stands alone; allowed: {' and '.join(_VIEW)} together, or neither"
     if air is not None and "air_zenith_db" in numbers:
         yield "air_zenith_db stands beside air; allowed: one of them"
     yield from _rows(numbers)

@@ -90,9 +90,9 @@ def test_a_window_with_a_gap_gives_what_there_is(skytrunk: Command, http: httpx.
 @pytest.mark.parametrize(
     ("zone", "local"),
     [
-        ("Asia/Shanghai", "2016-12-20 00:48:43 +0800"),
-        ("+02:00", "2016-12-19 18:48:43 +0200"),
-        ("-03:30", "2016-12-19 13:18:39 -0330"),
+        ("Asia/Shanghai", "12-20 00:48:43"),
+        ("+02:00", "12-19 18:48:43"),
+        ("-03:30", "12-19 13:18:43"),
     ],
 )
 def test_local_time_stands_beside_utc(skytrunk: Command, zone: str, local: str) -> None:
@@ -101,8 +101,7 @@ def test_local_time_stands_beside_utc(skytrunk: Command, zone: str, local: str) 
     assert done.returncode == 0, done.stderr
     assert f"rises ({zone})" in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if "16:48:43" in line]
-    assert local[:14] in line
-    assert local[-5:] in line
+    assert local in line
 
 
 BAD_INPUT = [

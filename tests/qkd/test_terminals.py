@@ -183,7 +183,7 @@ def test_every_number_that_can_be_stated_changes_something() -> None:
     for key in TRANSMITTER_NUMBERS:
         extra = dict.fromkeys(together, 1.5) if key in together else {}
         numbers = _assumed(**{**extra, key: rows.get(key, 0.25 if "basis" in key else 1.25)})
-        if key in ("secrecy", "correctness", "optics_transmittance"):
+        if key in ("secrecy", "correctness", "optics_transmittance", "intensity_uncertainty"):
             numbers = _assumed(**{key: 0.125})
         if key == "wavelength_nm":
             numbers = _assumed(wavelength_nm=1550.0)

@@ -351,7 +351,6 @@ def test_a_glance_leaves_everything_unusual_to_the_ledger(tmp_path: Path) -> Non
         assert glance.element_count(url) is None
 
 
-
 def test_a_plan_knows_the_timing_of_its_passes_from_what_was_known_then(
     context: Context,
 ) -> None:

@@ -131,8 +131,6 @@ REFUSED = [
      "gate_ns without a source; allowed: source = where it is from"),
     ('preset = "r"', '[[receivers]]\nid = "r"\nlike = "graz"\nsources.gate_ns = "x"\n',
      "names 'gate_ns', which the table does not state"),
-    ('preset = "r"', '[[receivers]]\nid = "r"\nlike = "graz"\nsource = "s"\nfilter_width_nm = 1\n',
-     "filter_width_nm stands alone"),
     ('preset = "r"', ('[[receivers]]\nid = "r"\nlike = "graz"\nsource = "s"\nair_zenith_db = 1\n'
      'air = "standard"\n'), "allowed: one of them"),
     ("", '[[receivers]]\nid = "r"\nlike = "graz"\n', "'r' is the preset of nobody"),
