@@ -34,7 +34,7 @@ CHANGES = [
     ("UPDATE booking SET state = 'settled'", "is settled"),
     ("UPDATE booking SET station_id = 'eve'", "its row was changed"),
     ("UPDATE booking_event SET reason = 'bribe'", "booking_event"),
-    ("UPDATE plan SET objective = 99", "plan plan-1"),
+    ("UPDATE plan SET objective = 99", "(plan-1): its row was changed"),
     ("UPDATE job_run SET job_key = 'other'", "job_run other"),
     ("UPDATE element_set SET text = 'other'", "element_set"),
     ("UPDATE run_fact SET value = '2'", "run_fact seed"),
@@ -115,6 +115,6 @@ def verify_with(
 ) -> VerifyReport:
     """What an audit by so many processes says."""
     if workers == 1:
-        return ledger.verify(progress)
+        return view.verify(progress)
     with worker_pool(workers - 1) as executor:
         return view.verify(progress, executor=executor, helpers=workers - 1)
