@@ -100,8 +100,8 @@ def iter_passes(
 
     Each table says of the satellites of its batch (`PassTable.batch`) all there is to say;
     indices count through the whole of `elements`. Arguments and errors as `find_passes`.
-    The executor is asked when the first table is; 64 tables at most are searched ahead,
-    and those not begun are cancelled when the iterator is closed.
+    The executor is asked when the first table is; 64 tables at most are searched ahead.
+    What it was asked for when the iterator is closed, it searches to the end.
     """
     start, end = window(start, end)
     sets = (elements,) if isinstance(elements, Elements) else tuple(elements)

@@ -89,7 +89,7 @@ def test_processes_give_the_same_bit_for_bit(processes: Executor) -> None:
     ],
     ids=["a lame one", "a busy one", "a moody one", "one that wakes up"],
 )
-def test_whatever_the_executor_does_nothing_is_done_twice_or_left_out(
+def test_whatever_the_executor_does_nothing_is_left_out(
     do: Callable[[int], str],
 ) -> None:
     one = list(iter_passes(SETS, TEN_PLACES, EPOCH, END))
@@ -136,8 +136,15 @@ def test_few_tables_are_searched_ahead_and_none_before_the_first_is_asked_for() 
     lame = Inert()
     tables = iter_passes(SETS * 20, TEN_PLACES, EPOCH, END, executor=lame)
     assert not lame.handed_in
-    for _ in range(3):
-        next(tables)
-    assert len(lame.handed_in) < 70
-    tables.close()  # type: ignore[attr-defined]  # it is a generator
-    assert all(future.cancelled() for future in lame.handed_in)
+    next(tables)
+    assert len(lame.handed_in) == 2
+    busy = Inert(lambda number: "work")
+    tables = iter_passes(SETS * 20, TEN_PLACES, EPOCH, END, executor=busy)
+    next(tables)
+    assert len(busy.handed_in) <= 64
+
+
+def test_an_executor_may_search_for_what_it_is_asked_itself() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(find_passes, SETS, TEN_PLACES, EPOCH, END, executor=pool)
+        assert_same_tables([find_passes(SETS, TEN_PLACES, EPOCH, END)], [asked.result(60.0)])
