@@ -49,7 +49,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Helpers]]:
+def pools(monkeypatch: pytest.MonkeyPatch) -> list[Helpers]:
     """The helpers of the audits that a test runs, to do them harm."""
     made: list[Helpers] = []
 
@@ -254,11 +254,18 @@ def test_a_worker_that_is_killed_at_its_start_is_told(
     ledger: Ledger, small_shards: None, pools: list[Helpers]
 ) -> None:
     fill(ledger)
+
+    def kill(_: int) -> None:
+        (helper,) = pools[0]._helpers
+        if not helper.future.done():
+            _kill(*_processes(executor))
+            _wait_until(helper.future.done)
+
     with (
         worker_pool(1) as executor,
         pytest.raises(LedgerError, match=r"ended before its time \(it was killed\)"),
     ):
-        ledger.view.verify(lambda _: _kill(*_processes(executor)), executor=executor)
+        ledger.view.verify(kill, executor=executor)
     assert verify_with(ledger.view, 2).ok
 
 
