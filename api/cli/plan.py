@@ -10,16 +10,15 @@ import typer
 from api.cli.ids import id_like
 from api.cli.options import (
     CsvOption,
-    FromOption,
     Line,
     ObjectiveOption,
     PlannerOption,
-    ToOption,
     answering,
     commands,
 )
 from api.cli.output import emit, note
-from api.inputs import parse_instant_or_none, parse_span
+from api.cli.place import SinceOption, UntilOption, window_of
+from api.inputs import parse_instant_or_none
 from scheduler import services
 from scheduler.errors import InputError
 
@@ -41,8 +40,8 @@ _PASS = "SATELLITE/STATION/INSTANT, any instant of the pass"
 @answering
 def make(
     line: Line,
-    start: FromOption,
-    end: ToOption,
+    start: SinceOption = None,
+    end: UntilOption = None,
     objective: ObjectiveOption = None,
     planner: PlannerOption = None,
     at: Annotated[
@@ -58,7 +57,7 @@ def make(
     """Plan a window and book what is chosen; what stands is kept as far as it is good."""
     from api.schemas.plans import Plan
 
-    first, last = parse_span(start, end)
+    first, last = window_of(start, end)
     present = parse_instant_or_none(at, "at")
     more = {"objective": objective, "planner": planner}
     with line.context(**more) as context:
