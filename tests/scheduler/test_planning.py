@@ -42,6 +42,7 @@ NANSHAN_OUT = {
 def context(settings_of: SettingsOf) -> Iterator[Context]:
     """A context on an empty ledger, an hour before the night, that draw ids by a seed."""
     with opened_at(settings_of()) as opened:
+        assert opened.ledger  # made at its first writing; reading makes none
         yield opened
 
 

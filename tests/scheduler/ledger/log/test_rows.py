@@ -92,7 +92,8 @@ def test_a_row_has_one_hash_whoever_takes_it(
 
 @given(relay=st.text(), parts=st.lists(st.lists(st.integers(), min_size=5, max_size=5)))
 def test_the_parts_of_a_row_are_under_its_hash(relay: str, parts: list[list[int]]) -> None:
-    row = dict.fromkeys(HASHED["announcement"], 3) | {"relay": relay}
+    row: dict[str, Any] = dict.fromkeys(HASHED["announcement"], "x") | {"relay": relay}
+    row |= {name: 3 for name in row if name in FORMS["announcement"].numbers}
     spans = canonical_parts(parts)
     assert spans == canonical_json(parts)
     assert row_digest("announcement", row, parts=spans) == _expected(
@@ -130,7 +131,8 @@ def test_an_instant_is_taken_as_it_is_written_and_no_other_way() -> None:
 @pytest.mark.parametrize("table", sorted(HASHED))
 def test_bytes_in_place_of_a_text_fit_no_hash(table: str) -> None:
     form = FORMS[table]
-    row = dict.fromkeys(form.columns, "x")
+    row: dict[str, Any] = dict.fromkeys(form.columns, "x")
+    row |= dict.fromkeys(form.numbers, 7) | dict.fromkeys(form.fractions, 0.5)
     row[form.hash] = row_digest(table, row)
     assert checker(form)(list(row.values()))
     for name in set(form.hashed) - form.instants:
