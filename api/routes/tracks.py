@@ -21,7 +21,12 @@ router = APIRouter(tags=["passes"])
     "/track",
     response_model=Track,
     responses={
-        200: {"content": {"text/csv": {}, "application/geo+json": {}}},
+        200: {
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                "application/geo+json": {"schema": {"type": "object"}},
+            }
+        },
         **problem_answers(404, 409),
     },
 )
