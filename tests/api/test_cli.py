@@ -352,7 +352,7 @@ def test_another_seed_on_the_same_database_is_refused(
 def test_passes_loads_nothing_it_does_not_need(tmp_path: Path) -> None:
     heavy = (
         "matplotlib,fastapi,uvicorn,sqlalchemy,alembic,apscheduler,highspy,networkx,httpx,rich,"
-        "api.plots,api.report,api.routes,scheduler.plan,scheduler.merge,scheduler.ledger"
+        "api.plots,api.report,api.routes,scheduler.plan,scheduler.merge,scheduler.ledger.view"
     )
     code = (
         "import sys; from api.cli import run;"
@@ -373,6 +373,9 @@ def test_a_copy_without_its_write_ahead_log_is_not_just_sound(
 ) -> None:
     """SQLite keeps the last commits in `-wal` while the ledger is open."""
     with Context(load_settings(database_url=f"sqlite:///{tmp_path / 'live.db'}")) as context:
+        assert context.ledger  # opened, and with it made
+        with closing(sqlite3.connect(tmp_path / "live.db")) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         services.add_outage(
             context, kind="station", name="nanshan", start=datetime(2016, 12, 19, tzinfo=UTC),
             end=datetime(2016, 12, 20, tzinfo=UTC),
