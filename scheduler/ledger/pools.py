@@ -39,7 +39,7 @@ class PoolBook:
     def __init__(self, known: dict[str, PoolNumbers]) -> None:
         self._shared = known
         self._learnt: dict[str, PoolNumbers] = {}
-        self._refs: dict[str, int] = {}  #: numbers asked for in this transaction
+        self._refs: dict[str, int] = {}  #: numbers looked up in this transaction
         self._epochs: dict[str, int] | None = None
         self._last: tuple[int, int] | None = None  #: numbers of the last pool and account
         self._pools: dict[int, dict[str, Any]] = {}  #: rows held back, by number
@@ -132,7 +132,7 @@ class PoolBook:
             self._learnt[pool_id] = replace(numbers, simulated=True)
 
     def epoch(self, connection: Connection, pool_id: str) -> int:
-        """The pool's epoch; asked once a transaction, for another process may begin a new one."""
+        """The pool's epoch; read once a transaction, for another process may begin a new one."""
         if self._epochs is None:
             self._epochs = dict(connection.execute(_LATER_EPOCHS).all())
         return self._epochs.get(pool_id, 0)

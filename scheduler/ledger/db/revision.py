@@ -2,4 +2,4 @@
 
 HEAD = "first_0d9c1d5b"
 """The newest migration. Its last part is a hash of all tables (a test says which), so that a
-ledger of another development build is told apart."""
+ledger of another development build is refused."""

@@ -33,21 +33,21 @@ def _name_of(table: Table) -> tuple[str, ...]:
 
 
 def _form_of(table: Table, audited: Audited | None) -> Form:
-    told = audited or Audited(hash="")
+    marks = audited or Audited(hash="")
     return Form(
         table=str(table.name),  # SQLAlchemy's names are a kind of text of their own
         columns=tuple(table.c.keys()),
         key=tuple(table.primary_key.columns.keys()),
         name=_name_of(table),
-        hash=told.hash,
-        hashed=tuple(c.name for c in table.c if c.name not in {told.hash, *told.later}),
+        hash=marks.hash,
+        hashed=tuple(c.name for c in table.c if c.name not in {marks.hash, *marks.later}),
         instants=frozenset(c.name for c in table.c if isinstance(c.type, UtcDateTime)),
         numbers=frozenset(c.name for c in table.c if is_number(c)),
         fractions=frozenset(c.name for c in table.c if isinstance(c.type, Float)),
         optional=frozenset(c.name for c in table.c if c.nullable),
-        leaf=told.leaf,
-        joint=told.joint,
-        under=tuple((word, column) for column, word in told.under.items()),
+        leaf=marks.leaf,
+        joint=marks.joint,
+        under=tuple((word, column) for column, word in marks.under.items()),
         references=tuple(
             (column.name, str(foreign.column.table.name), foreign.column.name)
             for column in table.c

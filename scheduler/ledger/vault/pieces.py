@@ -41,7 +41,7 @@ def open_piece(cipher: AESGCM, data: bytes, block: BlockNames, side: int, begins
 
 
 class Ciphers(dict[int, AESGCM]):
-    """Ciphers of data keys by number, each made when it is first asked for.
+    """Ciphers of data keys by number, each made when it is first needed.
 
     Takes the opened keys, or why one does not open: that is raised for whatever it sealed.
     Another process gets the keys; a cipher cannot be sent.
