@@ -9,11 +9,19 @@ from typing import Any, TypeVar
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
-from scheduler.network.contradictions import contradictions
 from scheduler.network.expand import expand_leg, expand_links
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
 from scheduler.network.lines import key_lines
-from scheduler.network.model import Link, Node, Planning, Satellite, Scenario, Schedule, Station
+from scheduler.network.model import (
+    Link,
+    Node,
+    Planning,
+    Satellite,
+    Scenario,
+    Schedule,
+    Station,
+    contradictions,
+)
 from scheduler.network.schema import TableSchema
 from scheduler.network.stated import read_terminals
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from scheduler.plan.total import packing
 from scheduler.solver import Engine, Floats, Limits, LinearProgram, Solution
 
 if TYPE_CHECKING:
-    from scheduler.plan.demand import DemandAim
     from scheduler.plan.greedy import Choice
+    from scheduler.plan.model import Model
+    from scheduler.plan.supply import Buckets
 
 
 @dataclass(slots=True)
@@ -43,6 +44,19 @@ def path_set_along(demand: Demand, graph: DemandGraph, paths: Paths) -> PathSet:
     return PathSet(demand_id=demand.demand_id, uses=tuple((hop, 1) for hop in hops), paths=paths)
 
 
+class DemandInputs(Protocol):
+    """What the program is made of."""
+
+    model: Model
+    bits: Sequence[float]  #: that each option gives
+    buckets: Buckets
+    keys: Mapping[str, LinkKey]  #: of the links that can give any
+    dry: frozenset[str]  #: links without any key
+    wanted: list[Wanted]
+    classes: list[int]  #: priorities, the highest first
+    unit: float  #: bits that count as one
+
+
 class DemandProgram:
     """Columns: options, levels, what each demand gets, flows, inventories; amounts in `unit`.
 
@@ -51,7 +65,7 @@ class DemandProgram:
     """
 
     def __init__(
-        self, aim: DemandAim, columns: Sequence[int], choice: Choice, whole: frozenset[int]
+        self, aim: DemandInputs, columns: Sequence[int], choice: Choice, whole: frozenset[int]
     ) -> None:
         self.aim, self.choice, self.unit = aim, choice, aim.unit
         self.program = program = LinearProgram()
