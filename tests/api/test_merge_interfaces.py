@@ -272,7 +272,7 @@ def test_a_ledger_is_held_against_a_checkpoint_of_another(
 
     assert held.returncode == 1
     (problem,) = json.loads(held.stdout)["problems"]
-    assert "the log has" in problem
+    assert "the ledger's log has" in problem
 
 
 @pytest.mark.parametrize(
