@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import instant_key
+from scheduler.errors import LedgerMissing
 from scheduler.ledger.keys.stock import get_balances
 
 if TYPE_CHECKING:
@@ -20,8 +22,12 @@ def record_failure(context: Context, job: str, *, at: datetime, reason: str) -> 
 
 
 def health(context: Context) -> dict[str, Any]:
-    """What a monitor wants to know: the scenario, the clock, the ledger's size."""
-    with context.view.read() as reader:
+    """What a monitor wants to know: the scenario, the clock, the ledger's size.
+
+    Without a ledger there are no pools yet, and all is well.
+    """
+    pools = 0
+    with suppress(LedgerMissing), context.view.read() as reader:
         pools = len(get_balances(reader))
     return {
         "status": "ok",

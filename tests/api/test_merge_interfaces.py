@@ -272,7 +272,7 @@ def test_a_ledger_is_held_against_a_checkpoint_of_another(
 
     assert held.returncode == 1
     (problem,) = json.loads(held.stdout)["problems"]
-    assert "the log has" in problem
+    assert "the ledger's log has" in problem
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def _change(folder: Path, statement: str) -> None:
         ("UPDATE account SET balance_bits = 'many'", ("show",), "balance is no number"),
         ("UPDATE audit_node SET hash = 'x'", ("checkpoint",), "holds no hash"),
         ("UPDATE audit_node SET hash = 'x'", ("prove", "command", "1"), "holds no hash"),
-        ("UPDATE audit_key SET kek_id = CAST(kek_id AS BLOB)", ("show",), "sealed under"),
+        ("UPDATE audit_key SET kek_id = CAST(kek_id AS BLOB)", ("expire",), "sealed under"),
     ],
 )
 def test_a_damaged_row_is_told_in_one_line(

@@ -148,7 +148,7 @@ def test_a_byte_order_mark_is_read_at_every_interface(skytrunk: Command, tmp_pat
 
 def test_every_get_answers_head_without_a_body(tmp_path: Path) -> None:
     with serving(load_settings(database_url=f"sqlite:///{tmp_path / 'x.db'}")) as client:
-        for path in ("/stations", "/docs", "/openapi.json", "/elements"):
+        for path in ("/health", "/stations", "/docs", "/openapi.json", "/elements"):
             got, head = client.get(path), client.head(path)
             assert (head.status_code, head.content) == (200, b"")
             assert head.headers["content-type"] == got.headers["content-type"]
