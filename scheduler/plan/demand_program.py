@@ -48,7 +48,7 @@ class DemandInputs(Protocol):
     """What the program is made of."""
 
     model: Model
-    bits: Sequence[float]  #: that each option gives
+    bits: list[float]  #: that each option gives
     buckets: Buckets
     keys: Mapping[str, LinkKey]  #: of the links that can give any
     dry: frozenset[str]  #: links without any key
