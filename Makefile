@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test lint bench bench-smoke oracle faults soundness clean lock
+.PHONY: demo test lint bench bench-smoke oracle faults faults-short soundness clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -30,7 +30,7 @@ demo: $(VENV)/.base
 	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db ledger verify
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not bench"
+	$(BIN)/python -m pytest -n 2 -m "not bench and not faults"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -51,7 +51,11 @@ oracle: $(VENV)/.dev
 # At least 200 SIGKILLs at random points, then the other faults; takes about five minutes.
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.report
-	$(BIN)/python -m pytest -q tests/faults
+	$(BIN)/python -m pytest -q -m faults tests
+
+# Tens of kills, sixteen processes for one key, a server that dies: what CI runs after the suite.
+faults-short: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n 2 -m faults tests
 
 # Key lengths against true photon numbers, and every bound by Monte-Carlo; a small part of it is
 # in `make test`, this is all of it, some ten minutes.

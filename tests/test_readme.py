@@ -37,12 +37,19 @@ def commands(text: str) -> list[str]:
     return [line for line in found if line]
 
 
-def ours(document: Path) -> list[str]:
-    """Return the commands of a document that start with `skytrunk` or `make`."""
-    if not document.exists():
-        return []
-    lines = commands(document.read_text(encoding="utf-8"))
-    return [line for line in lines if _program(line) in {"skytrunk", "make"}]
+def ours(section: str) -> list[str]:
+    """Return the commands of a section that start with `skytrunk` or `make`."""
+    return [line for line in commands(section) if _program(line) in {"skytrunk", "make"}]
+
+
+def sections() -> list[tuple[str, str]]:
+    """Return every section of every document in which commands of ours stand, and its name."""
+    found = []
+    for document in DOCUMENTS:
+        for text in re.split(r"^## ", document.read_text(encoding="utf-8"), flags=re.MULTILINE):
+            if ours(text):
+                found.append((f"{document.name}: {text.partition(chr(10))[0]}", text))
+    return found
 
 
 def _program(line: str) -> str:
@@ -85,13 +92,13 @@ def _run(line: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_of_a_document_works(document: Path, tmp_path: Path) -> None:
-    # One folder for all of them, in order: a later command may need what an earlier one made.
+@pytest.mark.parametrize("section", [pytest.param(text, id=name) for name, text in sections()])
+def test_every_command_of_a_section_works(section: str, tmp_path: Path) -> None:
+    # One folder for a section, in order: a later command may need what an earlier one made.
     for name in ("tle", "README.md"):
         if (ROOT / name).exists():
             (tmp_path / name).symlink_to(ROOT / name)
-    for line in ours(document):
+    for line in ours(section):
         if _program(line) == "make":
             wanted = [word for word in shlex.split(line)[1:] if "=" not in word]
             assert set(wanted) <= targets(), line

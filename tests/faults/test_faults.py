@@ -70,6 +70,7 @@ def test_a_clock_that_steps_back_changes_no_balance(ledger: Ledger) -> None:
     assert ledger.view.verify().problems == ()
 
 
+@pytest.mark.faults
 def test_a_database_server_that_dies_under_load_loses_no_answered_request() -> None:
     server = Postgres()
     try:

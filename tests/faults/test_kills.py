@@ -14,6 +14,7 @@ from tests.scheduler.ledger.postgres import Postgres
 KEY = os.urandom(32)
 
 
+@pytest.mark.faults
 def test_twenty_kills_on_sqlite_lose_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     report = kill_workers(url, KEY, tmp_path, kills=20, seed=1, store="SQLite")
@@ -22,6 +23,7 @@ def test_twenty_kills_on_sqlite_lose_nothing(tmp_path: Path) -> None:
     assert report.requests >= 6
 
 
+@pytest.mark.faults
 def test_kills_on_postgresql_lose_nothing(tmp_path: Path, postgres: Postgres) -> None:
     name = postgres.unused_name()
     url = postgres.create(name)

@@ -321,6 +321,7 @@ def _kill_times() -> Iterator[float]:
         life_s += 0.7
 
 
+@pytest.mark.faults
 def test_a_replay_killed_again_and_again_ends_with_the_same_ledger(
     reference: tuple[Settings, ReplaySummary], settings_of: SettingsOf
 ) -> None:

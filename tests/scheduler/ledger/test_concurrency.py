@@ -47,6 +47,7 @@ with open_ledger(url) as ledger:
 """
 
 
+@pytest.mark.faults
 def test_one_of_sixteen_processes_gets_the_key(
     ledger: Ledger, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
