@@ -63,12 +63,20 @@ def targets() -> set[str]:
     return set(declared.split())
 
 
+def _command(words: list[str]) -> str:
+    """Return the command among words, behind the options in front of it; all take a value."""
+    place = 1
+    while place < len(words) and words[place].startswith("--"):
+        place += 2
+    return "".join(words[place : place + 1])
+
+
 def _run(line: str, folder: Path) -> None:
     words = shlex.split(line)
     arguments = [sys.executable, "-m", "api.cli", *words[1:]]
     environment = {name: value for name, value in os.environ.items() if "SKYTRUNK" not in name}
     environment["PYTHONPATH"] = str(ROOT)
-    if STAYING.isdisjoint(words[1:2]):
+    if _command(words) not in STAYING:
         done = subprocess.run(
             arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
             check=False,
