@@ -33,7 +33,8 @@ def part_names(axes: Axes, names: Sequence[Annotation], *, others: Sequence[Anno
 
     `others` are texts that stay. To be called when all is drawn: the figure is laid out first.
     """
-    figure = axes.figure
+    figure = axes.get_figure(root=True)
+    assert figure is not None
     figure.draw_without_rendering()
     taken = [text.get_window_extent() for text in others]
     if (legend := axes.get_legend()) is not None:
