@@ -78,7 +78,7 @@ def write_report(
     )
     pictures["map.png"] = title + (f" of the pass of {shown.day}" if shown else "")
     progress(0.6, "key over time")
-    title = f"{summary.scenario}, seed {summary.seed}: secret key of every session"
+    title = f"{summary.scenario}, seed {summary.seed}: secret key by station"
     key_timeline(
         out / "key-over-time.png", title=title, start=summary.start, end=summary.end,
         settled=summary.settled, unplanned=summary.unplanned,
