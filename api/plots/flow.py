@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from api.plots.names import part_names
 from api.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, draw
 from api.plots.world import draw_land, eastward, span_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
 
 MEGA = 1e6
 WIDTH_MIN_PT, WIDTH_MAX_PT = 1.0, 9.0
@@ -106,9 +108,11 @@ def _network(
                 lw=_width(bits, most), zorder=4 if sky else 3, alpha=0.85,
                 ls=(0, (2.2, 0.8)) if sky else "-", dash_capstyle="butt",
             )  # fmt: skip
-    _name_flows(axes, nodes, where, ordered)
+    amounts = _name_flows(axes, nodes, where, ordered)
     _nodes(axes, nodes, where)
+    names = _names(axes, nodes, where)
     _scale(axes, most, bool(flying))
+    part_names(axes, names, others=amounts)
 
 
 def _width(bits: int, most: int) -> float:
@@ -164,17 +168,19 @@ def _name_flows(
     nodes: Sequence[FlowNode],
     where: Mapping[str, Place],
     ordered: Sequence[tuple[tuple[str, str], int]],
-) -> None:
-    """Write the bits beside each satellite link; the widths tell those of the fibre."""
+) -> list[Annotation]:
+    """Write the bits on each satellite link; the widths tell those of the fibre."""
+    amounts = []
     flying = {node.node_id for node in nodes if node.kind == "satellite"}
     for (one, other), bits in ordered:
         if bits and flying & {one, other} and {one, other} <= where.keys():
             (x0, y0), (x1, y1) = where[one], where[other]
-            axes.annotate(
+            amounts.append(axes.annotate(
                 _bits(bits), ((x0 + x1) / 2.0, (y0 + y1) / 2.0), ha="center", va="center",
                 fontsize=8.5, color=BLUE, zorder=8,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
-            )  # fmt: skip
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+            ))  # fmt: skip
+    return amounts
 
 
 def _nodes(axes: Axes, nodes: Sequence[FlowNode], where: Mapping[str, Place]) -> None:
@@ -185,23 +191,20 @@ def _nodes(axes: Axes, nodes: Sequence[FlowNode], where: Mapping[str, Place]) ->
                 [lon for lon, _ in these], [lat for _, lat in these], marker, ms=size_pt,
                 color=colour, mec="white", mew=0.7, zorder=6, label=_KINDS[kind],
             )  # fmt: skip
-    named = [node for node in nodes if node.name and node.node_id in where]
-    for node in named:
-        lon, lat = where[node.node_id]
-        others = [where[other.node_id] for other in named if other is not node]
-        left = any(abs(y - lat) < 1.2 and 0.0 <= x - lon < 5.0 for x, y in others)
-        below = any(abs(x - lon) < 2.5 and 0.0 < y - lat < 1.2 for x, y in others)
+    if nodes:
+        axes.legend(loc="lower left", fontsize=9)
+
+
+def _names(axes: Axes, nodes: Sequence[FlowNode], where: Mapping[str, Place]) -> list[Annotation]:
+    return [
         axes.annotate(
-            node.name, (lon, lat), textcoords="offset points",
-            xytext=(-10 if left else 10, -10 if below else 5), ha="right" if left else "left",
+            node.name, where[node.node_id], textcoords="offset points", xytext=(0, 0),
             fontsize=10, color=BLACK, zorder=9,
             weight="bold" if node.kind in {"satellite", "station"} else "normal",
-        )  # fmt: skip
-    if nodes:
-        axes.legend(
-            loc="lower left", frameon=True, facecolor="white", framealpha=0.9, edgecolor="none",
-            fontsize=9,
-        )  # fmt: skip
+        )
+        for node in nodes
+        if node.name and node.node_id in where
+    ]  # fmt: skip
 
 
 _KINDS = {
@@ -218,7 +221,7 @@ def _scale(axes: Axes, most: int, sky: bool) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=ORANGE, lw=_width(round(part * most), most),
+        Line2D([], [], color=ORANGE, lw=_width(round(part * most), most), solid_capstyle="butt",
                label=f"{_bits(round(part * most))} relayed over fibre")
         for part in (1.0, 0.3)
     ]  # fmt: skip
@@ -228,10 +231,7 @@ def _scale(axes: Axes, most: int, sky: bool) -> None:
         )
     handles.append(Line2D([], [], color="#b9bfc7", lw=0.9, label="fibre, nothing relayed"))
     first = axes.get_legend()
-    axes.legend(
-        handles=handles, loc="lower right", frameon=True, facecolor="white", framealpha=0.9,
-        edgecolor="none", fontsize=9,
-    )  # fmt: skip
+    axes.legend(handles=handles, loc="lower right", fontsize=9)
     if first is not None:
         axes.add_artist(first)
 

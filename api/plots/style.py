@@ -11,7 +11,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
-from matplotlib.text import Text
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Annotation, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +50,10 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.color": GREY,
     "xtick.labelcolor": BLACK,
     "ytick.labelcolor": BLACK,
-    "legend.frameon": False,
+    "legend.frameon": True,  # a line behind a legend would cross its words
+    "legend.facecolor": "white",
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.92,
     "figure.facecolor": "white",
 }
 
@@ -60,6 +64,8 @@ def draw(path: Path, size_in: tuple[float, float], paint: Callable[[Figure], Non
         figure = Figure(figsize=size_in, layout="constrained")
         FigureCanvasAgg(figure)
         paint(figure)
+        for text in figure.findobj(Annotation):
+            text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         _find_letters(figure, path)
         # No date and no program name inside: the same data give the same file.
         figure.savefig(path, dpi=DPI, metadata={"Software": None})

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from api.plots.names import part_names
 from api.plots.style import BLACK, BLUE, GREEN, GREY, LAND, ORANGE, PURPLE, SEA, VERMILION, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
     from numpy.typing import NDArray
 
 MARGIN_DEG = 7.0
@@ -95,15 +97,15 @@ def _region(
         lon0, lon1 = eastward(lon0, west), eastward(lon1, west)
         label = "fibre trunk" if index == 0 else None
         axes.plot([lon0, lon1], [lat0, lat1], color=ORANGE, lw=2.2, zorder=3, label=label)
+    times: list[Annotation] = []
     for track in tracks:
-        _track(axes, replace(track, lon_deg=_around_all(track.lon_deg, west)))
-    _places(axes, [replace(place, lon_deg=eastward(place.lon_deg, west)) for place in places])
+        times += _track(axes, replace(track, lon_deg=_around_all(track.lon_deg, west)))
+    names = _places(axes, [replace(at, lon_deg=eastward(at.lon_deg, west)) for at in places])
     axes.set_xlabel("longitude, degrees east")
     axes.set_ylabel("latitude, degrees north")
     if places or tracks:
-        axes.legend(
-            loc="lower left", frameon=True, facecolor="white", framealpha=0.9, edgecolor="none"
-        )
+        axes.legend(loc="lower left")
+    part_names(axes, names, others=times)
 
 
 def map_bounds(places: Sequence[MapPlace]) -> tuple[float, float, float, float]:
@@ -170,7 +172,8 @@ def _pieces(track: GroundTrack) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(edges)]
 
 
-def _track(axes: Axes, track: GroundTrack) -> None:
+def _track(axes: Axes, track: GroundTrack) -> list[Annotation]:
+    times = []
     for number, piece in enumerate(_pieces(track)):
         lat, lon, seen = track.lat_deg[piece], track.lon_deg[piece], track.visible[piece]
         label = track.label if number == 0 else None
@@ -182,10 +185,11 @@ def _track(axes: Axes, track: GroundTrack) -> None:
     for index, text in track.marks:
         place = float(track.lon_deg[index]), float(track.lat_deg[index])
         axes.plot(*place, "o", ms=4.5, mfc="white", mec=BLUE, zorder=5)
-        axes.annotate(
+        times.append(axes.annotate(
             text, place, textcoords="offset points", xytext=(7, 0), va="center", fontsize=8,
             color=BLUE, annotation_clip=True, clip_on=True, zorder=6,
-        )  # fmt: skip
+        ))  # fmt: skip
+    return times
 
 
 _LOOK: dict[str, dict[str, Any]] = {
@@ -196,7 +200,7 @@ _LOOK: dict[str, dict[str, Any]] = {
 }
 
 
-def _places(axes: Axes, places: Sequence[MapPlace]) -> None:
+def _places(axes: Axes, places: Sequence[MapPlace]) -> list[Annotation]:
     for kind, look in _LOOK.items():
         these = [place for place in places if place.kind == kind]
         if not these:
@@ -205,18 +209,15 @@ def _places(axes: Axes, places: Sequence[MapPlace]) -> None:
             [place.lon_deg for place in these], [place.lat_deg for place in these],
             ls="none", mec="white", mew=0.7, zorder=7, **look,
         )  # fmt: skip
-    named = [place for place in places if place.name]
-    for place in named:
-        # Names of neighbours go to opposite sides.
-        others = [other.lon_deg for other in named
-                  if other is not place and abs(other.lat_deg - place.lat_deg) < 1.0
-                  and abs(other.lon_deg - place.lon_deg) < 6.0]  # fmt: skip
-        left = bool(others) and place.lon_deg < min(others)
+    return [
         axes.annotate(
-            place.name, (place.lon_deg, place.lat_deg), textcoords="offset points",
-            xytext=(-9 if left else 9, 4), ha="right" if left else "left", fontsize=10, zorder=8,
-            color=BLACK, weight="bold" if place.kind == "station" else "normal",
-        )  # fmt: skip
+            place.name, (place.lon_deg, place.lat_deg), textcoords="offset points", xytext=(0, 0),
+            fontsize=10, zorder=8, color=BLACK,
+            weight="bold" if place.kind == "station" else "normal",
+        )
+        for place in places
+        if place.name
+    ]  # fmt: skip
 
 
 def _world(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,13 @@ def comparison_text(comparison: Comparison) -> str:
     parts = [title, same, bullets(MEANS[name] for name in comparison.objectives)]
     for shown in comparison.tables():
         parts += [f"## {shown.title}\n", table(shown.columns, shown.rows)]
+        parts += [f"{shown.caption}\n"] if shown.caption else []
     return "\n".join([*parts, "![End-to-end key received by each pair](compare.png)\n"])
+
+
+def _name(pair: str, asked: Mapping[str, int]) -> str:
+    """Return a pair as its bars are named: its ends, and what it asked for."""
+    return f"{pair.replace('--', ' - ')}\nasked for {asked.get(pair, 0) / 1000.0:,.0f}"
 
 
 def _draw(path: Path, comparison: Comparison) -> Path:
@@ -59,7 +66,7 @@ def _draw(path: Path, comparison: Comparison) -> Path:
             shift = (index - (len(names) - 1) / 2) * wide
             bars = axes.bar(places + shift, kbits, 0.92 * wide, color=SERIES[index], label=name)
             axes.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
-        axes.set_xticks(places, labels=[pair.replace("--", " - ") for pair in pairs])
+        axes.set_xticks(places, labels=[_name(pair, comparison.asked) for pair in pairs])
         axes.grid(visible=False, axis="x")
         axes.set_ylabel("end-to-end key, kbit")
         axes.set_title(f"{comparison.scenario}: key received by each pair, by objective")

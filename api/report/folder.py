@@ -68,7 +68,8 @@ def write_report(
         sky_plot(out / name, sky_tracks(shown.rows, context), title=title)
         pictures[name] = f"{title}: the dark passes of the night"
     progress(0.3, "map")
-    title = f"{scenario.name}: stations, trunk and ground track"
+    drawn = ("stations, " if scenario.stations else "") + "trunk"
+    title = f"{scenario.name}: {drawn}" + (" and ground track" if shown else "")
     network_map(
         out / "map.png",
         title=title,
@@ -78,12 +79,13 @@ def write_report(
     )
     pictures["map.png"] = title + (f" of the pass of {shown.day}" if shown else "")
     progress(0.6, "key over time")
-    title = f"{summary.scenario}, seed {summary.seed}: secret key of every session"
-    key_timeline(
-        out / "key-over-time.png", title=title, start=summary.start, end=summary.end,
-        settled=summary.settled, unplanned=summary.unplanned,
-    )  # fmt: skip
-    pictures["key-over-time.png"] = title
+    if scenario.stations:
+        title = f"{summary.scenario}, seed {summary.seed}: secret key by station"
+        key_timeline(
+            out / "key-over-time.png", title=title, start=summary.start, end=summary.end,
+            settled=summary.settled, unplanned=summary.unplanned,
+        )  # fmt: skip
+        pictures["key-over-time.png"] = title
     progress(0.7, "flow of key")
     title = f"{scenario.name}: key relayed, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}"
     draw_flow(out / "key-flow.png", summary, context, title=title)

@@ -34,6 +34,11 @@ class PairTally(Answer):
     merged_bits: int
 
 
+SATURATED = (
+    "No pair gets more than it asks for a day: key booked beyond that is left on the links for"
+    " worse nights. Where every pair comes near what it asked for, what is left tells the plans"
+    " apart, and pairs differ by which night's key was announced in time."
+)
 STATION_SUMS = StationTally.names()[1:]
 PAIR_SUMS = PairTally.names()[2:]
 
@@ -164,11 +169,16 @@ class Comparison(Answer):
     pairs: dict[str, dict[str, int]]
     stations: dict[str, dict[str, int]]
     sessions: dict[str, dict[str, int]]
+    asked: dict[str, int]
+    """What each pair asked for in this time, in bits."""
+    left: dict[str, dict[str, int]]
+    """Key left at the end on each station's links to satellites, in bits."""
 
     sections: ClassVar = (
         ("pairs", "pair", "End-to-end key received, bits"),
         ("stations", "station", "Secret key settled, bits"),
         ("sessions", "station", "Sessions settled"),
+        ("left", "station", "Key left on the links to satellites, bits"),
     )
 
     @classmethod
@@ -176,12 +186,18 @@ class Comparison(Answer):
         """Return the replays side by side."""
         done = {one.objective: Replay.of(one) for one in found}
         first = next(iter(done.values()))
-        pairs = sorted({pair for one in done.values() for pair in one.pairs})
+        asked = found[0].asked_bits
+        pairs = sorted({*asked, *(pair for one in done.values() for pair in one.pairs)})
         same = ("scenario", "seed", "planner", "from_", "to")
         return cls.model_validate(
             {name: getattr(first, name) for name in same}
             | {
                 "objectives": list(done),
+                "asked": asked,
+                "left": {
+                    station: {one.objective: one.left_bits[station] for one in found}
+                    for station in first.stations
+                },
                 "pairs": {
                     pair: {
                         name: one.pairs[pair].merged_bits if pair in one.pairs else 0
@@ -200,19 +216,25 @@ class Comparison(Answer):
         )
 
     def rows(self, section: str) -> list[tuple[str, dict[str, int]]]:
-        """Return the rows of one section, their sum last."""
+        """Return the rows of one section, their sum last; pairs with what they asked for."""
         rows: dict[str, dict[str, int]] = getattr(self, section)
-        sums = {name: sum(row[name] for row in rows.values()) for name in self.objectives}
+        if section == "pairs":
+            rows = {pair: row | {"asked": self.asked.get(pair, 0)} for pair, row in rows.items()}
+        sums = {n: sum(row[n] for row in rows.values()) for n in self._figures(section)}
         return [*rows.items(), ("all", sums)]
 
-    def columns(self, title: str) -> list[Column]:
-        """Return a column for the name of a row, and one an objective."""
+    def columns(self, section: str, title: str) -> list[Column]:
+        """Return a column for the name of a row, one an objective, one for what pairs asked."""
         return [
             Column(title, lambda row: row[0]),
-            *(Column(name, partial(_figure, name), ",") for name in self.objectives),
+            *(Column(name, partial(_figure, name), ",") for name in self._figures(section)),
         ]
+
+    def _figures(self, section: str) -> list[str]:
+        return [*self.objectives, *(["asked"] if section == "pairs" else [])]
 
     def tables(self) -> Iterator[Table]:
         """Yield a table a section."""
         for section, first, title in self.sections:
-            yield Table(title, self.columns(first), self.rows(section))
+            caption = SATURATED if section == "left" else ""
+            yield Table(title, self.columns(section, first), self.rows(section), caption)

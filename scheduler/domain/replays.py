@@ -61,6 +61,8 @@ class ReplaySummary:
     settled: tuple[SettledPass, ...]
     unplanned: tuple[UnplannedSpan, ...]
     balances: dict[str, dict[str, int]]  #: pool id -> account kind -> bits
+    asked_bits: dict[str, int]  #: pair -> end-to-end key that its demands asked for in this time
+    left_bits: dict[str, int]  #: station -> key left at the end on its links to satellites
     waiting: tuple[WaitingKey, ...]  #: link key that no contact was left to announce
     elements_used: tuple[datetime, ...]  #: epochs of the sets used, in order
     ledger_problems: tuple[str, ...]

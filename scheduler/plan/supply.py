@@ -4,7 +4,10 @@ Of a satellite's key two things are assumed. What waits for its announcement at 
 stock, and counts from the bucket that the problem names for it (`LinkSupply.coming`). What a
 session of the plan brings counts from the bucket of its LOS, as if a contact to announce it
 followed in the same bucket: within a night one mostly does, and whether one follows the last
-session of a bucket is for the next plan to know.
+session of a bucket is for the next plan to know. That gives a scarce link its session though the
+key comes a day later: counted for its own night alone, the last pass of a night would be worth
+nothing to any demand. The price, over three fortnights of Micius replayed: a plan that had all
+demands served was once 19,200 bits (0.4 %) behind one that booked a short pass more (2016-12-21).
 """
 
 from __future__ import annotations

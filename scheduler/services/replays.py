@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import (
@@ -18,12 +19,17 @@ from scheduler.ledger.books.runs import bind_facts, get_run_facts
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.reader import get_commands
+from scheduler.network import LinkKind
 from scheduler.services.audit import verify_ledger
 from scheduler.services.keys.announce import told
 
 if TYPE_CHECKING:
+    from scheduler.domain import Demand
     from scheduler.ledger import Reader
+    from scheduler.network import Scenario
     from scheduler.services.context import Context
+
+DAY = timedelta(days=1)
 
 
 def summarise(
@@ -47,6 +53,8 @@ def summarise(
         settled=tuple(_settled_pass(answer) for answer in settled),
         unplanned=_unplanned(plans),
         balances=balances,
+        asked_bits=_asked(context.scenario.demands, end - start),
+        left_bits=_left(context.scenario, balances),
         waiting=tuple(waiting),
         elements_used=tuple(
             sorted({datetime.fromisoformat(text) for plan in plans for text in plan["epochs"]})
@@ -111,6 +119,29 @@ def _pairs(merges: list[dict[str, Any]]) -> tuple[PairTally, ...]:
         )
         for pool in pools
     )
+
+
+def _asked(demands: Iterable[Demand], time: timedelta) -> dict[str, int]:
+    """Bits that each pair asks for in so long a time."""
+    asked = Counter[str]()
+    for demand in demands:
+        pool = demand.pool
+        asked[f"{pool.node_a}--{pool.node_b}"] += round(demand.bits_per_day * (time / DAY))
+    return dict(sorted(asked.items()))
+
+
+def _left(scenario: Scenario, balances: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Bits on each station's links to satellites, those that wait for an announcement too."""
+    sky = [link.pool for link in scenario.links if link.kind is LinkKind.SATELLITE]
+    return {
+        station.station_id: sum(
+            balances.get(pool.pool_id, {}).get(account, 0)
+            for pool in sky
+            if station.node in (pool.node_a, pool.node_b)
+            for account in ("pool", "received")
+        )
+        for station in scenario.stations
+    }
 
 
 def _settled_pass(answer: dict[str, Any]) -> SettledPass:

@@ -309,5 +309,11 @@ def test_two_objectives_are_shown_side_by_side(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "compare.json").read_text()) == document
     text = (tmp_path / "out" / "compare.md").read_text()
     for pair, bits in document["pairs"].items():
-        assert f"| {pair} | {bits['demand']:,} | {bits['total']:,} |" in text
+        figures = bits["demand"], bits["total"], document["asked"][pair]
+        assert f"| {pair} | {' | '.join(f'{figure:,}' for figure in figures)} |" in text
+    assert document["asked"]["nanshan--shanghai"] == 200_000
+    for station, left in document["left"].items():
+        settled = document["stations"][station]
+        assert all(0 <= left[objective] <= settled[objective] for objective in left)
+    assert "No pair gets more than it asks for a day" in text
     assert not list(tmp_path.glob("*.db"))

@@ -19,12 +19,25 @@ from api.plots import (
     rate_comparison,
     sky_plot,
 )
+from api.plots.keys import Span, sums_of
 from api.plots.rates import published_points
 from api.plots.world import land_rings
 from scheduler.domain import SettledPass, UnplannedSpan
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _session(station: str, when: datetime, secret_bits: int) -> SettledPass:
+    return SettledPass(
+        station=station,
+        acquires_at=when,
+        max_elevation_deg=40.0,
+        expected_secret_bits=1e5,
+        sifted_bits=500_000,
+        secret_bits=secret_bits,
+        qber=0.011,
+    )
 
 
 def _track(label: str, azimuth_deg: float = 350.0) -> SkyTrack:
@@ -84,20 +97,32 @@ def test_a_map_takes_a_track_over_the_date_line_and_no_track(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize("count", [0, 1, 40])
+@pytest.mark.parametrize(
+    ("days", "span", "most_bars"),
+    [(1, Span.SESSION, 2), (70, Span.SESSION, 71), (71, Span.WEEK, 11), (3650, Span.MONTH, 121)],
+)
+def test_ten_years_are_months_and_no_cloud(days: int, span: Span, most_bars: int) -> None:
+    settled = [_session("nanshan", START + timedelta(days=day), 1000 * day) for day in range(days)]
+
+    assert Span.of(START, START + timedelta(days=days)) is span
+    sums = sums_of(settled, span)
+
+    assert len(sums) <= most_bars
+    total = sum(done.secret_bits for done in settled)
+    assert sum(sums.values()) * span.unit_bits == pytest.approx(total)
+    ends = [span.end(begin) for begin in sums]
+    if span is not Span.SESSION:  # Each begins where the one before ends.
+        assert ends[:-1] == list(sums)[1:]
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 700])
 def test_a_timeline_takes_any_number_of_sessions(tmp_path: Path, count: int) -> None:
     settled = [
-        SettledPass(
-            station=("xinglong", "nanshan")[index % 2],
-            acquires_at=START + timedelta(hours=7 * index),
-            max_elevation_deg=40.0,
-            expected_secret_bits=1e5,
-            sifted_bits=500_000,
-            secret_bits=0 if index == 0 else 100_000,
-            qber=0.011,
-        )
+        _session(("xinglong", "nanshan")[index % 2], START + timedelta(hours=7 * index),
+                 0 if index == 0 else 100_000)
         for index in range(count)
-    ]
+    ]  # fmt: skip
+    end = START + timedelta(days=max(14.0, 7 * count / 24))
     gap = UnplannedSpan(
         start=START + timedelta(days=12),
         end=START + timedelta(days=14),
@@ -106,7 +131,7 @@ def test_a_timeline_takes_any_number_of_sessions(tmp_path: Path, count: int) -> 
     )
 
     written = key_timeline(
-        tmp_path / "keys.png", title="keys", start=START, end=START + timedelta(days=14),
+        tmp_path / "keys.png", title="keys", start=START, end=end,
         settled=settled, unplanned=[gap],
     )  # fmt: skip
 

@@ -15,7 +15,9 @@ from scheduler.ledger.schema import (
     OPEN_BLOCK,
     Account,
     Block,
+    Command,
     FreedRange,
+    LedgerEntry,
     PoolRow,
 )
 from scheduler.ledger.states import AccountKind, KeyState
@@ -68,6 +70,20 @@ _BALANCES = (
     .order_by(PoolRow.pool_id, Account.id)
 )
 
+_SPENT_BY = (
+    select(PoolRow.pool_id, func.sum(LedgerEntry.amount_bits))
+    .join(Account, Account.pool_ref == PoolRow.id)
+    .join(LedgerEntry, LedgerEntry.target_id == Account.id)
+    .join(Command, Command.id == LedgerEntry.command_id)
+    .where(
+        Account.kind == AccountKind.SPENT.value,
+        Command.kind == bindparam("kind_"),
+        Command.at >= bindparam("since_"),
+        Command.at < bindparam("until_"),
+    )
+    .group_by(PoolRow.pool_id)
+)
+
 
 def get_balances(reader: Reader) -> dict[str, dict[str, int]]:
     """Running balance of every account in bits, by pool and kind of account."""
@@ -77,6 +93,16 @@ def get_balances(reader: Reader) -> dict[str, dict[str, int]]:
             raise LedgerBroken(f"account {kind} of pool {pool_id}: balance is no number")
         found.setdefault(pool_id, {})[kind] = balance
     return found
+
+
+def get_spent(reader: Reader, *, kind: str, since: datetime, until: datetime) -> dict[str, int]:
+    """Bits that commands of one kind within [since, until) spent, by pool; those without left out.
+
+    Over all the time of a ledger this is the balance of the spent accounts.
+    """
+    span = {"kind_": kind, "since_": as_utc(since), "until_": as_utc(until)}
+    rows = reader.connection.execute(_SPENT_BY, span)
+    return {pool_id: int(bits) for pool_id, bits in rows}
 
 
 def get_stock(reader: Reader, *, at: datetime | None = None) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import (
@@ -18,8 +17,8 @@ from scheduler.domain import (
     Pool,
 )
 from scheduler.errors import InputError
+from scheduler.ledger.keys.stock import get_spent
 from scheduler.ledger.reader import get_commands
-from scheduler.merge import PROOF_BITS
 from scheduler.services.merges.answers import told
 from scheduler.services.merges.due import decide_merges
 
@@ -92,19 +91,21 @@ def merge_history(
 
 
 def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
-    """Add up what merges spent on each link and gained for each pair in [start, end)."""
-    links: Counter[tuple[str, str]] = Counter()
+    """Add up what merges spent on each link and gained for each pair in [start, end).
+
+    Spent is what the ledger's accounts say: keys, proofs of equality, tags of announcements.
+    """
+    links: Counter[tuple[str, str]] = Counter()  # parallel links as one
     gained: dict[bool, Counter[tuple[str, str]]] = {False: Counter(), True: Counter()}
     with context.view.read() as reader:
+        for name, bits in get_spent(reader, kind="merge", since=start, until=end).items():
+            link = Pool.parse(name)
+            links[link.node_a, link.node_b] += bits
         for command in _merges(reader, start, end):
             (answer,) = told(reader, [command.answer])
             for step in answer["steps"]:
                 pool = Pool.parse(step["pool"])
                 gained[len(step["paths"]) > 1][pool.node_a, pool.node_b] += step["bits"]
-                for path in step["paths"]:
-                    for one, other in pairwise(path):
-                        hop = (min(one, other), max(one, other))
-                        links[hop] += step["bits"] + PROOF_BITS
     return KeyFlow(
         start=start, end=end, links=dict(links), pairs=dict(gained[False]),
         combined=dict(gained[True]),

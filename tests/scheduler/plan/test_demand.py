@@ -309,6 +309,27 @@ def test_demand_is_never_below_the_other_objectives_on_the_same_passes() -> None
     assert found["demand"].measures[1] == max(served.measures[1] for served in found.values())
 
 
+def test_what_is_left_of_a_served_demand_is_given_to_the_total() -> None:
+    # 2016-12-21 in small: Nanshan's early pass cuts Delingha's short, and nobody asks for its key.
+    early = candidate("x", "a", 0, bits=20.0)
+    whole = candidate("x", "b", 100, length_s=600.0, bits=1700.0, pass_id="b")
+    cut = candidate("x", "b", 400, bits=1200.0, pass_id="b")
+    late = candidate("x", "a", 6000, bits=300.0)
+    problem = PlanProblem(
+        candidates=(early, whole, cut, late),
+        demands=(demand("ac", "a", "c", 250), demand("bc", "b", "c", 100)),
+        path_sets=(relay("ac", "a", "x", "c"), relay("bc", "b", "x", "c")),
+        supplies=(LinkSupply(pool_id=link("c", "x"), stock_bits=10_000),),
+    )
+
+    plans = {name: make_plan(problem, objective=name) for name in ("demand", "max-min")}
+
+    assert plans["demand"].chosen == (whole, late)
+    assert plans["max-min"].chosen == (early, cut, late)
+    for plan in plans.values():
+        assert plan.served_share == {"ac": pytest.approx(1.0), "bc": pytest.approx(1.0)}
+
+
 def served_plan() -> tuple[PlanProblem, PlanDecision]:
     problem = PlanProblem(
         candidates=(candidate("x", "a", 0, bits=900.0), candidate("x", "b", 6000, bits=500.0)),
