@@ -10,6 +10,7 @@ from orbits.archive import (
     SetRule,
     Standing,
     Verdict,
+    Verdicts,
     find_passes_in_archive,
     judge,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "Twilight",
     "Unusable",
     "Verdict",
+    "Verdicts",
     "Visibility",
     "as_utc",
     "find_passes",
