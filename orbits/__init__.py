@@ -38,7 +38,7 @@ from orbits.errors import (
     TimeError,
 )
 from orbits.ground import subpoint
-from orbits.horizon import HorizonMask, read_horizon
+from orbits.horizon import HorizonMask, as_mask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
     PassLight,
@@ -84,6 +84,7 @@ __all__ = [
     "Verdict",
     "Verdicts",
     "Visibility",
+    "as_mask",
     "as_utc",
     "find_passes",
     "find_passes_in_archive",

@@ -250,9 +250,10 @@ def _why_no_candidate(
     for found in table:
         if subject.within(found.rises_at, found.sets_at):
             lowest = max(context.scenario.planning.min_elevation_deg, station.mask_deg)
+            behind = "" if station.horizon is None else ", or what its horizon leaves"
             return (
                 f"not booked: it rises to {found.max_elevation_deg:.1f} deg only, the minimum is"
-                f" {lowest:g} deg"
+                f" {lowest:g} deg{behind}"
             )
     near = sorted(others, key=lambda one: abs(one.rises_at - subject.at))[:2]
     listed = ", ".join(instant_key(one.rises_at) for one in near) or "none in this plan"
