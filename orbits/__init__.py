@@ -10,6 +10,7 @@ from orbits.archive import (
     SetRule,
     Standing,
     Verdict,
+    Verdicts,
     find_passes_in_archive,
     judge,
 )
@@ -37,7 +38,7 @@ from orbits.errors import (
     TimeError,
 )
 from orbits.ground import subpoint
-from orbits.horizon import HorizonMask, read_horizon
+from orbits.horizon import HorizonMask, as_mask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
     PassLight,
@@ -81,7 +82,9 @@ __all__ = [
     "Twilight",
     "Unusable",
     "Verdict",
+    "Verdicts",
     "Visibility",
+    "as_mask",
     "as_utc",
     "find_passes",
     "find_passes_in_archive",

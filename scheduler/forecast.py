@@ -83,15 +83,21 @@ class ExpectedKey:
     qber: float  #: of the signal; 0.5 without clicks
 
 
-def ground_station(station: Station, *, least_deg: float = -90.0) -> GroundStation:
-    """The station as `orbits` knows it, its mask raised to an elevation that passes must have."""
+def ground_station(
+    station: Station, *, least_deg: float = -90.0, mask_deg: float | None = None
+) -> GroundStation:
+    """The station as `orbits` knows it, its mask raised to an elevation that passes must have.
+
+    Another `mask_deg` takes the place of its own; what stands around it stays.
+    """
+    own_deg = station.mask_deg if mask_deg is None else mask_deg
     return GroundStation(
         station_id=station.station_id,
         name=station.name,
         lat_deg=station.lat_deg,
         lon_deg=station.lon_deg,
         height_m=station.height_m,
-        mask=max(station.mask_deg, least_deg),
+        mask=station.horizon_above(max(own_deg, least_deg)),
     )
 
 

@@ -1,19 +1,24 @@
-"""`skytrunk elements`: bring element sets in, see, check and export those there are."""
+"""`skytrunk elements`: bring element sets in, see, judge and export those there are."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from api.cli.options import CsvOption, Line, OutOption, answering, commands, common
-from api.cli.output import emit, emit_file, emit_json, note, read_text, show
-from api.inputs import parse_instant_or_none
+from api.cli.output import emit, emit_file, note, read_text
+from api.inputs import parse_instant, parse_instant_or_none
 from scheduler import services
 from scheduler.errors import InputError
 
-app = commands("Import, fetch, list, check or export element sets.")
+if TYPE_CHECKING:
+    from scheduler.domain import ElementsAnswer
+
+app = commands("Import, fetch, list, check, accept, withdraw or export element sets.")
 
 SatelliteOption = Annotated[
     str | None,
@@ -22,6 +27,17 @@ SatelliteOption = Annotated[
 LatestOption = Annotated[
     bool, typer.Option("--latest", help="Only the last set of each satellite.")
 ]
+NamedArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SHA|EPOCH...", help="How the SHA-256 begins (six digits and up), or the epoch."
+    ),
+]
+NumberOption = Annotated[
+    int | None, typer.Option("--satellite", metavar="N", help="Catalogue number (default: any).")
+]
+ReasonOption = Annotated[str, typer.Option(help="Why.")]
+_DIGEST = re.compile("[0-9a-fA-F]{6,64}")
 
 
 @app.command("import")
@@ -38,16 +54,18 @@ def import_elements(
 ) -> None:
     """Import every element set of FILE, or none if any of them is bad."""
     from api.schemas.base import plural
+    from api.schemas.elements import Imported
 
     arrival = parse_instant_or_none(arrived_at, "arrived-at")
     text = read_text(file, "element sets")
     with line.context() as context:
-        added = services.import_elements(context, text, source=file.name, arrived_at=arrival)
+        added = Imported.model_validate(
+            services.import_elements(context, text, source=file.name, arrived_at=arrival)
+        )
         strangers = services.strange_satellites(context, text)
-    if line.as_json:
-        emit_json({"added": added})
-    else:
-        show(f"{plural(added, 'element set')} added from {file.name}")
+    line.answer(added, f"{plural(added.added, 'element set')} added from {file.name}")
+    for sentence in added.notes():
+        note(sentence)
     if strangers:
         numbers = ", ".join(map(str, strangers))
         note(f"no satellite of the scenario has catalogue number {numbers}")
@@ -72,7 +90,7 @@ def fetch_elements(
         fetched,
         f"{plural(len(fetched.received), 'element set')} received, {fetched.added} of them new",
     )
-    for text in (*fetched.unchanged, *fetched.failures):
+    for text in (*fetched.notes(), *fetched.unchanged, *fetched.failures):
         note(text)
     if fetched.failures:
         raise typer.Exit(1)
@@ -98,6 +116,55 @@ def list_elements(
         emit(to_csv(found.elements, ElementSet.names()))
     else:
         line.answer(found, found.table())
+
+
+@app.command("accept")
+@answering
+def accept_elements(
+    line: Line, named: NamedArgument, satellite: NumberOption = None, reason: ReasonOption = ""
+) -> None:
+    """Let sets serve that are quarantined or withdrawn; they are not judged again."""
+    with line.context() as context:
+        answer = services.accept_elements(
+            context, [_named(text) for text in named], satellite=satellite, reason=reason
+        )
+    _show(line, answer)
+
+
+@app.command("withdraw")
+@answering
+def withdraw_elements(
+    line: Line,
+    named: NamedArgument,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="From when on (default: now).")
+    ] = None,
+    satellite: NumberOption = None,
+    reason: ReasonOption = "",
+) -> None:
+    """Take sets out from an instant on; replays see them until then, their plans are marked."""
+    start = parse_instant_or_none(since, "from")
+    with line.context() as context:
+        answer = services.withdraw_elements(
+            context,
+            [_named(text) for text in named],
+            satellite=satellite,
+            since=start,
+            reason=reason,
+        )
+    _show(line, answer)
+
+
+def _named(text: str) -> str | datetime:
+    """The beginning of a SHA-256, or else an epoch."""
+    return text.lower() if _DIGEST.fullmatch(text) else parse_instant(text, "element set")
+
+
+def _show(line: Line, answer: ElementsAnswer) -> None:
+    from api.schemas.elements import Elements
+
+    found = Elements.of(answer)
+    line.answer(found, found.table())
 
 
 @app.command("check")
@@ -129,7 +196,7 @@ def export_elements(
     latest: LatestOption = False,
     out: OutOption = None,
 ) -> None:
-    """Write the element sets known, oldest first; a set that does not fit in a TLE is refused."""
+    """Write the element sets that serve, oldest first; one that fits in no TLE is refused."""
     with line.context() as context:
         text = services.export_elements(context, satellite, form=form, latest=latest)
     emit_file(out, text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from api.plots import GroundTrack, MapLink, MapPlace, SkyTrack, drawable, network_map, sky_plot
+from orbits import HorizonMask
 from scheduler import services
 from scheduler.errors import InputError
 
@@ -66,10 +67,16 @@ def draw_ground_track(
     path: Path, track: TrackAnswer, context: Context, place: Station | None = None
 ) -> None:
     """Draw a ground track, and which part of it its station sees."""
-    masks = {one.station_id: one.mask_deg for one in context.scenario.stations}
-    mask_deg = 0.0 if track.station is None else masks.get(track.station, 0.0)
-    seen = [point.elevation_deg is not None and point.elevation_deg >= mask_deg
-            for point in track.points]  # fmt: skip
+    stations = {one.station_id: one for one in context.scenario.stations}
+    station = stations.get(track.station or "")
+    level = HorizonMask(azimuth_deg=(0.0,), elevation_deg=(0.0,))
+    horizon = level if station is None else station.horizon_above(station.mask_deg)
+    seen = [
+        point.elevation_deg is not None
+        and point.azimuth_deg is not None
+        and bool(point.elevation_deg >= horizon.at(point.azimuth_deg))
+        for point in track.points
+    ]
     drawn = GroundTrack(
         label=f"below {track.satellite}",
         lat_deg=np.array([point.lat_deg for point in track.points]),
@@ -129,7 +136,8 @@ def orbit_of(
     seen = np.zeros(len(lat_deg), dtype=np.bool_)
     for station in (place,) if place else context.scenario.stations:
         track = services.station_track(context, satellite, station, start, end, TRACK_STEP_S)
-        seen |= np.asarray(track.elevation_deg) >= station.mask_deg
+        horizon = station.horizon_above(station.mask_deg)
+        seen |= np.asarray(track.elevation_deg) >= horizon.at(np.asarray(track.azimuth_deg))
     every = MARK_EVERY_S // TRACK_STEP_S
     marks = tuple(
         (index, f"{start + timedelta(seconds=index * TRACK_STEP_S):%H:%M}")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from api.schemas.base import Answer, Column, Instant, Request, Table, attribute, digits, plural
+from orbits import Standing
 
 if TYPE_CHECKING:
     from scheduler.domain import ElementsAnswer
 
 LIMIT_MAX = 5000
+NOTES_MAX = 5
+"""Sentences of one kind that are shown where people read them."""
 
 
 class ElementsRequest(Request):
@@ -24,7 +28,7 @@ class ElementsRequest(Request):
 
 
 class ElementSet(Answer):
-    """One element set, and where it came from."""
+    """One element set, where it came from, and whether it serves."""
 
     norad_id: int
     name: str
@@ -33,15 +37,24 @@ class ElementSet(Answer):
     arrived_at: Instant | None
     source: str
     sha256: str
+    standing: Standing
+    since: Instant | None
+    """Of the standing; null for what has always been so."""
+    reason: str
 
     columns: ClassVar = (
         Column("NORAD id", "norad_id", "d"),
         Column("name", "name", rank=1),
         Column("epoch", "epoch"),
         Column("age d", "age_days", ",.1f"),
-        Column("source", "source", rank=2),
-        Column("SHA-256", "sha256", ".12", rank=3),
+        Column("standing", lambda row: row.standing_shown(), rank=1),
+        Column("source", "source", rank=3),
+        Column("SHA-256", "sha256", ".12", rank=2),
     )
+
+    def standing_shown(self) -> str:
+        """Return the standing, and since when if it was not always so."""
+        return f"{self.standing} {self.since:%Y-%m-%d %H:%M}" if self.since else str(self.standing)
 
 
 class Elements(Answer):
@@ -53,14 +66,20 @@ class Elements(Answer):
     @classmethod
     def of(cls, answer: ElementsAnswer, *, limit: int | None = None) -> Elements:
         """Return the sets with their age, with a limit only the newest so many."""
-        sets = answer.elements if limit is None else answer.elements[-limit:]
-        kept = [name for name in ElementSet.names() if name != "age_days"]
+        shown = len(answer.elements) if limit is None else limit
+        judged = ("age_days", "standing", "since", "reason")
+        kept = [name for name in ElementSet.names() if name not in judged]
         rows = [
             ElementSet.model_validate(
                 {name: getattr(item, name) for name in kept}
-                | {"age_days": item.age(answer.at) / timedelta(days=1)}
+                | {
+                    "age_days": item.age(answer.at) / timedelta(days=1),
+                    "standing": verdict.standing if verdict else Standing.SERVES,
+                    "since": verdict.since if verdict else None,
+                    "reason": verdict.reason if verdict else "",
+                }
             )
-            for item in sets
+            for item, verdict in list(zip(answer.elements, answer.verdicts, strict=True))[-shown:]
         ]
         return cls(count=len(answer.elements), elements=rows)
 
@@ -79,10 +98,34 @@ class FetchedSet(Answer):
     sha256: str
 
 
-class Fetched(Answer):
-    """What a feed gave, how many sets of that were new, and what it did not give."""
+class Imported(Answer):
+    """How many sets were new, and what is not as it should be."""
 
     added: int
+    quarantined: list[str]
+    """A sentence for each set that disagrees with its neighbours; it serves nothing."""
+    released: list[str]
+    """A sentence for each set that was held back and serves again."""
+    skipped: list[str]
+    """What in the text is no element set."""
+
+    def notes(self) -> Iterator[str]:
+        """Yield what is not as it should be, in sentences."""
+        for what, texts in (
+            ("skipped", self.skipped),
+            ("quarantined", self.quarantined),
+            ("released", self.released),
+        ):
+            yield from (f"{what}: {text}" for text in texts[:NOTES_MAX])
+            if len(texts) > NOTES_MAX:
+                yield f"{what}: and {len(texts) - NOTES_MAX} more"
+        if self.quarantined:
+            yield "quarantined sets serve nothing until `skytrunk elements accept`"
+
+
+class Fetched(Imported):
+    """What a feed gave, how many sets of that were new, and what it did not give."""
+
     received: list[FetchedSet]
     unchanged: list[str]
     """A sentence for each satellite without anything newer."""

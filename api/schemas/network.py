@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator
 
 from api.schemas.base import Answer, Column, Listing, attribute
+from orbits import HorizonMask
+
+
+def _corners(horizon: HorizonMask | None) -> list[tuple[float, float]] | None:
+    if not isinstance(horizon, HorizonMask):
+        return horizon
+    return list(zip(horizon.azimuth_deg, horizon.elevation_deg, strict=True))
 
 
 class Satellite(Answer):
@@ -38,6 +47,8 @@ class Station(Answer):
     lon_deg: float
     height_m: float
     mask_deg: float
+    horizon: Annotated[list[tuple[float, float]] | None, BeforeValidator(_corners)]
+    """Corners of what stands around it, azimuth and true elevation in degrees, if known."""
     telescope_m: float | None
     """Diameter of its telescope; null where its receiver says."""
 

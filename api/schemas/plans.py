@@ -104,6 +104,8 @@ class PlanSummary(Answer):
     cancelled: int
     fallback: str
     notes: list[str]
+    withdrawn: list[str]
+    """A sentence for each element set it was made with that serves no more."""
     demands: list[DemandServed]
     link_prices: Annotated[dict[str, float], BeforeValidator(dict)]
     """Pool: gain in weighed demand served for one more bit on that link."""
@@ -117,6 +119,7 @@ class PlanSummary(Answer):
         Column("booked", "booked", "d"),
         Column("kept", "kept", "d", rank=2),
         Column("cancelled", "cancelled", "d", rank=2),
+        Column("elements", lambda row: "withdrawn" if row.withdrawn else "", rank=2),
     )
 
     def gap_percent(self) -> float | None:
@@ -180,7 +183,9 @@ class Plan(PlanSummary):
         )
         if self.demands:
             yield Table("Demand served", DemandServed.columns, self.demands)
-        yield from (f"note: {text}" for text in [*self.notes, self.fallback] if text)
+        yield from (
+            f"note: {text}" for text in [*self.withdrawn, *self.notes, self.fallback] if text
+        )
 
 
 class Plans(Listing):

@@ -3,7 +3,7 @@
 from orbits.archive.check import Finding, FindingKind
 from orbits.archive.decay import Decay
 from orbits.archive.passes import find_passes_in_archive
-from orbits.archive.standing import Standing, Verdict, judge
+from orbits.archive.standing import Standing, Verdict, Verdicts, judge
 from orbits.archive.store import LEAP_PENALTY, MAX_AGE, Archive, Segment, SetRule
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SetRule",
     "Standing",
     "Verdict",
+    "Verdicts",
     "find_passes_in_archive",
     "judge",
 ]

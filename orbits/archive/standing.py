@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -58,13 +58,22 @@ class Verdicts:
     def __bool__(self) -> bool:
         return bool(self._of)
 
+    def __iter__(self) -> Iterator[Verdict]:
+        for said in self._of.values():
+            yield from said
+
     def on(self, elements: Elements) -> Sequence[Verdict]:
         """Return the verdicts on a set, the oldest first."""
         return self._of.get(elements.sha256, ()) if self._of else ()
 
     def last(self, elements: Elements, t: datetime | None = None) -> Verdict | None:
         """Return the verdict that counts at an instant, or in the end; None if there is none."""
-        said = [v for v in self.on(elements) if t is None or v.since is None or v.since <= t]
+        return self.last_on(elements.sha256, t) if self._of else None
+
+    def last_on(self, sha256: str, t: datetime | None = None) -> Verdict | None:
+        """Return the same for the digest of a set."""
+        on = self._of.get(sha256, ())
+        said = [v for v in on if t is None or v.since is None or v.since <= t]
         return said[-1] if said else None
 
     def standing(self, elements: Elements, t: datetime | None = None) -> Standing:

@@ -109,6 +109,7 @@ class PlanView:
     cancelled: int
     fallback: str
     notes: tuple[str, ...]
+    withdrawn: tuple[str, ...]  #: a sentence for each of its element sets that serves no more
     demands: tuple[PlannedDemand, ...] = ()
     passes: tuple[PlannedPass, ...] = ()
     link_prices: tuple[tuple[str, float], ...] = ()  #: worth of one more bit on a link

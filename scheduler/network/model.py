@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from orbits import HorizonMask
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError, UnknownName
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
@@ -99,10 +100,17 @@ class Station:
     mount: str = ""  #: receivers that name the same one take turns; "" is a mount of its own
     slew_rate_deg_s: float | None = None  #: of its slower axis; None: the planning rules' slew_s
     source: str = ""
+    horizon: HorizonMask | None = None  #: what stands around it, true elevations
 
     def __post_init__(self) -> None:
         _check_name("station", self.station_id)
         check_limits(STATIONS, f"station {self.station_id}: ", self)
+
+    def horizon_above(self, least_deg: float) -> HorizonMask:
+        """Return below which elevation it sees nothing, by azimuth, and never below one."""
+        if self.horizon is not None:
+            return self.horizon.at_least(least_deg)
+        return HorizonMask(azimuth_deg=(0.0,), elevation_deg=(least_deg,))
 
     def receiver_for(self, satellite: Satellite) -> Terminal:
         """Return what receives a satellite here, its telescope the one that stands here."""

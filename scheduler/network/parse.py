@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from orbits import HorizonMask, StationError, as_mask, read_horizon
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
@@ -30,8 +31,14 @@ from scheduler.network.terminals import Terminal, resolve
 _T = TypeVar("_T")
 
 
-def parse_scenario(text: str) -> Scenario:
-    """Read a scenario from TOML.
+def _no_file(name: str) -> str:
+    raise ScenarioError(
+        f"file {name!r} is beside no scenario file; allowed: the corners themselves"
+    )
+
+
+def parse_scenario(text: str, *, beside: Callable[[str], str] = _no_file) -> Scenario:
+    """Read a scenario from TOML; `beside` gives the text of a file that it names.
 
     A `[[legs]]` table becomes a chain of relays, `FROM-TO-1` and on, and a satellite gets a
     link to the node of every station. Raises ScenarioError telling every mistake of the file,
@@ -42,15 +49,18 @@ def parse_scenario(text: str) -> Scenario:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ScenarioError(f"scenario is not TOML: {error}") from error
-    return _Reader(document, Mistakes(key_lines(text))).scenario()
+    return _Reader(document, Mistakes(key_lines(text)), beside).scenario()
 
 
 class _Reader:
     """One file being read; what is wrong is gathered until the end."""
 
-    def __init__(self, document: Mapping[str, Any], mistakes: Mistakes) -> None:
+    def __init__(
+        self, document: Mapping[str, Any], mistakes: Mistakes, beside: Callable[[str], str]
+    ) -> None:
         self.document = document
         self.mistakes = mistakes
+        self.beside = beside
         self.places: dict[tuple[str, str], Table] = {}
 
     def scenario(self) -> Scenario:
@@ -151,8 +161,23 @@ class _Reader:
                 mount=table["mount"],
                 slew_rate_deg_s=table["slew_rate_deg_s"],
                 source=table["source"],
+                horizon=self._horizon(table),
             )
         return None
+
+    def _horizon(self, table: Table) -> HorizonMask | None:
+        given = table["horizon"]
+        if given is None and table["horizon_refraction"]:
+            raise ScenarioError("horizon_refraction without a horizon; allowed: with one")
+        if given is None:
+            return None
+        in_file = isinstance(given, str)
+        try:
+            horizon = read_horizon(self.beside(given)) if in_file else as_mask(given)
+        except StationError as error:
+            named = f"file {given!r}: " if in_file else ""
+            raise ScenarioError(f"{named}{error}") from None
+        return horizon.seen_through_air() if table["horizon_refraction"] else horizon
 
     def _node(self, table: Table) -> list[Node]:
         self.places["node", table["id"]] = table

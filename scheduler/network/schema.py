@@ -43,6 +43,7 @@ class Kind(StrEnum):
     CHOICE = "one of"
     CHOICE_OR_SECONDS = "one of, or seconds"
     SOURCES = "table of texts"
+    HORIZON = "list of [azimuth, elevation], or a file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Key:
             Kind.NUMBERS: "a list of finite numbers",
             Kind.TEXTS: "a list of strings",
             Kind.SOURCES: "a table of strings",
+            Kind.HORIZON: "[azimuth_deg, elevation_deg] pairs, or the name of a file",
         }.get(self.kind, self.kind.value)
         return words if self.low is None else f"{words}, {self.range}"
 
@@ -129,8 +131,9 @@ def _whole(
                default_words=words)  # fmt: skip
 
 
-def _flag(name: str, meaning: str) -> Key:
-    return Key(name=name, kind=Kind.FLAG, meaning=meaning)
+def _flag(name: str, meaning: str, default: Any = REQUIRED) -> Key:
+    words = "" if default is REQUIRED else f"`{str(default).lower()}`"
+    return Key(name=name, kind=Kind.FLAG, meaning=meaning, default=default, default_words=words)
 
 
 def _choice(name: str, meaning: str, words: tuple[str, ...], default: Any = REQUIRED) -> Key:
@@ -235,6 +238,12 @@ STATIONS = TableSchema(
         _ID, _NAME, _LAT, _LON,
         _number("height_m", "Height above the WGS84 ellipsoid.", -500.0, 9000.0),
         _number("mask_deg", "Least elevation, all round.", 0.0, 89.0),
+        Key(name="horizon", kind=Kind.HORIZON, default=None, default_words="none",
+            meaning="What stands around it, above `mask_deg`: corners by azimuth, straight lines"
+            " between them, the same azimuth twice for a step; or a survey, a line a corner, in a"
+            " file beside the scenario's."),
+        _flag("horizon_refraction", "Whether `horizon` is as seen through the air (a theodolite, a"
+              " camera); else it is true elevation.", False),
         _text("node", "The node that keeps its key.", None, "its own id"),
         _text("preset", "Whose receiver it has: of a published downlink (that of the station of"
               " the same id, else of its first station), or one of `[[receivers]]`.",

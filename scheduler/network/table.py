@@ -162,6 +162,8 @@ def _value(key: Key, given: object) -> Any:
         case Kind.SOURCES:
             sound = isinstance(given, dict) and all(isinstance(one, str) for one in given.values())
             return dict(given) if sound else _WRONG  # type: ignore[call-overload]
+        case Kind.HORIZON:
+            return given if isinstance(given, str) and given else _pairs(given)
 
 
 def _row(given: object) -> Any:
@@ -169,6 +171,12 @@ def _row(given: object) -> Any:
         return _WRONG
     row = [_finite(one) for one in given]
     return _WRONG if None in row else row
+
+
+def _pairs(given: object) -> Any:
+    rows = [_row(one) for one in given] if isinstance(given, list) else []
+    sound = bool(rows) and all(row is not _WRONG and len(row) == 2 for row in rows)
+    return [tuple(row) for row in rows] if sound else _WRONG
 
 
 def _finite(given: object) -> float | None:

@@ -44,6 +44,7 @@ from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
+from .standing import accept_elements, withdraw_elements
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
@@ -51,6 +52,7 @@ from .validation import validate_all, validate_published_pass
 __all__ = [
     "Context",
     "NewStation",
+    "accept_elements",
     "accept_key",
     "add_outage",
     "announce_due",
@@ -117,4 +119,5 @@ __all__ = [
     "void_key",
     "waiting_key",
     "weather_identity",
+    "withdraw_elements",
 ]

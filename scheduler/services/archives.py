@@ -1,4 +1,4 @@
-"""Every element set known to a process: packaged, imported, handed over."""
+"""Every element set known to a process, packaged, imported, handed over, and what may serve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orbits import Archive, Elements, read_elements
+from orbits import Archive, Elements, Verdict, read_elements
 from scheduler.sources.elements import packaged_elements
 
 if TYPE_CHECKING:
@@ -19,50 +19,63 @@ class Archives:
     def __init__(
         self,
         stored: Callable[[int | None], Iterable[ElementRow]],
+        given: Callable[[], Iterable[Verdict]],
         extra: Iterable[Elements],
     ) -> None:
         self._stored = stored
+        self._given = given
         self._extra = tuple(extra)
         self._whole: Archive | None = None
         self._single: dict[int, Archive] = {}
-        self._known: dict[int, tuple[int, Archive]] = {}
+        self._known: dict[int, tuple[tuple[int, int], Archive]] = {}
+        self._verdicts: tuple[Verdict, ...] | None = None
 
     def forget(self) -> None:
         """Read everything anew at next use."""
-        self._whole = None
+        self._whole = self._verdicts = None
         self._single.clear()
         self._known.clear()
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What was decided of element sets, in the order in which it was."""
+        if self._verdicts is None:
+            self._verdicts = tuple(self._given())
+        return self._verdicts
 
     def whole(self) -> Archive:
         """Every set of every satellite."""
         if self._whole is None:
-            self._whole = Archive([*packaged_elements(), *self._imported(None), *self._extra])
+            self._whole = Archive(
+                [*packaged_elements(), *self._imported(None), *self._extra],
+                verdicts=self.verdicts(),
+            )
         return self._whole
 
     def of(self, norad_id: int) -> Archive:
         """Every set of one satellite: no other one is read, so this stays quick."""
         if norad_id not in self._single:
+            every = (*packaged_elements(), *self._imported(norad_id), *self._extra)
             self._single[norad_id] = Archive(
-                item
-                for item in (*packaged_elements(), *self._imported(norad_id), *self._extra)
-                if item.norad_id == norad_id
+                (item for item in every if item.norad_id == norad_id), verdicts=self.verdicts()
             )
         return self._single[norad_id]
 
     def known_at(self, norad_id: int, t: datetime, *, lag: timedelta) -> Archive:
         """The sets of one satellite that had arrived by an instant; all of them if none had.
 
-        What an archive says of timing and decay then looks at no later set either.
+        What an archive says of timing and decay then looks at no later set or verdict either.
         """
         whole = self.of(norad_id)
         known = [item for item in whole if _arrival(item, lag) <= t]
         if not known:
             return whole  # which names the first set there was
+        given = [one for one in self.verdicts() if one.since is None or one.since <= t]
         # What is known only grows with t, so its size says which archive it is.
-        size, archive = self._known.get(norad_id, (0, whole))
-        if size != len(known):
-            archive = Archive(known)
-            self._known[norad_id] = len(known), archive
+        size = len(known), len(given)
+        kept, archive = self._known.get(norad_id, ((0, 0), whole))
+        if kept != size:
+            archive = Archive(known, verdicts=given)
+            self._known[norad_id] = size, archive
         return archive
 
     def _imported(self, norad_id: int | None) -> list[Elements]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from orbits import Archive, Elements
+from orbits import Archive, Elements, Verdict, Verdicts
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
@@ -39,7 +39,7 @@ class Context:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
-        self._archives = Archives(self._stored_elements, extra_elements)
+        self._archives = Archives(self._stored_elements, self._stored_verdicts, extra_elements)
         self._elements_seen = -1
         self._ledger: Ledger | None = None
         self._view: LedgerView | None = None
@@ -115,9 +115,21 @@ class Context:
         lag = timedelta(seconds=self.scenario.planning.element_lag_s)
         return self._archives.known_at(norad_id, known_at, lag=lag)
 
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was decided of element sets: held back, accepted, withdrawn."""
+        return Verdicts(self._archives.verdicts())
+
     def elements_of_epoch(self, norad_id: int, epoch: datetime) -> Elements:
-        """The set of that satellite and epoch, the last to arrive; raises UnknownName."""
-        found = [item for item in self.archive_of(norad_id) if item.epoch == epoch]
+        """The set of that satellite and epoch, one that serves rather than not, the last to arrive.
+
+        Raises UnknownName if there is none.
+        """
+        archive = self.archive_of(norad_id)
+        found = sorted(
+            (item for item in archive if item.epoch == epoch),
+            key=lambda item: archive.standing(item).is_serving,
+        )
         if not found:
             raise UnknownName(
                 f"the archive holds no element set of satellite {norad_id} with epoch "
@@ -132,7 +144,7 @@ class Context:
         return timedelta(days=days)
 
     def refresh_elements(self) -> None:
-        """Read the element sets anew at next use if another process has added some."""
+        """Read the element sets anew at next use if there are new ones, or verdicts."""
         count = self._element_count()
         if count != self._elements_seen:
             self._archives.forget()
@@ -145,10 +157,11 @@ class Context:
         if count is not None:
             return count
         from scheduler.ledger.books.elements import count_elements
+        from scheduler.ledger.books.verdicts import count_verdicts
 
         try:
             with self.view.read() as reader:
-                return count_elements(reader)
+                return count_elements(reader) + count_verdicts(reader)
         except LedgerMissing:
             return 0
 
@@ -166,9 +179,24 @@ class Context:
         except LedgerMissing:
             return []
 
+    def _stored_verdicts(self) -> list[Verdict]:
+        from scheduler.ledger.books import element_reads
+
+        found = element_reads.element_verdicts(self.settings.database_url)
+        if found is not None:
+            return found
+        from scheduler.ledger.books.verdicts import get_verdicts
+
+        try:
+            with self.view.read() as reader:
+                return get_verdicts(reader)
+        except LedgerMissing:
+            return []
+
     def elements_digest(self) -> str:
-        """SHA-256 over every known element set, for the identity of a run."""
+        """SHA-256 over every known element set and what was decided of it: part of a run's name."""
         texts = sorted(elements.sha256 for elements in self.archive)
+        texts += [f"{one.sha256} {one.standing} {one.since}" for one in self._archives.verdicts()]
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
     def scenario_digest(self) -> str:

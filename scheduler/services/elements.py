@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orbits import Elements, ElementsError, as_utc, format_omm, format_tles, read_elements
+from orbits import (
+    Archive,
+    Elements,
+    ElementsError,
+    Standing,
+    as_utc,
+    format_omm,
+    format_tles,
+    iso_utc,
+    read_bulletin,
+    read_elements,
+)
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import FeedError, InputError, UnknownName
 from scheduler.ledger.books.elements import add_elements
+from scheduler.ledger.books.verdicts import add_verdicts
+from scheduler.services.standing import judged
 
 if TYPE_CHECKING:
     from scheduler.ledger import ElementRow
@@ -22,22 +36,23 @@ _KNOWN_SHOWN = 10
 
 def import_elements(
     context: Context, text: str, *, source: str, arrived_at: datetime | None = None
-) -> int:
+) -> ElementsAdded:
     """Read every element set of `text`, then add them in one transaction.
 
     Without `arrived_at` a set counts as known from its epoch on, plus the scenario's lag: an
-    archive brought in today must serve a replay of years ago.
+    archive brought in today must serve a replay of years ago. Sets that disagree with their
+    neighbours are kept but serve nothing until they are accepted.
 
-    Returns how many were new. Raises orbits.ElementsError naming the source, the line and the
+    Raises orbits.ElementsError naming the source, the line and the
     column of the first fault; then nothing is added.
     """
     try:
-        found = read_elements(text, source=source)
+        reading = read_bulletin(text, source=source)
     except ElementsError as error:
         raise ElementsError(f"{source}: {error}") from error
     if arrived_at is not None:
-        _check_arrival(found, as_utc(arrived_at))
-    return _add(context, found, arrived_at=arrived_at)
+        _check_arrival(reading.elements, as_utc(arrived_at))
+    return replace(_add(context, reading.elements, arrived_at), skipped=reading.skipped)
 
 
 def strange_satellites(context: Context, text: str) -> list[int]:
@@ -75,10 +90,9 @@ def fetch_elements(context: Context, satellites: Sequence[str] | None = None) ->
     if len(failures) == len(answers):
         raise FeedError("; ".join(failures))
     found = tuple(item for one in answers for item in one.elements)
-    added = _add(context, found, arrived_at=present) if found else 0
-    return ElementsAdded(
-        received=found,
-        added=added,
+    return replace(
+        _add(context, found, present),
+        skipped=tuple(what for one in answers for what in one.skipped),
         unchanged=tuple(one.unchanged for one in answers if one.unchanged),
         failures=failures,
     )
@@ -91,39 +105,47 @@ def list_elements(
 
     Raises UnknownName for a satellite of which there is none.
     """
-    context.refresh_elements()
-    if satellite is None:
-        archive = context.archive
-    else:
-        archive = context.archive_of(_number(context, satellite))
+    archive = _archive(context, satellite)
     chosen: Iterable[Elements] = archive
     if latest:
         chosen = {item.norad_id: item for item in archive}.values()
     ordered = sorted(chosen, key=lambda item: (item.epoch, item.norad_id))
-    return ElementsAnswer(at=context.clock.now(), elements=tuple(ordered))
+    given = context.verdicts
+    return ElementsAnswer(
+        at=context.clock.now(),
+        elements=tuple(ordered),
+        verdicts=tuple(given.last(item) for item in ordered),
+    )
 
 
 def check_elements(context: Context, satellite: str | None = None) -> ElementsCheck:
     """Compare each set with its neighbours; raises UnknownName as `list_elements` does."""
+    archive = _archive(context, satellite)
+    return ElementsCheck(checked=len(archive), findings=archive.check())
+
+
+def _archive(context: Context, satellite: str | None) -> Archive:
     context.refresh_elements()
     if satellite is None:
-        archive = context.archive
-    else:
-        archive = context.archive_of(_number(context, satellite))
-    return ElementsCheck(checked=len(archive), findings=archive.check())
+        return context.archive
+    return context.archive_of(_number(context, satellite))
 
 
 def export_elements(
     context: Context, satellite: str | None = None, *, form: str, latest: bool = False
 ) -> str:
-    """The sets as one text in one of EXPORT_FORMS, oldest first.
+    """The sets that serve as one text in one of EXPORT_FORMS, oldest first.
 
     Raises InputError for another form, orbits.ElementsError for a set that does not fit in a
     TLE, UnknownName as `list_elements` does.
     """
     if form not in EXPORT_FORMS:
         raise InputError(f"form {form!r}; allowed: {', '.join(EXPORT_FORMS)}")
-    sets = list_elements(context, satellite, latest=latest).elements
+    archive = _archive(context, satellite)
+    chosen = [item for item in archive if archive.standing(item).is_serving]
+    if latest:
+        chosen = list({item.norad_id: item for item in chosen}.values())
+    sets = sorted(chosen, key=lambda item: (item.epoch, item.norad_id))
     if form != "tle":
         return format_omm(sets, form)
     return "".join(_tle_text(elements) for elements in sets)
@@ -138,15 +160,35 @@ def _tle_text(elements: Elements) -> str:
         ) from error
 
 
-def _add(context: Context, found: Iterable[Elements], *, arrived_at: datetime | None) -> int:
-    rows = [_row(elements, arrived_at) for elements in found]
-    with context.ledger.begin() as tx:
-        added = add_elements(tx, rows)
+def _add(
+    context: Context, found: Collection[Elements], arrived_at: datetime | None
+) -> ElementsAdded:
+    if not found:
+        return ElementsAdded(received=(), added=0)
     context.refresh_elements()
-    return added
+    fresh = [replace(item, arrived_at=arrived_at) for item in found]
+    verdicts = judged(context, fresh, since=arrived_at)
+    with context.ledger.begin() as tx:
+        added = add_elements(tx, [_row(elements) for elements in fresh])
+        add_verdicts(tx, verdicts, at=context.clock.now())
+    context.refresh_elements()
+    held = [one for one in verdicts if one.standing is Standing.QUARANTINED]
+    again = {one.sha256: one.reason for one in verdicts if one.standing is Standing.SERVES}
+    known = context.archive if again else ()
+    return ElementsAdded(
+        received=tuple(found),
+        added=added,
+        quarantined=tuple(one.reason for one in held),
+        released=tuple(
+            f"satellite {item.norad_id}: the set of {iso_utc(item.epoch)} serves again:"
+            f" {again[item.sha256]}"
+            for item in known
+            if item.sha256 in again
+        ),
+    )
 
 
-def _row(elements: Elements, arrived_at: datetime | None) -> ElementRow:
+def _row(elements: Elements) -> ElementRow:
     from scheduler.ledger import ElementRow
 
     return ElementRow(
@@ -156,7 +198,7 @@ def _row(elements: Elements, arrived_at: datetime | None) -> ElementRow:
         text=elements.raw,
         sha256=elements.sha256,
         source=elements.source,
-        arrived_at=arrived_at,
+        arrived_at=elements.arrived_at,
     )
 
 

@@ -15,7 +15,7 @@ from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orbits import Archive, PassTable, Segment
+    from orbits import Archive, GroundStation, PassTable, Segment
     from scheduler.network import Satellite, Station
     from scheduler.services.context import Context
 
@@ -62,14 +62,13 @@ def upcoming_passes(
         table = find_passes_in_archive(
             archive,
             chosen.norad_id,
-            [ground_station(one, least_deg=planning.min_elevation_deg) for one in places.values()],
+            [_site(one, planning.min_elevation_deg, min_elevation_deg) for one in places.values()],
             span.start,
             span.end,
             rule=_rule(as_known_at),
             as_known_at=as_known_at,
             lag=timedelta(seconds=planning.element_lag_s),
             max_age=context.max_element_age,
-            mask_deg=min_elevation_deg,
         )
         notes += _notes(table)
         sets = {elements.epoch: elements for elements in table.elements}
@@ -161,6 +160,13 @@ def pass_at(context: Context, satellite: str, station: str | Station, at: dateti
         f"no pass of {satellite} from {iso_utc(at)} on for {NEXT_DAYS:g} days; allowed: an instant"
         " during a pass, or before one"
     )
+
+
+def _site(station: Station, usual_deg: float, asked_deg: float | None) -> GroundStation:
+    """The station with the elevation asked for, or else with its own mask and the usual one."""
+    if asked_deg is None:
+        return ground_station(station, least_deg=usual_deg)
+    return ground_station(station, mask_deg=asked_deg)
 
 
 def _rule(as_known_at: datetime | None) -> str:

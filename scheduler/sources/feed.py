@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-from orbits import Elements, ElementsError, iso_utc, read_elements
+from orbits import Elements, ElementsError, Reading, iso_utc, read_bulletin
 from scheduler.errors import FeedError, SettingsError
 from scheduler.sources.feed_cache import POLITE, FeedCache, KeptAnswer
 
@@ -40,6 +40,7 @@ class FeedAnswer:
 
     norad_id: int
     elements: tuple[Elements, ...] = ()
+    skipped: tuple[str, ...] = ()  #: what else was in the answer
     unchanged: str = ""  #: why nothing newer came; the sets are then those of before, if kept
     failure: str = ""
 
@@ -131,16 +132,21 @@ class Feed:
         return answer
 
     def _kept(self, norad_id: int, kept: KeptAnswer, unchanged: str) -> FeedAnswer:
-        found = self._sets(kept.text, norad_id)
-        return FeedAnswer(norad_id=norad_id, elements=found, unchanged=unchanged)
+        found = self._reading(kept.text, norad_id)
+        return FeedAnswer(
+            norad_id=norad_id,
+            elements=found.elements,
+            skipped=found.skipped,
+            unchanged=unchanged,
+        )
 
-    def _sets(self, text: str, norad_id: int) -> tuple[Elements, ...]:
+    def _reading(self, text: str, norad_id: int) -> Reading:
         place = without_secrets(self.address(norad_id))
         try:
-            found = read_elements(text, source=place)
+            found = read_bulletin(text, source=place)
         except ElementsError as error:
             raise FeedError(f"{place} gave no element set of {norad_id}: {error}") from error
-        strangers = sorted({item.norad_id for item in found} - {norad_id})
+        strangers = sorted({item.norad_id for item in found.elements} - {norad_id})
         if strangers:
             raise FeedError(f"{place} was asked for satellite {norad_id} and gave {strangers[0]}")
         return found

@@ -39,7 +39,8 @@ def _read(path: Path) -> Scenario:
         raise UnknownName(f"scenario file {path}: there is no such file")
     try:
         # Some editors begin a file with a byte order mark.
-        return parse_scenario(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        return parse_scenario(text, beside=lambda name: _beside(path, name))
     except OSError as error:
         raise ScenarioError(f"scenario file {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -50,3 +51,14 @@ def _read(path: Path) -> Scenario:
         ) from None
     except ScenarioError as error:
         raise ScenarioError(f"scenario file {path}: {error}") from None
+
+
+def _beside(scenario: Path, name: str) -> str:
+    """The text of a file that a scenario names, from its folder on."""
+    path = scenario.parent / name
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ScenarioError(f"file {name!r}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"file {name!r}: byte {error.start} is not UTF-8") from None

@@ -34,6 +34,9 @@ BAD_INPUT = [
     (("check", "--satellite", "99999"), ["'99999'", "41731"]),
     (("export", "--format", "yaml"), ["'yaml'", "tle", "kvn"]),
     (("export", "--satellite", "99999"), ["'99999'", "41731"]),
+    (("accept", "000000"), ["'000000'", "elements list"]),
+    (("withdraw", "noon"), ["'noon'", "allowed"]),
+    (("withdraw", "2016-12-19", "--from", "noon"), ["from", "'noon'"]),
     (("fetch", "sputnik"), ["'sputnik'", "micius"]),
     (("import", "iss.tle", "--arrived-at", "noon"), ["arrived-at", "'noon'", "allowed"]),
     (("import", "iss.tle", "--arrived-at", "2001-01-01"), ["25544", "allowed"]),
@@ -149,6 +152,42 @@ def test_a_spliced_set_is_named_and_the_exit_code_is_1(skytrunk: Command, tmp_pa
     assert row["difference_km"] > row["limit_km"] or row["across_km"] > row["limit_across_km"]
     assert row["sentence"] in printed.stdout
     assert f"{row['difference_km']:.1f} km" in row["sentence"]
+
+
+def test_a_spliced_set_waits_until_it_is_accepted(skytrunk: Command, tmp_path: Path) -> None:
+    later = replace(PACKAGED[6], epoch=PACKAGED[6].epoch + timedelta(hours=6))
+    first, second = format_tle(later)[0], format_tle(PACKAGED[4])[1]
+    (tmp_path / "spliced.tle").write_text(
+        f"Elements of tonight, with the best regards.\n\n{first}\n{second}\n"
+    )
+    brought = skytrunk("elements", "import", "spliced.tle", "--json")
+    told = json.loads(brought.stdout)
+    assert (told["added"], told["released"]) == (1, [])
+    assert told["skipped"] == [
+        "line 1 is no element set: 'Elements of tonight, with the best regar'"
+    ]
+    (sentence,) = told["quarantined"]
+    assert brought.stderr.splitlines() == [
+        f"skytrunk: skipped: {told['skipped'][0]}",
+        f"skytrunk: quarantined: {sentence}",
+        "skytrunk: quarantined sets serve nothing until `skytrunk elements accept`",
+    ]
+    (row,) = _standing_but(skytrunk, "serves")
+    assert (row["standing"], row["since"], row["reason"]) == ("quarantined", None, sentence)
+
+    accepted = skytrunk("elements", "accept", row["epoch"], "--reason", "looked at it", "--json")
+    assert json.loads(accepted.stdout)["elements"] == [_standing_but(skytrunk, "serves")[0]]
+    assert _standing_but(skytrunk, "serves")[0]["standing"] == "accepted"
+    withdrawn = skytrunk("elements", "withdraw", row["sha256"][:12], "--from", "2016-12-24")
+    assert withdrawn.returncode == 0
+    (row,) = _standing_but(skytrunk, "serves")
+    assert (row["standing"], row["since"]) == ("withdrawn", "2016-12-24T00:00:00.000Z")
+    assert "withdrawn 2016-12-24 00:00" in withdrawn.stdout
+
+
+def _standing_but(skytrunk: Command, standing: str) -> list[dict[str, Any]]:
+    listed = json.loads(skytrunk("elements", "list", "--json").stdout)
+    return [row for row in listed["elements"] if row["standing"] != standing]
 
 
 def test_fetch_asks_the_configured_endpoint(

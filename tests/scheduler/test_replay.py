@@ -288,7 +288,9 @@ def test_a_wrong_set_from_the_future_is_never_used(
     known_from = datetime(2016, 12, 22, tzinfo=UTC)  # the first plan made after its epoch
     spoilt = settings_of("spoilt")
     with Context(spoilt) as context:
-        assert services.import_elements(context, planted.raw, source="planted") == 1
+        brought = services.import_elements(context, planted.raw, source="planted")
+        assert (brought.added, len(brought.quarantined)) == (1, 1)
+        services.accept_elements(context, [planted.sha256])
 
     _replay(spoilt)
 

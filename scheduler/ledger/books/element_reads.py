@@ -1,7 +1,7 @@
-"""Element sets of an SQLite ledger, read by the driver alone.
+"""Element sets of an SQLite ledger and the verdicts on them, read by the driver alone.
 
 SQLAlchemy, cryptography and the ledger's own tables take 0.6 s to import. A question about
-passes needs one table of them all, so it is read here first; whatever is out of the ordinary
+passes needs two tables of them all, so they are read here first; whatever is out of the ordinary
 (PostgreSQL, another schema, a failure of the file) is left to the ledger and its errors.
 """
 
@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orbits import Standing, Verdict
 from scheduler.ledger.db.files import connect_to_read
 from scheduler.ledger.db.revision import HEAD
 from scheduler.ledger.records import ElementRow
@@ -21,6 +22,11 @@ _ROWS = """
     SELECT norad_id, name, epoch, text, sha256, source, arrived_at FROM element_set
     WHERE :norad_id IS NULL OR norad_id = :norad_id ORDER BY norad_id, epoch, sha256
 """
+_VERDICTS = """
+    SELECT set_sha256, standing, since, reason FROM element_verdict ORDER BY set_sha256, position
+"""
+# Rows of either are only ever added, so their sum tells whether there are new ones.
+_COUNT = "SELECT (SELECT count(*) FROM element_set) + (SELECT count(*) FROM element_verdict)"
 
 
 def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | None:
@@ -33,13 +39,23 @@ def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | No
     return None
 
 
+def element_verdicts(url: str) -> list[Verdict] | None:
+    """The verdicts on element sets; None if the ledger itself must be read."""
+    if _is_missing(url):
+        return []
+    with suppress(sqlite3.Error), _opened(url) as connection:
+        if connection is not None:
+            return [_verdict(*values) for values in connection.execute(_VERDICTS)]
+    return None
+
+
 def element_count(url: str) -> int | None:
-    """How many element sets there are; None if the ledger itself must be read."""
+    """How many element sets and verdicts there are; None if the ledger itself must be read."""
     if _is_missing(url):
         return 0
     with suppress(sqlite3.Error), _opened(url) as connection:
         if connection is not None:
-            (count,) = connection.execute("SELECT count(*) FROM element_set").fetchone()
+            (count,) = connection.execute(_COUNT).fetchone()
             return int(count)
     return None
 
@@ -85,6 +101,15 @@ def _row(
         sha256=sha256,
         source=source,
         arrived_at=None if arrived_at is None else _instant(arrived_at),
+    )
+
+
+def _verdict(sha256: str, standing: str, since: str | None, reason: str) -> Verdict:
+    return Verdict(
+        sha256=sha256,
+        standing=Standing(standing),
+        since=None if since is None else _instant(since),
+        reason=reason,
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables beside the key: bookings, plans, outages, directives, jobs, element sets."""
+"""The tables beside the key: bookings, plans, outages, directives, jobs, element sets, verdicts."""
 
 from __future__ import annotations
 
@@ -202,3 +202,18 @@ class ElementSetRow(Base):
     source: Mapped[str] = mapped_column(String(300))
     arrived_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     row_sha256: Mapped[str] = mapped_column(String(64))
+
+
+class ElementVerdictRow(Base):
+    """What was decided of an element set, packaged ones included. Only ever added."""
+
+    __tablename__ = "element_verdict"
+    audited = Audited(leaf=("set_sha256", "position"))
+
+    set_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)  #: of the set's text
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    standing: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    reason: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    sha256: Mapped[str] = mapped_column(String(64))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from orbits import find_passes
+from orbits import Verdicts, find_passes
 from scheduler.domain import (
     Booking,
     BookingState,
@@ -25,6 +25,7 @@ from scheduler.errors import InputError, UnknownName
 from scheduler.forecast import ground_station
 from scheduler.ledger.books import plans
 from scheduler.ledger.books.bookings import find_booking, get_bookings
+from scheduler.ledger.books.verdicts import get_verdicts
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.outlook import known_elements
 
@@ -44,7 +45,8 @@ def list_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanView]:
     if not 1 <= limit <= PLANS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {PLANS_MAX}")
     with context.view.read() as reader:
-        return [_view(record, ()) for record in plans.newest(reader.connection, limit)]
+        given = Verdicts(get_verdicts(reader))
+        return [_view(record, (), given) for record in plans.newest(reader.connection, limit)]
 
 
 def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
@@ -52,7 +54,8 @@ def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
     with context.view.read() as reader:
         record = plan_record(reader, plan_id)
         passes = plans.passes_of(reader.connection, record)
-        return _view(record, _planned_passes(context, reader, record, passes))
+        planned = _planned_passes(context, reader, record, passes)
+        return _view(record, planned, Verdicts(get_verdicts(reader)))
 
 
 def plan_record(reader: Reader, plan_id: str | None) -> PlanRecord:
@@ -67,7 +70,7 @@ def plan_record(reader: Reader, plan_id: str | None) -> PlanRecord:
     return found
 
 
-def _view(record: PlanRecord, passes: Sequence[PlannedPass]) -> PlanView:
+def _view(record: PlanRecord, passes: Sequence[PlannedPass], given: Verdicts) -> PlanView:
     details = record.details
     return PlanView(
         plan_id=record.plan_id,
@@ -87,6 +90,7 @@ def _view(record: PlanRecord, passes: Sequence[PlannedPass]) -> PlanView:
         cancelled=len(details["cancelled"]),
         fallback=details["fallback"],
         notes=tuple(details["notes"]),
+        withdrawn=tuple(_withdrawn(details["elements"], given)),
         demands=tuple(
             PlannedDemand(
                 demand_id=name, served_bits=bits, served_share=details["served_share"][name]
@@ -96,6 +100,19 @@ def _view(record: PlanRecord, passes: Sequence[PlannedPass]) -> PlanView:
         passes=tuple(passes),
         link_prices=tuple(sorted(details["link_prices"].items())),
     )
+
+
+def _withdrawn(used: Mapping[str, Mapping[str, str]], given: Verdicts) -> Iterator[str]:
+    """Yield a sentence for each element set of a plan that serves no more."""
+    for name, item in used.items():
+        last = given.last_on(item["sha256"])
+        if last is not None and not last.standing.is_serving:
+            since = "from the first" if last.since is None else f"since {instant_key(last.since)}"
+            why = f": {last.reason}" if last.reason else ""
+            yield (
+                f"made with the element set of {item['epoch']} of {name}, which is"
+                f" {last.standing} {since}{why}"
+            )
 
 
 def _planned_passes(
@@ -233,9 +250,10 @@ def _why_no_candidate(
     for found in table:
         if subject.within(found.rises_at, found.sets_at):
             lowest = max(context.scenario.planning.min_elevation_deg, station.mask_deg)
+            behind = "" if station.horizon is None else ", or what its horizon leaves"
             return (
                 f"not booked: it rises to {found.max_elevation_deg:.1f} deg only, the minimum is"
-                f" {lowest:g} deg"
+                f" {lowest:g} deg{behind}"
             )
     near = sorted(others, key=lambda one: abs(one.rises_at - subject.at))[:2]
     listed = ", ".join(instant_key(one.rises_at) for one in near) or "none in this plan"

@@ -47,6 +47,10 @@ def plan_figures(decision: PlanDecision, ahead: PlanOutlook) -> dict[str, Any]:
         "link_prices": {link: price for link, price in decision.link_prices.items() if price},
         "fallback": decision.fallback,
         "notes": [*decision.notes, *ahead.notes],
+        "elements": {
+            name: {"epoch": instant_key(item.epoch), "sha256": item.sha256}
+            for name, item in sorted(ahead.elements.items())
+        },
     }
 
 

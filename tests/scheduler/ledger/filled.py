@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from orbits import Standing, Verdict
 from scheduler.domain import BookingState, NewBlock, Pool
 from scheduler.ledger import ElementRow, KeyState, Ledger, ReservationState, Transaction
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
 from scheduler.ledger.books.runs import bind_facts, claim_job
+from scheduler.ledger.books.verdicts import add_verdicts
 from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.expiry import let_expire
@@ -42,6 +44,7 @@ def fill(ledger: Ledger) -> None:
         add_booking(tx, booking("one", 0, 300))
         claim_job(tx, "merge", NOON)
         add_elements(tx, [_elements("aa")])
+        add_verdicts(tx, [_verdict("aa")], at=NOON)
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:
@@ -49,6 +52,10 @@ def fill(ledger: Ledger) -> None:
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
     with ledger.begin() as tx:
         decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
+
+
+def _verdict(sha256: str) -> Verdict:
+    return Verdict(sha256=sha256, standing=Standing.WITHDRAWN, since=NOON, reason="spliced")
 
 
 def fill_more(ledger: Ledger) -> None:

@@ -37,6 +37,7 @@ CHANGES = [
     ("UPDATE plan SET objective = 99", "(plan-1): its row was changed"),
     ("UPDATE job_run SET job_key = 'other'", "job_run other"),
     ("UPDATE element_set SET text = 'other'", "element_set"),
+    ("UPDATE element_verdict SET standing = 'accepted'", "element_verdict"),
     ("UPDATE run_fact SET value = '2'", "run_fact seed"),
     ("DELETE FROM material WHERE block_ref = 1 AND side = 1", "bytes"),
     ("UPDATE material SET data_key_id = 2 WHERE block_ref = 1", "does not open"),
@@ -71,6 +72,7 @@ CHANGES = [
     ("DELETE FROM directive", "directive"),
     ("DELETE FROM job_run", "job_run"),
     ("DELETE FROM element_set", "element_set"),
+    ("DELETE FROM element_verdict", "element_verdict"),
     ("DELETE FROM command WHERE id = (SELECT max(id) FROM command)", "command"),
 ]
 
