@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KILO, MEGA = 1e3, 1e6
 SESSIONS_MAX, WEEKS_MAX = timedelta(days=70), timedelta(days=500)
 """Times up to which sessions are drawn one by one, and weeks; of longer ones the months."""
-GAP = {"color": "#d3dae2", "lw": 0.0, "zorder": 0}
+GAP: dict[str, Any] = {"color": "#d3dae2", "lw": 0.0, "zorder": 0}
 PANELS_MAX = 6  # more stations than this are told apart by their sums alone
 PANEL_HEIGHT_IN, SUM_HEIGHT_IN = 1.55, 3.0
 
