@@ -97,6 +97,8 @@ def _body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[di
 
 def _fields(document: dict[str, Any], schema: dict[str, Any], path: str) -> list[dict[str, str]]:
     """Return the fields of a schema, those of nested objects with their path before them."""
+    if "prefixItems" in schema:
+        return f"[{', '.join(type_name(one) for one in schema['prefixItems'])}]"
     if schema.get("type") == "array":
         return _fields(document, schema["items"], f"{path}[]")
     if "$ref" not in schema:
