@@ -121,7 +121,7 @@ def type_name(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"].rsplit("/", 1)[1]).lower()
     if schema.get("type") == "array":
-        return f"list of {type_name(schema['items'])}"
+        return f"list of {type_name(schema.get('items', {}))}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"map of {type_name(schema['additionalProperties'])}"
     return str(schema.get("format") or schema.get("type", "any"))
