@@ -97,8 +97,6 @@ def _body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[di
 
 def _fields(document: dict[str, Any], schema: dict[str, Any], path: str) -> list[dict[str, str]]:
     """Return the fields of a schema, those of nested objects with their path before them."""
-    if "prefixItems" in schema:
-        return f"[{', '.join(type_name(one) for one in schema['prefixItems'])}]"
     if schema.get("type") == "array":
         return _fields(document, schema["items"], f"{path}[]")
     if "$ref" not in schema:
@@ -120,6 +118,8 @@ def type_name(schema: dict[str, Any]) -> str:
         return " or ".join(type_name(one) for one in schema["anyOf"])
     if "$ref" in schema:
         return str(schema["$ref"].rsplit("/", 1)[1]).lower()
+    if "prefixItems" in schema:
+        return f"[{', '.join(type_name(one) for one in schema['prefixItems'])}]"
     if schema.get("type") == "array":
         return f"list of {type_name(schema.get('items', {}))}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
