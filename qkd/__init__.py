@@ -32,18 +32,22 @@ from qkd.finite_key.leak import (
     MeasuredLeak,
     NoLeak,
 )
-from qkd.finite_key.security import Authentication, Epsilons, Security, add_epsilons
-from qkd.freespace.atmosphere import Atmosphere, TabulatedAtmosphere, airmass, standard_atmosphere
-from qkd.freespace.beams import AnchoredBeam, FarFieldBeam, TelescopeBeam
+from qkd.finite_key.terms import Authentication, Epsilons, Security, add_epsilons
+from qkd.freespace.atmosphere import (
+    Atmosphere,
+    HufnagelValley,
+    TabulatedAtmosphere,
+    airmass,
+    standard_atmosphere,
+)
+from qkd.freespace.beams import AnchoredBeam, FarFieldBeam, Pointing, TelescopeBeam
 from qkd.freespace.budget import LinkBudget, link_budget
-from qkd.freespace.pointing import Pointing
-from qkd.freespace.turbulence import HufnagelValley
 from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
 from qkd.learning import LinkBelief, LinkSpread, reliability
 from qkd.noise import Background, background
 from qkd.optimiser.best import Optimum, optimise
-from qkd.optimiser.box import SearchBox
 from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign, optimise_pass
+from qkd.optimiser.search import SearchBox
 from qkd.pooling import (
     CloseReason,
     PoolPolicy,

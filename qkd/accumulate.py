@@ -13,8 +13,7 @@ from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys, check_parts, parts_key
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Security
-from qkd.finite_key.terms import proof
+from qkd.finite_key.terms import Security, proof
 from qkd.segment import same_shape
 
 

@@ -11,7 +11,7 @@ from qkd.decoy import Counts, DecoyProtocol, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Security
+from qkd.finite_key.terms import Security
 from qkd.hardware import Detector
 from qkd.noise import noise_yield
 

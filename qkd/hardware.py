@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from types import NoneType
 
 from qkd import checks
-from qkd.freespace.atmosphere import Atmosphere, AtmosphereModel, TabulatedAtmosphere
-from qkd.freespace.beams import AnchoredBeam, Beam, FarFieldBeam, TelescopeBeam
-from qkd.freespace.pointing import Pointing
-from qkd.freespace.turbulence import HufnagelValley
+from qkd.freespace.atmosphere import (
+    Atmosphere,
+    AtmosphereModel,
+    HufnagelValley,
+    TabulatedAtmosphere,
+)
+from qkd.freespace.beams import AnchoredBeam, Beam, FarFieldBeam, Pointing, TelescopeBeam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import block_keys, check_parts, key_bits
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Security
+from qkd.finite_key.terms import Security
 
 #: Settings that must be equal for counts to be added; the pulse rate need not be.
 SETTINGS = (

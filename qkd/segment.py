@@ -12,7 +12,7 @@ from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Security
+from qkd.finite_key.terms import Security
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

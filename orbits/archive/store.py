@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.archive.check import Finding, check_sets
-from orbits.archive.decay import Decay, decay_of
-from orbits.archive.history import TimeErrors, pairs_of
+from orbits.archive.history import Decay, TimeErrors, decay_of, pairs_of
 from orbits.archive.standing import Standing, Verdict, Verdicts
 from orbits.elements import Elements
 from orbits.errors import NoElementsError, StaleElementsError

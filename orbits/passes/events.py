@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.passes.cells import Sites, clears_horizon, up_at, visible_cells
-from orbits.passes.hermite import Motion, Quintics, cell_coefficients, dot
+from orbits.passes.hermite import (
+    Function,
+    Motion,
+    Quintics,
+    cell_coefficients,
+    clearance,
+    climb,
+    closing,
+    crossing_guess,
+    dot,
+    solve,
+)
 from orbits.passes.horizon import Stretch, horizon_changes
-from orbits.passes.roots import Function, clearance, climb, closing, crossing_guess, solve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.passes.hermite import Quintics
+from orbits.passes.hermite import Quintics, crossing_guess, solve
 from orbits.passes.overhead import Over, Points, clearance, past_corner, steepness, swing
-from orbits.passes.roots import crossing_guess, solve
 from orbits.passes.skyline import Skylines, shortest
 
 if TYPE_CHECKING:

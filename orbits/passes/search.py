@@ -22,13 +22,13 @@ import numpy as np
 from orbits.elements import Elements
 from orbits.errors import SearchError
 from orbits.horizon import HorizonMask, MaskLike, as_mask
+from orbits.passes.batch import search_batches
 from orbits.passes.cells import Sites
 from orbits.passes.grid import step_s
 from orbits.passes.job import Batch, Gap, Job, Span
-from orbits.passes.jumps import may_jump
-from orbits.passes.shared import search_batches
 from orbits.passes.skyline import Skylines
 from orbits.passes.table import PassTable, Unusable
+from orbits.passes.usable import may_jump
 from orbits.station import GroundStation
 from orbits.times import (
     DAY_S,

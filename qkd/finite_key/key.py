@@ -12,8 +12,15 @@ from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Epsilons, Security
-from qkd.finite_key.terms import BlockCounts, PhotonTerms, Proof, photon_terms, proof
+from qkd.finite_key.terms import (
+    BlockCounts,
+    Epsilons,
+    PhotonTerms,
+    Proof,
+    Security,
+    photon_terms,
+    proof,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

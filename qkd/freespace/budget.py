@@ -8,10 +8,8 @@ import numpy as np
 from qkd import checks
 from qkd.checks import FloatArray
 from qkd.errors import NotModelledError, ParameterRangeError
-from qkd.freespace.atmosphere import standard_atmosphere
-from qkd.freespace.diffraction import collected_fraction, spot_radius_m
-from qkd.freespace.pointing import mean_pointing
-from qkd.freespace.turbulence import fibre_coupling, field_stop
+from qkd.freespace.atmosphere import fibre_coupling, field_stop, standard_atmosphere
+from qkd.freespace.beams import collected_fraction, mean_pointing, spot_radius_m
 from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.ports import Site, Track
 

@@ -12,12 +12,10 @@ from qkd.decoy import Counts, DecoyProtocol, expected_counts
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Security
-from qkd.finite_key.terms import proof
+from qkd.finite_key.terms import Security, proof
 from qkd.freespace.budget import LinkBudget
-from qkd.optimiser.box import SearchBox
 from qkd.optimiser.objective import Link, classes, point_of, settings, signed
-from qkd.optimiser.search import maximise, peaks
+from qkd.optimiser.search import SearchBox, maximise, peaks
 
 #: Samples of equal loss are counted together; the counts are nearly linear in the
 #: transmittance, so this many classes keep them to 1e-6.

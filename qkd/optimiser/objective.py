@@ -7,9 +7,8 @@ import numpy as np
 from qkd.checks import FloatArray
 from qkd.decoy import DecoyProtocol, click_and_error_probability
 from qkd.finite_key.key import tail_bits
-from qkd.finite_key.security import Security
-from qkd.finite_key.terms import BlockCounts, Proof, photon_terms
-from qkd.optimiser.box import SearchBox
+from qkd.finite_key.terms import BlockCounts, Proof, Security, photon_terms
+from qkd.optimiser.search import SearchBox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,7 +13,7 @@ from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import link_budget
 from qkd.noise import background
 from qkd.optimiser.best import Optimum, optimise
-from qkd.optimiser.box import SearchBox
+from qkd.optimiser.search import SearchBox
 from qkd.ports import TRACK, Track
 from qkd.presets.facts import Preset
 from qkd.segment import select_segment

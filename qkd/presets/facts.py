@@ -10,8 +10,7 @@ from qkd.decoy import DecoyProtocol
 from qkd.errors import UnknownPresetError
 from qkd.fibre import FibreReceiver, FibreSpan
 from qkd.finite_key.leak import FiniteLeak, LeakModel
-from qkd.finite_key.security import Authentication, Security
-from qkd.finite_key.terms import proof
+from qkd.finite_key.terms import Authentication, Security, proof
 from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.learning import LinkSpread
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from qkd.decoy import DecoyProtocol
 from qkd.fibre import FibreReceiver, FibreSpan
 from qkd.finite_key.leak import FiniteLeak
-from qkd.finite_key.security import Authentication, Security
+from qkd.finite_key.terms import Authentication, Security
 from qkd.hardware import Detector
 from qkd.presets.facts import (
     AUTHENTICATION,

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 
 from qkd.decoy import DecoyProtocol
 from qkd.finite_key.leak import FiniteLeak
-from qkd.finite_key.security import Authentication, Security
+from qkd.finite_key.terms import Authentication, Security
 from qkd.freespace.atmosphere import DB_PER_NEPER, Atmosphere
-from qkd.freespace.beams import AnchoredBeam
-from qkd.freespace.pointing import Pointing
+from qkd.freespace.beams import AnchoredBeam, Pointing
 from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
 from qkd.learning import LinkSpread
 from qkd.presets.facts import (

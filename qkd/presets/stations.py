@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from qkd.finite_key.leak import FiniteLeak
-from qkd.finite_key.security import Authentication, Security
+from qkd.finite_key.terms import Authentication, Security
 from qkd.freespace.atmosphere import Atmosphere
 from qkd.hardware import OpticalSite, Receiver
 from qkd.presets.facts import AUTHENTICATION, Origin, Preset, assumed, derived, document, published

@@ -9,10 +9,9 @@ from qkd import checks
 from qkd.decoy import DecoyProtocol
 from qkd.errors import ParameterRangeError
 from qkd.finite_key.leak import LeakModel, as_leak
-from qkd.finite_key.security import Security
+from qkd.finite_key.terms import Security
 from qkd.freespace.atmosphere import Atmosphere
-from qkd.freespace.beams import AnchoredBeam, FarFieldBeam
-from qkd.freespace.pointing import Pointing
+from qkd.freespace.beams import AnchoredBeam, FarFieldBeam, Pointing
 from qkd.hardware import OpticalSite, Receiver, SkyView, Terminal
 from qkd.presets.facts import Origin, Preset, PresetNumber, Standing, numeric_leaves
 

@@ -7,9 +7,8 @@ from datetime import datetime
 import numpy as np
 
 from qkd.checks import FloatArray
-from qkd.freespace.beams import FarFieldBeam
+from qkd.freespace.beams import FarFieldBeam, collected_fraction
 from qkd.freespace.budget import to_db
-from qkd.freespace.diffraction import collected_fraction
 from qkd.ports import Track
 from qkd.presets.catalogue import satellite_preset
 from qkd.presets.facts import Preset

@@ -1,9 +1,17 @@
 """Ways through the network and who gets how much over them: one mechanism for plans and merges."""
 
 from scheduler.paths.graph import DemandGraph, Paths
-from scheduler.paths.leximin import SLACK, Claim, claim_on, hold, jain_index, lift
+from scheduler.paths.leximin import (
+    SLACK,
+    Claim,
+    claim_on,
+    hold,
+    jain_index,
+    lift,
+    solve_priced,
+    worthwhile,
+)
 from scheduler.paths.links import parallel_pools, sum_parallel
-from scheduler.paths.pricing import solve_priced, worthwhile
 from scheduler.paths.routes import (
     SCARCITY_WEIGHT,
     Route,

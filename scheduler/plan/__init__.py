@@ -1,12 +1,18 @@
 """Which passes to book: candidates in, a choice and its proof of quality out. Pure."""
 
 from scheduler.plan.check import faults, validate
-from scheduler.plan.decision import Objective, PlanDecision, PlannedFlow, Solver
 from scheduler.plan.demand_served import DemandServed, demand_served
 from scheduler.plan.explain import Bar, BarKind, explain, timeline
 from scheduler.plan.make import make_plan
 from scheduler.plan.parts import PartForecast, part_of, with_parts
-from scheduler.plan.problem import PlanProblem, PlanRules
+from scheduler.plan.problem import (
+    Objective,
+    PlanDecision,
+    PlannedFlow,
+    PlanProblem,
+    PlanRules,
+    Solver,
+)
 from scheduler.solver import Engine, Limits, LinearProgram, Solution, SolverFailed
 
 __all__ = [

@@ -10,8 +10,7 @@ from itertools import combinations, pairwise
 
 from scheduler.domain import Candidate, Demand, LinkSupply, PathSet, Pool
 from scheduler.network import Scenario
-from scheduler.plan.decision import PlanDecision, PlannedFlow
-from scheduler.plan.problem import PlanProblem
+from scheduler.plan.problem import PlanDecision, PlannedFlow, PlanProblem
 
 ROUNDING = 1e-6  # relative; sums of floats in another order
 DAY_S = 86_400.0

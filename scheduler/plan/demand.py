@@ -14,12 +14,11 @@ from scheduler.errors import PlanError
 from scheduler.network import Scenario
 from scheduler.paths import DemandGraph, graphs_of, hold, path_count
 from scheduler.plan.bounds import bound_by_resource
-from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.demand_program import DemandProgram, Wanted, path_set_along
 from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.greedy_flows import greedy_flows
 from scheduler.plan.model import Model
-from scheduler.plan.problem import PlanProblem
+from scheduler.plan.problem import PlannedFlow, PlanProblem
 from scheduler.plan.staged import BLEND_FROM, BLEND_SCALE, SMALL, Built, Relaxed, bookable
 from scheduler.plan.supply import Buckets, LinkKey, bits_of, buckets_of, link_keys
 from scheduler.solver import Engine, Floats, Limits, Solution, SolverFailed

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from scheduler.domain import Candidate
-from scheduler.plan.decision import PlannedFlow
 from scheduler.plan.demand import DemandAim
 from scheduler.plan.greedy import Choice
 from scheduler.plan.model import build_model
-from scheduler.plan.problem import PlanProblem
+from scheduler.plan.problem import PlannedFlow, PlanProblem
 from scheduler.plan.staged import Aim
 from scheduler.solver import DEFAULT_LIMITS, Engine, Limits, SolverFailed, solve
 

@@ -8,8 +8,7 @@ from enum import StrEnum
 
 from scheduler.domain import Candidate, OutageKind
 from scheduler.errors import UnknownName
-from scheduler.plan.decision import PlanDecision
-from scheduler.plan.problem import PlanProblem
+from scheduler.plan.problem import PlanDecision, PlanProblem
 from scheduler.plan.supply import link_of
 
 

@@ -12,13 +12,11 @@ from typing import TypeVar
 
 from scheduler.errors import PlanError
 from scheduler.plan.check import validate
-from scheduler.plan.decision import Objective, PlanDecision, Solver
 from scheduler.plan.demand import DemandAim
 from scheduler.plan.demand_served import DemandServed, demand_served_by
 from scheduler.plan.greedy import Choice
-from scheduler.plan.maxmin import MaxMinAim
 from scheduler.plan.model import Model, build_model
-from scheduler.plan.problem import PlanProblem
+from scheduler.plan.problem import Objective, PlanDecision, PlanProblem, Solver
 from scheduler.plan.reasons import booked_because, dropped_because, left_out_because
 from scheduler.plan.staged import (
     NEAR_ENOUGH,
@@ -31,7 +29,7 @@ from scheduler.plan.staged import (
     plan_relaxed,
     plan_rolling,
 )
-from scheduler.plan.total import TotalAim
+from scheduler.plan.total import MaxMinAim, TotalAim
 from scheduler.solver import DEFAULT_LIMITS, Engine, Limits, SolverFailed, solve
 
 _AIMS: dict[Objective, Callable[[Model], Aim]] = {

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from scheduler.domain import Candidate
 from scheduler.plan.greedy import Choice
-from scheduler.plan.model import Model, same_session
-from scheduler.plan.rows import RowKind
+from scheduler.plan.model import Model, RowKind, same_session
 
 
 def booked_because(model: Model, choice: Choice) -> dict[str, str]:

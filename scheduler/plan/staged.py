@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from scheduler.plan.decision import Solver
 from scheduler.plan.greedy import Choice, by_value
 from scheduler.plan.model import Model
+from scheduler.plan.problem import Solver
 from scheduler.solver import Engine, Floats, Limits, LinearProgram, Solution, SolverFailed
 
 WHOLE = 1.0 - 1e-6  # at or above this, an LP value counts as booked

@@ -1,14 +1,113 @@
-"""The most expected bits in all."""
+"""Plans of a total: the most bits in all, or the most for the station that gets the least."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from scheduler.plan.bounds import bound_by_resource
-from scheduler.plan.greedy import Choice, greedy
-from scheduler.plan.model import Model
+from scheduler.plan.bounds import best_per_resource, bound_by_resource
+from scheduler.plan.greedy import Choice, greedy, worst_first
+from scheduler.plan.model import Model, worth
 from scheduler.plan.staged import Built, Relaxed, relaxed
 from scheduler.solver import Engine, Limits, LinearProgram
+
+BLEND = 0.001
+"""Part of the largest share conceivable that the total may weigh beside the least share."""
+
+
+class MaxMinAim:
+    """Two measures: the least share of any station, in bits for a weight of one; the value.
+
+    Stations without a pass that could be booked have no share, and are named in a note.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        risk = model.problem.rules.risk_aversion
+        self.bits = [worth(candidate, risk) for candidate in model.options]
+        self.options_of: dict[str, list[int]] = defaultdict(list)
+        for option, candidate in enumerate(model.options):
+            if (model.open[option] and model.value[option] > 0.0) or model.fixed[option]:
+                self.options_of[candidate.station_id].append(option)
+        stations = sorted({candidate.station_id for candidate in model.problem.candidates})
+        for station in stations:
+            if station not in self.options_of:
+                model.notes.append(f"station {station} has no pass that could be booked")
+
+    def weight(self, station: str) -> float:
+        """The station's weight, 1 unless the problem says otherwise."""
+        return self.model.problem.station_weights.get(station, 1.0)
+
+    complete = True
+
+    def relax(self, engine: Engine, limits: Limits) -> Relaxed:
+        """The LP by its stages."""
+        return relaxed(self, engine, limits)
+
+    def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
+        """The packing program with one more row a station: share >= t."""
+        program = LinearProgram()
+        index = packing(program, self.model, columns, choice, whole)
+        unit = max(1.0, *(self.bits[i] for i in columns)) if columns else 1.0
+        least = program.column(upper=math.inf if self.options_of else 0.0)
+        for station, options in sorted(self.options_of.items()):
+            held = math.fsum(self.bits[i] for i in options if choice.chosen[i])
+            terms = [(index[i], self.bits[i] / unit) for i in options if i in index]
+            program.row([*terms, (least, -self.weight(station))], lower=-held / unit)
+        value = self.model.value
+        aims = [{least: 1.0}, {c: float(value[i]) / unit for i, c in index.items()}]
+        blend = BLEND * self._most() / max(1.0, float(value.sum()))
+        return Built(program, index, aims, 0.0, unit, blend)
+
+    def _most(self) -> float:
+        """More than the least share can be: every option of a station booked."""
+        shares = [
+            math.fsum(self.bits[i] for i in options) / self.weight(station)
+            for station, options in self.options_of.items()
+        ]
+        return min(shares, default=0.0)
+
+    def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
+        """The least share, and the value of everything booked."""
+        return self.rough_measure(choice)
+
+    def rough_measure(self, choice: Choice) -> tuple[float, ...]:
+        """The least share, and the value of everything booked."""
+        return min(self._shares(choice).values(), default=0.0), choice.value()
+
+    def _shares(self, choice: Choice) -> dict[str, float]:
+        return {
+            station: math.fsum(self.bits[i] for i in options if choice.chosen[i])
+            / self.weight(station)
+            for station, options in self.options_of.items()
+        }
+
+    def weak_options(
+        self, choice: Choice, groups: int, engine: Engine, limits: Limits
+    ) -> list[int]:
+        """The options of the stations with the least shares."""
+        shares = self._shares(choice)
+        weakest = sorted(shares, key=lambda station: (shares[station], station))[:groups]
+        return [i for station in weakest for i in self.options_of[station]]
+
+    def greedy(self) -> Choice:
+        """The best option of the station that has least, again and again."""
+        choice = Choice(self.model)
+        targets = {name: self.weight(name) for name in self.options_of}
+        worst_first(choice, self.options_of, targets, self.bits)
+        return choice
+
+    def rough_bound(self) -> float:
+        """The least that any station would get if it had every satellite to itself."""
+        model = self.model
+        stations = [candidate.station_id for candidate in model.options]
+        alone = best_per_resource(model, stations, self.bits)
+        bounds = []
+        for station, options in self.options_of.items():
+            held = math.fsum(self.bits[i] for i in options if model.fixed[i])
+            bounds.append((held + alone.get(station, 0.0)) / self.weight(station))
+        return min(bounds, default=0.0)
 
 
 class TotalAim:

@@ -21,7 +21,7 @@ from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.reader import get_commands
 from scheduler.network import LinkKind
 from scheduler.services.audit import verify_ledger
-from scheduler.services.keys.announce import told
+from scheduler.services.keys.announce import waiting_views
 
 if TYPE_CHECKING:
     from scheduler.domain import Demand
@@ -39,7 +39,7 @@ def summarise(
     with context.view.read() as reader:
         plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
         balances = get_balances(reader)
-        waiting = told(get_waiting_blocks(reader))
+        waiting = waiting_views(get_waiting_blocks(reader))
     return ReplaySummary(
         scenario=context.scenario.name,
         seed=seed,

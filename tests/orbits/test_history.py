@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from orbits import Archive, Elements, FindingKind, format_tle, parse_tle
-from orbits.archive.differences import difference
+from orbits.archive.check import difference
 from orbits.archive.history import Pairs, TimeErrors, usual_error_s
 from orbits.elements.tle import checksum
 from tests.orbits.sets import EPOCH, MICIUS, SYNTHETIC, orbit

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import qkd
 from qkd.finite_key.leak import finite_leak_bits
 from qkd.geometry import circular_pass
-from qkd.optimiser.box import SearchBox
+from qkd.optimiser.search import SearchBox
 
 MICIUS = qkd.satellite_preset("micius-2016")
 TRUNK = qkd.fibre_preset("trunk-span")

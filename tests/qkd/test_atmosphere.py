@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import qkd
-from qkd.freespace.turbulence import draw_fades, fibre_coupling, field_stop
+from qkd.freespace.atmosphere import draw_fades, fibre_coupling, field_stop
 
 Columns = Callable[[str], dict[str, NDArray[np.float64]]]
 

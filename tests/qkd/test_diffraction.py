@@ -7,8 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 import qkd
-from qkd.freespace.diffraction import collected_fraction, spot_radius_m, truncated_gaussian
-from qkd.freespace.pointing import Pointing, mean_pointing, pointing_fade_density
+from qkd.freespace.beams import (
+    Pointing,
+    collected_fraction,
+    mean_pointing,
+    pointing_fade_density,
+    spot_radius_m,
+    truncated_gaussian,
+)
 
 Columns = Callable[[str], dict[str, NDArray[np.float64]]]
 TELESCOPE = qkd.TelescopeBeam(waist_radius_m=0.15, aperture_radius_m=0.15)

@@ -31,7 +31,7 @@ from scheduler.paths import jain_index
 from scheduler.replay import run_replay
 from scheduler.services.context import Context
 from scheduler.services.merges import due, execute
-from scheduler.services.merges.answers import told
+from scheduler.services.merges.answers import merge_views
 from scheduler.services.merges.demand_served import DemandServed
 from scheduler.services.merges.due import decide_merges
 from scheduler.settings import Settings
@@ -367,14 +367,14 @@ def test_what_a_tick_told_is_told_again_from_the_ledger(fibre: Context) -> None:
         (kept, *_) = [
             one.answer for one in get_commands(reader, kind="merge") if one.answer["steps"]
         ]
-        (answer,) = told(reader, [kept])
+        (answer,) = merge_views(reader, [kept])
         assert not any("paths" in step for step in kept["steps"])
-        assert told(reader, [answer]) == [answer]
+        assert merge_views(reader, [answer]) == [answer]
         for step in answer["steps"]:
             traced = services.trace_key(fibre, step["block"])
             assert step["paths"] == [list(path.nodes) for path in traced.paths]
         with pytest.raises(LedgerBroken, match="a merge says that it made it"):
-            told(reader, [{"steps": [{"block": str(UUID(int=1))}]}])
+            merge_views(reader, [{"steps": [{"block": str(UUID(int=1))}]}])
 
 
 def test_history_gives_the_newest_ticks_within_its_bounds(fibre: Context) -> None:

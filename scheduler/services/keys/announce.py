@@ -127,11 +127,11 @@ def _release(
 def waiting_key(context: Context) -> list[WaitingKey]:
     """Every block that waits for an announcement, oldest first."""
     with context.view.read() as reader:
-        return told(get_waiting_blocks(reader))
+        return waiting_views(get_waiting_blocks(reader))
 
 
-def told(blocks: Sequence[BlockRecord]) -> list[WaitingKey]:
-    """Blocks that wait, as they are told."""
+def waiting_views(blocks: Sequence[BlockRecord]) -> list[WaitingKey]:
+    """Blocks that wait, as every interface shows them."""
     return [
         WaitingKey(
             block_id=block.block_id,

@@ -9,7 +9,7 @@ from scheduler.domain import instant_key
 from scheduler.ledger.keys.stock import get_stock, get_young_stock
 from scheduler.ledger.reader import last_command
 from scheduler.merge import plan_merges
-from scheduler.services.merges.answers import told, told_at_once
+from scheduler.services.merges.answers import executed_view, merge_views
 from scheduler.services.merges.execute import MergeExecution
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def merge_due(
     with context.existing_ledger.view.read() as reader:
         answered = reader.answer(request_id, kind="merge")
         if answered is not None:
-            return told(reader, [answered])[0]
+            return merge_views(reader, [answered])[0]
         seen, plan = last_command(reader), decide_merges(context, reader, now=scheduled_for)
     with context.ledger.begin() as tx:
         if last_command(tx) != seen:
             answered = tx.answer(request_id, kind="merge")
             if answered is not None:
-                return told(tx, [answered])[0]
+                return merge_views(tx, [answered])[0]
             plan = decide_merges(context, tx, now=scheduled_for)
         command = tx.command(request_id, kind="merge", at=scheduled_for)
         # The shortest limit takes first, in the order of the plan's steps.
@@ -82,4 +82,4 @@ def merge_due(
             "tags": len(plan.tags),
         }
         command.finish(answer)
-    return told_at_once(answer, merged_keys)
+    return executed_view(answer, merged_keys)

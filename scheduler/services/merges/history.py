@@ -19,7 +19,7 @@ from scheduler.domain import (
 from scheduler.errors import InputError
 from scheduler.ledger.keys.stock import get_spent
 from scheduler.ledger.reader import get_commands
-from scheduler.services.merges.answers import told
+from scheduler.services.merges.answers import merge_views
 from scheduler.services.merges.due import decide_merges
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def merge_history(
         raise InputError(f"limit {limit}; allowed: 1 to {HISTORY_MAX}")
     with context.view.read() as reader:
         kept = deque(_merges(reader, start, end), maxlen=limit)
-        answers = told(reader, [command.answer for command in kept])
+        answers = merge_views(reader, [command.answer for command in kept])
     return [
         {"request": command.request_id, "at": command.at, **answer}
         for command, answer in zip(kept, answers, strict=True)
@@ -102,7 +102,7 @@ def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
             link = Pool.parse(name)
             links[link.node_a, link.node_b] += bits
         for command in _merges(reader, start, end):
-            (answer,) = told(reader, [command.answer])
+            (answer,) = merge_views(reader, [command.answer])
             for step in answer["steps"]:
                 pool = Pool.parse(step["pool"])
                 gained[len(step["paths"]) > 1][pool.node_a, pool.node_b] += step["bits"]

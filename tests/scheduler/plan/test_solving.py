@@ -18,9 +18,8 @@ from scheduler.plan import (
     make_plan,
 )
 from scheduler.plan import staged as staged_module
-from scheduler.plan.maxmin import MaxMinAim
 from scheduler.plan.model import build_model
-from scheduler.plan.total import TotalAim
+from scheduler.plan.total import MaxMinAim, TotalAim
 from scheduler.solver import solve
 from tests.benchmarks.constellation import Constellation, candidates
 from tests.benchmarks.demand_scenario import problem as demand_problem
