@@ -171,7 +171,7 @@ def _tell_verified(what: str, ledger: Ledger, workers: int) -> None:
     """Wall and CPU time of one audit, and the most memory that this process and another took."""
     others: list[float] = [0.0]
     before, started, spent = _peak_mb("self"), time.perf_counter(), _cpu_s()
-    report = verify_with(ledger, workers, lambda _: others.extend(_children_mb()))
+    report = verify_with(ledger.view, workers, lambda _: others.extend(_children_mb()))
     seconds, cpu_s = time.perf_counter() - started, _cpu_s() - spent
     assert report.problems == ()
     print(
