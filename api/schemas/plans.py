@@ -151,10 +151,10 @@ class PlannedPass(Answer):
         Column("station", "station"),
         Column("date", "acquires_at", "%Y-%m-%d"),
         Column("AOS", "acquires_at", "%H:%M:%S"),
-        Column("LOS (UTC)", "loses_at", "%H:%M:%S", rank=2),
-        Column("elevation°", "max_elevation_deg", ".1f", rank=1),
-        Column("expected bits", "expected_bits", ",.0f"),
-        Column("verdict", lambda row: row.fate(), rank=3),
+        Column("LOS (UTC)", "loses_at", "%H:%M:%S", rank=3),
+        Column("elevation°", "max_elevation_deg", ".1f", rank=2),
+        Column("expected bits", "expected_bits", ",.0f", rank=1),
+        Column("verdict", lambda row: row.fate()),
         Column("why", "why", text=True),
     )
 
