@@ -53,7 +53,7 @@ def summarise(
         settled=tuple(_settled_pass(answer) for answer in settled),
         unplanned=_unplanned(plans),
         balances=balances,
-        asked_bits=_asked(context.scenario.demands, end - start),
+        asked_bits=_demanded_bits(context.scenario.demands, end - start),
         left_bits=_left(context.scenario, balances),
         waiting=tuple(waiting),
         elements_used=tuple(
@@ -121,7 +121,7 @@ def _pairs(merges: list[dict[str, Any]]) -> tuple[PairTally, ...]:
     )
 
 
-def _asked(demands: Iterable[Demand], time: timedelta) -> dict[str, int]:
+def _demanded_bits(demands: Iterable[Demand], time: timedelta) -> dict[str, int]:
     """Bits that each pair asks for in so long a time."""
     asked = Counter[str]()
     for demand in demands:

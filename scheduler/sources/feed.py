@@ -119,13 +119,13 @@ class Feed:
                 f"{norad_id} was asked for at {iso_utc(asked)}, and is not before {iso_utc(again)}"
             )
             return self._kept(norad_id, kept, text)
-        told = self._told(client, address, norad_id, kept)
-        if isinstance(told, str):
+        answered = self._answer_of(client, address, norad_id, kept)
+        if isinstance(answered, str):
             if kept is None:
-                return FeedAnswer(norad_id=norad_id, unchanged=told)
-            fresh, unchanged = replace(kept, asked_at=at), told
+                return FeedAnswer(norad_id=norad_id, unchanged=answered)
+            fresh, unchanged = replace(kept, asked_at=at), answered
         else:
-            fresh, unchanged = replace(told, asked_at=at), ""
+            fresh, unchanged = replace(answered, asked_at=at), ""
         answer = self._kept(norad_id, fresh, unchanged)
         if cache:
             cache.put(address, fresh)
@@ -151,7 +151,7 @@ class Feed:
             raise FeedError(f"{place} was asked for satellite {norad_id} and gave {strangers[0]}")
         return found
 
-    def _told(
+    def _answer_of(
         self, client: httpx.Client, address: str, norad_id: int, kept: KeptAnswer | None
     ) -> KeptAnswer | str:
         """What the endpoint answers; or, if there is nothing new, its words."""
@@ -159,7 +159,7 @@ class Feed:
         until = self.stopwatch() + self.timeout_s
         conditions = kept.conditions if kept else {}
         for _ in range(REDIRECTS_MAX + 1):
-            with _asked(client, address, conditions) as answer:
+            with _response(client, address, conditions) as answer:
                 if answer.has_redirect_location:
                     address = _next(address, answer.headers["location"])
                     continue
@@ -206,7 +206,7 @@ def _words(body: str) -> str:
 
 
 @contextmanager
-def _asked(
+def _response(
     client: httpx.Client, address: str, conditions: Mapping[str, str]
 ) -> Iterator[httpx.Response]:
     """One answer, its body not read yet; failures on the way as FeedError."""
