@@ -2,7 +2,7 @@
 
 Quantiles do not add, so the sessions' outcomes are drawn N times and every link and pair is
 followed through each draw. The flows are held at the plan's shares: of a link's key each way
-of a demand gets the part that the plan's flows give it, and a way turns out end-to-end key as
+of a pair gets the part that the plan's flows give it, and a way turns out end-to-end key as
 fast as its slowest link. Nothing is solved anew; a full re-solve can only do better.
 
 Key that expires, buffers that overflow and reserves are left to the plan, whose flows respect
@@ -58,27 +58,27 @@ class RunwayPass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunwayWay:
-    """One way of a demand: the part of each link's key that the plan gives it."""
+    """One way of a pair: the part of each link's key that the plan gives it."""
 
-    demand_id: str
+    pair_id: str
     shares: Mapping[str, float]  #: pool_id -> end-to-end bits per bit of that link's key
 
     def __post_init__(self) -> None:
         if not self.shares:
-            raise FactError(f"a way of demand {self.demand_id} uses no link")
-        _at_least_zero(f"a way of demand {self.demand_id}", **self.shares)
+            raise FactError(f"a way of pair {self.pair_id} uses no link")
+        _at_least_zero(f"a way of pair {self.pair_id}", **self.shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunwayDemand:
+class RunwayPair:
     """What applications of a pair hold, and draw."""
 
-    demand_id: str
+    pair_id: str
     stock_bits: float
     draw_bps: float
 
     def __post_init__(self) -> None:
-        _at_least_zero(self.demand_id, stock_bits=self.stock_bits, draw_bps=self.draw_bps)
+        _at_least_zero(self.pair_id, stock_bits=self.stock_bits, draw_bps=self.draw_bps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class RunwayProblem:
     links: tuple[RunwayLink, ...]
     passes: tuple[RunwayPass, ...]
     ways: tuple[RunwayWay, ...]
-    demands: tuple[RunwayDemand, ...]
+    pairs: tuple[RunwayPair, ...]
     step_s: float = 3600.0  #: merges come about this often
 
     def __post_init__(self) -> None:
@@ -104,10 +104,10 @@ class RunwayProblem:
         missing = sorted((used | {one.pool_id for one in self.passes}) - known)
         if missing:
             raise FactError(f"link {missing[0]} is used and not listed")
-        asked = {demand.demand_id for demand in self.demands}
-        strange = sorted({way.demand_id for way in self.ways} - asked)
+        asked = {pair.pair_id for pair in self.pairs}
+        strange = sorted({way.pair_id for way in self.ways} - asked)
         if strange:
-            raise FactError(f"a way is for demand {strange[0]}, which is not listed")
+            raise FactError(f"a way is for pair {strange[0]}, which is not listed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +129,13 @@ class Band:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one demand loses without some sessions: mean over the draws, negative for a gain.
+    """What one pair loses without some sessions: mean over the draws, negative for a gain.
 
     A draw that does not run dry counts as dry at the horizon, so `earlier_s` is a lower limit
     where `before_s` is infinite.
     """
 
-    demand_id: str
+    pair_id: str
     before_s: float  #: median of when it runs dry
     after_s: float
     earlier_s: float
@@ -160,17 +160,17 @@ class Runway:
         self._by_link: dict[str, list[RunwayPass]] = {}
         for one in ahead:
             self._by_link.setdefault(one.pool_id, []).append(one)
-        self._ways: dict[str, list[RunwayWay]] = {d.demand_id: [] for d in problem.demands}
+        self._ways: dict[str, list[RunwayWay]] = {d.pair_id: [] for d in problem.pairs}
         for way in problem.ways:
-            self._ways[way.demand_id].append(way)
+            self._ways[way.pair_id].append(way)
         draws = problem.passes[0].draws_bits.size if problem.passes else 1
-        # Arrays to work in: making them anew for each demand would take most of the time.
+        # Arrays to work in: making them anew for each pair would take most of the time.
         self._room = np.empty((2, self.times_s.size, draws))
         self._other = np.empty((self.times_s.size, draws))
         self._key = {name: self._link_key(name, frozenset()) for name in self._links}
         shown = np.linspace(0, self.times_s.size - 1, min(LEVELS_MAX, self.times_s.size))
         self._shown = np.unique(shown.round().astype(int))
-        self.bands = {d.demand_id: self._band(d, self._key) for d in problem.demands}
+        self.bands = {d.pair_id: self._band(d, self._key) for d in problem.pairs}
 
     def link_band(self, pool_id: str) -> FloatArray:
         """All key that a link will have had by each of `times_s`, a row for each quantile.
@@ -180,22 +180,22 @@ class Runway:
         return _quantiles(self._key[pool_id])
 
     def without(self, passes: frozenset[str]) -> dict[str, Band]:
-        """The bands of every demand if the named passes bring nothing; raises FactError."""
+        """The bands of every pair if the named passes bring nothing; raises FactError."""
         strange = sorted(passes - {one.name for one in self.problem.passes})
         if strange:
             raise FactError(f"{strange[0]} is none of the {len(self.problem.passes)} passes ahead")
         hit = {one.pool_id for one in self.problem.passes if one.name in passes}
         key = self._key | {name: self._link_key(name, passes) for name in hit}
-        touched = {way.demand_id for way in self.problem.ways if hit & way.shares.keys()}
+        touched = {way.pair_id for way in self.problem.ways if hit & way.shares.keys()}
         return {
-            demand.demand_id: self._band(demand, key)
-            if demand.demand_id in touched
-            else self.bands[demand.demand_id]
-            for demand in self.problem.demands
+            pair.pair_id: self._band(pair, key)
+            if pair.pair_id in touched
+            else self.bands[pair.pair_id]
+            for pair in self.problem.pairs
         }
 
     def changes(self, passes: frozenset[str]) -> tuple[Change, ...]:
-        """What each demand loses without the named passes, the greatest loss first."""
+        """What each pair loses without the named passes, the greatest loss first."""
         found = []
         for name, band in self.without(passes).items():
             before, end = self.bands[name], self.problem.horizon_s
@@ -203,7 +203,7 @@ class Runway:
                 continue
             earlier = np.minimum(before.draws_dry_s, end) - np.minimum(band.draws_dry_s, end)
             change = Change(
-                demand_id=name,
+                pair_id=name,
                 before_s=before.dry_s[1],
                 after_s=band.dry_s[1],
                 earlier_s=float(earlier.mean()),
@@ -211,7 +211,7 @@ class Runway:
             )
             if change.earlier_s or change.short_bits:
                 found.append(change)
-        return tuple(sorted(found, key=lambda c: (-c.earlier_s, -c.short_bits, c.demand_id)))
+        return tuple(sorted(found, key=lambda c: (-c.earlier_s, -c.short_bits, c.pair_id)))
 
     def _link_key(self, pool_id: str, without: frozenset[str]) -> FloatArray:
         """Key that a link has had by each instant: a row of an instant, a column of a draw."""
@@ -234,12 +234,12 @@ class Runway:
             np.minimum(room, np.multiply(bits, share, out=self._other), out=room)
         return room
 
-    def _band(self, demand: RunwayDemand, key: Mapping[str, FloatArray]) -> Band:
+    def _band(self, pair: RunwayPair, key: Mapping[str, FloatArray]) -> Band:
         """Follow a pair's stock through every draw."""
         times = self.times_s
         level, room = self._room
-        level[:] = (demand.stock_bits - demand.draw_bps * times)[:, None]
-        for way in self._ways[demand.demand_id]:
+        level[:] = (pair.stock_bits - pair.draw_bps * times)[:, None]
+        for way in self._ways[pair.pair_id]:
             level += self._given(way, key, room)
         # What is asked for while there is none is lost to the application, not owed to it.
         missing = np.maximum.accumulate(np.negative(level, out=room), axis=0, out=room)
@@ -248,8 +248,8 @@ class Runway:
         return Band(
             times_s=times[self._shown],
             bits=_quantiles(level[self._shown] + missing[self._shown]),
-            dry_s=_three(_quantiles(dry[None])),
-            short_bits=_three(_quantiles(missing[-1:])),
+            dry_s=quantiles_of(dry),
+            short_bits=quantiles_of(missing[-1]),
             draws_dry_s=dry,
             draws_short_bits=missing[-1].copy(),
         )
@@ -273,6 +273,11 @@ def _quantiles(draws: FloatArray) -> FloatArray:
     return np.ascontiguousarray(np.partition(draws, sorted(set(places)), axis=1)[:, places].T)
 
 
+def quantiles_of(draws: FloatArray) -> tuple[float, float, float]:
+    """QUANTILES of some draws."""
+    return _three(_quantiles(draws[None]))
+
+
 def _three(values: FloatArray) -> tuple[float, float, float]:
     low, middle, high = values[:, 0]
     return float(low), float(middle), float(high)
@@ -283,21 +288,21 @@ def shares_of(
 ) -> tuple[RunwayWay, ...]:
     """The ways that a plan's flows make.
 
-    flows : (demand, (pool_id, bits of it for one bit served) of each link, bits served)
+    flows : (pair, (pool_id, bits of it for one bit served) of each link, bits served)
 
-    A link's key is parted in proportion to what the flows take of it; flows of one demand by the
+    A link's key is parted in proportion to what the flows take of it; flows of one pair by the
     same links are one way.
     """
     taken: dict[str, float] = {}
     merged: dict[tuple[str, tuple[tuple[str, int], ...]], float] = {}
-    for demand_id, uses, bits in flows:
-        key = (demand_id, tuple(sorted(uses)))
+    for pair_id, uses, bits in flows:
+        key = (pair_id, tuple(sorted(uses)))
         merged[key] = merged.get(key, 0.0) + bits
         for pool_id, times in uses:
             taken[pool_id] = taken.get(pool_id, 0.0) + bits * times
     return tuple(
-        RunwayWay(demand_id=demand_id, shares={pool: bits / taken[pool] for pool, _ in uses})
-        for (demand_id, uses), bits in merged.items()
+        RunwayWay(pair_id=pair_id, shares={pool: bits / taken[pool] for pool, _ in uses})
+        for (pair_id, uses), bits in merged.items()
         if bits > 0.0
     )
 

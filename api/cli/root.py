@@ -22,6 +22,7 @@ from api.cli import (
     passes,
     plan,
     replay,
+    runway,
     scenario,
     serve,
     track,
@@ -72,6 +73,7 @@ app.command("serve")(serve.serve)
 app.command("run")(serve.run)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
+app.command("runway")(runway.runway)
 app.command("compare")(compare.compare)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(plan.app, name="plan")

@@ -10,6 +10,7 @@ from api.routes import (
     network,
     passes,
     plans,
+    runway,
     tracks,
 )
 
@@ -23,6 +24,7 @@ ALL_ROUTERS = (
     bookings.router,
     ledger.router,
     merges.router,
+    runway.router,
     docs.router,
 )
 

@@ -16,7 +16,7 @@ from scheduler.services.context import Context
 NoParameters = Annotated[Request, Query()]
 """For a route that takes no parameter at all."""
 
-LISTS = frozenset({"station"})
+LISTS = frozenset({"station", "without"})
 """The query parameters that may stand more than once."""
 
 

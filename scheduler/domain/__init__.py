@@ -56,6 +56,7 @@ from scheduler.domain.plans import (
     Verdict,
 )
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
+from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
@@ -103,6 +104,10 @@ __all__ = [
     "Provenance",
     "RateModel",
     "ReplaySummary",
+    "RunwayAnswer",
+    "RunwayChange",
+    "RunwayPassRow",
+    "RunwayRow",
     "SessionResult",
     "SettledPass",
     "SourceBlock",

@@ -42,6 +42,7 @@ from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
+from .runway import key_runway
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
@@ -79,6 +80,7 @@ __all__ = [
     "import_elements",
     "import_keys",
     "key_flow",
+    "key_runway",
     "last_checkpoint",
     "lift_outage",
     "link_numbers",

@@ -14,6 +14,7 @@ from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.services.archives import Archives
+from scheduler.services.last import Last
 from scheduler.sources.scenarios import load_scenario
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.merges.demand_served import DemandServed
-    from scheduler.settings import Settings
+from scheduler.settings import Settings
 
 
 class Context:
@@ -71,6 +72,11 @@ class Context:
         from scheduler.services.merges.demand_served import DemandServed
 
         return DemandServed()
+
+    @cached_property
+    def runways(self) -> Last:
+        """The last key runway, for the next question about it."""
+        return Last()
 
     @property
     def ledger(self) -> Ledger:

@@ -144,7 +144,7 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
         "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes.csv",
         "/plans/{plan_id}/bookings.ics", "/plans/{plan_id}/timeline.png", "/bookings",
         "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel", "/outages",
-        "/merges", "/keys/{key_id}/trace", "/ledger/checkpoint",
+        "/merges", "/runway", "/keys/{key_id}/trace", "/ledger/checkpoint",
     }  # fmt: skip
     for methods in document["paths"].values():
         for operation in methods.values():

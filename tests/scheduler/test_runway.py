@@ -13,8 +13,8 @@ from scheduler.errors import FactError
 from scheduler.runway import (
     QUANTILES,
     Runway,
-    RunwayDemand,
     RunwayLink,
+    RunwayPair,
     RunwayPass,
     RunwayProblem,
     RunwayWay,
@@ -40,8 +40,8 @@ def one_pair(
             RunwayLink(pool_id=FIBRE, refill_bps=1.0),
         ),
         passes=passes,
-        ways=(RunwayWay(demand_id="bank", shares={NORTH: 1.0, SOUTH: 1.0, FIBRE: 0.5}),),
-        demands=(RunwayDemand(demand_id="bank", stock_bits=stock_bits, draw_bps=draw_bps),),
+        ways=(RunwayWay(pair_id="bank", shares={NORTH: 1.0, SOUTH: 1.0, FIBRE: 0.5}),),
+        pairs=(RunwayPair(pair_id="bank", stock_bits=stock_bits, draw_bps=draw_bps),),
     )
 
 
@@ -78,7 +78,7 @@ def test_quantiles_are_those_of_the_draws_not_sums_of_quantiles() -> None:
 def test_losing_a_pass_says_who_runs_dry_earlier_and_by_how_much() -> None:
     runway = Runway(one_pair(session("a", NORTH, 3600.0, 900.0), session("b", SOUTH, 10.0, 10.0)))
     (change,) = runway.changes(frozenset({"a"}))
-    assert change.demand_id == "bank"
+    assert change.pair_id == "bank"
     assert change.earlier_s == pytest.approx(5100.0)
     assert (change.before_s, change.after_s) == pytest.approx((15_100.0, 10_000.0))
     assert runway.changes(frozenset()) == ()
@@ -97,7 +97,7 @@ def test_a_pass_that_is_not_ahead_is_named() -> None:
         (lambda: session("a", NORTH, 0.0, -5.0), "a: draws_bits"),
         (lambda: session("a", NORTH, 0.0), "a: draws_bits"),
         (lambda: session("a", NORTH, math.inf, 1.0), "usable_s inf"),
-        (lambda: RunwayWay(demand_id="d", shares={}), "a way of demand d uses no link"),
+        (lambda: RunwayWay(pair_id="d", shares={}), "a way of demand d uses no link"),
         (lambda: one_pair(session("a", "link:q--r", 0.0, 1.0)), "link:q--r is used and not listed"),
         (
             lambda: one_pair(session("a", NORTH, 0.0, 1.0), session("b", NORTH, 0.0, 1.0, 2.0)),
@@ -119,7 +119,7 @@ def test_flows_part_a_links_key() -> None:
             ("c", [("z", 1)], 0.0),
         ]
     )
-    assert [way.demand_id for way in ways] == ["a", "b"]
+    assert [way.pair_id for way in ways] == ["a", "b"]
     assert ways[0].shares == pytest.approx({"x": 0.8, "y": 1.0})
     assert ways[1].shares == pytest.approx({"x": 0.1})  # 100 of 500 bits, two for one served
 
@@ -143,11 +143,11 @@ def problems(draw: st.DrawFn) -> RunwayProblem:
         for i in range(draw(st.integers(0, 6)))
     ]
     demands = [
-        RunwayDemand(demand_id=f"d{i}", stock_bits=draw(bits), draw_bps=draw(st.floats(0.01, 3.0)))
+        RunwayPair(pair_id=f"d{i}", stock_bits=draw(bits), draw_bps=draw(st.floats(0.01, 3.0)))
         for i in range(draw(st.integers(1, 3)))
     ]
     flows = [
-        (d.demand_id, [(p, 1) for p in draw(st.sets(st.sampled_from(pools), min_size=1))], 1.0)
+        (d.pair_id, [(p, 1) for p in draw(st.sets(st.sampled_from(pools), min_size=1))], 1.0)
         for d in demands
         for _ in range(draw(st.integers(0, 2)))
     ]
@@ -156,13 +156,13 @@ def problems(draw: st.DrawFn) -> RunwayProblem:
         links=tuple(links),
         passes=tuple(passes),
         ways=shares_of(flows),
-        demands=tuple(demands),
+        pairs=tuple(demands),
     )
 
 
-def walked(problem: RunwayProblem, demand: RunwayDemand, draw: int, without: set[str]) -> float:
+def walked(problem: RunwayProblem, demand: RunwayPair, draw: int, without: set[str]) -> float:
     """When a demand runs dry in one draw, by ever finer looks at its key at an instant."""
-    ways = [way for way in problem.ways if way.demand_id == demand.demand_id]
+    ways = [way for way in problem.ways if way.pair_id == demand.pair_id]
 
     def level(t: float) -> float:
         """Key drawn up to t, and deposits before it."""
@@ -196,8 +196,8 @@ def test_the_runway_is_that_of_a_walk_through_time(problem: RunwayProblem, lost:
     without = {f"p{i}" for i in lost} & names
     runway = Runway(problem)
     for bands, gone in ((runway.bands, set()), (runway.without(frozenset(without)), without)):
-        for demand in problem.demands:
-            band = bands[demand.demand_id]
+        for demand in problem.pairs:
+            band = bands[demand.pair_id]
             for draw, dry_s in enumerate(band.draws_dry_s):
                 seen = walked(problem, demand, draw, gone)
                 step = problem.horizon_s / 3000
@@ -227,7 +227,7 @@ def test_a_toggle_is_the_runway_of_the_plan_without_it(
             for one in problem.passes
         ),
         ways=problem.ways,
-        demands=problem.demands,
+        pairs=problem.pairs,
     )
     toggled, anew = Runway(problem).without(names), Runway(fewer).bands
     for name, band in anew.items():
