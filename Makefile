@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test lint bench bench-smoke oracle faults faults-short soundness clean lock
+.PHONY: demo test browser lint bench bench-smoke oracle faults faults-short soundness clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -30,13 +30,17 @@ demo: $(VENV)/.base
 	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db ledger verify
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not bench and not faults"
+	$(BIN)/python -m pytest -n 2 -m "not bench and not faults and not browser"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The pages in Debian's Chromium (apt-get install chromium).
+browser: $(VENV)/.dev
+	$(BIN)/python -m pytest -m browser tests/dashboard
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks

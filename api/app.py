@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 
+from api.dashboard import pages
 from api.problems import add_problem_handlers, problem_answers
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
@@ -16,6 +17,7 @@ from scheduler.services.context import Context
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from scheduler.clock import Clock
     from scheduler.settings import Settings
 
 DESCRIPTION = (
@@ -42,12 +44,15 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application on these settings. The context opens with it and closes with it."""
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """Return the application on these settings and that clock (the machine's).
+
+    The context opens with it and closes with it.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Context(settings) as context:
+        with Context(settings, clock=clock) as context:
             app.state.context = context
             yield
 
@@ -64,6 +69,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     add_problem_handlers(app)
     app.add_middleware(HeadAsGet)
-    for router in ALL_ROUTERS:
+    for router in (*ALL_ROUTERS, pages.front_door, pages.router):
         app.include_router(router)
     return app

@@ -66,3 +66,10 @@ class SimulatedClock:
         if when < self._now:
             raise InputError(f"the clock stands at {self._now}; it does not go back to {when}")
         self._now = when
+
+
+def live_clock(start: datetime | None, rate: float) -> Clock:
+    """The machine's own time, or one that starts elsewhere or runs faster."""
+    if start is None and rate == 1.0:
+        return SystemClock()
+    return AcceleratedClock(start or SystemClock().now(), rate=rate)

@@ -19,7 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler import services
 from scheduler.agenda import Agenda, Due, Work, on_grid
-from scheduler.clock import AcceleratedClock, Clock, SystemClock
+from scheduler.clock import Clock, SystemClock, live_clock
 from scheduler.domain import Booking, BookingState
 from scheduler.process import freeze_gc
 from scheduler.services.context import Context
@@ -200,13 +200,6 @@ class JobRunner:
             services.record_failure(
                 self.context, name, at=self.clock.now(), reason=type(error).__name__
             )
-
-
-def live_clock(start: datetime | None, rate: float) -> Clock:
-    """The machine's own time, or one that starts elsewhere or runs faster."""
-    if start is None and rate == 1.0:
-        return SystemClock()
-    return AcceleratedClock(start or SystemClock().now(), rate=rate)
 
 
 def run_forever(

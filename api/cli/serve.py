@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -17,6 +18,10 @@ from scheduler.errors import InputError
 from scheduler.process import freeze_gc
 
 RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
+ClockStartOption = Annotated[
+    str | None, typer.Option(metavar="T", help="Start the clock at T (default: now).")
+]
+ClockRateOption = Annotated[float, typer.Option(metavar="N", help="Simulated seconds a second.")]
 
 
 @common
@@ -24,8 +29,11 @@ def serve(
     line: Line,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8014).")] = None,
+    clock_start: ClockStartOption = None,
+    clock_rate: ClockRateOption = 1.0,
 ) -> None:
-    """Answer over HTTP until stopped; the API describes itself at /docs."""
+    """Answer over HTTP until stopped: pages at /, the API at /docs."""
+    start = _clock_start(clock_start, clock_rate)
     settings = line.settings(host=host, port=port)
     stopping = threading.Event()
     _when_stopped(stopping.set)
@@ -36,10 +44,12 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from scheduler.clock import live_clock
 
     with _listen(settings.host, settings.port) as listener:
         note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+        app = create_app(settings, live_clock(start, clock_rate))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         freeze_gc()
 
         def stop_now() -> None:
@@ -48,6 +58,13 @@ def serve(
         _when_stopped(stop_now)
         if not stopping.is_set():
             server.run(sockets=[listener])
+
+
+def _clock_start(start: str | None, rate: float) -> datetime | None:
+    """Where the clock starts; None for now. Raises InputError for a rate that is none."""
+    if not 0.0 < rate <= RATE_MAX:
+        raise InputError(f"clock-rate {rate}; allowed: above 0, up to {RATE_MAX:g}")
+    return parse_instant_or_none(start, "clock-start")
 
 
 def _when_stopped(act: Callable[[], None]) -> None:
@@ -84,18 +101,11 @@ def _listen(host: str, port: int) -> socket.socket:
 @common
 def run(
     line: Line,
-    clock_start: Annotated[
-        str | None,
-        typer.Option(metavar="T", help="Start the clock at T (default: now)."),
-    ] = None,
-    clock_rate: Annotated[
-        float, typer.Option(metavar="N", help="Simulated seconds a second.")
-    ] = 1.0,
+    clock_start: ClockStartOption = None,
+    clock_rate: ClockRateOption = 1.0,
 ) -> None:
     """Run the scheduled jobs (plan, sessions, spans, merges) until stopped."""
-    if not 0.0 < clock_rate <= RATE_MAX:
-        raise InputError(f"clock-rate {clock_rate}; allowed: above 0, up to {RATE_MAX:g}")
-    start = parse_instant_or_none(clock_start, "clock-start")
+    start = _clock_start(clock_start, clock_rate)
     settings = line.settings()
     stop = threading.Event()
     _when_stopped(stop.set)

@@ -1,0 +1,98 @@
+"""Pages from templates: one environment, the words and numbers of every page, strict headers."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from scheduler.domain import Pool, instant_key
+
+HEADERS = {
+    # Nothing on a page comes from elsewhere or from within the page itself.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+PAGES = (
+    ("today", "Today"),
+    ("runway", "Key runway"),
+    ("passes", "Passes"),
+    ("plan", "Plan"),
+    ("network", "Network"),
+    ("ledger", "Ledger"),
+)
+"""Every page: the end of its address, and its name."""
+
+
+def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return the page of that template."""
+    context = request.app.state.context
+    text = (
+        _environment()
+        .get_template(f"{name}.html")
+        .render(
+            pages=PAGES, here=name, scenario=context.scenario, now=context.clock.now(), **values
+        )
+    )
+    return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    folder = files("api.dashboard") / "templates"
+
+    def load(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    found = Environment(
+        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    found.filters |= {
+        "bits": bits, "clock": clock, "instant": instant_key, "span": span, "pair": pair_name,
+    }  # fmt: skip
+    return found
+
+
+def bits(value: float) -> str:
+    """An amount of key with its unit, three figures: 12.3 kbit."""
+    size, units = float(value), ("bit", "kbit", "Mbit", "Gbit", "Tbit")
+    step = 0 if abs(size) < 1000.0 else min(int(math.log10(abs(size)) // 3), len(units) - 1)
+    size /= 1000.0**step
+    return (
+        f"{size:,.0f} {units[step]}"
+        if step == 0 or abs(size) >= 100
+        else f"{size:.3g} {units[step]}"
+    )
+
+
+def clock(when: datetime | None) -> str:
+    """Month, day, hour and minute in UTC."""
+    return "-" if when is None else f"{when:%m-%d %H:%M}"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in words: 2 d 3 h, 41 min, 12 s."""
+    seconds = max(0, int(length.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def pair_name(pool_id: str) -> str:
+    """The two ends of a pool."""
+    pool = Pool.parse(pool_id)
+    return f"{pool.node_a} – {pool.node_b}"

@@ -1,0 +1,1 @@
+"""Geometry of the pictures: numbers in, coordinates out; templates draw them."""
