@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from scheduler.errors import NotAuthenticated
@@ -31,33 +30,6 @@ class Peer:
     name: str  #: SAE id on the plane of applications, KME id on that of peers
     plane: Plane  #: whose authority signed the certificate
     serial: str  #: of the certificate, in hexadecimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorities:
-    """The certificates whose signature counts, by plane.
-
-    Each that signs client certificates directly stands here: a chain that a client sends
-    decides nothing.
-    """
-
-    applications: tuple[x509.Certificate, ...]
-    peers: tuple[x509.Certificate, ...] = ()
-
-    def plane_of(self, certificate: x509.Certificate) -> Plane | None:
-        """Return the plane whose authority signed `certificate`; None if there is none."""
-        for plane, authorities in zip(PLANES, (self.applications, self.peers), strict=True):
-            if any(_signed_by(certificate, authority) for authority in authorities):
-                return plane
-        return None
-
-
-def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):  # another issuer, another kind of key
-        return False
-    return True
 
 
 def peer_of(scope: Mapping[str, Any], plane: Plane | None = None) -> Peer:

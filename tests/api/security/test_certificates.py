@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from api.security.certificates import Authorities, Plane, kme_of, peer_of
+from api.security.certificates import Plane, kme_of, peer_of
 from scheduler.errors import NotAuthenticated
 
 DAY = timedelta(days=1)
@@ -125,15 +125,3 @@ def test_the_server_certificate_names_the_key_manager() -> None:
     assert kme_of(scope(certificate("host", uris=("urn:kme:KME-A",)))) == "KME-A"
     with pytest.raises(NotAuthenticated):
         kme_of({})
-
-
-def test_the_signature_decides_the_plane_and_not_the_name_of_the_issuer() -> None:
-    other = ec.generate_private_key(ec.SECP256R1())
-    authorities = Authorities(
-        applications=(certificate("ca"),), peers=(certificate("peers", issuer="x"),)
-    )
-
-    assert authorities.plane_of(certificate("A")) == "application"
-    assert authorities.plane_of(certificate("A", issuer="peers")) == "peer"
-    assert authorities.plane_of(certificate("A", issuer="else")) is None
-    assert authorities.plane_of(certificate("A", signed_with=other)) is None
