@@ -26,12 +26,13 @@ VERIFY_PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN: whoever is listed i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """The files behind the port: a certificate for each key manager, authorities, lists."""
+    """The files behind a port: a certificate for each key manager, authorities, lists."""
 
     certificates: tuple[Path, ...]  #: each with its key, or with the key beside it as `.key`
     applications: Path | None = None
     peers: Path | None = None
     revocation_lists: tuple[Path, ...] = ()
+    anonymous: bool = False  #: clients need no certificate; they are known otherwise
 
     def all(self) -> Iterable[Path]:
         """Return every file, those that need not be there among them."""
@@ -128,7 +129,7 @@ class ServerTls:
         files = self._files
         if not files.certificates:
             raise SettingsError("no server certificate; allowed: one or more")
-        if files.applications is None and files.peers is None:
+        if not files.anonymous and files.applications is None and files.peers is None:
             raise SettingsError("no authority for clients; allowed: that of applications, of peers")
         trust = read_trust(files.applications, files.peers, files.revocation_lists)
         contexts = [self._identity(path, trust) for path in files.certificates]
@@ -147,12 +148,13 @@ class ServerTls:
         context = IdentityContext(ssl.PROTOCOL_TLS_SERVER)
         context.server = self
         context.certificate_pem = _pem(own)
-        try:
-            context.kme_id = name_in(own, "peer")
-        except NotAuthenticated as error:
-            raise SettingsError(f"server certificate {path}: {error}") from None
         _load_chain(context, path)
-        _trust_clients(context, trust)
+        _harden(context)
+        if self._files.anonymous:
+            context.kme_id = ""
+        else:
+            context.kme_id = _kme_id(own, path)
+            _trust_clients(context, trust)
         context.sni_callback = self.choose
         return context, [context.kme_id.lower(), *(name.lower() for name in _hosts(own))]
 
@@ -181,15 +183,25 @@ def _load_chain(context: ssl.SSLContext, path: Path) -> None:
         ) from None
 
 
-def _trust_clients(context: ssl.SSLContext, trust: Trust) -> None:
+def _kme_id(certificate: x509.Certificate, path: Path) -> str:
+    try:
+        return name_in(certificate, "peer")
+    except NotAuthenticated as error:
+        raise SettingsError(f"server certificate {path}: {error}") from None
+
+
+def _harden(context: ssl.SSLContext) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     # A session that is taken up again shows no certificate, so that none is: no tickets.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
+
+
+def _trust_clients(context: ssl.SSLContext, trust: Trust) -> None:
+    context.verify_mode = ssl.CERT_REQUIRED
     authorities = (*trust.applications, *trust.peers)
     context.load_verify_locations(cadata="".join(map(_pem, authorities)))
     context.verify_flags |= VERIFY_PARTIAL_CHAIN

@@ -36,6 +36,7 @@ class Limits:
     request_s: float = 10.0  #: from the first byte of a request, or the connection, to its last
     response_s: float = 30.0  #: for which a client may leave its answer unread
     idle_s: float = 75.0  #: between requests: a handshake costs far more than a request
+    header_bytes: int = 65_536  #: of a request; httptools would take any number
     connections: int = 512  #: at once; above, 503
 
 
@@ -94,6 +95,7 @@ class _Patient(asyncio.Protocol):
     app: ASGIApp
     cycle: Any  #: uvicorn's request and answer under way, or the last one
     _connection: asyncio.Transport
+    _header_bytes: int = 0
     _request_timer: asyncio.TimerHandle | None = None
     _response_timer: asyncio.TimerHandle | None = None
 
@@ -104,7 +106,7 @@ class _Patient(asyncio.Protocol):
         self._connection = transport
         self._expect_request()
         connection = transport.get_extra_info("ssl_object")
-        if connection is None:
+        if connection is None or connection.context.verify_mode is ssl.CERT_NONE:
             return
         client = ClientCertificate(connection)
         inner = self.app
@@ -123,12 +125,20 @@ class _Patient(asyncio.Protocol):
         return self.loop.call_later(seconds, self._connection.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Give a request so long, from its first byte to its last."""
+        """Give a request so long, from its first byte to its last, and its headers so much."""
         self._expect_request()
         super().data_received(data)
         cycle = self.cycle
-        # One that is answered is the request before; this one has not shown all its headers.
-        if cycle is not None and not cycle.more_body and not cycle.response_complete:
+        if cycle is None or cycle.response_complete:
+            if cycle is not None and cycle.more_body:
+                return  # answered before its body came; the rest is left aside
+            # One that is answered is the request before: this one's headers are under way.
+            self._header_bytes += len(data)
+            if self._header_bytes > self.limits.header_bytes:
+                self._connection.abort()
+            return
+        self._header_bytes = 0
+        if not cycle.more_body:
             self._request_timer = _without(self._request_timer)
 
     def pause_writing(self) -> None:
