@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 
 from api.dashboard import pages
-from api.problems import add_problem_handlers, problem_answers
+from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
+from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, WithHeaders
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from scheduler.clock import Clock
     from scheduler.settings import Settings
 
 DESCRIPTION = (
     "Satellite-ground QKD: passes, key yield, and one ledger for satellite and fibre keys."
     " Instants are ISO 8601 in UTC; names carry their units; errors are RFC 9457 problems."
 )
+
+
+BODY_BYTES_MAX = 1_000_000  # the largest request of ours, a plan with 1,000 pins, takes 100 kB
 
 
 class HeadAsGet:
@@ -44,15 +47,15 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """Return the application on these settings and that clock (the machine's).
+def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
+    """Return the application on these settings.
 
-    The context opens with it and closes with it.
+    Its context opens with it and closes with it, unless it shares one that somebody else closes.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Context(settings, clock=clock) as context:
+        with nullcontext(shared) if shared else Context(settings) as context:
             app.state.context = context
             yield
 
@@ -69,6 +72,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     add_problem_handlers(app)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(LimitedBody, bytes_max=BODY_BYTES_MAX, refuse=refusal)
+    app.add_middleware(WithHeaders, headers=OVER_TLS if settings.certificate else NOTHING_LOADS)
     for router in (*ALL_ROUTERS, pages.front_door, pages.router):
         app.include_router(router)
     return app

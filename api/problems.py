@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from api.errors import message_of, outcome_of, outcomes
 
@@ -43,6 +44,11 @@ def problem(
     """Return a problem document; `type` is about:blank, the title says which kind it is."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def refusal(_: Scope, status: int, why: str) -> JSONResponse:
+    """Return the problem document of what was refused before any route saw it."""
+    return problem(status, HTTPStatus(status).phrase, why)
 
 
 def add_problem_handlers(app: FastAPI) -> None:

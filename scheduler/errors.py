@@ -23,6 +23,8 @@ class SchedulerError(Exception):
     │   ├── KeystoreError     the key-encryption key is missing or wrong, or a data key destroyed
     │   ├── ProofInvalid      a proof, a checkpoint or an exported ledger that does not hold
     │   └── RequestConflict   one request id, two different requests
+    ├── NotAuthenticated      nobody known: no certificate or token, or one that does not count
+    ├── NotAllowed            somebody known, who may not do this
     ├── FeedError             a service outside did not answer, or not as agreed
     └── PlanError             no plan, or one that the validator rejects
     """
@@ -102,6 +104,14 @@ class ProofInvalid(LedgerError):
 
 class RequestConflict(LedgerError):
     """A request id came back with a different request behind it."""
+
+
+class NotAuthenticated(SchedulerError):
+    """Nobody known asks: no certificate or token, or one that does not count."""
+
+
+class NotAllowed(SchedulerError):
+    """Somebody known asks for what is not theirs to ask."""
 
 
 class FeedError(SchedulerError):

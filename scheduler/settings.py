@@ -6,17 +6,21 @@ import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from scheduler.errors import SettingsError
+
+Files = Annotated[tuple[Path, ...], NoDecode]
+"""Any number of files; in the environment separated by `:`."""
 
 
 class Settings(BaseSettings):
@@ -65,6 +69,39 @@ class Settings(BaseSettings):
     """Address on which `skytrunk serve` listens."""
     port: int = Field(default=8014, ge=1, le=65535)
     """Port on which `skytrunk serve` listens."""
+    certificate: Path | None = None
+    """PEM file with a certificate and its key for that port; without it, it speaks no TLS."""
+    requests_per_s: float = Field(default=100.0, gt=0.0, le=1e6)
+    """How often one token, or one address without any, may ask; 429 above."""
+    kme_host: str = "127.0.0.1"
+    """Address of the key manager's port."""
+    kme_port: int = Field(default=8443, ge=1, le=65535)
+    """The key manager's port."""
+    kme_certificates: Files = ()
+    """Certificates of key managers, each with its key (or that beside it as .key); the first for
+    clients that name no host. None: `serve` delivers no keys."""
+    kme_applications_ca: Path | None = None
+    """Certificates of the authorities of applications (SAEs)."""
+    kme_peers_ca: Path | None = None
+    """Certificates of the authorities of other key managers."""
+    kme_revocation_lists: Files = ()
+    """Their revocation lists: one for each authority, or none at all."""
+    kme_pki: Path | None = None
+    """A laboratory's folder (`skytrunk pki`), in place of the three above."""
+    kme_requests_per_s: float = Field(default=1000.0, gt=0.0, le=1e6)
+    """How often one application or key manager may ask; 503 above."""
+    request_timeout_s: float = Field(default=10.0, gt=0.0, le=600.0)
+    """How long a TLS handshake, and a request from its first byte to its last, may take."""
+    idle_timeout_s: float = Field(default=75.0, gt=0.0, le=3600.0)
+    """How long a connection may lie idle between two requests."""
+    connections_max: int = Field(default=512, ge=1, le=65_536)
+    """Connections of a port at once."""
+
+    @field_validator("kme_certificates", "kme_revocation_lists", mode="before")
+    @classmethod
+    def _files(cls, given: Any) -> Any:
+        """The environment has them in one text, as it has PATH."""
+        return tuple(filter(None, given.split(os.pathsep))) if isinstance(given, str) else given
 
     @field_validator("database_url")
     @classmethod

@@ -20,6 +20,7 @@ from api.cli import (
     next_pass,
     outage,
     passes,
+    pki,
     plan,
     replay,
     runway,
@@ -82,6 +83,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
 app.add_typer(merge.app, name="merge")
 app.add_typer(keys.app, name="keys")
+app.add_typer(pki.app, name="pki")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,7 +6,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,35 +31,57 @@ def serve(
     line: Line,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (8014).")] = None,
+    kme_host: Annotated[
+        str | None, typer.Option(help="Address of the key manager (127.0.0.1).")
+    ] = None,
+    kme_port: Annotated[int | None, typer.Option(help="Port of the key manager (8443).")] = None,
+    kme_certificate: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Certificate and key of a key manager, any number."),
+    ] = None,
+    kme_pki: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A laboratory's, by `skytrunk pki`.")
+    ] = None,
     clock_start: ClockStartOption = None,
     clock_rate: ClockRateOption = 1.0,
 ) -> None:
-    """Answer over HTTP until stopped: pages at /, the API at /docs."""
+    """Answer over HTTP until stopped: pages at /, the API at /docs.
+
+    With a certificate for a key manager, deliver keys over mutual TLS on a port of its own.
+    """
     start = _clock_start(clock_start, clock_rate)
-    settings = line.settings(host=host, port=port)
+    settings = line.settings(
+        host=host,
+        port=port,
+        kme_host=kme_host,
+        kme_port=kme_port,
+        kme_certificates=tuple(kme_certificate) if kme_certificate else None,
+        kme_pki=kme_pki,
+    )
     stopping = threading.Event()
     _when_stopped(stopping.set)
+    from scheduler.clock import live_clock
     from scheduler.services.context import Context
 
-    with Context(settings) as context:
+    clock = live_clock(start, clock_rate)
+    with Context(settings, clock=clock) as context, ExitStack() as open_sockets:
         context.refuse_other_scenario()
-    import uvicorn
+        from api.ports import ports_of, run_ports
 
-    from api.app import create_app
-    from scheduler.clock import live_clock
-
-    with _listen(settings.host, settings.port) as listener:
-        note(f"listening on http://{settings.host}:{settings.port} (API at /docs), Ctrl-C stops")
-        app = create_app(settings, live_clock(start, clock_rate))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        ports = ports_of(settings, context)
+        for one in ports:
+            one.listener = open_sockets.enter_context(_listen(one.host, one.port))
+        for one in ports:
+            note(one.greeting)
         freeze_gc()
 
         def stop_now() -> None:
-            server.should_exit = True
+            for one in ports:
+                one.server.should_exit = True
 
         _when_stopped(stop_now)
         if not stopping.is_set():
-            server.run(sockets=[listener])
+            run_ports(ports)
 
 
 def _clock_start(start: str | None, rate: float) -> datetime | None:

@@ -21,6 +21,7 @@ import uvicorn
 from api.app import create_app
 from api.cli import run
 from scheduler.clock import Clock
+from scheduler.services.context import Context
 from scheduler.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,8 +118,12 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
 @contextmanager
 def serving(settings: Settings, clock: Clock | None = None) -> Iterator[httpx.Client]:
     """A client of a real server on loopback, on these settings and that clock."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(settings, clock), log_level="warning"))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Context(settings, clock=clock) as context,
+    ):
+        app = create_app(settings, context)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
