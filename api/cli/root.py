@@ -22,6 +22,7 @@ from api.cli import (
     passes,
     plan,
     replay,
+    sae,
     scenario,
     serve,
     track,
@@ -80,6 +81,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
 app.add_typer(merge.app, name="merge")
 app.add_typer(keys.app, name="keys")
+app.add_typer(sae.app, name="sae")
 
 
 def run(arguments: Sequence[str]) -> int:

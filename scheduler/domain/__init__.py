@@ -10,6 +10,15 @@ from scheduler.domain.bookings import (
     Candidate,
     SessionResult,
 )
+from scheduler.domain.delivery import (
+    DeliveredKey,
+    Delivery,
+    KeyConstraints,
+    KeyOrigin,
+    KeyRequest,
+    KeyStatus,
+    RouteType,
+)
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
 from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck
@@ -56,6 +65,7 @@ from scheduler.domain.plans import (
     Verdict,
 )
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
+from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
@@ -70,6 +80,8 @@ __all__ = [
     "Candidate",
     "Chunk",
     "CombinedStep",
+    "DeliveredKey",
+    "Delivery",
     "Demand",
     "DemandDecision",
     "Directive",
@@ -77,7 +89,12 @@ __all__ = [
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
+    "KeyConstraints",
     "KeyFlow",
+    "KeyOrigin",
+    "KeyRequest",
+    "KeyRunway",
+    "KeyStatus",
     "KeyTrace",
     "LinkSupply",
     "MergeDecision",
@@ -103,6 +120,8 @@ __all__ = [
     "Provenance",
     "RateModel",
     "ReplaySummary",
+    "RouteType",
+    "Sae",
     "SessionResult",
     "SettledPass",
     "SourceBlock",
@@ -119,5 +138,6 @@ __all__ = [
     "VerifyReport",
     "WaitingKey",
     "WhoKnows",
+    "check_sae_id",
     "instant_key",
 ]

@@ -20,6 +20,7 @@ from .bookings import (
     lock_booking,
 )
 from .context import Context
+from .delivery import doubt_overdue, doubted_keys
 from .elements import (
     check_elements,
     export_elements,
@@ -42,6 +43,8 @@ from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
+from .runway import runway
+from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
@@ -55,6 +58,7 @@ __all__ = [
     "accept_elements",
     "accept_key",
     "add_outage",
+    "add_sae",
     "announce_due",
     "begin_session",
     "bind_run",
@@ -67,6 +71,8 @@ __all__ = [
     "check_proof",
     "close_overdue",
     "deposit_trunk",
+    "doubt_overdue",
+    "doubted_keys",
     "expire_due",
     "explain_pass",
     "export_elements",
@@ -86,6 +92,7 @@ __all__ = [
     "list_elements",
     "list_outages",
     "list_plans",
+    "list_saes",
     "lock_booking",
     "merge_due",
     "merge_history",
@@ -105,6 +112,8 @@ __all__ = [
     "prove_row",
     "public_key_of",
     "record_failure",
+    "remove_sae",
+    "runway",
     "settle_session",
     "sign_checkpoint",
     "station_track",
