@@ -14,6 +14,9 @@ class SchedulerError(Exception):
     ├── StaleElements         no element set young enough for the instant asked about
     ├── BookingConflict       the satellite or the station is already taken
     ├── NotEnoughKey          a pool holds less than was asked for
+    │   └── KeyRanOut         of two application entities; names how many keys are left
+    ├── SimulatedKey          key that anybody with the seed can make; only laboratories hand it out
+    ├── ConstraintNotMet      no key of a pair is as the request demands
     ├── LedgerError           the ledger refuses
     │   ├── LedgerBroken      verification failed; names the row
     │   ├── LedgerMismatch    another run, seed or schema lives in this database
@@ -64,6 +67,22 @@ class BookingConflict(SchedulerError):
 
 class NotEnoughKey(SchedulerError):
     """A pool holds less key than was asked for."""
+
+
+class KeyRanOut(NotEnoughKey):
+    """Two application entities share fewer keys of that size than were asked for."""
+
+    def __init__(self, message: str, *, available: int) -> None:
+        super().__init__(message)
+        self.available = available
+
+
+class SimulatedKey(SchedulerError):
+    """Key from a simulated source was asked for outside a laboratory."""
+
+
+class ConstraintNotMet(SchedulerError):
+    """No key of the pair has the properties that the request demands."""
 
 
 class LedgerError(SchedulerError):

@@ -65,6 +65,26 @@ class Settings(BaseSettings):
     """Longest time that one answer of it may take."""
     elements_bytes_max: int = Field(default=10_000_000, ge=1, le=200_000_000)
     """Largest answer of it that is read."""
+    laboratory: bool = False
+    """Whether applications may be given key from a simulated source; nobody else should be."""
+    key_size_bits: int = Field(default=256, ge=8, le=65_536, multiple_of=8)
+    """Size of a key for an application that names none."""
+    key_size_bits_min: int = Field(default=64, ge=8, le=65_536, multiple_of=8)
+    """Smallest key that an application may ask for."""
+    key_size_bits_max: int = Field(default=8192, ge=8, le=65_536, multiple_of=8)
+    """Largest key that an application may ask for."""
+    keys_per_request_max: int = Field(default=128, ge=1, le=500)
+    """Most keys of one request."""
+    slaves_per_request_max: int = Field(default=16, ge=0, le=64)
+    """Most additional slave SAEs of one request."""
+    key_retention_s: float = Field(default=3600.0, ge=600.0, le=7 * 86_400.0)
+    """How long a key waits for its slaves to collect it; then it is destroyed."""
+    key_answer_s: float = Field(default=30.0, ge=1.0, le=600.0)
+    """After so long an answer with key that nobody saw leave is in doubt: a master's is void, a
+    slave may ask again."""
+    kme_hosts: dict[str, str] = {}
+    """Which node's key manager answers to which host name; by any other name it is the one of
+    whoever calls. A table in TOML, JSON in the environment."""
     host: str = "127.0.0.1"
     """Address on which `skytrunk serve` listens."""
     port: int = Field(default=8014, ge=1, le=65535)

@@ -55,3 +55,14 @@ def import_keys(
         done = Imported.model_validate(services.import_keys(context, folder))
     pools = ", ".join(f"{pool} {bits:,}" for pool, bits in done.pools.items())
     line.answer(done, f"{done.blocks} blocks, {done.bits:,} bits imported: {pools}")
+
+
+@app.command("uncertain")
+@answering
+def uncertain(line: Line) -> None:
+    """List keys that may or may not have reached an application, and what became of each."""
+    from api.schemas.saes import DoubtedKeys
+
+    with line.context() as context:
+        found = DoubtedKeys.of(services.doubted_keys(context))
+    line.answer(found, found.table())

@@ -24,6 +24,7 @@ from api.cli import (
     plan,
     replay,
     runway,
+    sae,
     scenario,
     serve,
     track,
@@ -84,6 +85,7 @@ app.add_typer(elements.app, name="elements")
 app.add_typer(merge.app, name="merge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pki.app, name="pki")
+app.add_typer(sae.app, name="sae")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,17 +1,5 @@
-"""Key delivery to applications."""
+"""The doors through which applications and other networks draw key."""
 
-from __future__ import annotations
+from api.kme.app import build_app
 
-from typing import TYPE_CHECKING
-
-from starlette.applications import Starlette
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
-    from scheduler.services.context import Context
-
-
-def build_app(context: Context) -> ASGIApp:
-    """Return the application of the key manager's port."""
-    return Starlette()
+__all__ = ["build_app"]

@@ -10,6 +10,15 @@ from scheduler.domain.bookings import (
     Candidate,
     SessionResult,
 )
+from scheduler.domain.delivery import (
+    DeliveredKey,
+    Delivery,
+    KeyConstraints,
+    KeyOrigin,
+    KeyRequest,
+    KeyStatus,
+    RouteType,
+)
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
 from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck
@@ -57,6 +66,7 @@ from scheduler.domain.plans import (
 )
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
+from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
@@ -71,6 +81,8 @@ __all__ = [
     "Candidate",
     "Chunk",
     "CombinedStep",
+    "DeliveredKey",
+    "Delivery",
     "Demand",
     "DemandDecision",
     "Directive",
@@ -78,7 +90,12 @@ __all__ = [
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
+    "KeyConstraints",
     "KeyFlow",
+    "KeyOrigin",
+    "KeyRequest",
+    "KeyRunway",
+    "KeyStatus",
     "KeyTrace",
     "LinkSupply",
     "MergeDecision",
@@ -104,10 +121,12 @@ __all__ = [
     "Provenance",
     "RateModel",
     "ReplaySummary",
+    "RouteType",
     "RunwayAnswer",
     "RunwayChange",
     "RunwayPassRow",
     "RunwayRow",
+    "Sae",
     "SessionResult",
     "SettledPass",
     "SourceBlock",
@@ -124,5 +143,6 @@ __all__ = [
     "VerifyReport",
     "WaitingKey",
     "WhoKnows",
+    "check_sae_id",
     "instant_key",
 ]

@@ -163,7 +163,21 @@ class CollectedKey:
     """A key on its way out, after the commit only."""
 
     key_id: UUID
+    block_id: UUID  #: of which it is a part
+    size_bits: int
     material: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtedKey:
+    """A key whose bytes may have left for a recipient or not, and what follows from that."""
+
+    key_id: UUID
+    pool_id: str
+    recipient: str
+    given_at: datetime
+    doubted_at: datetime
+    voided: bool  #: nobody gets it any more, at either end; else its recipient may ask again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from .bookings import (
     lock_booking,
 )
 from .context import Context
+from .delivery import doubt_overdue, doubted_keys
 from .elements import (
     check_elements,
     export_elements,
@@ -43,6 +44,7 @@ from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
 from .runway import key_runway
+from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
@@ -56,6 +58,7 @@ __all__ = [
     "accept_elements",
     "accept_key",
     "add_outage",
+    "add_sae",
     "announce_due",
     "begin_session",
     "bind_run",
@@ -68,6 +71,8 @@ __all__ = [
     "check_proof",
     "close_overdue",
     "deposit_trunk",
+    "doubt_overdue",
+    "doubted_keys",
     "expire_due",
     "explain_pass",
     "export_elements",
@@ -88,6 +93,7 @@ __all__ = [
     "list_elements",
     "list_outages",
     "list_plans",
+    "list_saes",
     "lock_booking",
     "merge_due",
     "merge_history",
@@ -107,6 +113,7 @@ __all__ = [
     "prove_row",
     "public_key_of",
     "record_failure",
+    "remove_sae",
     "settle_session",
     "sign_checkpoint",
     "station_track",

@@ -20,8 +20,10 @@ from scheduler.sources.scenarios import load_scenario
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from scheduler.domain import KeyRunway
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
+    from scheduler.services.delivery.origins import KeyOrigins
     from scheduler.services.merges.demand_served import DemandServed
 from scheduler.settings import Settings
 
@@ -44,6 +46,7 @@ class Context:
         self._elements_seen = -1
         self._ledger: Ledger | None = None
         self._view: LedgerView | None = None
+        self.pair_runways: dict[str, KeyRunway] = {}  #: by pool, each for some seconds
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -77,6 +80,13 @@ class Context:
     def runways(self) -> Last:
         """The last key runway, for the next question about it."""
         return Last()
+
+    @cached_property
+    def key_origins(self) -> KeyOrigins:
+        """How the blocks were made that keys are cut from, as far as anybody asked."""
+        from scheduler.services.delivery.origins import KeyOrigins
+
+        return KeyOrigins(self.scenario)
 
     @property
     def ledger(self) -> Ledger:

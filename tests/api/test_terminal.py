@@ -44,6 +44,8 @@ TABLES = [
     ("plan", "show"),
     ("plan", "bookings"),
     ("outage", "list"),
+    ("sae", "list"),
+    ("keys", "uncertain"),
     ("ledger", "show"),
     ("ledger", "waiting"),
     ("merge", "history"),

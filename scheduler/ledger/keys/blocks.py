@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, or_, select, text
 from sqlalchemy.orm import aliased
 
+from orbits import as_utc
 from scheduler.domain import Chunk
 from scheduler.errors import LedgerBroken
 from scheduler.ledger.keys.provenance import LOOKUPS_AT_ONCE, read_provenances
 from scheduler.ledger.reader import ROWS_MAX, Reader
 from scheduler.ledger.records import BlockRecord, EntryRecord, record_of
-from scheduler.ledger.schema import RECEIVED_BLOCK, Account, Block, LedgerEntry, PoolRow
+from scheduler.ledger.schema import (
+    OPEN_BLOCK,
+    RECEIVED_BLOCK,
+    Account,
+    Block,
+    LedgerEntry,
+    PoolRow,
+)
 from scheduler.ledger.states import AccountKind, KeyState
 
 _BLOCKS = (
@@ -23,6 +32,9 @@ _BLOCKS = (
     .order_by(Block.id)
 )
 _OF_POOL = _BLOCKS.where(PoolRow.pool_id == bindparam("pool_"))
+_OPEN = _OF_POOL.where(
+    text(OPEN_BLOCK), or_(Block.expires_at.is_(None), Block.expires_at > bindparam("at_"))
+)
 # As text: only then do both stores see that a partial index serves. In the order of the index,
 # for SQLite else reads the whole table in the order of its rows.
 _RECEIVED = _BLOCKS.where(text(RECEIVED_BLOCK))
@@ -36,6 +48,25 @@ def get_blocks(reader: Reader, pool_id: str | None = None) -> list[BlockRecord]:
     query = _BLOCKS if pool_id is None else _OF_POOL.params(pool_=pool_id)
     connection = reader.connection
     return block_records(connection, connection.execute(query).all())
+
+
+def get_named_blocks(reader: Reader, block_ids: Sequence[UUID]) -> list[BlockRecord]:
+    """Blocks by id. Raises LedgerBroken if one is not there."""
+    connection, wanted = reader.connection, [str(one) for one in block_ids]
+    rows: list[Any] = []
+    for first in range(0, len(wanted), LOOKUPS_AT_ONCE):
+        part = wanted[first : first + LOOKUPS_AT_ONCE]
+        rows += connection.execute(_BLOCKS.where(Block.block_id.in_(part))).all()
+    if missing := set(wanted) - {row.block_id for row in rows}:
+        raise LedgerBroken(f"block {min(missing)} is not there, keys were cut from it")
+    return block_records(connection, rows)
+
+
+def get_open_blocks(reader: Reader, pool_id: str, *, at: datetime, limit: int) -> list[BlockRecord]:
+    """The blocks of a pool from which key can be spent at an instant, the first `limit` of them."""
+    connection = reader.connection
+    values = {"pool_": pool_id, "at_": as_utc(at)}
+    return block_records(connection, connection.execute(_OPEN.limit(limit), values).all())
 
 
 def get_waiting_blocks(reader: Reader, node: str | None = None) -> list[BlockRecord]:

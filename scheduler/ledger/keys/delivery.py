@@ -13,7 +13,7 @@ from orbits import as_utc
 from scheduler.errors import FactError, LedgerBroken, LedgerError, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE, get_drawn_keys
-from scheduler.ledger.keys.spending import claim, close_empty
+from scheduler.ledger.keys.spending import Range, claim, close_empty
 from scheduler.ledger.log.tables import row_digest, sealed
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
@@ -38,6 +38,7 @@ _GIVE = (
     )
     .values(delivered_by=bindparam("command_"))
 )
+_GIVE_AWAY = _GIVE.values(settled_by=bindparam("command_"))
 
 
 def draw_keys(
@@ -49,12 +50,16 @@ def draw_keys(
     size_bits: int,
     recipients: Mapping[str, int],
     expires_at: datetime | None = None,
-) -> None:
+    among: frozenset[str] | None = None,
+    given_to: str | None = None,
+) -> dict[UUID, Range]:
     """Cut keys for applications out of a pool, each of one range: pool -> delivered.
 
     `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
-    1 node_b's). The ids must be random and new. Raises FactError, LedgerError for a known
-    id, NotEnoughKey if the pool has too few ranges of that size.
+    1 node_b's). The ids must be random and new. With `among` of these blocks alone, by id. The
+    recipient `given_to` has them by this very command. Returns of which range each key is part.
+    Raises FactError, LedgerError for a known id, NotEnoughKey if the pool has too few ranges of
+    that size.
     """
     if not key_ids or not recipients or len(set(key_ids)) != len(key_ids):
         raise FactError(
@@ -67,15 +72,18 @@ def draw_keys(
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
     _refuse_known(tx, key_ids)
     bits = size_bits * len(key_ids)
-    numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits)
+    numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among)
+    drawn: dict[UUID, Range] = {}
     fresh = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
     for part in ranges:
         tx.post(handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
         for start in range(part.start, part.end, size_bits):
+            key_id = next(fresh)
+            drawn[key_id] = part
             row: dict[str, Any] = {
                 "id": tx.number(KeyRow),
-                "key_id": str(next(fresh)),
+                "key_id": str(key_id),
                 "command_id": handle.command_id,
                 "block_ref": part.names.ref,
                 "start_bit": start,
@@ -86,35 +94,70 @@ def draw_keys(
             row = sealed("key", row)
             handle.wrote("key", row["sha256"])
             tx.pending.keys.append(row)
-            _name_recipients(tx, handle, row["id"], recipients)
+            _name_recipients(tx, handle, row["id"], recipients, given_to)
         # An end at which nobody may collect keeps no bytes.
         if unwanted := [side for side in BOTH_ENDS if side not in recipients.values()]:
             tx.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
+    return drawn
 
 
 def collect_keys(
-    tx: Transaction, handle: CommandHandle, key_ids: Sequence[UUID], recipient: str
+    tx: Transaction,
+    handle: CommandHandle,
+    key_ids: Sequence[UUID],
+    recipient: str,
+    *,
+    keep: bool = False,
 ) -> list[CollectedKey]:
     """Give keys to one of their recipients, all of them or none; bytes leave after commit.
 
-    In the order of the ids. Raises UnknownName for a key that is not this recipient's,
-    WrongState for one that it has or that has expired.
+    In the order of the ids. With `keep` the recipient's bytes stay sealed in the store until
+    `settle_answers` says that they left; without, the transaction erases them. Raises UnknownName
+    for a key that is not this recipient's, WrongState for one that it has or that has expired.
     """
     tx.flush()
     rows = sorted(_waiting(tx, handle, key_ids, recipient), key=lambda row: row.id)
     tx.guarded(
-        _GIVE,
+        _GIVE if keep else _GIVE_AWAY,
         [{"key_": row.id, "who_": recipient, "command_": handle.command_id} for row in rows],
         lambda: f"keys for {recipient} were to wait",
     )
     for row in rows:
         handle.marked("collected", (row.id, recipient), row.sha256)
-    kept = _wanted_by_others(tx.raw, rows)
+        if not keep:
+            handle.marked("settled", (row.id, recipient), row.sha256)
+    return in_order(key_ids, rows, take_keys(tx, rows, keep=keep))
+
+
+def in_order(
+    key_ids: Sequence[UUID], rows: Sequence[KeyLine], taken: Mapping[str, bytes]
+) -> list[CollectedKey]:
+    """Keys in the order in which they were asked for, of rows and bytes in any."""
+    found = {row.key_id: row for row in rows}
+    lines = [found[str(one)] for one in key_ids]
+    return [
+        CollectedKey(
+            key_id=UUID(row.key_id),
+            block_id=UUID(row.block_id),
+            size_bits=row.end_bit - row.start_bit,
+            material=taken[row.key_id],
+        )
+        for row in lines
+    ]
+
+
+def take_keys(tx: Transaction, rows: Sequence[KeyLine], *, keep: bool = False) -> dict[str, bytes]:
+    """Return the bytes of keys of one recipient by id, and erase those that nobody waits for.
+
+    With `keep` all of them stay in the store.
+    """
+    kept = {row.id for row in rows} if keep else _wanted_by_others(tx.raw, rows)
     taken: dict[str, bytes] = {}
     for run in _runs(rows, kept):
         taken.update(_take_run(tx, run, keep=run[0].id in kept))
-    close_empty(tx, {row.block_ref for row in rows})
-    return [CollectedKey(key_id=one, material=taken[str(one)]) for one in key_ids]
+    if not keep:
+        close_empty(tx, {row.block_ref for row in rows})
+    return taken
 
 
 def close_expired(tx: Transaction, handle: CommandHandle) -> int:
@@ -128,10 +171,19 @@ def close_expired(tx: Transaction, handle: CommandHandle) -> int:
         .where(
             KeyRow.expires_at <= handle.at,
             KeyRow.closed_by.is_(None),
-            KeyRecipient.delivered_by.is_(None),
+            KeyRecipient.settled_by.is_(None),
         )
         .order_by(KeyRow.id, KeyRecipient.recipient)
     ).all()
+    return close_keys(tx, handle, rows)
+
+
+def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) -> int:
+    """Erase what is left of keys and let nobody have them any more; return how many keys.
+
+    Of each key a row for every end at which its bytes are still there: `KEY_COLUMNS`, the end,
+    and the hash of the key's row.
+    """
     sides = {(row.id, row.side): row for row in rows}
     for row in sides.values():
         tx.vault.take(_names(row), row.start_bit // 8, row.end_bit // 8, (row.side,))
@@ -157,12 +209,19 @@ def _refuse_known(tx: Transaction, key_ids: Sequence[UUID]) -> None:
 
 
 def _name_recipients(
-    tx: Transaction, handle: CommandHandle, key_ref: int, recipients: Mapping[str, int]
+    tx: Transaction,
+    handle: CommandHandle,
+    key_ref: int,
+    recipients: Mapping[str, int],
+    given_to: str | None,
 ) -> None:
     for recipient, side in sorted(recipients.items()):
-        names = {"key_ref": key_ref, "recipient": recipient, "side": side}
-        row = sealed("key_recipient", names | {"delivered_by": None})
+        row = sealed("key_recipient", {"key_ref": key_ref, "recipient": recipient, "side": side})
         handle.wrote("key_recipient", row["sha256"])
+        row |= {"delivered_by": None, "doubted_by": None, "settled_by": None}
+        if recipient == given_to:
+            row["delivered_by"] = handle.command_id
+            handle.marked("collected", (key_ref, recipient), row["sha256"])
         tx.pending.recipients.append(row)
 
 
@@ -221,7 +280,7 @@ def _wanted_by_others(connection: Connection, rows: Sequence[KeyLine]) -> set[in
         others = connection.execute(
             select(KeyRecipient.key_ref, KeyRecipient.side).where(
                 KeyRecipient.key_ref.in_(numbers[first : first + KEYS_AT_ONCE]),
-                KeyRecipient.delivered_by.is_(None),
+                KeyRecipient.settled_by.is_(None),
             )
         )
         kept.update(number for number, side in others if side_of[number] == side)

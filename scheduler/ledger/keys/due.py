@@ -48,7 +48,7 @@ _DUE_KEYS = (
     .where(
         KeyRow.expires_at <= bindparam("at_"),
         KeyRow.closed_by.is_(None),
-        KeyRecipient.delivered_by.is_(None),
+        KeyRecipient.settled_by.is_(None),
     )
 )
 

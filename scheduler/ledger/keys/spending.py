@@ -100,6 +100,7 @@ class Eligible:
 
     at: datetime
     received_after: datetime | None = None
+    among: frozenset[str] | None = None  #: ids of blocks; any if not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +211,22 @@ def spend_pools(
 
 
 def claim(
-    tx: Transaction, pool_id: str, bits: int, *, at: datetime, piece_bits: int = 8
+    tx: Transaction,
+    pool_id: str,
+    bits: int,
+    *,
+    at: datetime,
+    piece_bits: int = 8,
+    among: frozenset[str] | None = None,
 ) -> tuple[PoolNumbers, list[Range]]:
     """Choose ranges of whole pieces, oldest block first, and move the cursors past them.
 
-    Key whose time is over at `at` counts as not there. Raises FactError if `bits` is no positive
-    multiple of `piece_bits`, NotEnoughKey if the pool holds less; then nothing was changed.
+    Of the blocks `among` whose ids is named, of any without. Key whose time is over at `at`
+    counts as not there. Raises FactError if `bits` is no positive multiple of `piece_bits`,
+    NotEnoughKey if the pool holds less; then nothing was changed.
     """
-    return claim_all(tx, {pool_id: bits}, Eligible(at), piece_bits=piece_bits)[pool_id]
+    eligible = Eligible(at, among=among)
+    return claim_all(tx, {pool_id: bits}, eligible, piece_bits=piece_bits)[pool_id]
 
 
 def claim_all(
@@ -239,7 +248,7 @@ def claim_all(
     terms = _Terms(young=after is not None, lasting=tx.has_expiring())
     given = {"younger_": after} if terms.young else {}
     given |= {"at_": eligible.at} if terms.lasting else {}
-    gather = _Gathering(tx, chosen, terms, given, piece_bits)
+    gather = _Gathering(tx, chosen, terms, given, piece_bits, eligible.among)
     for pool_id, missing in gather.open(gather.freed(needs)).items():
         pieces = f" in whole pieces of {piece_bits}" if piece_bits > 8 else ""
         young = f" received after {after}" if terms.young else ""
@@ -286,6 +295,7 @@ class _Gathering:
     terms: _Terms
     given: Mapping[str, Any]  #: instants that the terms speak of
     piece_bits: int
+    among: frozenset[str] | None
 
     def freed(self, needs: Mapping[str, int]) -> dict[str, int]:
         """Choose among ranges that came back; return how many bits each pool still lacks."""
@@ -328,6 +338,8 @@ class _Gathering:
         self, row: Any, pool_id: str, span: tuple[int, int], bits: int, *, freed: bool
     ) -> int:
         """Choose what whole pieces of a span are wanted; return their bits."""
+        if self.among is not None and row.block_id not in self.among:
+            return 0
         start, limit = span
         part = min(bits, (limit - start) // self.piece_bits * self.piece_bits)
         if part:

@@ -70,6 +70,17 @@ _BALANCES = (
     .order_by(PoolRow.pool_id, Account.id)
 )
 
+_DELIVERED = (
+    select(func.sum(LedgerEntry.amount_bits))
+    .join(Account, LedgerEntry.target_id == Account.id)
+    .join(PoolRow, Account.pool_ref == PoolRow.id)
+    .join(Command, Command.id == LedgerEntry.command_id)
+    .where(
+        PoolRow.pool_id == bindparam("pool_"),
+        Account.kind == AccountKind.DELIVERED.value,
+        Command.at >= bindparam("since_"),
+    )
+)
 _SPENT_BY = (
     select(PoolRow.pool_id, func.sum(LedgerEntry.amount_bits))
     .join(Account, Account.pool_ref == PoolRow.id)
@@ -103,6 +114,12 @@ def get_spent(reader: Reader, *, kind: str, since: datetime, until: datetime) ->
     span = {"kind_": kind, "since_": as_utc(since), "until_": as_utc(until)}
     rows = reader.connection.execute(_SPENT_BY, span)
     return {pool_id: int(bits) for pool_id, bits in rows}
+
+
+def get_delivered(reader: Reader, pool_id: str, *, since: datetime) -> int:
+    """Bits of a pool that applications drew since an instant."""
+    values = {"pool_": pool_id, "since_": as_utc(since)}
+    return int(reader.connection.execute(_DELIVERED, values).scalar() or 0)
 
 
 def get_stock(reader: Reader, *, at: datetime | None = None) -> dict[str, int]:

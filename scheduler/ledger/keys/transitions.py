@@ -220,7 +220,7 @@ def _outstanding(tx: Transaction, block_ref: int) -> int:
         .where(
             KeyRow.block_ref == block_ref,
             KeyRow.closed_by.is_(None),
-            KeyRecipient.delivered_by.is_(None),
+            KeyRecipient.settled_by.is_(None),
         )
     )
     return int(tx.raw.execute(reserved).scalar_one() + tx.raw.execute(waiting).scalar_one())

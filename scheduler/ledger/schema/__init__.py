@@ -11,6 +11,7 @@ from scheduler.ledger.schema.accounts import (
 )
 from scheduler.ledger.schema.base import Base
 from scheduler.ledger.schema.books import (
+    REGISTERED_SAE,
     BookingEventRow,
     BookingRow,
     DirectiveRow,
@@ -21,10 +22,12 @@ from scheduler.ledger.schema.books import (
     PlanOptionRow,
     PlanPassRow,
     PlanRow,
+    SaeRow,
 )
 from scheduler.ledger.schema.key import (
     EXPIRED_BLOCK,
     EXPIRING_BLOCK,
+    OPEN_ANSWER,
     OPEN_BLOCK,
     OPEN_RESERVATION,
     RECEIVED_BLOCK,
@@ -42,9 +45,11 @@ from scheduler.ledger.schema.log import AuditCheckpoint, AuditKey, AuditLeaf, Au
 __all__ = [
     "EXPIRED_BLOCK",
     "EXPIRING_BLOCK",
+    "OPEN_ANSWER",
     "OPEN_BLOCK",
     "OPEN_RESERVATION",
     "RECEIVED_BLOCK",
+    "REGISTERED_SAE",
     "Account",
     "AnnouncementPart",
     "AnnouncementRow",
@@ -75,4 +80,5 @@ __all__ = [
     "ReservationPart",
     "ReservationRow",
     "RunFact",
+    "SaeRow",
 ]

@@ -21,6 +21,9 @@ from scheduler.ledger.schema.columns import UtcDateTime
 STANDING_OUTAGE = "lifted_by IS NULL"
 """An outage that still holds; the predicate of its partial index."""
 
+REGISTERED_SAE = "removed_by IS NULL"
+"""An entity that is registered; each name is once at a time."""
+
 
 class BookingRow(Base):
     """A pass that was decided on; its state and its link are those of its last events."""
@@ -68,6 +71,28 @@ class BookingEventRow(Base):
     loses_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     candidate: Mapped[str | None] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
+
+
+class SaeRow(Base):
+    """An application entity and the node whose key manager serves it, until it is removed."""
+
+    __tablename__ = "sae"
+    audited = Audited(later=("removed_by",), under={"command_id": "sae", "removed_by": "removed"})
+    __table_args__ = (
+        Index(
+            "uq_sae_registered",
+            "sae_id",
+            unique=True,
+            sqlite_where=text(REGISTERED_SAE),
+            postgresql_where=text(REGISTERED_SAE),
+        ),
+    )
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    sae_id: Mapped[str] = mapped_column(String(300))
+    node: Mapped[str] = mapped_column(String(80))
+    removed_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `removed_by`
 
 
 class OutageRow(Base):

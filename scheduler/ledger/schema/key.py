@@ -32,6 +32,9 @@ EXPIRING_BLOCK = "state = 'available' AND expires_at IS NOT NULL"
 EXPIRED_BLOCK = "state = 'expired'"
 """A block past its time whose bytes are still to be erased; mostly none is."""
 
+OPEN_ANSWER = "delivered_by IS NOT NULL AND settled_by IS NULL"
+"""A key that was answered with, of which nobody knows yet whether it left; few at any time."""
+
 OPEN_RESERVATION = "state IN ('open', 'intended')"
 """A reservation that somebody must still resolve, or that times out."""
 
@@ -189,16 +192,36 @@ class KeyRow(Base):
 
 
 class KeyRecipient(Base):
-    """Who may have a key, at which end, and the command that gave it out, once."""
+    """Who may have a key, at which end, and the command that gave it out, once.
+
+    Its bytes at that end stay sealed in the store until it is known that the answer left.
+    """
 
     __tablename__ = "key_recipient"
     audited = Audited(
-        later=("delivered_by",),
-        under={"key_ref.command_id": "key_recipient", "delivered_by": "collected"},
+        later=("delivered_by", "doubted_by", "settled_by"),
+        under={
+            "key_ref.command_id": "key_recipient",
+            "delivered_by": "collected",
+            "doubted_by": "doubted",
+            "settled_by": "settled",
+        },
+    )
+    __table_args__ = (
+        Index(
+            "ix_key_recipient_open",
+            "delivered_by",
+            sqlite_where=text(OPEN_ANSWER),
+            postgresql_where=text(OPEN_ANSWER),
+        ),
     )
 
     key_ref: Mapped[int] = mapped_column(ForeignKey("key.id"), primary_key=True)
-    recipient: Mapped[str] = mapped_column(String(200), primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(300), primary_key=True)
     side: Mapped[int] = mapped_column(Integer)
     delivered_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
-    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `delivered_by`
+    #: the command that found nobody to say whether the answer left
+    doubted_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
+    #: the command that knew that it left, and erased the bytes that nobody else waits for
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
+    sha256: Mapped[str] = mapped_column(String(64))  #: over who and where alone

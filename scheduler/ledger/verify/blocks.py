@@ -44,7 +44,7 @@ FREED = """
 WAITING = """
     SELECT DISTINCT drawn.block_ref, drawn.id, owner.side, drawn.start_bit, drawn.end_bit
     FROM "key" AS drawn JOIN key_recipient AS owner ON owner.key_ref = drawn.id
-    WHERE drawn.closed_by IS NULL AND owner.delivered_by IS NULL
+    WHERE drawn.closed_by IS NULL AND owner.settled_by IS NULL
         AND drawn.block_ref BETWEEN :first AND :last
     ORDER BY drawn.block_ref, drawn.id
 """

@@ -7,12 +7,14 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from orbits import Standing, Verdict
-from scheduler.domain import BookingState, NewBlock, Pool
+from scheduler.domain import BookingState, NewBlock, Pool, Sae
 from scheduler.ledger import ElementRow, KeyState, Ledger, ReservationState, Transaction
+from scheduler.ledger.books import saes
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
 from scheduler.ledger.books.runs import bind_facts, claim_job
 from scheduler.ledger.books.verdicts import add_verdicts
+from scheduler.ledger.keys.answers import deliver_keys, doubt_answers, settle_answers
 from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.expiry import let_expire
@@ -52,6 +54,13 @@ def fill(ledger: Ledger) -> None:
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
     with ledger.begin() as tx:
         decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
+        for sae_id, node in (("m", "b"), ("s", "c")):
+            handle = tx.command(f"sae/{sae_id}", kind="sae", at=NOON)
+            saes.add(tx, handle, Sae(sae_id=sae_id, node=node))
+            handle.finish({})
+        handle = tx.command("sae/s/removed", kind="sae-removed", at=NOON)
+        saes.remove(tx, handle, "s")
+        handle.finish({})
 
 
 def _verdict(sha256: str) -> Verdict:
@@ -226,6 +235,35 @@ def _reserve_others(ledger: Ledger) -> None:
                 expires_at=until,
             )
         collect_keys(tx, handle, [uuid_of("late")], "m")
+        handle.finish({})
+    _answer_others(ledger)
+
+
+def _answer_others(ledger: Ledger) -> None:
+    """Keys that were answered with: settled, open, voided, and in doubt at the slave's end."""
+    pool_id = chain(NODES)[1].pool_id
+    with ledger.begin() as tx:
+        for name in ("answered", "open answer", "void answer", "doubted answer"):
+            handle = tx.command(name, kind="enc-keys", at=NOON)
+            deliver_keys(
+                tx,
+                handle,
+                pool_id,
+                key_ids=[uuid_of(name)],
+                size_bits=128,
+                master="m",
+                recipients={"m": 0, "s": 1},
+                expires_at=LATER + timedelta(hours=9),
+            )
+            handle.finish({})
+        handle = tx.command("dec doubted", kind="dec-keys", at=NOON)
+        collect_keys(tx, handle, [uuid_of("doubted answer")], "s", keep=True)
+        handle.finish({})
+        handle = tx.command("settle", kind="keys-settled", at=NOON)
+        settle_answers(tx, handle, ["answered", "doubted answer"])
+        handle.finish({})
+        handle = tx.command("doubt", kind="keys-doubted", at=NOON)
+        doubt_answers(tx, handle, request_ids=["void answer", "dec doubted"])
         handle.finish({})
 
 

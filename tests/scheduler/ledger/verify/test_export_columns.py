@@ -37,6 +37,9 @@ UNHASHED: list[tuple[str, str, Callable[[Any], Any], str]] = [
     ("account", "odd_bits", lambda value: value + 1, "its entries sum to"),
     ("key", "closed_by", lambda _: 1, "the rows it wrote"),
     ("key_recipient", "delivered_by", lambda _: 1, "the rows it wrote"),
+    ("key_recipient", "doubted_by", lambda _: 1, "the rows it wrote"),
+    ("key_recipient", "settled_by", lambda _: 1, "the rows it wrote"),
+    ("sae", "removed_by", lambda _: 1, "the rows it wrote"),
 ]
 
 

@@ -1,0 +1,82 @@
+"""Use case: a slave collects keys that a master drew for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from scheduler.domain import DeliveredKey, Delivery
+from scheduler.errors import InputError, NotAllowed, UnknownName, WrongState
+from scheduler.ledger.keys.answers import doubt_answers, get_masters, repeat_keys
+from scheduler.ledger.keys.delivery import collect_keys
+from scheduler.ledger.keys.delivery_reads import get_drawn_keys
+from scheduler.services.delivery.parties import caller_of
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Transaction
+    from scheduler.ledger.records import CollectedKey
+    from scheduler.services.context import Context
+
+KIND = "dec-keys"
+
+
+def dec_keys(context: Context, *, slave: str, master: str, key_ids: Sequence[UUID]) -> Delivery:
+    """Give a slave the keys of these ids, all of them or none, once.
+
+    Keys of an answer that may not have left, as nobody confirmed it in time, are given again to
+    the same slave, if it names all keys of that answer.
+
+    Raises NotAllowed for a caller that is not registered or was not named for a key, UnknownName
+    for a key that this master did not draw or that is no longer there, InputError for too many
+    ids or one that stands twice.
+    """
+    most = context.settings.keys_per_request_max
+    if not 1 <= len(key_ids) <= most or len(set(key_ids)) != len(key_ids):
+        raise InputError(f"{len(key_ids)} key ids; allowed: 1 to {most}, each once")
+    now, request_id = context.clock.now(), f"{KIND}/{uuid4()}"
+
+    def work(tx: Transaction) -> Delivery:
+        caller_of(tx, slave)
+        masters = get_masters(tx, key_ids)
+        if missing := [one for one in key_ids if masters.get(one) != master]:
+            raise UnknownName(f"{len(missing)} of {len(key_ids)} keys of {master!r} are not here")
+        command = tx.command(request_id, kind=KIND, at=now)
+        answer_id = request_id
+        try:
+            keys = collect_keys(tx, command, key_ids, slave, keep=True)
+        except WrongState:
+            answer_id, keys = _again(context, tx, key_ids, slave, now=now)
+        command.finish({"slave": slave, "number": len(keys), "again": answer_id != request_id})
+        origins = context.key_origins.of(tx, {key.block_id for key in keys})
+        return Delivery(
+            answer_id=answer_id,
+            keys=tuple(
+                DeliveredKey(key_id=key.key_id, material=key.material, origin=origins[key.block_id])
+                for key in keys
+            ),
+        )
+
+    try:
+        return context.existing_ledger.run(work)
+    except WrongState as error:
+        raise UnknownName(str(error)) from None
+    except UnknownName:
+        with context.view.read() as reader:
+            drawn = get_drawn_keys(reader, key_ids)
+            named = all(slave in key.recipients for key in drawn)
+        if not named:
+            raise NotAllowed(f"SAE {slave!r} was not named as a slave of these keys") from None
+        raise
+
+
+def _again(
+    context: Context, tx: Transaction, key_ids: Sequence[UUID], slave: str, *, now: datetime
+) -> tuple[str, list[CollectedKey]]:
+    """The keys of an answer in doubt once more, and by which request they were given first."""
+    before = now - timedelta(seconds=context.settings.key_answer_s)
+    doubting = tx.command(f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now)
+    doubted, voided = doubt_answers(tx, doubting, before=before)
+    doubting.finish({"doubted": doubted, "voided": voided})
+    return repeat_keys(tx, key_ids, slave, at=now)

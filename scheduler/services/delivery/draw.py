@@ -1,0 +1,147 @@
+"""Use case: a master draws keys that its slaves can collect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from scheduler.domain import DeliveredKey, Delivery, KeyConstraints, KeyRequest
+from scheduler.errors import (
+    ConstraintNotMet,
+    InputError,
+    KeyRanOut,
+    NotEnoughKey,
+    SimulatedKey,
+)
+from scheduler.ledger.keys.answers import deliver_keys
+from scheduler.ledger.keys.blocks import get_open_blocks
+from scheduler.services.delivery.parties import Parties, parties_of
+from scheduler.services.delivery.selection import BLOCKS_LOOKED_AT_MAX, allowed_blocks
+from scheduler.services.merges.at_request import merge_for
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Transaction
+    from scheduler.services.context import Context
+    from scheduler.settings import Settings
+
+KIND = "enc-keys"
+
+
+def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) -> Delivery:
+    """Draw keys for a master; its copy is in the answer, the slaves' wait for `dec_keys`.
+
+    One transaction, committed before anything is returned: no key is ever drawn twice. Where the
+    pair's stock is too small, link key is merged first; where it has key as `request.preferred`
+    wants it, that is taken.
+
+    Raises NotAllowed for a master, UnknownName for a slave that is not registered, InputError for
+    sizes and numbers beyond the settings, ConstraintNotMet if no key of the pair is as demanded,
+    KeyRanOut if there is too little, SimulatedKey outside a laboratory.
+    """
+    size = _checked_size(context.settings, request)
+    now = context.clock.now()
+    draw = partial(_draw, context, master, slave, request, size=size, now=now)
+    both = request.mandatory.with_also(request.preferred)
+    attempts: list[Callable[[], Delivery]] = [partial(draw, constraints=request.mandatory)]
+    if both != request.mandatory:
+        attempts.insert(0, partial(draw, constraints=both))
+    for attempt in attempts:
+        try:
+            return attempt()
+        except NotEnoughKey:
+            continue
+    with context.view.read() as reader:
+        parties = parties_of(context, reader, master, slave, request.additional_slaves)
+    merge_for(context, parties.pool, size * request.number, constraints=request.mandatory, at=now)
+    try:
+        return attempts[-1]()
+    except NotEnoughKey:
+        raise _shortage(context, parties, request, size=size, now=now) from None
+
+
+def _checked_size(settings: Settings, request: KeyRequest) -> int:
+    """Check numbers against the limits; return the size in bits."""
+    size = settings.key_size_bits if request.size_bits is None else request.size_bits
+    if size % 8:
+        raise InputError("size shall be a multiple of 8")
+    low, high = settings.key_size_bits_min, settings.key_size_bits_max
+    if not low <= size <= high:
+        raise InputError(f"size {size if abs(size) < 10**9 else 'huge'}; allowed: {low} to {high}")
+    if not 1 <= request.number <= settings.keys_per_request_max:
+        raise InputError(f"number; allowed: 1 to {settings.keys_per_request_max}")
+    if len(request.additional_slaves) > settings.slaves_per_request_max:
+        raise InputError(
+            f"{len(request.additional_slaves)} additional slave SAEs; allowed: up to"
+            f" {settings.slaves_per_request_max}"
+        )
+    return size
+
+
+def _draw(
+    context: Context,
+    master: str,
+    slave: str,
+    request: KeyRequest,
+    *,
+    constraints: KeyConstraints,
+    size: int,
+    now: datetime,
+) -> Delivery:
+    request_id = f"{KIND}/{uuid4()}"
+
+    def work(tx: Transaction) -> Delivery:
+        parties = parties_of(context, tx, master, slave, request.additional_slaves)
+        pool_id = parties.pool.pool_id
+        among = allowed_blocks(context, tx, pool_id, constraints, at=now)
+        command = tx.command(request_id, kind=KIND, at=now)
+        keys, simulated = deliver_keys(
+            tx,
+            command,
+            pool_id,
+            key_ids=[uuid4() for _ in range(request.number)],
+            size_bits=size,
+            master=master,
+            recipients=parties.recipients,
+            expires_at=now + timedelta(seconds=context.settings.key_retention_s),
+            among=among,
+        )
+        if simulated and not context.settings.laboratory:
+            raise SimulatedKey(
+                f"pool {pool_id} holds simulated key; only a laboratory hands it out"
+                " (SKYTRUNK_LABORATORY=true)"
+            )
+        origins = context.key_origins.of(tx, {key.block_id for key in keys})
+        command.finish(
+            {"pool": pool_id, "master": master, "number": request.number, "size_bits": size}
+        )
+        return Delivery(
+            answer_id=request_id,
+            keys=tuple(
+                DeliveredKey(key_id=key.key_id, material=key.material, origin=origins[key.block_id])
+                for key in keys
+            ),
+        )
+
+    return context.existing_ledger.run(work)
+
+
+def _shortage(
+    context: Context, parties: Parties, request: KeyRequest, *, size: int, now: datetime
+) -> Exception:
+    """What to say where there is too little: how much there is, or that none is as demanded."""
+    pool_id = parties.pool.pool_id
+    with context.view.read() as reader:
+        blocks = get_open_blocks(reader, pool_id, at=now, limit=BLOCKS_LOOKED_AT_MAX)
+        among = allowed_blocks(context, reader, pool_id, request.mandatory, at=now)
+    left = [one for one in blocks if among is None or str(one.block_id) in among]
+    if among is not None and not left:
+        return ConstraintNotMet(f"no key of {pool_id} is as demanded")
+    available = sum((one.length_bits - one.next_bit) // size for one in left)
+    return KeyRanOut(
+        f"{available} keys of {size} bits are there for {parties.master.sae_id} and"
+        f" {parties.slaves[0].sae_id}, {request.number} were asked for",
+        available=available,
+    )

@@ -1,0 +1,73 @@
+"""Who draws key with whom: application entities, their nodes, and the pool between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scheduler.domain import Pool, Sae, check_sae_id
+from scheduler.errors import InputError, NotAllowed, UnknownName
+from scheduler.ledger.books import saes
+
+if TYPE_CHECKING:
+    from scheduler.ledger import Reader
+    from scheduler.services.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parties:
+    """A master and its slaves, and the pool that their two nodes share."""
+
+    master: Sae
+    slaves: tuple[Sae, ...]
+    pool: Pool
+
+    @property
+    def recipients(self) -> dict[str, int]:
+        """Who has the bytes of which end: 0 node_a's, 1 node_b's."""
+        everybody = (self.master, *self.slaves)
+        return {sae.sae_id: 0 if sae.node == self.pool.node_a else 1 for sae in everybody}
+
+
+def caller_of(reader: Reader, name: str) -> Sae:
+    """The registered entity that calls. Raises NotAllowed for any other."""
+    found = saes.find(reader.connection, [name]).get(name)
+    if found is None:
+        raise NotAllowed(f"SAE {name[:40]!a} is not registered")
+    return found
+
+
+def parties_of(
+    context: Context, reader: Reader, master: str, slave: str, more: Sequence[str] = ()
+) -> Parties:
+    """The parties of a request. Nodes that the scenario no longer has are unknown.
+
+    Raises NotAllowed for a master that is not registered, UnknownName for such a slave, InputError
+    for one that is named twice, is the master, or at none of the two nodes.
+    """
+    names = [slave, *more]
+    for name in names:
+        check_sae_id(name)
+    if len(set(names)) != len(names) or master in names:
+        raise InputError("an SAE is named twice, or is its own slave; allowed: each once")
+    known = saes.find(reader.connection, [master, *names])
+    if master not in known:
+        raise NotAllowed(f"SAE {master[:40]!a} is not registered")
+    if missing := [name for name in names if name not in known]:
+        raise UnknownName(f"SAE {missing[0]!r} is not known")
+    one, other = known[master], known[slave]
+    if one.node == other.node:
+        raise InputError(
+            f"SAE {master!r} and SAE {slave!r} are both at node {one.node}; allowed: two nodes"
+        )
+    context.scenario.node(one.node)
+    context.scenario.node(other.node)
+    for name in more:
+        if known[name].node not in (one.node, other.node):
+            raise InputError(
+                f"additional SAE {name!r} is at node {known[name].node}; allowed: {one.node} and"
+                f" {other.node}, where the key is"
+            )
+    slaves = tuple(known[name] for name in names)
+    return Parties(master=one, slaves=slaves, pool=Pool.pair(one.node, other.node))
