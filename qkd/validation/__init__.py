@@ -14,6 +14,7 @@ from qkd.validation.micius import MiciusValidation, validate_micius
 from qkd.validation.passes import pass_rows
 from qkd.validation.published import (
     CAMPAIGN_PASSES,
+    CAMPAIGN_RANGE_KM_MAX,
     MICIUS_2016_12_19,
     CampaignPass,
     PublishedPass,
@@ -22,6 +23,7 @@ from qkd.validation.rows import FigureOrigin, FitRole, ValidationRow
 
 __all__ = [
     "CAMPAIGN_PASSES",
+    "CAMPAIGN_RANGE_KM_MAX",
     "MICIUS_2016_12_19",
     "CampaignPass",
     "FigureOrigin",

@@ -10,7 +10,7 @@ from scheduler.network import Satellite, Station, published
 if TYPE_CHECKING:
     from scheduler.services.context import Context
 
-ASSUMED_PRESET = "micius-2016"
+ASSUMED_PRESET = "micius-2016-fitted"
 """Whose transmitter a satellite without a scenario is taken to carry."""
 HERE = "here"
 NUMBER_DIGITS_MAX = 9

@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MICIUS = read_elements((ROOT / "tle" / "micius-2016-2025.tle").read_text())
 DAY = ("--from", "2016-12-19", "--to", "2016-12-20")
 RECEIVER = (
-    "here names no preset: assumed to have the receiver of micius-2016, with a telescope of 1 m"
+    "here names no preset: assumed to have the receiver of micius-2016-fitted, with a telescope of"
+    " 1 m"
 )
 HERE = ("--lat", "40", "--lon", "16", "--height-m", "400")
 
@@ -54,7 +55,7 @@ def test_passes_of_an_imported_satellite_over_two_coordinates(
     assert {row["station"] for row in rows} == {"here"}
     assert max(row["secret_bits"] for row in rows) > 100_000
     assert [text for text in json.loads(done.stdout)["notes"] if "assumed" in text] == [
-        "STRANGER is in no scenario: assumed to carry the transmitter of micius-2016",
+        "STRANGER is in no scenario: assumed to carry the transmitter of micius-2016-fitted",
         RECEIVER,
     ]
 
