@@ -1,5 +1,6 @@
 """The network of a scenario: satellites, stations, trusted relays, links and demands."""
 
+from scheduler.network.keys import NO_LIMIT_BITS, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.kinds import (
     FIBRE_PRESETS,
     SATELLITE_PRESETS,
@@ -10,7 +11,6 @@ from scheduler.network.kinds import (
 )
 from scheduler.network.model import Link, Node, Planning, Satellite, Scenario, Schedule, Station
 from scheduler.network.parse import parse_scenario
-from scheduler.network.schema import NO_LIMIT_BITS, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.terminals import StatedNumber, Terminal, published
 
 __all__ = [

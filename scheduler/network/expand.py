@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from math import fsum
 
 from scheduler.domain import Pool
+from scheduler.network.keys import PARALLEL_MAX, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.kinds import LinkKind, NodeKind
 from scheduler.network.model import Link, Node
-from scheduler.network.schema import PARALLEL_MAX, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.table import Table
 
 _SUM_TOLERANCE_KM = 1e-6  # Sums of decimal fractions, nothing else.

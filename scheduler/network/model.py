@@ -11,18 +11,9 @@ from typing import TypeVar
 from orbits import HorizonMask
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError, UnknownName
+from scheduler.network.keys import DELAY_S_MAX, NO_LIMIT_BITS, check_limits
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
-from scheduler.network.schema import (
-    DELAY_S_MAX,
-    LINKS,
-    NO_LIMIT_BITS,
-    NODES,
-    PLANNING,
-    SATELLITES,
-    SCHEDULE,
-    STATIONS,
-    check_limits,
-)
+from scheduler.network.schema import LINKS, NODES, PLANNING, SATELLITES, SCHEDULE, STATIONS
 from scheduler.network.terminals import ASSUMED, StatedNumber, Terminal, published
 
 _T = TypeVar("_T")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,8 +10,9 @@ from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
 from scheduler.network.expand import expand_leg, expand_links
+from scheduler.network.extend import Base, read_document
+from scheduler.network.keys import TableSchema
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
-from scheduler.network.lines import key_lines
 from scheduler.network.model import (
     Link,
     Node,
@@ -23,7 +23,6 @@ from scheduler.network.model import (
     Station,
     contradictions,
 )
-from scheduler.network.schema import TableSchema
 from scheduler.network.stated import read_terminals
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables
 from scheduler.network.terminals import Terminal, resolve
@@ -37,19 +36,23 @@ def _no_file(name: str) -> str:
     )
 
 
-def parse_scenario(text: str, *, beside: Callable[[str], str] = _no_file) -> Scenario:
-    """Read a scenario from TOML; `beside` gives the text of a file that it names.
+def _no_base(name: str) -> str:
+    raise ScenarioError(f"scenario {name!r} is beside no scenario file; allowed: in a file")
 
+
+def parse_scenario(
+    text: str, *, beside: Callable[[str], str] = _no_file, base: Base = _no_base
+) -> Scenario:
+    """Read a scenario from TOML.
+
+    `beside` gives the text of a file that it names, `base` that of a scenario that it extends.
     A `[[legs]]` table becomes a chain of relays, `FROM-TO-1` and on, and a satellite gets a
     link to the node of every station. Raises ScenarioError telling every mistake of the file,
     one a line, each with its line, its key, the value seen and what is allowed; keys that
     nobody reads are refused.
     """
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"scenario is not TOML: {error}") from error
-    return _Reader(document, Mistakes(key_lines(text)), beside).scenario()
+    document = read_document(text, base)
+    return _Reader(document.values, Mistakes(document.lines), beside).scenario()
 
 
 class _Reader:
