@@ -9,7 +9,16 @@ from scheduler.network.kinds import (
     NodeKind,
     WeatherUse,
 )
-from scheduler.network.model import Link, Node, Planning, Satellite, Scenario, Schedule, Station
+from scheduler.network.model import (
+    Link,
+    Node,
+    Planning,
+    Satellite,
+    Scenario,
+    Schedule,
+    Station,
+    Switch,
+)
 from scheduler.network.parse import parse_scenario
 from scheduler.network.terminals import StatedNumber, Terminal, published
 
@@ -30,6 +39,7 @@ __all__ = [
     "Schedule",
     "StatedNumber",
     "Station",
+    "Switch",
     "Terminal",
     "WeatherUse",
     "parse_scenario",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import fsum
 
 from scheduler.domain import Pool
-from scheduler.network.keys import PARALLEL_MAX, SPAN_KM_MAX, SPAN_KM_MIN
+from scheduler.network.keys import PARALLEL_MAX, SPAN_KM_MAX, SPAN_KM_MIN, SPAN_RULE
 from scheduler.network.kinds import LinkKind, NodeKind
 from scheduler.network.model import Link, Node
 from scheduler.network.table import Table
@@ -36,7 +36,7 @@ def expand_leg(
     relays: list[Node] = []
     links: list[Link] = []
     with table.checked():
-        relays = _relays(prefix, places[start], places[end], spans_km)
+        relays = _relays(prefix, places[start], places[end], spans_km, domain=table["domain"])
         chain = [start, *(relay.node_id for relay in relays), end]
         links = [
             _span(table, Pool.link(chain[hop], chain[hop + 1], twin), length_km, twin)
@@ -70,10 +70,12 @@ def _span(
         length_km=length_km,
         preset=table["preset"],
         synthetic=table["synthetic"],
+        rate_bps=table["rate_bps"],
         buffer_bits=table["buffer_bits"],
         reserve_bits=table["reserve_bits"],
         parallel=twin,
         source=table["source"],
+        switch=table.values.get("switch", ""),
     )
 
 
@@ -87,9 +89,7 @@ def _spans_km(table: Table) -> list[float]:
     key = "span_count" if count else "spans_km"
     for span in spans:
         if not SPAN_KM_MIN <= span <= SPAN_KM_MAX:
-            table.wrong(
-                f"has a span of {span:g} km; allowed: {SPAN_KM_MIN:g} to {SPAN_KM_MAX:g}", key
-            )
+            table.wrong(f"has a span of {span:g} km; {SPAN_RULE}", key)
             return []
     if abs(fsum(spans) - length_km) > _SUM_TOLERANCE_KM:
         table.wrong(f"add up to {fsum(spans):g}; allowed: length_km, {length_km:g}", key)
@@ -111,7 +111,9 @@ def _parallel(table: Table, count: int) -> list[int]:
     return [int(n) for n in parallel]
 
 
-def _relays(prefix: str, start: Node, end: Node, spans_km: list[float]) -> list[Node]:
+def _relays(
+    prefix: str, start: Node, end: Node, spans_km: list[float], *, domain: str
+) -> list[Node]:
     """Place a relay at each joint of two spans. Their places are always our invention."""
     assert start.lat_deg is not None
     assert start.lon_deg is not None
@@ -130,6 +132,7 @@ def _relays(prefix: str, start: Node, end: Node, spans_km: list[float]) -> list[
                 lat_deg=round(start.lat_deg + part * (end.lat_deg - start.lat_deg), 6),
                 lon_deg=round(_within_half_turn(start.lon_deg + part * east_deg), 6),
                 synthetic=True,
+                domain=domain,
                 source="synthetic: on the straight line between the ends of its leg",
             )
         )

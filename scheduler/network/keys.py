@@ -16,7 +16,13 @@ NO_LIMIT_BITS = 2**62
 
 DAY_S = 86_400
 SPAN_KM_MIN, SPAN_KM_MAX = 30.0, 90.0
-"""Lengths allowed to the spans of a leg; a much longer one gives no key at all."""
+"""Lengths allowed to the spans of a leg: a much longer one gives no key at all."""
+TOO_LONG = "for a longer one gives next to no key"
+SPAN_RULE = (
+    f"allowed: {SPAN_KM_MIN:g} to {SPAN_KM_MAX:g}, {TOO_LONG}, and no chain has relays that stand"
+    " closer"
+)
+"""The rule with its reason: the spans of the Beijing-Shanghai trunk are 34 to 89 km."""
 DELAY_S_MAX = 31.0 * DAY_S
 """Longest delay of an announcement."""
 SESSIONS_MAX = 1000
@@ -52,6 +58,7 @@ class Key:
     low: float | None = None
     high: float | None = None
     words: tuple[str, ...] = ()
+    because: str = ""  #: why no more is allowed
 
     @property
     def allowed(self) -> str:
@@ -68,7 +75,8 @@ class Key:
             Kind.SOURCES: "a table of strings",
             Kind.HORIZON: "[azimuth_deg, elevation_deg] pairs, or the name of a file",
         }.get(self.kind, self.kind.value)
-        return words if self.low is None else f"{words}, {self.range}"
+        limits = "" if self.low is None else f", {self.range}"
+        return words + limits + (f", {self.because}" if self.because else "")
 
     @property
     def range(self) -> str:

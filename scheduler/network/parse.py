@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from orbits import HorizonMask, StationError, as_mask, read_horizon
@@ -14,6 +15,7 @@ from scheduler.network.extend import Base, read_document
 from scheduler.network.keys import TableSchema
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
 from scheduler.network.model import (
+    Contradiction,
     Link,
     Node,
     Planning,
@@ -21,9 +23,11 @@ from scheduler.network.model import (
     Scenario,
     Schedule,
     Station,
+    Switch,
     contradictions,
 )
 from scheduler.network.stated import read_terminals
+from scheduler.network.switches import time_shares
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables
 from scheduler.network.terminals import Terminal, resolve
 
@@ -90,13 +94,12 @@ class _Reader:
             links += self._keep(table, spans)
         for table in self._tables(schema.LINKS):
             links += self._keep(table, expand_links(table))
-        links = _one_per_pool(links)
+        switches = _sound(self._switch(table) for table in self._tables(schema.SWITCHES))
+        links = self._switched(_one_per_pool(links), switches)
         demands = _sound(self._demand(table) for table in self._tables(schema.DEMANDS))
         schedule, planning = self._schedule(), self._planning()
-        excused = self._is_excused(missing)
-        for wrong in contradictions(satellites, stations, nodes, links, demands, excused=excused):
-            owner = self.places.get((wrong.kind, wrong.name))
-            self.mistakes.add(wrong.text, *((owner.place,) if owner else ()))
+        parts = satellites, stations, nodes, links, demands, switches
+        self._tell(contradictions(*parts, excused=self._is_excused(missing)))
         self.mistakes.refuse()
         assert top is not None  # else it would have been refused
         return Scenario(
@@ -107,10 +110,16 @@ class _Reader:
             nodes=tuple(nodes),
             links=tuple(links),
             demands=tuple(demands),
+            switches=tuple(switches),
             schedule=schedule,
             planning=planning,
             notes=tuple(top["notes"]),
         )
+
+    def _tell(self, wrong: Iterable[Contradiction]) -> None:
+        for one in wrong:
+            owner = self.places.get((one.kind, one.name))
+            self.mistakes.add(one.text, *((owner.place,) if owner else ()))
 
     def _top(self) -> Table | None:
         """Read the keys at the top; a table that nobody knows is a key that nobody reads."""
@@ -144,6 +153,7 @@ class _Reader:
                 announces=Announces.DELAY if delayed else Announces(announces),
                 announce_delay_s=announces if delayed else 0.0,
                 announces_because=table["announces_because"],
+                domain=table["domain"],
             )
         return None
 
@@ -165,6 +175,7 @@ class _Reader:
                 slew_rate_deg_s=table["slew_rate_deg_s"],
                 source=table["source"],
                 horizon=self._horizon(table),
+                domain=table["domain"],
             )
         return None
 
@@ -195,9 +206,33 @@ class _Reader:
                     synthetic=table["synthetic"],
                     trust_weight=table["trust_weight"],
                     source=table["source"],
+                    domain=table["domain"],
                 )
             ]
         return []
+
+    def _switch(self, table: Table) -> Switch | None:
+        self.places["switch", table["id"]] = table
+        with table.checked():
+            return Switch(
+                switch_id=table["id"],
+                at_once=table["at_once"],
+                behind=table["behind"],
+                synthetic=table["synthetic"],
+                source=table["source"],
+            )
+        return None
+
+    def _switched(self, links: Sequence[Link], switches: Sequence[Switch]) -> list[Link]:
+        """The links, each with the share of time for which its switch turns to it."""
+        stated = {
+            link.pool.pool_id: table.values.get("share")
+            for link in links
+            if (table := self.places.get(("link", link.pool.pool_id))) is not None
+        }
+        shares, wrong = time_shares(switches, links, stated)
+        self._tell(wrong)
+        return [replace(link, share=shares.get(link.pool.pool_id, 1.0)) for link in links]
 
     def _missing(self, nodes: Sequence[Node]) -> frozenset[str]:
         """Ids of satellites, stations and nodes of the file that did not become nodes."""
@@ -240,6 +275,8 @@ class _Reader:
                 min_disjoint_paths=table["min_disjoint_paths"],
                 spare_paths=table["spare_paths"],
                 avoid_nodes=frozenset(table["avoid_nodes"]),
+                require_domains=frozenset(table["require_domains"]),
+                avoid_domains=frozenset(table["avoid_domains"]),
                 low_water_bits=table["low_water_bits"],
                 high_water_bits=table["high_water_bits"],
                 max_age_s=table["max_age_s"],
@@ -277,6 +314,7 @@ def _satellite_node(satellite: Satellite) -> Node:
         lon_deg=None,
         synthetic=False,
         source=satellite.source,
+        domain=satellite.domain,
     )
 
 
@@ -289,6 +327,7 @@ def _station_node(station: Station) -> Node:
         lon_deg=station.lon_deg,
         synthetic=False,
         source=station.source,
+        domain=station.domain,
     )
 
 

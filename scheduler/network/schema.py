@@ -16,6 +16,7 @@ from scheduler.network.keys import (
     SPAN_KM_MAX,
     SPAN_KM_MIN,
     SPANS_MAX,
+    TOO_LONG,
     Key,
     Kind,
     TableSchema,
@@ -28,7 +29,7 @@ from scheduler.network.keys import (
     texts,
     whole,
 )
-from scheduler.network.kinds import FIBRE_PRESETS, Announces, LinkKind, NodeKind, WeatherUse
+from scheduler.network.kinds import FIBRE_KINDS, FIBRE_PRESETS, Announces, NodeKind, WeatherUse
 
 _ID = text("id", "Its name in every command: lower-case letters and digits, parts joined by `-`.")
 _NAME = text("name", "Its name for people.")
@@ -38,6 +39,12 @@ _SOURCE = text("source", "Where the figures of this table are from.", "")
 _SYNTHETIC = flag("synthetic", "Whether its place or its being there is an invention.")
 _FIBRE = choice("preset", "Kind of fibre link.", FIBRE_PRESETS)
 _RESERVE = whole("reserve_bits", "Merges leave this much.", 0, NO_LIMIT_BITS, 0)
+_DOMAIN = text("domain", "Trust domain: whose place it is, as demands name it.", "")
+_RATE = number(
+    "rate_bps", "Secret key rate that a source states, while the link is on.", 0.0, 1e12,
+    None, "what the preset gives at that length",
+)  # fmt: skip
+_SWITCH = text("switch", "The optical switch through which it runs.", "", "none: always on")
 _BUFFER = whole(
     "buffer_bits", "What the buffers at its two ends hold; key beyond it is not made.",
     1, NO_LIMIT_BITS, None, "what the link makes between two merges",
@@ -109,6 +116,7 @@ SATELLITES = TableSchema(
             meaning="When it announces the XOR of two keys, which lets them be merged."),
         text("announces_because", "With seconds: what takes so long, or how the announcement"
               " comes down without a station.", ""),
+        _DOMAIN,
     ),
 )  # fmt: skip
 
@@ -134,6 +142,7 @@ STATIONS = TableSchema(
         text("mount", "Stations that name the same mount take turns.", "", "a mount of its own"),
         number("slew_rate_deg_s", "Of the mount's slower axis.", 0.01, 90.0, None,
                 "`planning.slew_s` for every change"),
+        _DOMAIN,
         _SOURCE,
     ),
 )  # fmt: skip
@@ -223,6 +232,7 @@ NODES = TableSchema(
         _NAME, _LAT, _LON, _SYNTHETIC,
         number("trust_weight", "Cost of relying on it; 1 is an ordinary trusted relay.",
                 1e-3, 1e6, 1.0),
+        _DOMAIN,
         _SOURCE,
     ),
 )  # fmt: skip
@@ -244,7 +254,7 @@ LEGS = TableSchema(
             meaning="The length of each span; they add up to `length_km`."),
         Key(name="parallel", kind=Kind.NUMBERS, default=None, default_words="one each",
             meaning=f"Links side by side on each span, 1 to {PARALLEL_MAX}."),
-        _FIBRE, _SYNTHETIC, _BUFFER, _RESERVE, _SOURCE,
+        _FIBRE, _SYNTHETIC, _RATE, _BUFFER, _RESERVE, _DOMAIN, _SOURCE,
     ),
 )  # fmt: skip
 
@@ -254,11 +264,29 @@ LINKS = TableSchema(
     keys=(
         text("from", "A node."),
         text("to", "A node."),
-        choice("kind", "What it is.", (LinkKind.FIBRE.value, LinkKind.ACCESS.value)),
-        number("length_km", "Length of fibre.", 0.001, 1000.0),
-        _FIBRE, _SYNTHETIC, _BUFFER, _RESERVE,
+        choice("kind", "What it is.", FIBRE_KINDS),
+        Key(name="length_km", kind=Kind.NUMBER, meaning="Length of fibre.", low=0.001,
+            high=SPAN_KM_MAX, because=TOO_LONG),
+        _FIBRE, _SYNTHETIC, _RATE, _BUFFER, _RESERVE,
         whole("parallel", "How many side by side.", 1, PARALLEL_MAX, 1),
+        _SWITCH,
+        number("share", "Share of time for which the switch turns to it; not above 1.", 0.0, 1.0,
+               None, "an equal part of what the switch has left"),
         _SOURCE,
+    ),
+)  # fmt: skip
+
+SWITCHES = TableSchema(
+    name="switches",
+    meaning=(
+        "Optical switches: their links exist only while they are switched on, so many at once, and"
+        " make key for that share of time. A switch holds no key and is no node."
+    ),
+    keys=(
+        _ID,
+        whole("at_once", "How many of its links and further switches are on at once.", 1, 1000, 1),
+        text("behind", "The switch whose one port leads to this one.", "", "none"),
+        _SYNTHETIC, _SOURCE,
     ),
 )  # fmt: skip
 
@@ -275,6 +303,8 @@ DEMANDS = TableSchema(
         whole("min_disjoint_paths", "2 and more: combined over node-disjoint paths.", 1, 64, 1),
         whole("spare_paths", "Of these paths so many may fail.", 0, 8, 0),
         texts("avoid_nodes", "Never by these nodes."),
+        texts("require_domains", "Only by relays of these trust domains; its ends may be of any."),
+        texts("avoid_domains", "Never by relays of these trust domains."),
         whole("low_water_bits", "Merged first while the pair has less.", 0, NO_LIMIT_BITS, 0),
         whole("high_water_bits", "Merged no more once the pair has this.",
                0, NO_LIMIT_BITS, NO_LIMIT_BITS, "no limit"),
@@ -283,7 +313,8 @@ DEMANDS = TableSchema(
     ),
 )  # fmt: skip
 
-TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, NODES, LEGS, LINKS, DEMANDS,
+TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, NODES, LEGS, LINKS, SWITCHES,
+          DEMANDS,
           SCHEDULE, PLANNING)  # fmt: skip
 """In the order of the reference page."""
 
