@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -10,10 +10,11 @@ from orbits import HorizonMask, StationError, as_mask, read_horizon
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
-from scheduler.network.expand import expand_leg, expand_links
+from scheduler.network.expand import Expansion, expand_leg, expand_links
 from scheduler.network.extend import Base, read_document
 from scheduler.network.keys import TableSchema
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
+from scheduler.network.metro import Ends, expand_metro, pairs_of
 from scheduler.network.model import (
     Contradiction,
     Link,
@@ -30,6 +31,7 @@ from scheduler.network.stated import read_terminals
 from scheduler.network.switches import time_shares
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables
 from scheduler.network.terminals import Terminal, resolve
+from scheduler.network.trunk import expand_trunk
 
 _T = TypeVar("_T")
 
@@ -88,15 +90,13 @@ class _Reader:
         missing = self._missing(nodes)
         links = [_downlink(s, station) for s in satellites for station in stations]
         places = {node.node_id: node for node in nodes}
-        for table in self._tables(schema.LEGS):
-            relays, spans = expand_leg(table, places, missing)
-            nodes += relays
-            links += self._keep(table, spans)
-        for table in self._tables(schema.LINKS):
-            links += self._keep(table, expand_links(table))
         switches = _sound(self._switch(table) for table in self._tables(schema.SWITCHES))
+        for made in self._expanded(places, missing):
+            nodes += made.nodes
+            links += made.links
+            switches += made.switches
         links = self._switched(_one_per_pool(links), switches)
-        demands = _sound(self._demand(table) for table in self._tables(schema.DEMANDS))
+        demands = self._demands(nodes)
         schedule, planning = self._schedule(), self._planning()
         parts = satellites, stations, nodes, links, demands, switches
         self._tell(contradictions(*parts, excused=self._is_excused(missing)))
@@ -134,9 +134,20 @@ class _Reader:
     def _tables(self, one: TableSchema) -> list[Table]:
         return read_tables(one, self.document.get(one.name, []), self.mistakes)
 
-    def _keep(self, table: Table, links: Sequence[Link]) -> Sequence[Link]:
-        self.places |= {("link", link.pool.pool_id): table for link in links}
-        return links
+    def _expanded(self, places: Mapping[str, Node], missing: frozenset[str]) -> Iterator[Expansion]:
+        """What every table stands for that is more than one part, or has links."""
+        for one, expand in (
+            (schema.LEGS, expand_leg),
+            (schema.TRUNK, expand_trunk),
+            (schema.METRO, expand_metro),
+            (schema.LINKS, lambda table, _, __: Expansion(links=expand_links(table))),
+        ):
+            for table in self._tables(one):
+                made = expand(table, places, missing)
+                self.places |= {("node", node.node_id): table for node in made.nodes}
+                self.places |= {("link", link.pool.pool_id): table for link in made.links}
+                self.places |= {("switch", switch.switch_id): table for switch in made.switches}
+                yield made
 
     def _satellite(self, table: Table, sent: Mapping[str, Terminal]) -> Satellite | None:
         self.places["satellite", table["id"]] = table
@@ -242,27 +253,34 @@ class _Reader:
 
     def _is_excused(self, missing: frozenset[str]) -> Callable[[str], bool]:
         """Tell of a name whether something else is wrong with what should bear it."""
-        legs = self.document.get("legs") if self.mistakes.found else None
-        prefixes = tuple(
-            f"{one.get('prefix') or '{}-{}'.format(one.get('from'), one.get('to'))}-"
-            for one in (legs if isinstance(legs, list) else [])
-            if isinstance(one, dict)
-        )
+        tables = ("legs", "trunk", "metro") if self.mistakes.found else ()
+        prefixes = tuple(f"{_prefix(one)}-" for one in self._raw(*tables))
         return lambda name: name in missing or (bool(prefixes) and name.startswith(prefixes))
 
     def _given(self, key: str, *names: str) -> list[str]:
         """What the file's tables of some names say under one key, sound or not."""
-        return [
-            one[key]
-            for name in names
-            if isinstance(self.document.get(name), list)
-            for one in self.document[name]
-            if isinstance(one, dict) and isinstance(one.get(key), str)
-        ]
+        return [one[key] for one in self._raw(*names) if isinstance(one.get(key), str)]
 
-    def _demand(self, table: Table) -> Demand | None:
-        ends = table["from"], table["to"]
-        demand_id = table["id"] or f"{ends[0]}--{ends[1]}"
+    def _raw(self, *names: str) -> Iterator[Mapping[str, Any]]:
+        """The file's tables of some names, sound or not."""
+        for name in names:
+            given = self.document.get(name)
+            if isinstance(given, list):
+                yield from (one for one in given if isinstance(one, dict))
+
+    def _demands(self, nodes: Sequence[Node]) -> list[Demand]:
+        demands = [
+            self._demand(table, (table["from"], table["to"]), table["id"])
+            for table in self._tables(schema.DEMANDS)
+        ]
+        metros = set(self._given("id", "metro"))
+        for table in self._tables(schema.TRAFFIC):
+            pairs = pairs_of(table, metros, nodes)
+            demands += [self._demand(table, ends) for ends in pairs]
+        return _sound(demands)
+
+    def _demand(self, table: Table, ends: Ends, name: str | None = None) -> Demand | None:
+        demand_id = name or f"{ends[0]}--{ends[1]}"
         self.places["demand", demand_id] = table
         with table.checked():
             return Demand(
@@ -295,6 +313,11 @@ class _Reader:
 
     def _single(self, one: TableSchema) -> Table | None:
         return read_single(one, self.document.get(one.name, {}), self.mistakes)
+
+
+def _prefix(table: Mapping[str, Any]) -> str:
+    """How the relays are named that a table stands for."""
+    return str(table.get("prefix") or table.get("id") or f"{table.get('from')}-{table.get('to')}")
 
 
 def _sound(parts: Iterable[_T | None]) -> list[_T]:

@@ -290,6 +290,67 @@ SWITCHES = TableSchema(
     ),
 )  # fmt: skip
 
+TRUNK = TableSchema(
+    name="trunk",
+    meaning=(
+        "A trunk through several places of which only totals are known. Its spans are shared out so"
+        " that the longest is as short as can be: a leg's length is its part of the great circles,"
+        " its spans are equal. Parallel links are spread evenly. Relays are `ID-1` and on, evenly"
+        " placed on the straight lines."
+    ),
+    keys=(
+        _ID,
+        Key(name="through", kind=Kind.TEXTS, meaning="Stations or `[[nodes]]`, one end first."),
+        number("length_km", "Its whole length.", 0.001, 100_000.0),
+        whole("relays", "All its trusted relays, the places of `through` among them.",
+              2, SPANS_MAX),
+        whole("links", "All its links, those side by side each.", 1, SPANS_MAX * PARALLEL_MAX,
+              None, "one a span"),
+        _FIBRE, _SYNTHETIC, _RATE, _BUFFER, _RESERVE, _DOMAIN, _SOURCE,
+    ),
+)  # fmt: skip
+
+METRO = TableSchema(
+    name="metro",
+    meaning=(
+        "A metropolitan network around a place; where its parts stand is an invention. Relays"
+        " `ID-relay-1` and on stand on a circle of half the radius, users `ID-user-1` and on on a"
+        " spiral out to the radius, one golden angle after another. Fibre is 1.3 times the great"
+        " circle, in whole kilometres. Each user has an access link to each of the nearest `reach`"
+        " of centre and relays; with switches, those of user n run through switch"
+        " (n - 1) mod `switches` + 1."
+    ),
+    keys=(
+        _ID,
+        text("center", "A station or one of `[[nodes]]`, which is one of its trusted nodes."),
+        whole("users", "How many users.", 1, 1000),
+        whole("relays", "How many trusted relays beside the centre.", 0, 100, 0),
+        whole("relay_links", "Links side by side between the centre and each relay.",
+              1, PARALLEL_MAX, 1),
+        whole("reach", "How many trusted nodes a user has links to.", 1, 101, 1),
+        whole("switches", "How many optical switches, `ID-switch-1` and on.", 0, 100, 0),
+        whole("at_once", "How many links of each switch are on at once.", 1, 1000, 1),
+        number("radius_km", "How far the farthest user is from the centre.", 1.0, 30.0),
+        _FIBRE, _RATE, _BUFFER, _RESERVE, _DOMAIN, _SOURCE,
+    ),
+)  # fmt: skip
+
+_WANTS = (
+    whole("bits_per_day", "What is wanted.", 1, NO_LIMIT_BITS),
+    number("weight", "Share in a shortage, against the others.", 1e-9, 1e9, 1.0),
+    whole("priority", "Higher ones are served first.", -1000, 1000, 0),
+    whole("min_disjoint_paths", "2 and more: combined over node-disjoint paths.", 1, 64, 1),
+    whole("spare_paths", "Of these paths so many may fail.", 0, 8, 0),
+    texts("avoid_nodes", "Never by these nodes."),
+    texts("require_domains", "Only by relays of these trust domains; its ends may be of any."),
+    texts("avoid_domains", "Never by relays of these trust domains."),
+    whole("low_water_bits", "Merged first while the pair has less.", 0, NO_LIMIT_BITS, 0),
+    whole("high_water_bits", "Merged no more once the pair has this.",
+           0, NO_LIMIT_BITS, NO_LIMIT_BITS, "no limit"),
+    number("max_age_s", "Key whose oldest source is older is of no use.",
+            1e-3, MAX_AGE_S_MAX, None, "no limit"),
+)  # fmt: skip
+
 DEMANDS = TableSchema(
     name="demands",
     meaning="Who wants end-to-end key with whom.",
@@ -297,24 +358,27 @@ DEMANDS = TableSchema(
         text("from", "A node."),
         text("to", "A node."),
         text("id", "Its name.", None, "FROM--TO"),
-        whole("bits_per_day", "What is wanted.", 1, NO_LIMIT_BITS),
-        number("weight", "Share in a shortage, against the others.", 1e-9, 1e9, 1.0),
-        whole("priority", "Higher ones are served first.", -1000, 1000, 0),
-        whole("min_disjoint_paths", "2 and more: combined over node-disjoint paths.", 1, 64, 1),
-        whole("spare_paths", "Of these paths so many may fail.", 0, 8, 0),
-        texts("avoid_nodes", "Never by these nodes."),
-        texts("require_domains", "Only by relays of these trust domains; its ends may be of any."),
-        texts("avoid_domains", "Never by relays of these trust domains."),
-        whole("low_water_bits", "Merged first while the pair has less.", 0, NO_LIMIT_BITS, 0),
-        whole("high_water_bits", "Merged no more once the pair has this.",
-               0, NO_LIMIT_BITS, NO_LIMIT_BITS, "no limit"),
-        number("max_age_s", "Key whose oldest source is older is of no use.",
-                1e-3, MAX_AGE_S_MAX, None, "no limit"),
+        *_WANTS,
     ),
-)  # fmt: skip
+)
 
-TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, NODES, LEGS, LINKS, SWITCHES,
-          DEMANDS,
+TRAFFIC = TableSchema(
+    name="traffic",
+    meaning=(
+        "Many demands alike, between users of two metropolitan networks, or of one: the first user"
+        " with the first, the second with the second, and in each further round one further on (in"
+        " one network, with the next, then the next but one)."
+    ),
+    keys=(
+        text("from", "A `[[metro]]`, or a node."),
+        text("to", "A `[[metro]]`, or a node."),
+        whole("pairs", "How many pairs, each a demand `FROM--TO` of its users.", 1, 100_000),
+        *_WANTS,
+    ),
+)
+
+TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, NODES, LEGS, TRUNK, METRO, LINKS,
+          SWITCHES, DEMANDS, TRAFFIC,
           SCHEDULE, PLANNING)  # fmt: skip
 """In the order of the reference page."""
 
