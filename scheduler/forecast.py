@@ -326,10 +326,18 @@ def span_rate_bps(preset_name: str, length_km: float) -> float:
     return float(_span_rate(preset_name, length_km).secret_bps)
 
 
+def link_rate_bps(link: Link) -> float:
+    """Mean secret rate of a fibre link, bit/s: as stated, else its preset's, while it is on."""
+    assert link.length_km is not None
+    rate_bps = link.rate_bps
+    if rate_bps is None:
+        rate_bps = span_rate_bps(link.preset, link.length_km)
+    return rate_bps * link.share
+
+
 def span_secret_bits(link: Link, *, duration_s: float) -> int:
     """Whole secret bits that a fibre link makes in `duration_s`; floored here."""
-    assert link.length_km is not None
-    return int(span_rate_bps(link.preset, link.length_km) * duration_s)
+    return int(link_rate_bps(link) * duration_s)
 
 
 def buffer_bits(link: Link, schedule: Schedule) -> int:
@@ -349,11 +357,12 @@ def buffer_bits(link: Link, schedule: Schedule) -> int:
 def span_eps(link: Link, *, duration_s: float) -> float:
     """Failure probability of what a fibre link makes in `duration_s`: that of every block closed.
 
-    The interval's bits come from as many distilled blocks, the first begun with it.
+    The interval's bits come from as many distilled blocks, the first begun with it. A rate that
+    is stated has the blocks of its preset.
     """
     assert link.length_km is not None
     rate = _span_rate(link.preset, link.length_km)
-    blocks = ceil(duration_s / float(rate.block_s))
+    blocks = ceil(duration_s * link.share / float(rate.block_s))
     return blocks * sum(float(key.epsilons.total) for key in rate.keys)
 
 

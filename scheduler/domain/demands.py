@@ -27,6 +27,8 @@ class Demand:
     min_disjoint_paths: int = 1
     spare_paths: int = 0  #: paths beyond those that may fail without loss of the key
     avoid_nodes: frozenset[str] = field(default_factory=frozenset)
+    require_domains: frozenset[str] = field(default_factory=frozenset)  #: empty: any will do
+    avoid_domains: frozenset[str] = field(default_factory=frozenset)
     low_water_bits: int = 0
     high_water_bits: int = 2**62
     max_age_s: float | None = None
@@ -50,6 +52,19 @@ class Demand:
             raise FactError(
                 f"demand {self.demand_id}: spare_paths {self.spare_paths}; allowed: 0 to 8"
             )
+        if self.require_domains & self.avoid_domains:
+            both = ", ".join(sorted(self.require_domains & self.avoid_domains))
+            raise FactError(
+                f"demand {self.demand_id}: requires and avoids domain {both}; allowed: one of them"
+            )
+
+    def may_pass(self, node_id: str, domain: str) -> bool:
+        """Whether its key may pass through a relay of that name and trust domain."""
+        return (
+            node_id not in self.avoid_nodes
+            and domain not in self.avoid_domains
+            and (not self.require_domains or domain in self.require_domains)
+        )
 
     @property
     def pool(self) -> Pool:

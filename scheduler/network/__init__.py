@@ -1,5 +1,6 @@
 """The network of a scenario: satellites, stations, trusted relays, links and demands."""
 
+from scheduler.network.keys import NO_LIMIT_BITS, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.kinds import (
     FIBRE_PRESETS,
     SATELLITE_PRESETS,
@@ -8,9 +9,17 @@ from scheduler.network.kinds import (
     NodeKind,
     WeatherUse,
 )
-from scheduler.network.model import Link, Node, Planning, Satellite, Scenario, Schedule, Station
+from scheduler.network.model import (
+    Link,
+    Node,
+    Planning,
+    Satellite,
+    Scenario,
+    Schedule,
+    Station,
+    Switch,
+)
 from scheduler.network.parse import parse_scenario
-from scheduler.network.schema import NO_LIMIT_BITS, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.terminals import StatedNumber, Terminal, published
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "Schedule",
     "StatedNumber",
     "Station",
+    "Switch",
     "Terminal",
     "WeatherUse",
     "parse_scenario",

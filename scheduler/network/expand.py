@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import fsum
 
 from scheduler.domain import Pool
+from scheduler.network.keys import PARALLEL_MAX, SPAN_KM_MAX, SPAN_KM_MIN, SPAN_RULE
 from scheduler.network.kinds import LinkKind, NodeKind
-from scheduler.network.model import Link, Node
-from scheduler.network.schema import PARALLEL_MAX, SPAN_KM_MAX, SPAN_KM_MIN
+from scheduler.network.model import Link, Node, Switch
+from scheduler.network.places import place_of, within_half_turn
 from scheduler.network.table import Table
 
 _SUM_TOLERANCE_KM = 1e-6  # Sums of decimal fractions, nothing else.
 
 
-def expand_leg(
-    table: Table, places: Mapping[str, Node], missing: frozenset[str]
-) -> tuple[list[Node], list[Link]]:
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What one table of a scenario stands for."""
+
+    nodes: Sequence[Node] = ()
+    links: Sequence[Link] = ()
+    switches: Sequence[Switch] = ()
+
+
+def expand_leg(table: Table, places: Mapping[str, Node], missing: frozenset[str]) -> Expansion:
     """Return the relays and spans of one leg; none if its mistakes were noted.
 
     `missing` are places of the file that something else is wrong with.
     """
     start, end = table["from"], table["to"]
-    for key in ("from", "to"):
-        node = places.get(table[key])
-        if (node is None or node.lat_deg is None) and table[key] not in missing:
-            table.wrong(f"is {table[key]!r}; allowed: a station or one of [[nodes]]", key)
+    sound = [is_place(table, key, table[key], places, missing) for key in ("from", "to")]
     spans_km = _spans_km(table)
     parallel = _parallel(table, len(spans_km))
-    if not spans_km or not parallel or start not in places or end not in places:
-        return [], []
-    if places[start].lat_deg is None or places[end].lat_deg is None:
-        return [], []
+    if not spans_km or not parallel or not all(sound):
+        return Expansion()
     prefix = table["prefix"] or f"{start}-{end}"
     relays: list[Node] = []
     links: list[Link] = []
     with table.checked():
-        relays = _relays(prefix, places[start], places[end], spans_km)
+        ends = places[start], places[end]
+        relays = relay_chain(prefix, *ends, spans_km, domain=table["domain"])
         chain = [start, *(relay.node_id for relay in relays), end]
         links = [
-            _span(table, Pool.link(chain[hop], chain[hop + 1], twin), length_km, twin)
+            fibre_link(table, Pool.link(chain[hop], chain[hop + 1], twin), length_km)
             for hop, length_km in enumerate(spans_km)
             for twin in range(1, parallel[hop] + 1)
         ]
-    return relays, links
+    return Expansion(relays, links)
+
+
+def is_place(
+    table: Table, key: str, name: str, places: Mapping[str, Node], missing: frozenset[str]
+) -> bool:
+    """Whether a table's key names a node with a place; notes it if the file has no such node."""
+    node = places.get(name)
+    if node is not None and node.lat_deg is not None:
+        return True
+    if name not in missing:
+        table.wrong(f"is {name!r}; allowed: a station or one of [[nodes]]", key)
+    return False
 
 
 def expand_links(table: Table) -> list[Link]:
@@ -53,27 +70,37 @@ def expand_links(table: Table) -> list[Link]:
         table.wrong(f"both ends are {ends[0]!r}; allowed: two nodes")
         return []
     with table.checked():
+        kind = LinkKind(table["kind"])
         return [
-            _span(table, Pool.link(*ends, twin), table["length_km"], twin,
-                  LinkKind(table["kind"]))
+            fibre_link(
+                table, Pool.link(*ends, twin), table["length_km"], kind, switch=table["switch"]
+            )
             for twin in range(1, table["parallel"] + 1)
-        ]  # fmt: skip
+        ]
     return []
 
 
-def _span(
-    table: Table, pool: Pool, length_km: float, twin: int, kind: LinkKind = LinkKind.FIBRE
+def fibre_link(
+    table: Table,
+    pool: Pool,
+    length_km: float,
+    kind: LinkKind = LinkKind.FIBRE,
+    *,
+    switch: str = "",
 ) -> Link:
+    """Return a link of that length with what a table says of its links."""
     return Link(
         pool=pool,
         kind=kind,
         length_km=length_km,
         preset=table["preset"],
-        synthetic=table["synthetic"],
+        synthetic=table.values.get("synthetic", True),
+        rate_bps=table["rate_bps"],
         buffer_bits=table["buffer_bits"],
         reserve_bits=table["reserve_bits"],
-        parallel=twin,
+        parallel=pool.parallel,
         source=table["source"],
+        switch=switch,
     )
 
 
@@ -87,9 +114,7 @@ def _spans_km(table: Table) -> list[float]:
     key = "span_count" if count else "spans_km"
     for span in spans:
         if not SPAN_KM_MIN <= span <= SPAN_KM_MAX:
-            table.wrong(
-                f"has a span of {span:g} km; allowed: {SPAN_KM_MIN:g} to {SPAN_KM_MAX:g}", key
-            )
+            table.wrong(f"has a span of {span:g} km; {SPAN_RULE}", key)
             return []
     if abs(fsum(spans) - length_km) > _SUM_TOLERANCE_KM:
         table.wrong(f"add up to {fsum(spans):g}; allowed: length_km, {length_km:g}", key)
@@ -111,15 +136,20 @@ def _parallel(table: Table, count: int) -> list[int]:
     return [int(n) for n in parallel]
 
 
-def _relays(prefix: str, start: Node, end: Node, spans_km: list[float]) -> list[Node]:
-    """Place a relay at each joint of two spans. Their places are always our invention."""
-    assert start.lat_deg is not None
-    assert start.lon_deg is not None
-    assert end.lat_deg is not None
-    assert end.lon_deg is not None
-    east_deg = _within_half_turn(end.lon_deg - start.lon_deg)
+def relay_chain(
+    prefix: str,
+    start: Node,
+    end: Node,
+    spans_km: Sequence[float],
+    *,
+    domain: str,
+    first: int = 1,
+) -> list[Node]:
+    """Return a relay at each joint of two spans, numbered on; their places are our invention."""
+    (lat, lon), (to_lat, to_lon) = place_of(start), place_of(end)
+    east_deg = within_half_turn(to_lon - lon)  # a leg takes the shorter way
     total_km, along_km, relays = fsum(spans_km), 0.0, []
-    for number, span_km in enumerate(spans_km[:-1], start=1):
+    for number, span_km in enumerate(spans_km[:-1], start=first):
         along_km += span_km
         part = along_km / total_km
         relays.append(
@@ -127,17 +157,11 @@ def _relays(prefix: str, start: Node, end: Node, spans_km: list[float]) -> list[
                 node_id=f"{prefix}-{number}",
                 kind=NodeKind.RELAY,
                 name=f"{prefix} {number}",
-                lat_deg=round(start.lat_deg + part * (end.lat_deg - start.lat_deg), 6),
-                lon_deg=round(_within_half_turn(start.lon_deg + part * east_deg), 6),
+                lat_deg=round(lat + part * (to_lat - lat), 6),
+                lon_deg=round(within_half_turn(lon + part * east_deg), 6),
                 synthetic=True,
+                domain=domain,
                 source="synthetic: on the straight line between the ends of its leg",
             )
         )
     return relays
-
-
-def _within_half_turn(lon_deg: float) -> float:
-    """The same longitude, or step of one, within -180 to 180: a leg takes the shorter way."""
-    if -180.0 <= lon_deg <= 180.0:
-        return lon_deg
-    return (lon_deg + 180.0) % 360.0 - 180.0

@@ -20,6 +20,7 @@ class LinkKind(StrEnum):
 
     SATELLITE = "satellite"
     FIBRE = "fibre"
+    METRO = "metro"
     ACCESS = "access"
 
 
@@ -48,6 +49,8 @@ SATELLITE_PRESETS = (
     "jinan-1",
 )
 """The downlinks of `qkd.presets`; their names alone, for reading a scenario loads no physics."""
+
+FIBRE_KINDS = tuple(kind.value for kind in LinkKind if kind is not LinkKind.SATELLITE)
 
 FIBRE_PRESETS = ("trunk-span", "toshiba-like")
 """The fibre links of `qkd.presets`."""

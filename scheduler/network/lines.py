@@ -12,6 +12,9 @@ _SHORT = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'""")
 Place = tuple[str, int, str]
 """A table, which of its kind, and a key: "" for the table itself. The top is the table ""."""
 
+Line = tuple[str, int]
+"""The scenario that a file extends, "" for the file itself, and a line of it, from 1."""
+
 
 def key_lines(text: str) -> dict[Place, int]:
     """Return the line, from 1, of every key and table header.

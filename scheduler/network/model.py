@@ -11,17 +11,16 @@ from typing import TypeVar
 from orbits import HorizonMask
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError, UnknownName
+from scheduler.network.keys import DELAY_S_MAX, NO_LIMIT_BITS, check_limits
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
 from scheduler.network.schema import (
-    DELAY_S_MAX,
     LINKS,
-    NO_LIMIT_BITS,
     NODES,
     PLANNING,
     SATELLITES,
     SCHEDULE,
     STATIONS,
-    check_limits,
+    SWITCHES,
 )
 from scheduler.network.terminals import ASSUMED, StatedNumber, Terminal, published
 
@@ -57,6 +56,7 @@ class Satellite:
     announces: Announces = Announces.NEXT_CONTACT
     announce_delay_s: float = 0.0  #: from the end of a session; with `Announces.DELAY` alone
     announces_because: str = ""  #: what takes so long, or brings it without a station
+    domain: str = ""
 
     def __post_init__(self) -> None:
         where = f"satellite {self.satellite_id}"
@@ -101,6 +101,7 @@ class Station:
     slew_rate_deg_s: float | None = None  #: of its slower axis; None: the planning rules' slew_s
     source: str = ""
     horizon: HorizonMask | None = None  #: what stands around it, true elevations
+    domain: str = ""
 
     def __post_init__(self) -> None:
         _check_name("station", self.station_id)
@@ -134,6 +135,7 @@ class Node:
     synthetic: bool  #: its place, or its being there at all, is our invention
     trust_weight: float = 1.0  #: cost of relying on it; 1 is an ordinary trusted relay
     source: str = ""
+    domain: str = ""  #: whose it is, as demands require or avoid it; "" is nobody's
 
     def __post_init__(self) -> None:
         _check_name("node", self.node_id)
@@ -158,6 +160,9 @@ class Link:
     reserve_bits: int = 0  #: merges leave this much
     parallel: int = 1
     source: str = ""
+    rate_bps: float | None = None  #: secret, while on, as a source states it; None: by its preset
+    switch: str = ""  #: through which it runs; "" is always on
+    share: float = 1.0  #: of time for which it is on
 
     def __post_init__(self) -> None:
         where = f"link {self.pool.pool_id}"
@@ -166,8 +171,28 @@ class Link:
         check_limits(LINKS, f"{where}: ", self)
         limit_bits = NO_LIMIT_BITS if self.buffer_bits is None else self.buffer_bits
         _check_within(f"{where}: reserve_bits", self.reserve_bits, 0, limit_bits)
+        if not self.switch and self.share != 1.0:
+            raise ScenarioError(f"{where}: share {self.share:g}; allowed: 1 without a switch")
         if self.parallel != self.pool.parallel:
             raise ScenarioError(f"{where}: parallel {self.parallel}, not {self.pool.parallel}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """An optical switch: of its links, and of the switches behind it, so many are on at once.
+
+    It passes light and holds no key, so it is no node and nobody has to trust it.
+    """
+
+    switch_id: str
+    at_once: int
+    behind: str = ""  #: the switch of which one port leads here
+    synthetic: bool = True
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name("switch", self.switch_id)
+        check_limits(SWITCHES, f"switch {self.switch_id}: ", self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,13 +238,16 @@ class Scenario:
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
     demands: tuple[Demand, ...] = ()
+    switches: tuple[Switch, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
     planning: Planning = field(default_factory=Planning)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_name("scenario", self.name)
-        wrong = contradictions(self.satellites, self.stations, self.nodes, self.links, self.demands)
+        wrong = contradictions(
+            self.satellites, self.stations, self.nodes, self.links, self.demands, self.switches
+        )
         if wrong:
             raise ScenarioError("; ".join(one.text for one in wrong))
 
@@ -258,7 +286,7 @@ NAMES_SHOWN = 40
 class Contradiction:
     """One thing that does not hold together, and which part says it."""
 
-    kind: str  #: satellite, station, node, link or demand
+    kind: str  #: satellite, station, node, link, switch or demand
     name: str
     text: str
 
@@ -276,10 +304,11 @@ def contradictions(
     nodes: Sequence[Node],
     links: Sequence[Link],
     demands: Sequence[Demand],
+    switches: Sequence[Switch] = (),
     *,
     excused: Callable[[str], bool] = lambda _: False,
 ) -> list[Contradiction]:
-    """Return names that stand twice, and names of nodes that there are not.
+    """Return names that stand twice, and names of what there is not.
 
     `excused` tells of a name that something else is wrong with it: that it misses is no news.
     """
@@ -293,7 +322,7 @@ def contradictions(
     twice += _twice("node", [one.node_id for one in nodes if one.node_id not in told])
     twice += _twice("link", [one.pool.pool_id for one in links if told.isdisjoint(_ends(one))])
     twice += _twice("demand", [one.demand_id for one in demands])
-    known = {one.node_id for one in nodes}
+    twice += _twice("switch", [one.switch_id for one in switches])
     named: list[tuple[str, str, Iterable[str]]] = [
         *(("station", one.station_id, (one.node,)) for one in stations),
         *(("link", one.pool.pool_id, _ends(one)) for one in links),
@@ -302,17 +331,33 @@ def contradictions(
             for one in demands
         ),
     ]
-    strange = [
-        Contradiction(
-            kind=kind,
-            name=owner,
-            text=f"{kind} {owner} names node {name!r}; {known_names(known)}",
-        )
-        for kind, owner, names in named
-        for name in names
-        if name not in known and not excused(name)
+    domains = [
+        ("demand", one.demand_id, sorted(one.require_domains | one.avoid_domains))
+        for one in demands
     ]
-    return [*twice, *strange]
+    ways = [
+        *(("link", one.pool.pool_id, (one.switch,)) for one in links if one.switch),
+        *(("switch", one.switch_id, (one.behind,)) for one in switches if one.behind),
+    ]
+    return [
+        *twice,
+        *_strange("node", {one.node_id for one in nodes}, named, excused),
+        *_strange("domain", {one.domain for one in nodes if one.domain}, domains, excused),
+        *_strange("switch", {one.switch_id for one in switches}, ways, excused),
+    ]
+
+
+def _strange(
+    what: str,
+    known: set[str],
+    named: Iterable[tuple[str, str, Iterable[str]]],
+    excused: Callable[[str], bool],
+) -> Iterator[Contradiction]:
+    for kind, owner, names in named:
+        for name in names:
+            if name not in known and not excused(name):
+                text = f"{kind} {owner} names {what} {name!r}; {known_names(known)}"
+                yield Contradiction(kind=kind, name=owner, text=text)
 
 
 def _ends(link: Link) -> tuple[str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scheduler.network.extend import EXTENDS_MAX
+from scheduler.network.keys import NO_LIMIT_BITS, REQUIRED, Key, TableSchema
 from scheduler.network.kinds import FIBRE_PRESETS, SATELLITE_PRESETS
-from scheduler.network.schema import NO_LIMIT_BITS, REQUIRED, TABLES, Key, TableSchema
+from scheduler.network.schema import TABLES
 
 _HEAD = """\
 # The scenario file
@@ -52,12 +54,24 @@ The air above a station comes with its receiver: that of the published losses, `
 `air = "standard"`. The kinds of fibre link are {fibres}.
 """
 
+_EXTENDS = """\
+## A scenario that extends another
+
+With `extends` a file says only what differs. A table of `[[name]]` replaces the one of the same id
+(`prefix` of a leg, the two ends of a link, the id of a demand or its ends) as a whole and in its
+place; others are added behind. Of `[schedule]` and `[planning]` single keys are replaced. Notes are
+added. What is extended may extend another one, up to {most} files; a circle is refused. A mistake
+in what is extended is told with its name and line.
+"""
+
 
 def scenario_page() -> str:
     """Return the page as Markdown."""
     parts = [_HEAD]
     for schema in TABLES:
         parts.append("\n".join(_section(schema)))
+        if not schema.name:
+            parts.append(_EXTENDS.format(most=EXTENDS_MAX))
         if schema.name == "satellites":
             parts.append(
                 _ENDS.format(

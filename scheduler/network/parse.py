@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from orbits import HorizonMask, StationError, as_mask, read_horizon
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
-from scheduler.network.expand import expand_leg, expand_links
+from scheduler.network.expand import Expansion, expand_leg, expand_links
+from scheduler.network.extend import Base, read_document
+from scheduler.network.keys import TableSchema
 from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
-from scheduler.network.lines import key_lines
+from scheduler.network.metro import Ends, expand_metro, pairs_of
 from scheduler.network.model import (
+    Contradiction,
     Link,
     Node,
     Planning,
@@ -21,12 +24,14 @@ from scheduler.network.model import (
     Scenario,
     Schedule,
     Station,
+    Switch,
     contradictions,
 )
-from scheduler.network.schema import TableSchema
 from scheduler.network.stated import read_terminals
+from scheduler.network.switches import time_shares
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables
 from scheduler.network.terminals import Terminal, resolve
+from scheduler.network.trunk import expand_trunk
 
 _T = TypeVar("_T")
 
@@ -37,19 +42,23 @@ def _no_file(name: str) -> str:
     )
 
 
-def parse_scenario(text: str, *, beside: Callable[[str], str] = _no_file) -> Scenario:
-    """Read a scenario from TOML; `beside` gives the text of a file that it names.
+def _no_base(name: str) -> str:
+    raise ScenarioError(f"scenario {name!r} is beside no scenario file; allowed: in a file")
 
+
+def parse_scenario(
+    text: str, *, beside: Callable[[str], str] = _no_file, base: Base = _no_base
+) -> Scenario:
+    """Read a scenario from TOML.
+
+    `beside` gives the text of a file that it names, `base` that of a scenario that it extends.
     A `[[legs]]` table becomes a chain of relays, `FROM-TO-1` and on, and a satellite gets a
     link to the node of every station. Raises ScenarioError telling every mistake of the file,
     one a line, each with its line, its key, the value seen and what is allowed; keys that
     nobody reads are refused.
     """
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"scenario is not TOML: {error}") from error
-    return _Reader(document, Mistakes(key_lines(text)), beside).scenario()
+    document = read_document(text, base)
+    return _Reader(document.values, Mistakes(document.lines), beside).scenario()
 
 
 class _Reader:
@@ -81,19 +90,16 @@ class _Reader:
         missing = self._missing(nodes)
         links = [_downlink(s, station) for s in satellites for station in stations]
         places = {node.node_id: node for node in nodes}
-        for table in self._tables(schema.LEGS):
-            relays, spans = expand_leg(table, places, missing)
-            nodes += relays
-            links += self._keep(table, spans)
-        for table in self._tables(schema.LINKS):
-            links += self._keep(table, expand_links(table))
-        links = _one_per_pool(links)
-        demands = _sound(self._demand(table) for table in self._tables(schema.DEMANDS))
+        switches = _sound(self._switch(table) for table in self._tables(schema.SWITCHES))
+        for made in self._expanded(places, missing):
+            nodes += made.nodes
+            links += made.links
+            switches += made.switches
+        links = self._switched(_one_per_pool(links), switches)
+        demands = self._demands(nodes)
         schedule, planning = self._schedule(), self._planning()
-        excused = self._is_excused(missing)
-        for wrong in contradictions(satellites, stations, nodes, links, demands, excused=excused):
-            owner = self.places.get((wrong.kind, wrong.name))
-            self.mistakes.add(wrong.text, *((owner.place,) if owner else ()))
+        parts = satellites, stations, nodes, links, demands, switches
+        self._tell(contradictions(*parts, excused=self._is_excused(missing)))
         self.mistakes.refuse()
         assert top is not None  # else it would have been refused
         return Scenario(
@@ -104,10 +110,16 @@ class _Reader:
             nodes=tuple(nodes),
             links=tuple(links),
             demands=tuple(demands),
+            switches=tuple(switches),
             schedule=schedule,
             planning=planning,
             notes=tuple(top["notes"]),
         )
+
+    def _tell(self, wrong: Iterable[Contradiction]) -> None:
+        for one in wrong:
+            owner = self.places.get((one.kind, one.name))
+            self.mistakes.add(one.text, *((owner.place,) if owner else ()))
 
     def _top(self) -> Table | None:
         """Read the keys at the top; a table that nobody knows is a key that nobody reads."""
@@ -122,9 +134,20 @@ class _Reader:
     def _tables(self, one: TableSchema) -> list[Table]:
         return read_tables(one, self.document.get(one.name, []), self.mistakes)
 
-    def _keep(self, table: Table, links: Sequence[Link]) -> Sequence[Link]:
-        self.places |= {("link", link.pool.pool_id): table for link in links}
-        return links
+    def _expanded(self, places: Mapping[str, Node], missing: frozenset[str]) -> Iterator[Expansion]:
+        """What every table stands for that is more than one part, or has links."""
+        for one, expand in (
+            (schema.LEGS, expand_leg),
+            (schema.TRUNK, expand_trunk),
+            (schema.METRO, expand_metro),
+            (schema.LINKS, lambda table, _, __: Expansion(links=expand_links(table))),
+        ):
+            for table in self._tables(one):
+                made = expand(table, places, missing)
+                self.places |= {("node", node.node_id): table for node in made.nodes}
+                self.places |= {("link", link.pool.pool_id): table for link in made.links}
+                self.places |= {("switch", switch.switch_id): table for switch in made.switches}
+                yield made
 
     def _satellite(self, table: Table, sent: Mapping[str, Terminal]) -> Satellite | None:
         self.places["satellite", table["id"]] = table
@@ -141,6 +164,7 @@ class _Reader:
                 announces=Announces.DELAY if delayed else Announces(announces),
                 announce_delay_s=announces if delayed else 0.0,
                 announces_because=table["announces_because"],
+                domain=table["domain"],
             )
         return None
 
@@ -162,6 +186,7 @@ class _Reader:
                 slew_rate_deg_s=table["slew_rate_deg_s"],
                 source=table["source"],
                 horizon=self._horizon(table),
+                domain=table["domain"],
             )
         return None
 
@@ -192,9 +217,33 @@ class _Reader:
                     synthetic=table["synthetic"],
                     trust_weight=table["trust_weight"],
                     source=table["source"],
+                    domain=table["domain"],
                 )
             ]
         return []
+
+    def _switch(self, table: Table) -> Switch | None:
+        self.places["switch", table["id"]] = table
+        with table.checked():
+            return Switch(
+                switch_id=table["id"],
+                at_once=table["at_once"],
+                behind=table["behind"],
+                synthetic=table["synthetic"],
+                source=table["source"],
+            )
+        return None
+
+    def _switched(self, links: Sequence[Link], switches: Sequence[Switch]) -> list[Link]:
+        """The links, each with the share of time for which its switch turns to it."""
+        stated = {
+            link.pool.pool_id: table.values.get("share")
+            for link in links
+            if (table := self.places.get(("link", link.pool.pool_id))) is not None
+        }
+        shares, wrong = time_shares(switches, links, stated)
+        self._tell(wrong)
+        return [replace(link, share=shares.get(link.pool.pool_id, 1.0)) for link in links]
 
     def _missing(self, nodes: Sequence[Node]) -> frozenset[str]:
         """Ids of satellites, stations and nodes of the file that did not become nodes."""
@@ -204,27 +253,34 @@ class _Reader:
 
     def _is_excused(self, missing: frozenset[str]) -> Callable[[str], bool]:
         """Tell of a name whether something else is wrong with what should bear it."""
-        legs = self.document.get("legs") if self.mistakes.found else None
-        prefixes = tuple(
-            f"{one.get('prefix') or '{}-{}'.format(one.get('from'), one.get('to'))}-"
-            for one in (legs if isinstance(legs, list) else [])
-            if isinstance(one, dict)
-        )
+        tables = ("legs", "trunk", "metro") if self.mistakes.found else ()
+        prefixes = tuple(f"{_prefix(one)}-" for one in self._raw(*tables))
         return lambda name: name in missing or (bool(prefixes) and name.startswith(prefixes))
 
     def _given(self, key: str, *names: str) -> list[str]:
         """What the file's tables of some names say under one key, sound or not."""
-        return [
-            one[key]
-            for name in names
-            if isinstance(self.document.get(name), list)
-            for one in self.document[name]
-            if isinstance(one, dict) and isinstance(one.get(key), str)
-        ]
+        return [one[key] for one in self._raw(*names) if isinstance(one.get(key), str)]
 
-    def _demand(self, table: Table) -> Demand | None:
-        ends = table["from"], table["to"]
-        demand_id = table["id"] or f"{ends[0]}--{ends[1]}"
+    def _raw(self, *names: str) -> Iterator[Mapping[str, Any]]:
+        """The file's tables of some names, sound or not."""
+        for name in names:
+            given = self.document.get(name)
+            if isinstance(given, list):
+                yield from (one for one in given if isinstance(one, dict))
+
+    def _demands(self, nodes: Sequence[Node]) -> list[Demand]:
+        demands = [
+            self._demand(table, (table["from"], table["to"]), table["id"])
+            for table in self._tables(schema.DEMANDS)
+        ]
+        metros = set(self._given("id", "metro"))
+        for table in self._tables(schema.TRAFFIC):
+            pairs = pairs_of(table, metros, nodes)
+            demands += [self._demand(table, ends) for ends in pairs]
+        return _sound(demands)
+
+    def _demand(self, table: Table, ends: Ends, name: str | None = None) -> Demand | None:
+        demand_id = name or f"{ends[0]}--{ends[1]}"
         self.places["demand", demand_id] = table
         with table.checked():
             return Demand(
@@ -237,6 +293,8 @@ class _Reader:
                 min_disjoint_paths=table["min_disjoint_paths"],
                 spare_paths=table["spare_paths"],
                 avoid_nodes=frozenset(table["avoid_nodes"]),
+                require_domains=frozenset(table["require_domains"]),
+                avoid_domains=frozenset(table["avoid_domains"]),
                 low_water_bits=table["low_water_bits"],
                 high_water_bits=table["high_water_bits"],
                 max_age_s=table["max_age_s"],
@@ -257,6 +315,11 @@ class _Reader:
         return read_single(one, self.document.get(one.name, {}), self.mistakes)
 
 
+def _prefix(table: Mapping[str, Any]) -> str:
+    """How the relays are named that a table stands for."""
+    return str(table.get("prefix") or table.get("id") or f"{table.get('from')}-{table.get('to')}")
+
+
 def _sound(parts: Iterable[_T | None]) -> list[_T]:
     return [part for part in parts if part is not None]
 
@@ -274,6 +337,7 @@ def _satellite_node(satellite: Satellite) -> Node:
         lon_deg=None,
         synthetic=False,
         source=satellite.source,
+        domain=satellite.domain,
     )
 
 
@@ -286,6 +350,7 @@ def _station_node(station: Station) -> Node:
         lon_deg=station.lon_deg,
         synthetic=False,
         source=station.source,
+        domain=station.domain,
     )
 
 

@@ -9,8 +9,9 @@ from math import isfinite
 from typing import Any
 
 from scheduler.errors import FactError, ScenarioError
-from scheduler.network.lines import Place
-from scheduler.network.schema import REQUIRED, Key, Kind, TableSchema, table_names
+from scheduler.network.keys import REQUIRED, Key, Kind, TableSchema
+from scheduler.network.lines import Line, Place
+from scheduler.network.schema import table_names
 
 MISTAKES_SHOWN = 50
 
@@ -19,12 +20,12 @@ MISTAKES_SHOWN = 50
 class Mistakes:
     """What is wrong with a file, each with its line where it is known."""
 
-    lines: Mapping[Place, int]
-    found: list[tuple[int, str]] = field(default_factory=list)
+    lines: Mapping[Place, Line]
+    found: list[tuple[Line, str]] = field(default_factory=list)
 
     def add(self, text: str, *places: Place) -> None:
         """Note a mistake at the first of some places whose line is known."""
-        line = next((self.lines[place] for place in places if place in self.lines), 0)
+        line = next((self.lines[place] for place in places if place in self.lines), ("", 0))
         self.found.append((line, text))
 
     def refuse(self) -> None:
@@ -32,11 +33,17 @@ class Mistakes:
         if not self.found:
             return
         ordered = sorted(dict.fromkeys(self.found))
-        told = [f"line {line}: {text}" if line else text for line, text in ordered]
+        told = [_at(line) + text for line, text in ordered]
         if len(told) > MISTAKES_SHOWN:
             told = [*told[:MISTAKES_SHOWN], f"and {len(told) - MISTAKES_SHOWN} more"]
         head = [f"{len(ordered)} mistakes:"] if len(ordered) > 1 else []
         raise ScenarioError("\n".join((*head, *told)))
+
+
+def _at(line: Line) -> str:
+    extended, number = line
+    named = f"{extended}, " if extended else ""
+    return f"{named}line {number}: " if number else ""
 
 
 @dataclass(frozen=True, slots=True)

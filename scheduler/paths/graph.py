@@ -33,7 +33,7 @@ class DemandGraph:
         self.trust = {
             node.node_id: node.trust_weight
             for node in scenario.nodes
-            if node.node_id in ends or (node.relays and node.node_id not in demand.avoid_nodes)
+            if node.node_id in ends or (node.relays and demand.may_pass(node.node_id, node.domain))
         }
         self.hops: dict[tuple[str, str], str] = {}
         for hop in parallel_pools(scenario):
@@ -218,9 +218,7 @@ class DemandGraph:
 
         demand, disjoint = self.demand, self.most_disjoint_paths
         between = f"from {demand.node_a} to {demand.node_b}"
-        avoided = (
-            f" that avoids {', '.join(sorted(demand.avoid_nodes))}" if demand.avoid_nodes else ""
-        )
+        avoided = _wishes(demand)
         if disjoint == 0:
             return f"no path {between}{avoided}"
         wanted = f"{demand.min_disjoint_paths} node-disjoint paths {between} are wanted"
@@ -265,6 +263,16 @@ class DemandGraph:
             if at[1] == 1 and at != source:
                 shared.append(at[0])
         return shared[::-1]
+
+
+def _wishes(demand: Demand) -> str:
+    """What a path has to do beside leading there, in words; empty if nothing."""
+    domains = [f"domain {name}" for name in sorted(demand.avoid_domains)]
+    avoided = ", ".join([*sorted(demand.avoid_nodes), *domains])
+    required = " or ".join(sorted(demand.require_domains))
+    wishes = [f"avoids {avoided}"] if avoided else []
+    wishes += [f"stays in domain {required}"] if required else []
+    return f" that {' and '.join(wishes)}" if wishes else ""
 
 
 def _disjoint(paths: Paths, path: tuple[str, ...]) -> bool:

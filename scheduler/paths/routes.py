@@ -77,7 +77,7 @@ class Graphs:
         """Return the graph of a demand, made when it is first wanted."""
         key = (
             demand.node_a, demand.node_b, demand.min_disjoint_paths, demand.spare_paths,
-            demand.avoid_nodes,
+            demand.avoid_nodes, demand.require_domains, demand.avoid_domains,
         )  # fmt: skip
         if key not in self._known:
             self._known[key] = DemandGraph(self._scenario, demand)

@@ -73,7 +73,11 @@ def _way(problem: PlanProblem, flow: PlannedFlow, demand: Demand | None) -> Iter
 def _is_way(scenario: Scenario, demand: Demand, path_set: PathSet) -> bool:
     """Disjoint paths between the ends, over links that exist and relays that may be used."""
     pools = {link.pool.pool_id for link in scenario.links}
-    relays = {node.node_id for node in scenario.nodes if node.relays} - demand.avoid_nodes
+    relays = {
+        node.node_id
+        for node in scenario.nodes
+        if node.relays and demand.may_pass(node.node_id, node.domain)
+    }
     ends = [demand.node_a, demand.node_b]
     hops = [Pool.link(*hop).pool_id for path in path_set.paths for hop in pairwise(path)]
     inner = [path[1:-1] for path in path_set.paths]

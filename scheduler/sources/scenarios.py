@@ -27,11 +27,14 @@ def load_scenario(name: str) -> Scenario:
     """
     if name.endswith(".toml"):
         return _read(Path(name))
+    return parse_scenario(_shipped(name), base=_shipped)
+
+
+def _shipped(name: str) -> str:
     known = scenario_names()
     if name not in known:
         raise UnknownName(f"scenario {name!r} is not known; known: {', '.join(known)}")
-    text = files("scheduler.scenarios").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return parse_scenario(text)
+    return files("scheduler.scenarios").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def _read(path: Path) -> Scenario:
@@ -40,7 +43,11 @@ def _read(path: Path) -> Scenario:
     try:
         # Some editors begin a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
-        return parse_scenario(text, beside=lambda name: _beside(path, name))
+        return parse_scenario(
+            text,
+            beside=lambda name: _beside(path, name),
+            base=lambda name: _beside(path, name) if name.endswith(".toml") else _shipped(name),
+        )
     except OSError as error:
         raise ScenarioError(f"scenario file {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

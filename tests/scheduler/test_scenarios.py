@@ -8,8 +8,9 @@ import pytest
 
 from scheduler.domain import Provenance
 from scheduler.merge import CompromiseStructure, plan_merges
-from scheduler.network import Announces, LinkKind, NodeKind, Scenario, parse_scenario
+from scheduler.network import Announces, LinkKind, NodeKind, Scenario
 from scheduler.paths import find_routes
+from scheduler.sources.scenarios import load_scenario
 
 # Liao et al. (2017) for Xinglong, Yin et al. (2020) for the other two.
 PUBLISHED_STATIONS = {
@@ -25,9 +26,7 @@ NAMES = sorted(
 
 
 def load(name: str) -> Scenario:
-    return parse_scenario(
-        files("scheduler").joinpath("scenarios", f"{name}.toml").read_text("utf-8")
-    )
+    return load_scenario(name)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import LinkSupply, Pool
-from scheduler.forecast import buffer_bits, span_rate_bps
+from scheduler.forecast import buffer_bits, link_rate_bps
 from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
 from scheduler.paths import parallel_pools, routes_of, sum_parallel
 from scheduler.plan import PlanRules
@@ -135,6 +135,6 @@ def _refill(context: Context, link: Link) -> float:
     if link.kind is LinkKind.SATELLITE or link.length_km is None:
         return 0.0
     interval_s = context.scenario.schedule.trunk_interval_s
-    made = span_rate_bps(link.preset, link.length_km) * interval_s
+    made = link_rate_bps(link) * interval_s
     limit = buffer_bits(link, context.scenario.schedule)
     return min(made, float(limit)) * DAY_S / interval_s

@@ -131,6 +131,30 @@ def test_nodes_to_avoid_and_other_users_are_left_out() -> None:
     assert avoiding.refusal == "no path from a to b that avoids c"
 
 
+def test_relays_of_other_trust_domains_are_left_out() -> None:
+    drawn = network(*((end, middle) for middle in "cde" for end in "ab"))
+    domain = {"c": "state", "d": "grid", "a": "grid"}
+    scenario = replace(
+        drawn, nodes=tuple(replace(n, domain=domain.get(n.node_id, "")) for n in drawn.nodes)
+    )
+
+    def middles(**wishes: object) -> list[str]:
+        found = find_routes(scenario, want("a", "b", **wishes)).routes
+        return sorted(path[1] for route in found for path in route.paths)
+
+    assert middles() == ["c", "d", "e"]
+    assert middles(avoid_domains=frozenset({"state"})) == ["d", "e"]
+    assert middles(require_domains=frozenset({"state"})) == ["c"]  # the ends may be of any
+    assert middles(require_domains=frozenset({"state", "grid"})) == ["c", "d"]
+    only = want("a", "b", require_domains=frozenset({"state"}), avoid_nodes=frozenset({"c"}))
+    refusal = find_routes(scenario, only).refusal
+    assert refusal == "no path from a to b that avoids c and stays in domain state"
+    other = want("a", "b", min_disjoint_paths=3, avoid_domains=frozenset({"grid"}))
+    assert "every path that avoids domain grid goes through one of" in (
+        find_routes(scenario, other).refusal
+    )
+
+
 def test_spare_paths_are_taken_where_there_are_any() -> None:
     scenario = network(*((end, middle) for middle in "cde" for end in "ab"))
 
