@@ -41,6 +41,7 @@ from orbits.ground import subpoint
 from orbits.horizon import HorizonMask, as_mask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
+    Engine,
     PassLight,
     PassTable,
     SatellitePass,
@@ -60,6 +61,7 @@ __all__ = [
     "Decay",
     "Elements",
     "ElementsError",
+    "Engine",
     "Finding",
     "FindingKind",
     "GroundStation",

@@ -46,6 +46,15 @@ class EarthTurn:
     cos: FloatArray
     sin: FloatArray
 
+    def take(self, which: NDArray[np.intp]) -> EarthTurn:
+        """Return the same at some of the dates."""
+        return EarthTurn(
+            self.jd.take(which),
+            self.fraction.take(which),
+            self.cos.take(which),
+            self.sin.take(which),
+        )
+
 
 def earth_turn(
     jd: FloatArray, fraction: FloatArray, *, tai_utc_s: float | None = None
@@ -67,6 +76,17 @@ def earth_fixed(satellites: Sequence[Satrec], turn: EarthTurn) -> Positions:
     Source: Vallado et al., AIAA 2006-6753; agrees with Skyfield's ITRS to 1e-6 km.
     """
     error, teme_km, _ = SatrecArray(satellites).sgp4(turn.jd, turn.fraction)
+    position_km = turned(teme_km, turn)
+    radius2 = position_km[0] ** 2 + position_km[1] ** 2 + position_km[2] ** 2
+    # A comparison with NaN is false, so this leaves NaN out as well.
+    usable = (radius2 >= RADIUS_KM_MIN**2) & (radius2 <= RADIUS_KM_MAX**2)
+    if error.any():
+        usable &= error == 0
+    return Positions(position_km=position_km, usable=usable, error_code=error)
+
+
+def turned(teme_km: FloatArray, turn: EarthTurn) -> FloatArray:
+    """Return positions (S, N, 3) in SGP4's frame as Earth-fixed ones, shape (3, S, N)."""
     position_km = np.moveaxis(teme_km, -1, 0).copy()
     x, y = position_km[0], position_km[1]
     along = x * turn.cos
@@ -75,12 +95,7 @@ def earth_fixed(satellites: Sequence[Satrec], turn: EarthTurn) -> Positions:
     x *= turn.sin
     y -= x
     position_km[0] = along
-    radius2 = along**2 + y**2 + position_km[2] ** 2
-    # A comparison with NaN is false, so this leaves NaN out as well.
-    usable = (radius2 >= RADIUS_KM_MIN**2) & (radius2 <= RADIUS_KM_MAX**2)
-    if error.any():
-        usable &= error == 0
-    return Positions(position_km=position_km, usable=usable, error_code=error)
+    return position_km
 
 
 def why_unusable(satellite: Satrec, jd: float, fraction: float) -> str:

@@ -12,6 +12,7 @@ from orbits.archive.store import MAX_AGE, Archive, Segment, SetRule
 from orbits.horizon import MaskLike
 from orbits.passes import PassTable, find_passes
 from orbits.passes.assemble import Block, concatenate
+from orbits.passes.engine import Engine
 from orbits.station import GroundStation
 from orbits.times import DAY_S, seconds_between, window
 
@@ -38,6 +39,7 @@ def find_passes_in_archive(
     lag: timedelta = timedelta(0),
     max_age: timedelta | None = MAX_AGE,
     mask_deg: MaskLike | None = None,
+    engine: Engine | str = Engine.NUMPY,
     executor: Executor | None = None,
 ) -> PassTable:
     """Return the passes of one satellite, each by the set that serves its culmination.
@@ -58,7 +60,7 @@ def find_passes_in_archive(
         start, end, rule, norad_id=norad_id, lag=lag, as_known_at=as_known_at, max_age=max_age
     )
     tables = [
-        _search(piece, stations, start, end, mask_deg=mask_deg, executor=executor)
+        _search(piece, stations, start, end, mask_deg=mask_deg, engine=engine, executor=executor)
         for piece in pieces
     ]
     blocks = [
@@ -139,6 +141,7 @@ def _search(
     end: datetime,
     *,
     mask_deg: MaskLike | None,
+    engine: Engine | str,
     executor: Executor | None,
 ) -> PassTable:
     low = piece.elements.period_s < _LOW_PERIOD_S
@@ -149,5 +152,6 @@ def _search(
         max(start, piece.start - margin),
         min(end, piece.end + margin),
         mask_deg=mask_deg,
+        engine=engine,
         executor=executor,
     )

@@ -20,9 +20,11 @@ import numpy as np
 
 from orbits.elements import Elements
 from orbits.passes.assemble import Block, concatenate, join, passes_of
+from orbits.passes.engine import Engine
 from orbits.passes.events import find_events
-from orbits.passes.grid import PAD, Nodes, central_nodes
+from orbits.passes.grid import PAD, central_nodes
 from orbits.passes.job import Batch, Found, Gap, Job, Span
+from orbits.passes.screen import pays, screened_positions
 from orbits.passes.usable import absurdity, always_up, gone, is_rough, search_usable_part, without
 from orbits.propagate import EarthTurn, earth_fixed, earth_turn
 from orbits.times import julian_pairs
@@ -128,7 +130,7 @@ def search_batch(batch: Batch, job: Job) -> Found:
         closed.append(under_way.take(~under_way.open_end))
         under_way = under_way.take(under_way.open_end)
         turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
-        nodes, bad = _nodes([satrec for _, satrec in alive.values()], turn, batch, begin, size)
+        places, bad = _places([satrec for _, satrec in alive.values()], turn, batch, job, size)
         for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:
             elements, _ = alive.pop(index)
             mine = under_way.satellite == index
@@ -138,9 +140,9 @@ def search_batch(batch: Batch, job: Job) -> Found:
             closed.append(join(under_way.take(mine), part, border_s=begin) if begin else part)
             under_way = under_way.take(~mine)
             gaps.extend(part_gaps)
-        if nodes is None:
+        if places is None:
             break
-        found = passes_of(find_events(nodes, job.sites), nodes, job.sites)
+        found = _passes_on_grid(places, job, start_s=begin, step_s=size)
         found = found.of_satellites(tuple(alive))
         under_way = join(under_way, found, border_s=begin) if begin else found
     block = concatenate([*closed, under_way])
@@ -162,18 +164,32 @@ def _pieces(batch: Batch, job: Job) -> Iterator[tuple[Span, float, float, int]]:
             yield span, span.start_s + first * size, size, min(limit, count - first)
 
 
-def _nodes(
-    satellites: Sequence[Satrec], turn: EarthTurn, batch: Batch, begin: float, size: float
-) -> tuple[Nodes | None, NDArray[np.bool_]]:
-    """Return the nodes of the satellites that a coarse grid can do, and which it cannot."""
+def _places(
+    satellites: Sequence[Satrec], turn: EarthTurn, batch: Batch, job: Job, step_s: float
+) -> tuple[FloatArray | None, NDArray[np.bool_]]:
+    """Return the positions of satellites that a coarse grid can do, and which it cannot."""
+    if not batch.deep_space and pays(job.sites.count, len(turn.jd) * len(satellites)):
+        screened = screened_positions(satellites, turn, job.sites, step_s)
+        if screened is not None:
+            return screened, np.zeros(len(satellites), dtype=np.bool_)
     positions = earth_fixed(satellites, turn)
     bad: NDArray[np.bool_] = ~np.all(positions.usable, axis=1)
     if batch.deep_space:
         bad |= is_rough(positions.position_km)
     if bad.all():
         return None, bad
-    position_km = positions.position_km[:, ~bad] if bad.any() else positions.position_km
-    return central_nodes(position_km, start_s=begin, step_s=size), bad
+    return positions.position_km[:, ~bad] if bad.any() else positions.position_km, bad
+
+
+def _passes_on_grid(padded_km: FloatArray, job: Job, *, start_s: float, step_s: float) -> Block:
+    """Return the passes of positions that reach PAD steps past both ends of a grid."""
+    if job.engine is Engine.FAST and job.sites.skylines is None:
+        # Late: numba is an extra, and takes half a second to import.
+        from orbits.passes.compiled import passes_on_grid
+
+        return passes_on_grid(padded_km, job.sites, start_s=start_s, step_s=step_s)
+    nodes = central_nodes(padded_km, start_s=start_s, step_s=step_s)
+    return passes_of(find_events(nodes, job.sites), nodes, job.sites)
 
 
 @lru_cache(maxsize=2)

@@ -95,8 +95,8 @@ def visible_cells(nodes: Nodes, sites: Sites) -> Cells:
     """Return every cell that can hold a visible instant."""
     _, satellites, count = nodes.position.shape
     total = satellites * count
-    least = _least_height_km(nodes, sites).astype(np.float32)
-    height = _heights_km(nodes, sites).reshape(sites.count, satellites, count)
+    least = least_heights_km(*_extremes(nodes), sites).astype(np.float32)
+    height = heights_km(nodes.position, sites)
 
     seen = height > least[:, :, None]
     cell = np.zeros_like(seen)
@@ -111,19 +111,20 @@ def visible_cells(nodes: Nodes, sites: Sites) -> Cells:
     return Cells(station[first], node[first], ends.take(first), ends.take(first + 1))
 
 
-def _heights_km(nodes: Nodes, sites: Sites) -> NDArray[np.float32]:
-    """Return the heights of all nodes above all horizon planes, shape (M, S N)."""
+def heights_km(position_km: FloatArray, sites: Sites) -> NDArray[np.float32]:
+    """Return the heights of positions (3, S, N) above all horizon planes, shape (M, S, N)."""
     up = sites.axes[:, 2, :]
-    total = nodes.position[0].size
+    _, satellites, count = position_km.shape
+    total = satellites * count
     planes = np.column_stack([up, -np.einsum("ij,ij->i", up, sites.position_km)])
     planes = planes.astype(np.float32)
     places = np.ones((4, total), dtype=np.float32)
-    places[:3] = nodes.position.reshape(3, total)
+    places[:3] = position_km.reshape(3, total)
     height = np.empty((sites.count, total), dtype=np.float32)
     width = max(1, _PRODUCT_MAX // sites.count)
     for first in range(0, total, width):
         np.matmul(planes, places[:, first : first + width], out=height[:, first : first + width])
-    return height
+    return height.reshape(sites.count, satellites, count)
 
 
 def node_ends(nodes: Nodes, sites: Sites, station: IntArray, node: IntArray) -> Ends:
@@ -164,20 +165,27 @@ def clears_horizon(
     return skylines.is_up(station, position_km - sites.position_km.T[:, station], sites.axes)
 
 
-def _least_height_km(nodes: Nodes, sites: Sites) -> FloatArray:
+def _extremes(nodes: Nodes) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the least and greatest radius of each satellite and its greatest acceleration."""
+    radius = np.sqrt(np.einsum("csn,csn->sn", nodes.position, nodes.position))
+    acceleration = np.sqrt(np.einsum("csn,csn->sn", nodes.acceleration, nodes.acceleration))
+    return radius.min(axis=1), radius.max(axis=1), acceleration.max(axis=1)
+
+
+def least_heights_km(
+    low: FloatArray, high: FloatArray, acceleration: FloatArray, sites: Sites
+) -> FloatArray:
     """Return the height above the horizon plane that both ends miss if a cell is dark.
 
-    Shape (M, S). At the mask it is least where the orbit is lowest (a mask above the
-    horizon) or highest (below it), by the triangle of Earth's centre, station, satellite.
+    Shape (M, S), of S satellites that keep between two radii and below an acceleration. At
+    the mask it is least where the orbit is lowest (a mask above the horizon) or highest
+    (below it), by the triangle of Earth's centre, station, satellite.
     """
-    radius = np.sqrt(np.einsum("csn,csn->sn", nodes.position, nodes.position))
-    low, high = radius.min(axis=1), radius.max(axis=1)
     spread = (high - low) / (high + low)
     # Between nodes the radius passes its extremes there by e angle^2 / 8 of itself, and
     # the acceleration by less than e / 2 (measured at e 0.8: 0.15).
     sag = np.minimum(0.05 * (high - low), 0.02 * low) + 1.0
-    acceleration = np.sqrt(np.einsum("csn,csn->sn", nodes.acceleration, nodes.acceleration))
-    bulge = acceleration.max(axis=1) * (1.02 + 0.5 * spread) / 8.0 + _SLACK_KM
+    bulge = acceleration * (1.02 + 0.5 * spread) / 8.0 + _SLACK_KM
     site = np.linalg.norm(sites.position_km, axis=1)[:, None]
     mask = sites.mask_rad[:, None]
     above = _range_km(np.maximum(low - sag, 0.0), site, mask + _VERTICAL_RAD)

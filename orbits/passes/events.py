@@ -81,8 +81,7 @@ def find_events(nodes: Nodes, sites: Sites) -> Events:
     cells = _Search(nodes, sites)
     before, after = cells.before, cells.after
     up0, up1 = before.clear >= 0.0, after.clear >= 0.0
-    tops = _turnings(cells, (before.climb > 0.0) & (after.climb <= 0.0), highest=True)
-    dips = _turnings(cells, (before.climb <= 0.0) & (after.climb > 0.0) & up0 & up1, highest=False)
+    tops, dips = _turnings(cells, up0 & up1)
     top = tops.clear >= 0.0
     rises, sets = _crossings(cells, up0=up0, up1=up1, tops=tops, dips=dips)
     above = np.flatnonzero(cells.uneven & (up0 | up1 | top))
@@ -158,6 +157,23 @@ class _Turnings:
     which: IntArray
     sight: FloatArray
 
+    @classmethod
+    def of(
+        cls,
+        count: int,
+        which: IntArray,
+        s: FloatArray,
+        clear: FloatArray,
+        sight: FloatArray,
+        wanted: BoolArray,
+        otherwise: float,
+    ) -> _Turnings:
+        """Return the wanted ones of the turning points in some of `count` cells."""
+        some = which[wanted]
+        every_s, every_clear = np.zeros(count), np.full(count, otherwise)
+        every_s[some], every_clear[some] = s[wanted], clear[wanted]
+        return cls(every_s, every_clear, some, sight[:, wanted])
+
     def crossings(self, cells: _Search, wanted: BoolArray) -> Crossings:
         """Return the turning points of some of the cells as events."""
         keep = wanted[self.which]
@@ -165,18 +181,19 @@ class _Turnings:
         return Crossings(cells.number[which] + self.s[which], self.sight[:, keep])
 
 
-def _turnings(cells: _Search, inside: BoolArray, *, highest: bool) -> _Turnings:
-    """Return the highest or the lowest point of the cells that hold one."""
-    which = np.flatnonzero(inside)
-    s = np.zeros(inside.size)
-    clear = np.full(inside.size, -np.inf if highest else np.inf)
+def _turnings(cells: _Search, up: BoolArray) -> tuple[_Turnings, _Turnings]:
+    """Return the highest points within cells, and the lowest within those up at both ends."""
+    first, last = cells.before.climb, cells.after.climb
+    which = np.flatnonzero(((first > 0.0) != (last > 0.0)) & ((first > 0.0) | up))
     motion = cells.motion(which)
-    first, last = cells.before.climb[which], cells.after.climb[which]
-    at = _solve_all(climb, motion, first, last, cells.step_s)
-    sight = motion.position(at)
-    s[which] = at
-    clear[which] = dot(motion.up, sight) - motion.sin_mask * np.sqrt(dot(sight, sight))
-    return _Turnings(s, clear, which, sight)
+    s = _solve_all(climb, motion, first[which], last[which], cells.step_s)
+    sight = motion.position(s)
+    clear = dot(motion.up, sight) - motion.sin_mask * np.sqrt(dot(sight, sight))
+    highest = first[which] > 0.0
+    return (
+        _Turnings.of(len(first), which, s, clear, sight, highest, -np.inf),
+        _Turnings.of(len(first), which, s, clear, sight, ~highest, np.inf),
+    )
 
 
 def _approaches(cells: _Search, which: IntArray) -> Crossings:
@@ -193,7 +210,7 @@ def _solve_all(
     """Return the root in each whole cell, guessed on the straight line between its ends."""
     guess = first / (first - last)
     low, high = np.zeros_like(guess), np.ones_like(guess)
-    rising = bool(first.size and first[0] < 0.0)
+    rising = first <= 0.0
     return solve(function, motion, guess=guess, low=low, high=high, rising=rising, step_s=step_s)
 
 
@@ -207,24 +224,38 @@ def _crossings(
     before, after = cells.before, cells.after
     zero = np.zeros(up0.size)
 
-    which = np.flatnonzero((~up0 & (up1 | top)) | dip)
-    low = np.where(dip, dips.s, 0.0)[which]
-    high = np.where(top, tops.s, 1.0)[which]
-    start = np.where(dip, dips.clear, before.clear)[which]
-    end = np.where(top, tops.clear, after.clear)[which]
-    slope = np.where(dip, zero, before.clear_rate)[which] * (high - low)
+    rise = np.flatnonzero((~up0 & (up1 | top)) | dip)
+    low = np.where(dip, dips.s, 0.0)[rise]
+    high = np.where(top, tops.s, 1.0)[rise]
+    start = np.where(dip, dips.clear, before.clear)[rise]
+    end = np.where(top, tops.clear, after.clear)[rise]
+    slope = np.where(dip, zero, before.clear_rate)[rise] * (high - low)
     guess = low + crossing_guess(start, end, slope) * (high - low)
-    rises = _cross(cells, which, guess, low, high, rising=True)
+    rises = rise, guess, low, high
 
-    which = np.flatnonzero((~up1 & (up0 | top)) | dip)
-    low = np.where(top, tops.s, 0.0)[which]
-    high = np.where(dip, dips.s, 1.0)[which]
-    start = np.where(top, tops.clear, before.clear)[which]
-    end = np.where(dip, dips.clear, after.clear)[which]
-    slope = -np.where(dip, zero, after.clear_rate)[which] * (high - low)
+    fall = np.flatnonzero((~up1 & (up0 | top)) | dip)
+    low = np.where(top, tops.s, 0.0)[fall]
+    high = np.where(dip, dips.s, 1.0)[fall]
+    start = np.where(top, tops.clear, before.clear)[fall]
+    end = np.where(dip, dips.clear, after.clear)[fall]
+    slope = -np.where(dip, zero, after.clear_rate)[fall] * (high - low)
     guess = high - crossing_guess(end, start, slope) * (high - low)
-    sets = _cross(cells, which, guess, low, high, rising=False)
-    return rises, sets
+    # Both at once: what a call costs counts where the passes are few.
+    which, guess, low, high = (
+        np.concatenate(pair) for pair in zip(rises, (fall, guess, low, high), strict=True)
+    )
+    motion, count = cells.motion(which), len(rise)
+    s = solve(
+        clearance,
+        motion,
+        guess=guess,
+        low=low,
+        high=high,
+        rising=np.arange(len(which)) < count,
+        step_s=cells.step_s,
+    )
+    key, sight = cells.number[which] + s, motion.position(s)
+    return Crossings(key[:count], sight[:, :count]), Crossings(key[count:], sight[:, count:])
 
 
 def _horizon_crossings(
@@ -266,19 +297,3 @@ def _horizon_crossings(
     sight = cells.motion(cell).position(changes.s)
     rising = changes.rising
     return Crossings(key[rising], sight[:, rising]), Crossings(key[~rising], sight[:, ~rising])
-
-
-def _cross(
-    cells: _Search,
-    which: IntArray,
-    guess: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    *,
-    rising: bool,
-) -> Crossings:
-    motion = cells.motion(which)
-    s = solve(
-        clearance, motion, guess=guess, low=low, high=high, rising=rising, step_s=cells.step_s
-    )
-    return Crossings(cells.number[which] + s, motion.position(s))

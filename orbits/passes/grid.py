@@ -64,7 +64,7 @@ def _difference_weights() -> tuple[FloatArray, FloatArray]:
     return np.array(first), np.array(second)
 
 
-_FIRST, _SECOND = _difference_weights()
+FIRST, SECOND = _difference_weights()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +87,12 @@ def central_nodes(padded_km: FloatArray, *, start_s: float, step_s: float) -> No
     count = padded_km.shape[-1] - 2 * PAD
     middle = padded_km[..., PAD : PAD + count]
     velocity = np.zeros_like(middle)
-    acceleration = middle * (-2.0 * _SECOND.sum())
+    acceleration = middle * (-2.0 * SECOND.sum())
     for k in range(1, PAD + 1):
         after = padded_km[..., PAD + k : PAD + k + count]
         before = padded_km[..., PAD - k : PAD - k + count]
-        velocity += _FIRST[k - 1] * (after - before)
-        acceleration += _SECOND[k - 1] * (after + before)
+        velocity += FIRST[k - 1] * (after - before)
+        acceleration += SECOND[k - 1] * (after + before)
     return Nodes(
         position=middle,
         velocity=velocity,

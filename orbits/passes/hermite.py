@@ -173,7 +173,7 @@ def solve(
     guess: FloatArray,
     low: FloatArray,
     high: FloatArray,
-    rising: bool,
+    rising: bool | BoolArray,
     step_s: float,
 ) -> FloatArray:
     """Return the root of a function in each cell, as a fraction of the cell, shape (K,).
@@ -195,7 +195,8 @@ def solve(
         still = _is_open(first, second, s[left], lows, highs, tolerance)
         left, second = left[still], second[still]
     if left.size:
-        s[left] = _bisect(function, motion.take(left), low[left], high[left], rising=rising)
+        rises = np.broadcast_to(rising, s.shape)[left]
+        s[left] = _bisect(function, motion.take(left), low[left], high[left], rises)
     return s
 
 
@@ -229,7 +230,7 @@ def _newton(
 
 
 def _bisect(
-    function: Function[Moving], motion: Moving, low: FloatArray, high: FloatArray, *, rising: bool
+    function: Function[Moving], motion: Moving, low: FloatArray, high: FloatArray, rising: BoolArray
 ) -> FloatArray:
     """Return the roots by halving the brackets."""
     for _ in range(_BISECTIONS):

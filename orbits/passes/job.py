@@ -8,6 +8,7 @@ from datetime import datetime
 from orbits.elements import Elements
 from orbits.passes.assemble import Block
 from orbits.passes.cells import Sites
+from orbits.passes.engine import Engine
 
 Pair = tuple[int, int]
 """Index of the satellite, index of the station."""
@@ -29,6 +30,7 @@ class Job:
     start: datetime
     spans: tuple[Span, ...]
     sites: Sites
+    engine: Engine
     nodes_max: int  #: pairs of station and node that are looked at in one go
 
     @property

@@ -24,6 +24,7 @@ from orbits.errors import SearchError
 from orbits.horizon import HorizonMask, MaskLike, as_mask
 from orbits.passes.batch import search_batches
 from orbits.passes.cells import Sites
+from orbits.passes.engine import Engine, as_engine
 from orbits.passes.grid import step_s
 from orbits.passes.job import Batch, Gap, Job, Span
 from orbits.passes.skyline import Skylines
@@ -56,6 +57,7 @@ def find_passes(
     end: datetime,
     *,
     mask_deg: MaskLike | None = None,
+    engine: Engine | str = Engine.NUMPY,
     executor: Executor | None = None,
 ) -> PassTable:
     """Return every pass of satellites over stations in a window.
@@ -70,6 +72,7 @@ def find_passes(
     start, end : aware datetimes, the half-open window, up to 36,600 days
     mask_deg : an elevation mask in degrees, -10 to 89.9, or a horizon, in place of the
         stations' own
+    engine : the way of finding them
     executor : a concurrent.futures.Executor that shares the work, usually of processes;
         this thread works too, and the result is the same bit for bit
 
@@ -83,7 +86,11 @@ def find_passes(
     Raises TimeError, StationError or SearchError naming the argument out of range, and
     what the executor raises if it breaks.
     """
-    tables = list(iter_passes(elements, stations, start, end, mask_deg=mask_deg, executor=executor))
+    tables = list(
+        iter_passes(
+            elements, stations, start, end, mask_deg=mask_deg, engine=engine, executor=executor
+        )
+    )
     return PassTable.merge(tables)
 
 
@@ -94,6 +101,7 @@ def iter_passes(
     end: datetime,
     *,
     mask_deg: MaskLike | None = None,
+    engine: Engine | str = Engine.NUMPY,
     executor: Executor | None = None,
 ) -> Iterator[PassTable]:
     """Yield the tables of `find_passes` a few satellites at a time, for large jobs.
@@ -112,6 +120,7 @@ def iter_passes(
         start=start,
         spans=_spans(start, end),
         sites=_sites(places, _horizons(places, mask_deg)),
+        engine=as_engine(engine),
         nodes_max=_BATCH_NODES,
     )
     return _tables(job, sets, places, end, executor)

@@ -21,6 +21,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -97,8 +99,15 @@ def cpu_s(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def ours(sets: list[Elements], places: list[GroundStation], days: float) -> None:
-    table = find_passes(sets, places, *window_of(sets, days), mask_deg=MASK_DEG)
+def engines() -> list[str]:
+    """Return the engines of one's own that are there, the usual one first."""
+    return ["numpy", *(["fast"] if find_spec("numba") else [])]
+
+
+def ours(
+    sets: list[Elements], places: list[GroundStation], days: float, engine: str = "numpy"
+) -> None:
+    table = find_passes(sets, places, *window_of(sets, days), mask_deg=MASK_DEG, engine=engine)
     # Columns are put in order when first asked for; that is part of the price.
     for name in ("rise_offset_s", "culmination_offset_s", "set_offset_s", "max_elevation_deg"):
         getattr(table, name)
@@ -153,14 +162,15 @@ def test_against_skyfield_and_the_fastest_public_rival() -> None:
     sizes = [(4, 3, 1.0), (8, 4, 1.0)] if SMOKE else [(100, 50, 7.0), (1000, 100, 1.0)]
     part = 4 if SMOKE else 40
     rival = the_rival()
-    ours(constellation(2), ground(2), 1.0)  # imports and tables
+    for engine in engines():
+        took = cpu_s(lambda: ours(constellation(2), ground(2), 1.0, engine))  # noqa: B023
+        print(f"\nimports, tables and compiling, {engine}: {took:.1f} s")
     print(f"\npasses above {MASK_DEG:g} deg; CPU time; {machine()}")
     for satellites, stations, days in sizes:
         sets, places = constellation(satellites), ground(stations)
         pairs = pairs_of(sets, places, part)
         total, some = len(sets) * stations * days, part * days
         sky = cpu_s(lambda: skyfield_loop(pairs, days, sets)) / some * 1e6  # noqa: B023
-        mine = min(cpu_s(lambda: ours(sets, places, days)) for _ in range(3)) / total * 1e6  # noqa: B023
         print(f"{len(sets)} satellites x {stations} stations x {days:g} d, us per ssd:")
         print(f"  Skyfield find_events, loop over {part} pairs {sky:9.1f}")
         if rival is None:
@@ -168,7 +178,11 @@ def test_against_skyfield_and_the_fastest_public_rival() -> None:
         else:
             other = cpu_s(lambda: rival_loop(rival, pairs, days, sets)) / some * 1e6  # noqa: B023
             print(f"  sgp4-predict (no culmination)         {other:9.1f}")
-        print(f"  orbits.find_passes, all pairs         {mine:9.1f}   {sky / mine:.0f} x Skyfield")
+        for engine in engines():
+            work = [cpu_s(lambda: ours(sets, places, days, engine)) for _ in range(3)]  # noqa: B023
+            mine = min(work) / total * 1e6
+            times = f"{sky / mine:.0f} x Skyfield"
+            print(f"  orbits.find_passes, all pairs, {engine:6} {mine:9.1f}   {times}")
 
 
 def surveyed(place: GroundStation, rng: np.random.Generator) -> GroundStation:
@@ -214,25 +228,36 @@ def test_random_horizons_against_a_dense_scan() -> None:
     assert not wrong
 
 
-def test_one_satellite_over_one_station_for_thirty_days() -> None:
-    days = 2 if SMOKE else 30
+def rival_question(rival: Any, start: datetime, end: datetime, *, with_tops: bool) -> None:
+    predictor = rival.Predictor.from_tle(rival.Tle("MICIUS", *format_tle(MICIUS_2016_12_18)))
+    place = rival.GeodeticPoint(XINGLONG.lat_deg, XINGLONG.lon_deg, XINGLONG.height_m)
+    for transit in predictor.transits_iter(place, rival.Interval(start, end), MASK_DEG):
+        if with_tops:
+            predictor.max_elevation(place, transit)
+
+
+@pytest.mark.parametrize("days", [1.0] if SMOKE else [1.0, 7.0, 30.0])
+def test_one_satellite_over_one_station(days: float) -> None:
     start = datetime(2016, 12, 19, tzinfo=UTC)
     end = start + timedelta(days=days)
     site = wgs84.latlon(XINGLONG.lat_deg, XINGLONG.lon_deg, elevation_m=XINGLONG.height_m)
     satellite = EarthSatellite.from_satrec(MICIUS_2016_12_18.satrec(), TIMESCALE)
     ends = TIMESCALE.from_datetime(start), TIMESCALE.from_datetime(end)
-    mine = min(
-        cpu_s(lambda: find_passes(MICIUS_2016_12_18, XINGLONG, start, end, mask_deg=MASK_DEG))
-        for _ in range(5)
-    )
-    sky = min(
-        cpu_s(lambda: satellite.find_events(site, *ends, altitude_degrees=MASK_DEG))
-        for _ in range(3)
-    )
-    print(
-        f"\nMicius over Xinglong, {days} d: {mine * 1e3:.1f} ms, find_events {sky * 1e3:.1f} ms, "
-        f"{sky / mine:.1f} x"
-    )
+
+    def find(engine: str) -> None:
+        find_passes(MICIUS_2016_12_18, XINGLONG, start, end, mask_deg=MASK_DEG, engine=engine)
+
+    ways: dict[str, Callable[[], object]] = {
+        f"find_passes, {engine}": partial(find, engine) for engine in engines()
+    }
+    ways["Skyfield"] = lambda: satellite.find_events(site, *ends, altitude_degrees=MASK_DEG)
+    if (rival := the_rival()) is not None:
+        ways["sgp4-predict"] = partial(rival_question, rival, start, end, with_tops=False)
+        ways["  with culmination"] = partial(rival_question, rival, start, end, with_tops=True)
+    print(f"\nMicius over Xinglong, {days:g} d, ms of CPU time:")
+    for name, work in ways.items():
+        work()
+        print(f"  {name:22}{min(cpu_s(work) for _ in range(20)) * 1e3:8.2f}")
 
 
 def test_cost_is_linear_in_each_size() -> None:
