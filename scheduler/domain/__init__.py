@@ -55,7 +55,13 @@ from scheduler.domain.plans import (
     Span,
     Verdict,
 )
-from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
+from scheduler.domain.replays import (
+    PairTally,
+    Reliability,
+    ReplaySummary,
+    SettledPass,
+    StationTally,
+)
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
@@ -102,6 +108,7 @@ __all__ = [
     "PresetNotes",
     "Provenance",
     "RateModel",
+    "Reliability",
     "ReplaySummary",
     "SessionResult",
     "SettledPass",

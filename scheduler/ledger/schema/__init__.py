@@ -36,6 +36,7 @@ from scheduler.ledger.schema.key import (
     Material,
     ReservationPart,
     ReservationRow,
+    SettledSession,
 )
 from scheduler.ledger.schema.log import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
 
@@ -75,4 +76,5 @@ __all__ = [
     "ReservationPart",
     "ReservationRow",
     "RunFact",
+    "SettledSession",
 ]

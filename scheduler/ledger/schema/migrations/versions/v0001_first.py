@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_09d95078"
+revision = "first_8401324a"
 down_revision = None
 branch_labels = None
 depends_on = None
