@@ -43,7 +43,7 @@ from qkd.freespace.atmosphere import (
 from qkd.freespace.beams import AnchoredBeam, FarFieldBeam, Pointing, TelescopeBeam
 from qkd.freespace.budget import LinkBudget, link_budget
 from qkd.hardware import Detector, OpticalSite, Receiver, SkyView, Terminal
-from qkd.learning import LinkBelief, LinkSpread, reliability
+from qkd.learning import LinkBelief, LinkSpread, binomial_bars, reliability
 from qkd.noise import Background, background
 from qkd.optimiser.best import Optimum, optimise
 from qkd.optimiser.passes import CampaignOptimum, PassOptimum, optimise_campaign, optimise_pass
@@ -141,6 +141,7 @@ __all__ = [
     "airmass",
     "background",
     "best_subset",
+    "binomial_bars",
     "block_keys",
     "campaign_yield",
     "chain_rate_bps",

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import betaincinv, stdtr, stdtrit
 
 from qkd import checks
 from qkd.checks import FloatArray
@@ -35,6 +35,11 @@ class LinkSpread:
         checks.number("loss_sigma_db", self.loss_sigma_db, 0.0, 30.0, unit="dB", above=True)
         checks.number("spread_db", self.spread_db, 0.0, 30.0, unit="dB", above=True)
         checks.number("sessions", self.sessions, 0.0, 1e6, above=True)
+
+    @checks.takes(rng=Generator)
+    def draw_ratio(self, rng: Generator) -> float:
+        """Return the ratio of one pass of a link whose mean loss is the preset's: log-normal."""
+        return float(np.exp(self.spread_db * NEPER_PER_DB * rng.standard_normal()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +166,26 @@ def reliability(below: ArrayLike, levels: ArrayLike) -> FloatArray:
     if seen.size == 0:
         return np.full(asked.shape, np.nan)
     return np.asarray((seen <= asked[..., None]).mean(axis=-1))
+
+
+def binomial_bars(hits: ArrayLike, sessions: int, *, within: float = 0.6827) -> FloatArray:
+    """Return the interval that holds a frequency with some probability, exact for any count.
+
+    Parameters
+    ----------
+    hits : array, how many of the sessions
+    within : probability that the interval holds the true frequency, at least
+
+    Returns
+    -------
+    low, high : array (2, ...) over the hits' shape
+
+    Source: Clopper and Pearson, Biometrika 26, 404 (1934).
+    """
+    count = checks.whole("sessions", sessions, 1, 1_000_000_000)
+    checks.number("within", within, 0.0, 1.0 - 1e-12, above=True)
+    found = checks.array("hits", hits, 0.0, float(count))
+    tail = 0.5 * (1.0 - within)
+    low = betaincinv(np.maximum(found, 0.5), count - found + 1.0, tail)
+    high = betaincinv(found + 1.0, np.maximum(count - found, 0.5), 1.0 - tail)
+    return np.stack([np.where(found > 0.0, low, 0.0), np.where(found < count, high, 1.0)])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Archive
-    from qkd import Counts, FibreRate, LinkBudget, Preset
+    from qkd import Counts, FibreRate, LinkBelief, LinkBudget, Preset
     from scheduler.network import Link, Planning, Satellite, Schedule, Station, Terminal
 
     FloatArray = NDArray[np.float64]
+
+Learned = Mapping[tuple[str, str], Sequence[float]]
+"""Measured over expected sifted bits of a link's settled sessions, by satellite and station."""
+NOTHING_LEARNED: Learned = MappingProxyType({})
 
 # A satellite that rises in a window may set after it; no arc of a downlink orbit lasts longer.
 _TAIL = timedelta(hours=3)
@@ -76,7 +81,7 @@ class LinkWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedKey:
-    """What a window is expected to give, under a clear sky."""
+    """What a window is expected to give, under a clear sky: the median of what is believed."""
 
     sifted_bits: float
     secret_bits: int
@@ -112,6 +117,7 @@ def forecast_window(
     step_s: float,
     bound: str,
     history: Archive | None = None,
+    learned: Learned = NOTHING_LEARNED,
 ) -> list[PassForecast]:
     """Forecast every pass that rises within [start, end), each to its very end.
 
@@ -138,6 +144,7 @@ def forecast_window(
         planning=planning,
         step_s=step_s,
         bound=bound,
+        learned=learned,
     )
 
 
@@ -149,8 +156,13 @@ def forecast_passes(
     step_s: float,
     bound: str,
     with_key: bool = True,
+    learned: Learned = NOTHING_LEARNED,
+    quantiles: bool = False,
 ) -> list[PassForecast]:
-    """Describe passes: their light, their dark windows, and the key expected of these."""
+    """Describe passes: their light, their dark windows, and the key expected of these.
+
+    With `quantiles` each row tells the 10 and 90 % of its key besides the median.
+    """
     rows: list[tuple[PassRow, LinkWindow | None]] = []
     for item, elements, station in passes:
         samples, width_s = _sample(elements, station, item.rises_at, item.sets_at, step_s)
@@ -163,22 +175,54 @@ def forecast_passes(
         for (_, window), (_, _, station) in zip(rows, passes, strict=True)
         if window is not None
     ]
-    gained = iter(expected_keys(dark))
+    beliefs = [belief_of(satellite, station, preset, learned) for _, preset, station in dark]
+    gained = iter(expected_keys(dark, [median_ratio(one) for one in beliefs]))
+    ends = iter(_key_ends(dark, beliefs) if quantiles else ())
     found: list[PassForecast] = []
     for (item, elements, _), (row, window) in zip(passes, rows, strict=True):
         if window is None:
-            no_key = replace(row, sifted_bits=0.0, secret_bits=0, qber=None)
+            none = {"secret_bits_10": 0, "secret_bits_90": 0} if quantiles else {}
+            no_key = replace(row, sifted_bits=0.0, secret_bits=0, qber=None, **none)
             found.append(PassForecast(row=no_key, candidate=None))
             continue
         candidate = _candidate(item, elements, satellite, window, next(gained))
+        low, high = next(ends) if quantiles else (None, None)
         with_bits = replace(
             row,
             sifted_bits=candidate.sifted_bits,
             secret_bits=int(candidate.secret_bits),
+            secret_bits_10=low,
+            secret_bits_90=high,
             qber=candidate.qber,
         )
         found.append(PassForecast(row=with_bits, candidate=candidate))
     return found
+
+
+def belief_of(
+    satellite: Satellite, station: Station, preset: Preset, learned: Learned
+) -> LinkBelief:
+    """What is believed of a link's loss: its preset's spread, and what its sessions taught."""
+    from qkd import LinkBelief
+
+    ratios = learned.get((satellite.satellite_id, station.station_id), ())
+    return LinkBelief.prior(preset.spread).updated(ratios)
+
+
+def median_ratio(belief: LinkBelief) -> float:
+    """The median of the next session's sifted bits over those that its preset expects."""
+    return float(belief.ratio_quantiles(0.5))
+
+
+def _key_ends(
+    windows: Sequence[tuple[LinkWindow, Preset, Station]], beliefs: Sequence[LinkBelief]
+) -> Iterator[tuple[int, int]]:
+    """The 10 and the 90 % quantile of the secret bits of whole windows."""
+    low, high = (
+        expected_keys(windows, [float(belief.ratio_quantiles(level)) for belief in beliefs])
+        for level in (0.1, 0.9)
+    )
+    return ((one.secret_bits, other.secret_bits) for one, other in zip(low, high, strict=True))
 
 
 def booked_window(
@@ -195,17 +239,26 @@ def booked_window(
 
 
 def expected_counts(
-    window: LinkWindow, preset: Preset, *, station: Station
+    window: LinkWindow, preset: Preset, *, station: Station, ratio: float = 1.0
 ) -> tuple[Counts, LinkBudget]:
-    """Counts expected of a whole window, one block, and the link budget behind them."""
+    """Counts expected of a whole window, one block, and the link budget behind them.
+
+    `ratio` times the preset's transmittance.
+    """
     from qkd import pass_counts
 
-    counts, budget = pass_counts(window.samples, preset, station.station_id, sample_s=window.step_s)
+    counts, budget = pass_counts(
+        window.samples, preset, station.station_id, sample_s=window.step_s, ratio=ratio
+    )
     return counts.total(axis=-2), budget
 
 
-def expected_keys(windows: Sequence[tuple[LinkWindow, Preset, Station]]) -> list[ExpectedKey]:
+def expected_keys(
+    windows: Sequence[tuple[LinkWindow, Preset, Station]], ratios: Sequence[float]
+) -> list[ExpectedKey]:
     """Sifted and secret bits expected of whole windows, each one block.
+
+    Each at its ratio to the preset's transmittance, the same for the windows of one link.
 
     Counts are taken of all samples of a link at once, and the bounds of the proof are searched
     for all blocks of one protocol at once: one by one they cost more than all else together.
@@ -214,7 +267,7 @@ def expected_keys(windows: Sequence[tuple[LinkWindow, Preset, Station]]) -> list
 
     alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     blocks: dict[int, dict[str, FloatArray]] = {}
-    for places, counts in _link_counts(windows):
+    for places, counts in _link_counts(windows, ratios):
         preset = windows[places[0]][1]
         alike[preset.protocol, preset.security, preset.bound, preset.leak] += places
         for row, place in enumerate(places):
@@ -238,15 +291,15 @@ def expected_keys(windows: Sequence[tuple[LinkWindow, Preset, Station]]) -> list
 
 
 def _link_counts(
-    windows: Sequence[tuple[LinkWindow, Preset, Station]],
+    windows: Sequence[tuple[LinkWindow, Preset, Station]], ratios: Sequence[float]
 ) -> Iterator[tuple[list[int], Counts]]:
     """The windows of each link by their places, and the counts expected of each of them."""
     from qkd import pass_counts
 
-    links: defaultdict[int, list[int]] = defaultdict(list)
-    for place, (_, preset, _) in enumerate(windows):
-        links[id(preset)].append(place)
-    for places in links.values():
+    links: defaultdict[tuple[int, float], list[int]] = defaultdict(list)
+    for place, ((_, preset, _), ratio) in enumerate(zip(windows, ratios, strict=True)):
+        links[id(preset), ratio].append(place)
+    for (_, ratio), places in links.items():
         _, preset, station = windows[places[0]]
         mine = [windows[place][0] for place in places]
         sizes = [len(window.samples.offset_s) for window in mine]
@@ -255,6 +308,7 @@ def _link_counts(
             preset,
             station.station_id,
             sample_s=np.repeat([window.step_s for window in mine], sizes),
+            ratio=ratio,
         )
         yield places, counts.summed_from(np.cumsum([0, *sizes[:-1]]))
 

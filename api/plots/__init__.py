@@ -3,6 +3,7 @@
 from api.plots.flow import FlowNode, FlowPair, key_flow_map
 from api.plots.keys import key_timeline
 from api.plots.rates import RateCurve, rate_comparison
+from api.plots.reliability import reliability_diagram
 from api.plots.sky import SkyTrack, sky_plot
 from api.plots.style import drawable
 from api.plots.timeline import plan_timeline
@@ -22,5 +23,6 @@ __all__ = [
     "network_map",
     "plan_timeline",
     "rate_comparison",
+    "reliability_diagram",
     "sky_plot",
 ]

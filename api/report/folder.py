@@ -19,6 +19,7 @@ from api.plots import (
     key_timeline,
     network_map,
     rate_comparison,
+    reliability_diagram,
     sky_plot,
 )
 from api.report.sky import map_links, map_places, orbit_of, sky_tracks
@@ -86,6 +87,10 @@ def write_report(
             settled=summary.settled, unplanned=summary.unplanned,
         )  # fmt: skip
         pictures["key-over-time.png"] = title
+    if summary.reliability:
+        title = f"{summary.scenario}, seed {summary.seed}: forecast quantile against frequency"
+        reliability_diagram(out / "reliability.png", title=title, found=summary.reliability)
+        pictures["reliability.png"] = title
     progress(0.7, "flow of key")
     title = f"{scenario.name}: key relayed, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}"
     draw_flow(out / "key-flow.png", summary, context, title=title)

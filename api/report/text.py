@@ -10,7 +10,7 @@ from api.report.markdown import bullets, plain, table
 from api.report.validation import validation_section
 from api.schemas.base import Column
 from api.schemas.ledger import Balances
-from api.schemas.replays import PAIR_SUMS, STATION_SUMS, tally_columns
+from api.schemas.replays import PAIR_SUMS, STATION_SUMS, Reliability, tally_columns
 from scheduler.domain import instant_key
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def report_text(
         SIFTED_MEANS + "\n",
         "## End-to-end key\n",
         _pairs(replay),
+        "## Forecasts\n",
+        _forecasts(replay),
         "## Ledger\n",
         _ledger(replay),
         "## Times without a plan\n",
@@ -78,6 +80,17 @@ def _pairs(replay: Replay) -> str:
         table(tally_columns("pair", PAIR_SUMS), replay.pair_rows())
         + ("\n" + bullets(refused) if refused else "")
         + "\nA relayed key is known to every trusted relay on its path, the satellite included.\n"
+    )
+
+
+def _forecasts(replay: Replay) -> str:
+    if not replay.reliability:
+        return "No session gave a bit, so no forecast was tried.\n"
+    return (
+        f"Of {replay.reliability[0].sessions} sessions, how many gave no more sifted bits than a"
+        " quantile of what had been forecast of them with what their link's sessions had taught by"
+        " then; an honest forecast gives the quantile back.\n\n"
+        + table(Reliability.columns, replay.reliability)
     )
 
 

@@ -47,7 +47,7 @@ class PassRequest(WholeSpan):
 
 
 class Pass(Answer):
-    """One pass; the three fields of forecast are there only if it was asked for."""
+    """One pass; the five fields of forecast are there only if it was asked for."""
 
     satellite: str
     norad_id: int
@@ -60,7 +60,12 @@ class Pass(Answer):
     sifted_bits: Annotated[float | None, digits(1)] = None
     """Expected, of the dark part."""
     secret_bits: int | None = None
-    """Expected after error correction and privacy amplification, finite size included."""
+    """Expected after error correction and privacy amplification, finite size included: the 50 %
+    quantile of what is believed of the link."""
+    secret_bits_10: int | None = None
+    """The 10 % quantile: no more than this with a probability of 10 %."""
+    secret_bits_90: int | None = None
+    """The 90 % quantile."""
     qber: Annotated[float | None, digits(6)] = None
     """Expected fraction of errors in the sifted key, 0 to 1."""
     max_elevation_azimuth_deg: Annotated[float, digits(3)]
@@ -84,7 +89,9 @@ class Pass(Answer):
     """One sigma of the pass's time at the age of its set, from how well earlier sets foretold
     their successors; null where there is no history to tell."""
 
-    forecast_names: ClassVar = ("sifted_bits", "secret_bits", "qber")
+    forecast_names: ClassVar = (
+        "sifted_bits", "secret_bits", "secret_bits_10", "secret_bits_90", "qber",
+    )  # fmt: skip
     columns: ClassVar = (
         Column("station", "station"),
         Column("date", "rises_at", "%Y-%m-%d"),
@@ -101,6 +108,8 @@ class Pass(Answer):
     forecast_columns: ClassVar = (
         Column("sifted bits", "sifted_bits", ",", rank=4),
         Column("secret bits", "secret_bits", ","),
+        Column("10 %", "secret_bits_10", ",", rank=9),
+        Column("90 %", "secret_bits_90", ",", rank=10),
         Column("QBER", "qber", ".6f", rank=6),
     )
 
@@ -204,10 +213,11 @@ class Upcoming(Answer):
         window = f"{begins:%Y-%m-%dT%H:%M:%SZ}{local} to {ends:%H:%M:%SZ}"
         where = f"up to {row.max_elevation_deg:.1f} deg, nearest {row.range_km_min:,.0f} km"
         percent = 100.0 * (row.qber or 0.0)
+        most = f"{row.secret_bits_10:,} to {row.secret_bits_90:,} in four of five such passes"
         lines = [
             f"{row.satellite} over {row.station} {when}",
             f"  {window}, {where}",
-            f"  {row.secret_bits:,} secret bits expected, QBER {percent:.2f} %",
+            f"  {row.secret_bits:,} secret bits expected, {most}, QBER {percent:.2f} %",
             *lines,
         ]
         return "\n".join(lines)

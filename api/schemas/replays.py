@@ -53,6 +53,27 @@ class Session(Answer):
     sifted_bits: int
     secret_bits: int
     qber: Annotated[float | None, digits(6)]
+    below: Annotated[float | None, digits(6)]
+    """How probable so few sifted bits were by the forecast before it; null without a bit."""
+
+
+class Reliability(Answer):
+    """How often sessions stayed below a quantile of their forecasts."""
+
+    level: float
+    """Of the quantile: an honest forecast gives it back as the frequency."""
+    sessions: int
+    frequency: Annotated[float, digits(6)]
+    low: Annotated[float, digits(6)]
+    """Low end of the exact binomial interval of 68 %."""
+    high: Annotated[float, digits(6)]
+
+    columns: ClassVar = (
+        Column("forecast quantile", "level", ".1f"),
+        Column("sessions below", "frequency", ".3f"),
+        Column("68 % from", "low", ".3f"),
+        Column("to", "high", ".3f"),
+    )
 
 
 class Unplanned(Answer):
@@ -86,6 +107,7 @@ class Replay(Answer):
     pairs: dict[str, PairTally]
     refusals: dict[str, str]
     sessions: list[Session]
+    reliability: list[Reliability]
     unplanned: list[Unplanned]
     elements_used: list[Instant]
     balances: Balances
@@ -108,6 +130,7 @@ class Replay(Answer):
                 "stations": {tally.station: tally for tally in summary.stations},
                 "pairs": {f"{tally.node_a}--{tally.node_b}": tally for tally in summary.pairs},
                 "sessions": summary.settled,
+                "reliability": summary.reliability,
                 "balances": Balances.of(summary.balances),
                 "waiting": summary.waiting,
                 "waiting_bits": Waiting.of(summary.waiting).waiting_bits,

@@ -64,7 +64,13 @@ from scheduler.domain.plans import (
     Span,
     Verdict,
 )
-from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
+from scheduler.domain.replays import (
+    PairTally,
+    Reliability,
+    ReplaySummary,
+    SettledPass,
+    StationTally,
+)
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
@@ -120,6 +126,7 @@ __all__ = [
     "PresetNotes",
     "Provenance",
     "RateModel",
+    "Reliability",
     "ReplaySummary",
     "RouteType",
     "RunwayAnswer",

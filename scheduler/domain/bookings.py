@@ -121,3 +121,4 @@ class SessionResult:
     source: str  #: which key source it was, e.g. "simulator"
     simulated: bool  #: the bytes come from a seeded or otherwise simulated source, for ever
     eps_total: float = 0.0  #: failure probability of the key, secrecy and correctness together
+    expected_sifted_bits: float = 0.0  #: by the preset alone, whatever was learned of the link

@@ -30,8 +30,10 @@ class PassRow:
     time_sigma_s: float | None  #: timing uncertainty from the age of the elements; None: unknown
     acquires_at: datetime | None = None  #: start of the longest dark part; None if none
     loses_at: datetime | None = None
-    sifted_bits: float | None = None  #: the four below only when a forecast was asked for
-    secret_bits: int | None = None
+    sifted_bits: float | None = None  #: the five below only when a forecast was asked for
+    secret_bits: int | None = None  #: the median
+    secret_bits_10: int | None = None  #: with a probability of 10 % it is no more than this
+    secret_bits_90: int | None = None
     qber: float | None = None
 
 

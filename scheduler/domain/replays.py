@@ -43,6 +43,18 @@ class SettledPass:
     sifted_bits: int
     secret_bits: int
     qber: float
+    below: float | None  #: probability of so few bits by the forecast before it; None without a bit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """How often sessions stayed below a quantile of their forecasts, beside its level."""
+
+    level: float  #: of the quantile, which an honest forecast gives back as the frequency
+    sessions: int
+    frequency: float
+    low: float  #: of the exact binomial interval of 68 %
+    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +71,7 @@ class ReplaySummary:
     pairs: tuple[PairTally, ...]
     refusals: dict[str, str]  #: demand -> why the network cannot serve it, ever
     settled: tuple[SettledPass, ...]
+    reliability: tuple[Reliability, ...]  #: of the forecasts' quantiles; empty without a session
     unplanned: tuple[UnplannedSpan, ...]
     balances: dict[str, dict[str, int]]  #: pool id -> account kind -> bits
     asked_bits: dict[str, int]  #: pair -> end-to-end key that its demands asked for in this time

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from qkd import binomial_bars, reliability
 from scheduler.domain import (
     PairTally,
     Pool,
+    Reliability,
     ReplaySummary,
     SettledPass,
     StationTally,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
 
 DAY = timedelta(days=1)
+LEVELS = tuple(tenth / 10 for tenth in range(1, 10))
+"""Quantiles of the forecasts that a replay is held to."""
 
 
 def summarise(
@@ -40,6 +44,7 @@ def summarise(
         plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
         balances = get_balances(reader)
         waiting = waiting_views(get_waiting_blocks(reader))
+    passes = tuple(_settled_pass(answer) for answer in settled)
     return ReplaySummary(
         scenario=context.scenario.name,
         seed=seed,
@@ -50,7 +55,8 @@ def summarise(
         stations=_stations(context, plans, settled),
         pairs=_pairs(merges),
         refusals={name: found.refusal for name, found in context.routes.items() if found.refusal},
-        settled=tuple(_settled_pass(answer) for answer in settled),
+        settled=passes,
+        reliability=_reliability(passes),
         unplanned=_unplanned(plans),
         balances=balances,
         asked_bits=_demanded_bits(context.scenario.demands, end - start),
@@ -153,6 +159,26 @@ def _settled_pass(answer: dict[str, Any]) -> SettledPass:
         sifted_bits=answer["sifted_bits"],
         secret_bits=answer["secret_bits"],
         qber=answer["qber_ppm"] / 1e6,
+        below=None if answer["below_ppm"] is None else answer["below_ppm"] / 1e6,
+    )
+
+
+def _reliability(settled: Iterable[SettledPass]) -> tuple[Reliability, ...]:
+    """How often sessions stayed below each decile that was forecast of them."""
+    below = [one.below for one in settled if one.below is not None]
+    if not below:
+        return ()
+    found = reliability(below, LEVELS)
+    low, high = binomial_bars(found * len(below), len(below))
+    return tuple(
+        Reliability(
+            level=level,
+            sessions=len(below),
+            frequency=float(frequency),
+            low=float(least),
+            high=float(most),
+        )
+        for level, frequency, least, most in zip(LEVELS, found, low, high, strict=True)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,11 +15,13 @@ from scheduler.domain import (
     SessionResult,
     instant_key,
 )
-from scheduler.forecast import booked_window, expected_counts, link_preset
+from scheduler.forecast import belief_of, booked_window, expected_counts, link_preset
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.sessions import add_session
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.lifetimes import use_until
+from scheduler.services.learning import learned_by
 from scheduler.services.outages import out_of_service, outage_at
 from scheduler.sources.keys import simulated_material, simulated_session
 
@@ -79,6 +82,7 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     candidate = booking.candidate
     (station,) = context.stations([candidate.station_id])
     result = _simulate(context, candidate, station)
+    below = _below(context, candidate, station, result)
     answer: dict[str, Any] = {
         "booking": str(booking_id),
         "station": candidate.station_id,
@@ -89,9 +93,18 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         "sifted_bits": result.sifted_bits,
         "secret_bits": result.secret_bits,
         "qber_ppm": round(result.qber * 1e6) if result.sifted_bits else 0,
+        "below_ppm": None if below is None else round(below * 1e6),
     }
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="settle", at=at)
+        add_session(
+            tx,
+            command,
+            booking_id=booking_id,
+            link=(candidate.satellite_id, candidate.station_id),
+            expected_bits=result.expected_sifted_bits,
+            sifted_bits=result.sifted_bits,
+        )
         if result.secret_bits > 0:
             answer |= _deposit(context, tx, command, result, candidate)
         reason = f"{result.secret_bits} secret bits" if result.secret_bits else "no key distilled"
@@ -183,10 +196,27 @@ def open_bookings(context: Context) -> list[Booking]:
         return list(get_bookings(reader, state=BookingState.BOOKED))
 
 
+def _below(
+    context: Context, candidate: Candidate, station: Station, result: SessionResult
+) -> float | None:
+    """How probable so few sifted bits were by what was believed when the session began.
+
+    None without a bit: a cloud is no measure of a link.
+    """
+    if not result.sifted_bits:
+        return None
+    satellite = context.satellite(candidate.satellite_id)
+    preset = link_preset(satellite, station, context.settings.bound)
+    learned = learned_by(context, candidate.acquires_at)
+    ratio = result.sifted_bits / result.expected_sifted_bits
+    return float(belief_of(satellite, station, preset, learned).probability_below(ratio))
+
+
 def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:
     """Draw the counts of the session around the model of the pass as it was booked.
 
-    A pass booked under an uncertain sky first draws whether it is clear: clouds give nothing.
+    First how the pass differs from others of its link, then the counts themselves. A pass
+    booked under an uncertain sky first of all draws whether it is clear: clouds give nothing.
     """
     sky = context.entropy.generator("sky", candidate.candidate_id)
     if candidate.clear_probability < 1.0 and sky.random() >= candidate.clear_probability:
@@ -199,6 +229,10 @@ def _simulate(context: Context, candidate: Candidate, station: Station) -> Sessi
         candidate, elements, station=station, step_s=context.settings.track_step_s
     )
     preset = link_preset(satellite, station, context.settings.bound)
-    expected, budget = expected_counts(window, preset, station=station)
+    usual, budget = expected_counts(window, preset, station=station)
+    ratio = preset.spread.draw_ratio(context.entropy.generator("loss", candidate.candidate_id))
+    drawn, _ = expected_counts(window, preset, station=station, ratio=ratio)
     generator = context.entropy.generator("counts", candidate.candidate_id)
-    return simulated_session(expected, budget, preset, generator)
+    result = simulated_session(drawn, budget, preset, generator)
+    clicks = usual.key_clicks.sum() + usual.check_clicks.sum()
+    return replace(result, expected_sifted_bits=float(clicks))

@@ -172,6 +172,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
     "LinkBelief.updated": (BELIEF.updated, {"ratios": [0.9, 1.1]}),
     "LinkBelief.ratio_quantiles": (BELIEF.ratio_quantiles, {"probabilities": [0.1, 0.9]}),
     "LinkBelief.probability_below": (BELIEF.probability_below, {"ratio": 1.0}),
+    "LinkSpread.draw_ratio": (MICIUS.spread.draw_ratio, {"rng": np.random.default_rng(1)}),
     "LinkBelief.draw_ratio": (BELIEF.draw_ratio, {"rng": np.random.default_rng(1)}),
     "Preset.station": (MICIUS.station, {"station_id": "xinglong"}),
     "add_epsilons": (
@@ -293,6 +294,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
     "preset": (qkd.preset, {"name": "trunk-span"}),
     "preset_names": (qkd.preset_names, {}),
     "reliability": (qkd.reliability, {"below": [0.2, 0.8], "levels": [0.1, 0.9]}),
+    "binomial_bars": (qkd.binomial_bars, {"hits": [1.0, 4.0], "sessions": 5, "within": 0.5}),
     "satellite_preset": (qkd.satellite_preset, {"name": "micius-2016"}),
     "secret_key": (
         qkd.secret_key,

@@ -104,3 +104,20 @@ def test_a_forecast_carries_its_quantiles() -> None:
     assert qkd.yield_quantiles(track, preset, "xinglong", learned)[1].detections == pytest.approx(
         0.5 * plain.detections, rel=0.03
     )
+
+
+def test_the_binomial_bars_are_those_of_clopper_and_pearson() -> None:
+    # Newcombe, Statist. Med. 17, 857 (1998), table I: exact 95 % intervals of 81/263 and 0/20.
+    low, high = qkd.binomial_bars([81.0], 263, within=0.95)
+    np.testing.assert_allclose([low[0], high[0]], [0.2527, 0.3676], atol=5e-5)
+    low, high = qkd.binomial_bars([0.0, 20.0], 20, within=0.95)
+    np.testing.assert_allclose([low[0], high[0]], [0.0, 0.1684], atol=5e-5)
+    np.testing.assert_allclose([low[1], high[1]], [0.8316, 1.0], atol=5e-5)
+
+
+def test_a_pass_is_drawn_log_normally_about_the_presets_loss() -> None:
+    spread = qkd.LinkSpread(loss_sigma_db=3.0, spread_db=1.5)
+    rng = np.random.default_rng(3)
+    drawn = np.log([spread.draw_ratio(rng) for _ in range(20_000)]) / qkd.learning.NEPER_PER_DB
+    assert abs(drawn.mean()) < 4.0 * 1.5 / np.sqrt(20_000)
+    assert abs(drawn.std() / 1.5 - 1.0) < 4.0 / np.sqrt(40_000)

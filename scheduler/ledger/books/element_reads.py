@@ -31,7 +31,7 @@ _COUNT = "SELECT (SELECT count(*) FROM element_set) + (SELECT count(*) FROM elem
 
 def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | None:
     """The element sets, of one satellite or of all; None if the ledger itself must be read."""
-    if _is_missing(url):
+    if is_missing(url):
         return []
     with suppress(sqlite3.Error), _opened(url) as connection:
         if connection is not None:
@@ -41,7 +41,7 @@ def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | No
 
 def element_verdicts(url: str) -> list[Verdict] | None:
     """The verdicts on element sets; None if the ledger itself must be read."""
-    if _is_missing(url):
+    if is_missing(url):
         return []
     with suppress(sqlite3.Error), _opened(url) as connection:
         if connection is not None:
@@ -51,7 +51,7 @@ def element_verdicts(url: str) -> list[Verdict] | None:
 
 def element_count(url: str) -> int | None:
     """How many element sets and verdicts there are; None if the ledger itself must be read."""
-    if _is_missing(url):
+    if is_missing(url):
         return 0
     with suppress(sqlite3.Error), _opened(url) as connection:
         if connection is not None:
@@ -66,8 +66,8 @@ def _file_of(url: str) -> Path | None:
     return Path(path) if prefix == "sqlite" and path and "?" not in path else None
 
 
-def _is_missing(url: str) -> bool:
-    """Whether the file that a URL names is not there, or empty."""
+def is_missing(url: str) -> bool:
+    """Whether a URL names a file, and that is not there, or empty."""
     file = _file_of(url)
     return file is not None and not (file.exists() and file.stat().st_size)
 

@@ -39,6 +39,7 @@ from scheduler.ledger.schema.key import (
     Material,
     ReservationPart,
     ReservationRow,
+    SettledSession,
 )
 from scheduler.ledger.schema.log import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
 
@@ -81,4 +82,5 @@ __all__ = [
     "ReservationRow",
     "RunFact",
     "SaeRow",
+    "SettledSession",
 ]

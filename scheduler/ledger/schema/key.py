@@ -92,6 +92,26 @@ class Block(Base):
     sha256: Mapped[str] = mapped_column(String(64))  #: over all but `next_bit` and `state`
 
 
+class SettledSession(Base):
+    """What a session measured beside what its preset expected of it; a command settles one."""
+
+    __tablename__ = "settled_session"
+    audited = Audited(under={"command_id": "settled_session"})
+    __table_args__ = (Index("ix_settled_session_link", "satellite_id", "station_id", "settled_at"),)
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    booking_id: Mapped[str] = mapped_column(ForeignKey("booking.booking_id"), unique=True)
+    satellite_id: Mapped[str] = mapped_column(String(80))
+    station_id: Mapped[str] = mapped_column(String(80))
+    settled_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    expected_bits: Mapped[float]  #: sifted, by the preset alone: not by what was learned
+    sifted_bits: Mapped[int] = mapped_column(Number)
+    #: the sifted key that waits for its finite-key block to close; none where a pass is a block
+    block_ref: Mapped[int | None] = mapped_column(ForeignKey("block.id"), index=True)
+    counts: Mapped[str] = mapped_column(Text)  #: canonical JSON of that key's counts, else "{}"
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
 class Material(Base):
     """A piece of a block's key bytes at one of its two ends; erased when it is spent.
 

@@ -14,12 +14,15 @@ from orbits import NoElementsError
 from scheduler.domain import Candidate, instant_key
 from scheduler.forecast import (
     PassForecast,
+    belief_of,
     booked_window,
     expected_keys,
     forecast_window,
     link_preset,
+    median_ratio,
 )
 from scheduler.plan import PlanRules, part_of, with_parts
+from scheduler.services.learning import learned_by
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
 from scheduler.weather import ForecastTable
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Elements
-    from scheduler.forecast import ExpectedKey, LinkWindow
+    from scheduler.forecast import ExpectedKey, Learned, LinkWindow
     from scheduler.network import Satellite
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
@@ -58,6 +61,7 @@ class PlanOutlook:
     elements: dict[str, Elements] = field(default_factory=dict)  #: by satellite
     until: dict[str, datetime] = field(default_factory=dict)  #: end of what could be planned
     notes: list[str] = field(default_factory=list)
+    learned: Learned = field(default_factory=dict)  #: of sessions settled by then
 
 
 def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> Known:
@@ -84,7 +88,7 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
 
 def plan_outlook(context: Context, start: datetime, end: datetime, *, at: datetime) -> PlanOutlook:
     """Forecast every pass that rises in [start, end), with the one set known at `at`."""
-    ahead = PlanOutlook()
+    ahead = PlanOutlook(learned=learned_by(context, at))
     context.refresh_elements()
     for satellite in context.scenario.satellites:
         name = satellite.satellite_id
@@ -117,6 +121,7 @@ def plan_outlook(context: Context, start: datetime, end: datetime, *, at: dateti
                 step_s=context.settings.track_step_s,
                 bound=context.settings.bound,
                 history=context.archive_of(satellite.norad_id, known_at=at),
+                learned=ahead.learned,
             )
     return ahead
 
@@ -183,7 +188,7 @@ def _keys_of(
 ) -> Iterator[tuple[LinkWindow, ExpectedKey]]:
     """The links of candidates as today's element sets have them, and the key expected of each."""
     for first in range(0, len(candidates), AT_ONCE):
-        asked = []
+        asked, ratios = [], []
         for candidate in candidates[first : first + AT_ONCE]:
             satellite = context.satellite(candidate.satellite_id)
             (station,) = context.stations([candidate.station_id])
@@ -193,8 +198,10 @@ def _keys_of(
                 station=station,
                 step_s=context.settings.track_step_s,
             )
-            asked.append((window, link_preset(satellite, station, context.settings.bound), station))
-        for (window, _, _), key in zip(asked, expected_keys(asked), strict=True):
+            preset = link_preset(satellite, station, context.settings.bound)
+            asked.append((window, preset, station))
+            ratios.append(median_ratio(belief_of(satellite, station, preset, ahead.learned)))
+        for (window, _, _), key in zip(asked, expected_keys(asked, ratios), strict=True):
             yield window, key
 
 

@@ -19,6 +19,7 @@ from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.expiry import let_expire
 from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
+from scheduler.ledger.keys.sessions import add_session
 from scheduler.ledger.keys.transitions import begin_epoch, erase_expired, move_block, shred_epoch
 from scheduler.ledger.schema import Base
 from tests.scheduler.ledger.builders import (
@@ -52,6 +53,17 @@ def fill(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         relay(tx, "tick", NODES, 2560)
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
+    with ledger.begin() as tx:
+        handle = tx.command("settle", kind="settle", at=NOON)
+        add_session(
+            tx,
+            handle,
+            booking_id=uuid_of("one"),
+            link=("micius", "xinglong"),
+            expected_bits=1000.5,
+            sifted_bits=900,
+        )
+        handle.finish({})
     with ledger.begin() as tx:
         decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
         for sae_id, node in (("m", "b"), ("s", "c")):

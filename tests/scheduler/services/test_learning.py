@@ -1,0 +1,92 @@
+"""What links learn from their settled sessions, and whether forecasts are honest about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from qkd import satellite_preset
+from qkd.learning import NEPER_PER_DB
+from scheduler import services
+from scheduler.clock import SimulatedClock
+from scheduler.domain import ReplaySummary
+from scheduler.replay import run_replay
+from scheduler.services.context import Context
+from scheduler.services.learning import learned_by
+from scheduler.settings import Settings
+
+START = datetime(2016, 12, 19, tzinfo=UTC)
+END = START + timedelta(days=14)
+SPREAD_DB = satellite_preset("micius-2016-fitted").spread.spread_db
+
+
+@pytest.fixture(scope="module")
+def replay(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReplaySummary, Settings]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('learning') / 'ledger.db'}"
+    settings = Settings(scenario="micius-2016", database_url=url)
+    return run_replay(settings, start=START, end=END, seed=1), settings
+
+
+@pytest.fixture
+def context(replay: tuple[ReplaySummary, Settings]) -> Iterator[Context]:
+    with Context(replay[1], clock=SimulatedClock(END)) as opened:
+        yield opened
+
+
+def test_a_link_knows_the_sessions_settled_by_then_and_no_later_one(
+    replay: tuple[ReplaySummary, Settings], context: Context
+) -> None:
+    for days in (0, 1, 3, 14):
+        at = START + timedelta(days=days)
+        known = sum(len(ratios) for ratios in learned_by(context, at).values())
+        assert known == sum(
+            1 for one in replay[0].settled if one.sifted_bits and one.acquires_at < at
+        )
+
+
+def test_simulated_sessions_differ_from_pass_to_pass_and_not_by_counts_alone(
+    context: Context,
+) -> None:
+    ratios = [ratio for link in learned_by(context, END).values() for ratio in link]
+    spread_db = float(np.std(np.log(ratios))) / NEPER_PER_DB
+    # The sample's own deviation, 1/sqrt(2 n), at three sigma; of counts alone it is 0.01 dB.
+    assert spread_db == pytest.approx(SPREAD_DB, rel=3.0 / math.sqrt(2.0 * len(ratios)))
+
+
+def test_a_forecast_without_sessions_is_the_presets_and_later_follows_them(
+    context: Context,
+) -> None:
+    asked = {"satellite": "micius", "stations": ["xinglong"], "start": START, "forecast": True}
+    (before,) = services.upcoming_passes(
+        context, **asked, end=START + timedelta(days=1), as_known_at=START, dark_only=True
+    ).rows
+    (after,) = services.upcoming_passes(
+        context, **asked, end=START + timedelta(days=1), dark_only=True
+    ).rows
+    for row in (before, after):
+        assert row.secret_bits_10 < row.secret_bits < row.secret_bits_90
+    wide, narrow = (row.secret_bits_90 - row.secret_bits_10 for row in (before, after))
+    assert narrow < wide
+    assert after.sifted_bits != before.sifted_bits
+
+
+def test_the_forecasts_of_a_replay_are_held_to_what_came(
+    replay: tuple[ReplaySummary, Settings],
+) -> None:
+    found = replay[0].reliability
+    assert [one.level for one in found] == pytest.approx([tenth / 10 for tenth in range(1, 10)])
+    below = [one.below for one in replay[0].settled if one.below is not None]
+    for one in found:
+        assert one.sessions == len(below)
+        assert one.frequency == np.mean(np.array(below) <= one.level)
+        assert one.low <= one.frequency <= one.high
+    # No bar of three sigma misses the diagonal: sqrt(p (1 - p) / n).
+    assert all(
+        abs(one.frequency - one.level)
+        < 3.0 * math.sqrt(one.level * (1.0 - one.level) / one.sessions)
+        for one in found
+    )
