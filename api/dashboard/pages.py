@@ -29,7 +29,7 @@ from api.schemas.passes import Passes
 from api.schemas.plans import DemandServed
 from scheduler import services
 from scheduler.domain import TERMINAL_STATES, PassRow, RunwayRow
-from scheduler.forecast import buffer_bits
+from scheduler.fibre import buffer_bits
 from scheduler.network import NO_LIMIT_BITS
 from scheduler.paths import find_routes
 from scheduler.services.context import Context

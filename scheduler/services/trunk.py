@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import NewBlock, instant_key
-from scheduler.forecast import buffer_bits, span_eps, span_secret_bits
+from scheduler.fibre import buffer_bits, span_eps, span_secret_bits
 from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
 from scheduler.ledger.keys.stock import get_stock
 from scheduler.ledger.reader import last_instant_of

@@ -8,6 +8,7 @@ import pytest
 
 import qkd
 from scheduler import services
+from scheduler.fibre import span_rate_bps
 from scheduler.forecast import (
     PassForecast,
     booked_window,
@@ -16,7 +17,6 @@ from scheduler.forecast import (
     forecast_window,
     ground_station,
     link_preset,
-    span_rate_bps,
 )
 from scheduler.services.context import Context
 from scheduler.settings import Settings

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import LinkSupply, Pool
-from scheduler.forecast import buffer_bits, link_rate_bps
+from scheduler.fibre import buffer_bits, link_rate_bps
 from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
 from scheduler.paths import parallel_pools, routes_of, sum_parallel
 from scheduler.plan import PlanRules

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.errors import ScenarioError
-from scheduler.forecast import link_rate_bps, span_eps, span_rate_bps, span_secret_bits
+from scheduler.fibre import link_rate_bps, span_eps, span_rate_bps, span_secret_bits
 from scheduler.network import Scenario, parse_scenario
 from tests.scheduler.network.test_parse import SMALL
 

@@ -11,7 +11,7 @@ from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import Pool
 from scheduler.entropy import KeyedEntropy
-from scheduler.forecast import buffer_bits, span_secret_bits
+from scheduler.fibre import buffer_bits, span_secret_bits
 from scheduler.network import NO_LIMIT_BITS, Link, LinkKind, Schedule
 from scheduler.services.context import Context
 from scheduler.settings import load_settings
