@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from orbits import as_utc
 from scheduler.errors import FactError, LedgerBroken, LedgerError, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE, get_drawn_keys
+from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import Range, claim, close_empty
 from scheduler.ledger.log.tables import row_digest, sealed
 from scheduler.ledger.records import CollectedKey
@@ -28,6 +28,9 @@ _CLOSE_KEY = (
     update(KeyRow)
     .where(KeyRow.id == bindparam("key_"), KeyRow.closed_by.is_(None))
     .values(closed_by=bindparam("command_"))
+)
+_KNOWN = (
+    select(KeyRow.key_id).where(KeyRow.key_id.in_(bindparam("names_", expanding=True))).limit(1)
 )
 _GIVE = (
     update(KeyRecipient)
@@ -203,9 +206,12 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
 
 
 def _refuse_known(tx: Transaction, key_ids: Sequence[UUID]) -> None:
-    known = get_drawn_keys(tx, key_ids)
-    if known:
-        raise LedgerError(f"key {known[0].key_id} was drawn before; ids are used once")
+    names = [str(one) for one in key_ids]
+    for first in range(0, len(names), KEYS_AT_ONCE):
+        some = {"names_": names[first : first + KEYS_AT_ONCE]}
+        known = tx.connection.execute(_KNOWN, some).scalar()
+        if known is not None:
+            raise LedgerError(f"key {known} was drawn before; ids are used once")
 
 
 def _name_recipients(
