@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select, update
 
 from orbits import as_utc
-from scheduler.errors import FactError, LedgerBroken, LedgerError, UnknownName, WrongState
+from scheduler.errors import FactError, LedgerBroken, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import Range, claim, close_empty
@@ -28,9 +28,6 @@ _CLOSE_KEY = (
     update(KeyRow)
     .where(KeyRow.id == bindparam("key_"), KeyRow.closed_by.is_(None))
     .values(closed_by=bindparam("command_"))
-)
-_KNOWN = (
-    select(KeyRow.key_id).where(KeyRow.key_id.in_(bindparam("names_", expanding=True))).limit(1)
 )
 _GIVE = (
     update(KeyRecipient)
@@ -61,8 +58,8 @@ def draw_keys(
     `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
     1 node_b's). The ids must be random and new. With `among` of these blocks alone, by id. The
     recipient `given_to` has them by this very command. Returns of which range each key is part.
-    Raises FactError, LedgerError for a known id, NotEnoughKey if the pool has too few ranges of
-    that size.
+    Raises FactError, NotEnoughKey if the pool has too few ranges of that size; for a known id the
+    database refuses the row, and with it the transaction (LedgerError).
     """
     if not key_ids or not recipients or len(set(key_ids)) != len(key_ids):
         raise FactError(
@@ -73,7 +70,6 @@ def draw_keys(
         raise FactError(f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b)")
     if size_bits <= 0 or size_bits % 8:
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
-    _refuse_known(tx, key_ids)
     bits = size_bits * len(key_ids)
     numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among)
     drawn: dict[UUID, Range] = {}
@@ -203,15 +199,6 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
         tx.erased = True
     close_empty(tx, {row.block_ref for row in rows})
     return len(numbers)
-
-
-def _refuse_known(tx: Transaction, key_ids: Sequence[UUID]) -> None:
-    names = [str(one) for one in key_ids]
-    for first in range(0, len(names), KEYS_AT_ONCE):
-        some = {"names_": names[first : first + KEYS_AT_ONCE]}
-        known = tx.connection.execute(_KNOWN, some).scalar()
-        if known is not None:
-            raise LedgerError(f"key {known} was drawn before; ids are used once")
 
 
 def _name_recipients(
