@@ -52,10 +52,12 @@ bench-smoke: $(VENV)/.dev
 oracle: $(VENV)/.dev
 	SKYTRUNK_ORACLE=300 $(BIN)/python -m pytest -q -n 2 tests/scheduler/plan/test_oracle.py
 
-# At least 200 SIGKILLs at random points, then the other faults; takes about five minutes.
+# At least 200 SIGKILLs at random points, then the other faults, 100,000 keys to sixteen customers
+# (twice, once with 20 kills of the server) among them, and 10,000 bodies that nobody should send.
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.report
-	$(BIN)/python -m pytest -q -m faults tests
+	SKYTRUNK_BENCH_DELIVERIES=100000 $(BIN)/python -m pytest -q -m faults tests
+	SKYTRUNK_BENCH_BODIES=10000 $(BIN)/python -m pytest -q tests/api/kme/test_bad_input.py
 
 # Tens of kills, sixteen processes for one key, a server that dies: what CI runs after the suite.
 faults-short: $(VENV)/.dev

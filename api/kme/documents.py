@@ -113,3 +113,39 @@ DEC_KEYS: Described = {
     "openapi_extra": body(_KEY_IDS),
     "responses": answers(200, _CONTAINER, 400, 401, 413, 415, 503),
 }
+_SYSTEM = query("remoteSystemID", _STRING, required=True)
+_SKIP_KEY = _object(["keyId", "key"], keyId=_STRING, key=_STRING)
+CAPABILITIES: Described = {
+    "openapi_extra": {},
+    "responses": answers(
+        200,
+        _object(
+            ["entropy", "key", "algorithm", "localSystemID", "remoteSystemID"],
+            entropy={"type": "boolean"},
+            key={"type": "boolean"},
+            algorithm=_STRING,
+            localSystemID=_STRING,
+            remoteSystemID={"type": "array", "items": _STRING},
+        ),
+        401,
+        503,
+    ),
+}
+SKIP_KEY: Described = {
+    "openapi_extra": {"parameters": [_SYSTEM, query("size", {"type": "integer", "minimum": 8})]},
+    "responses": answers(200, _SKIP_KEY, 400, 401, 503),
+}
+SKIP_KEY_BY_ID: Described = {
+    "openapi_extra": {"parameters": [_SYSTEM]},
+    "responses": answers(200, _SKIP_KEY, 400, 401, 404, 503),
+}
+ENTROPY: Described = {
+    "openapi_extra": {"parameters": [query("minentropy", {"type": "integer", "minimum": 1})]},
+    "responses": answers(
+        200,
+        _object(["randomStr", "minentropy"], randomStr=_STRING, minentropy=_WHOLE),
+        400,
+        401,
+        503,
+    ),
+}

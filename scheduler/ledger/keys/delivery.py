@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select, update
 
 from orbits import as_utc
-from scheduler.errors import FactError, LedgerBroken, LedgerError, UnknownName, WrongState
+from scheduler.errors import FactError, LedgerBroken, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE, get_drawn_keys
+from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import Range, claim, close_empty
 from scheduler.ledger.log.tables import row_digest, sealed
 from scheduler.ledger.records import CollectedKey
@@ -58,8 +58,8 @@ def draw_keys(
     `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
     1 node_b's). The ids must be random and new. With `among` of these blocks alone, by id. The
     recipient `given_to` has them by this very command. Returns of which range each key is part.
-    Raises FactError, LedgerError for a known id, NotEnoughKey if the pool has too few ranges of
-    that size.
+    Raises FactError, NotEnoughKey if the pool has too few ranges of that size; for a known id the
+    database refuses the row, and with it the transaction (LedgerError).
     """
     if not key_ids or not recipients or len(set(key_ids)) != len(key_ids):
         raise FactError(
@@ -70,7 +70,6 @@ def draw_keys(
         raise FactError(f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b)")
     if size_bits <= 0 or size_bits % 8:
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
-    _refuse_known(tx, key_ids)
     bits = size_bits * len(key_ids)
     numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among)
     drawn: dict[UUID, Range] = {}
@@ -200,12 +199,6 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
         tx.erased = True
     close_empty(tx, {row.block_ref for row in rows})
     return len(numbers)
-
-
-def _refuse_known(tx: Transaction, key_ids: Sequence[UUID]) -> None:
-    known = get_drawn_keys(tx, key_ids)
-    if known:
-        raise LedgerError(f"key {known[0].key_id} was drawn before; ids are used once")
 
 
 def _name_recipients(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,11 +56,13 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
             continue
     with context.view.read() as reader:
         parties = parties_of(context, reader, master, slave, request.additional_slaves)
-    merge_for(context, parties.pool, size * request.number, constraints=request.mandatory, at=now)
-    try:
-        return attempts[-1]()
-    except NotEnoughKey:
-        raise _shortage(context, parties, request, size=size, now=now) from None
+    gained, bits = 1, size * request.number
+    while gained:
+        # Somebody else may take what was merged here, as long as anything is.
+        gained = merge_for(context, parties.pool, bits, constraints=request.mandatory, at=now)
+        with suppress(NotEnoughKey):
+            return attempts[-1]()
+    raise _shortage(context, parties, request, size=size, now=now)
 
 
 def _checked_size(settings: Settings, request: KeyRequest) -> int:

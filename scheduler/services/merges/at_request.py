@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 STEPS_ALLOWED_FOR = 4
 """Steps whose proofs of equality are planned for, beside the bits that are wanted."""
+REFILL_BITS = 64 * KEY_GRAIN_BITS
+"""Merged at least, where the links have it: one merge serves the requests that follow, too."""
 
 
 def merge_for(
     context: Context, pool: Pool, bits: int, *, constraints: KeyConstraints, at: datetime
 ) -> int:
-    """Merge so many bits for a pair from link stock, or what there is; return the bits gained.
+    """Merge at least so many bits for a pair, or what link stock there is; return the bits gained.
 
     Under the rules of the pair's demand in the scenario, where it has one, and `constraints`
     besides; what it gains counts as served to that demand. One transaction, like any merge.
@@ -84,7 +86,8 @@ def _plan(
 ) -> MergePlan:
     """What to merge so that the pair has `bits` more than now, its proofs paid for."""
     stock = get_stock(reader, at=now)
-    wanted = -(-bits // KEY_GRAIN_BITS) * KEY_GRAIN_BITS + STEPS_ALLOWED_FOR * PROOF_BITS
+    wanted = -(-max(bits, REFILL_BITS) // KEY_GRAIN_BITS) * KEY_GRAIN_BITS
+    wanted += STEPS_ALLOWED_FOR * PROOF_BITS
     limit = demand.max_age_s
     young = {}
     if limit is not None:

@@ -17,7 +17,7 @@ class InsideClient:
     """Requests by name and path; open it with `with`, so that the application starts and stops."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._app = app
+        self.app = app
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -33,9 +33,9 @@ class InsideClient:
         return self.request("GET", path, **more)
 
     async def _open(self) -> None:
-        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://kme.example")
-        self._lifespan = self._app.router.lifespan_context(self._app)
+        self._lifespan = self.app.router.lifespan_context(self.app)
         await self._lifespan.__aenter__()
 
     async def _close(self) -> None:
