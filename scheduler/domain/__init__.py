@@ -67,12 +67,14 @@ from scheduler.domain.plans import (
 from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, StationTally
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
+from scheduler.domain.tokens import AccessToken, Role
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
     "SLACK",
     "TERMINAL_STATES",
+    "AccessToken",
     "Announcement",
     "Booking",
     "BookingEvent",
@@ -121,6 +123,7 @@ __all__ = [
     "Provenance",
     "RateModel",
     "ReplaySummary",
+    "Role",
     "RouteType",
     "RunwayAnswer",
     "RunwayChange",
