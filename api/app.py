@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
+from starlette.routing import Route
 
 from api.dashboard import pages
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
-from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, WithHeaders
+from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, Rate, WithHeaders
+from api.security.roles import OnlyRoles, check_route
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ DESCRIPTION = (
 
 
 BODY_BYTES_MAX = 1_000_000  # the largest request of ours, a plan with 1,000 pins, takes 100 kB
+
+
+ROUTERS = (*ALL_ROUTERS, pages.front_door, pages.router)
 
 
 class HeadAsGet:
@@ -64,16 +69,31 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(refuse_repeats)],
-        responses=problem_answers(422, 500),
+        dependencies=[Depends(check_route), Depends(refuse_repeats)],
+        responses=problem_answers(401, 403, 422, 429, 500),
         # The pages that FastAPI ships fetch scripts from elsewhere; ours is at /docs.
         docs_url=None,
         redoc_url=None,
     )
     add_problem_handlers(app)
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(LimitedBody, bytes_max=BODY_BYTES_MAX, refuse=refusal)
-    app.add_middleware(WithHeaders, headers=OVER_TLS if settings.certificate else NOTHING_LOADS)
-    for router in (*ALL_ROUTERS, pages.front_door, pages.router):
+    for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(HeadAsGet)
+    # The last one added stands outermost.
+    app.add_middleware(LimitedBody, bytes_max=BODY_BYTES_MAX, refuse=refusal)
+    app.add_middleware(
+        OnlyRoles,
+        routes=routes_of(app),
+        context=lambda: app.state.context,
+        host=settings.host,
+        rate=Rate(settings.requests_per_s),
+        refuse=refusal,
+    )
+    app.add_middleware(WithHeaders, headers=OVER_TLS if settings.certificate else NOTHING_LOADS)
     return app
+
+
+def routes_of(app: FastAPI) -> list[Route]:
+    """Return every route of the application, those of its routers among them."""
+    found = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
+    return [route for route in found if isinstance(route, Route)]

@@ -27,6 +27,7 @@ from api.cli import (
     sae,
     scenario,
     serve,
+    token,
     track,
     validate,
 )
@@ -86,6 +87,7 @@ app.add_typer(merge.app, name="merge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pki.app, name="pki")
 app.add_typer(sae.app, name="sae")
+app.add_typer(token.app, name="token")
 
 
 def run(arguments: Sequence[str]) -> int:

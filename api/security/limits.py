@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Refuse = Callable[["Scope", int, str], "ASGIApp"]
+Refuse = Callable[["Scope", int, str], "Response"]
 """Makes the answer that says no, in the form that callers of that path know."""
 
 DEPTH_MAX = 32  # levels of lists and objects; the deepest request of ours has four
@@ -82,7 +83,7 @@ class LimitedBody:
             return
         await self._app(scope, _again(bytes(body), receive), send)
 
-    def _too_large(self, scope: Scope) -> ASGIApp:
+    def _too_large(self, scope: Scope) -> Response:
         why = f"a body of more than {self._bytes_max} bytes; allowed: up to that"
         return self._refuse(scope, 413, why)
 

@@ -122,8 +122,9 @@ def read_pem(path: Path, what: str) -> bytes:
 
 def read_certificates(path: Path, what: str) -> list[x509.Certificate]:
     """Return the certificates of a PEM file, one at least. Raises SettingsError."""
+    text = read_pem(path, what)
     try:
-        return x509.load_pem_x509_certificates(read_pem(path, what))
+        return x509.load_pem_x509_certificates(text)
     except ValueError as error:
         raise SettingsError(f"{what} {path}: {error}; allowed: certificates as PEM") from None
 

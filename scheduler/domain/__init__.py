@@ -73,12 +73,14 @@ from scheduler.domain.replays import (
 )
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
+from scheduler.domain.tokens import AccessToken, Role
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 
 __all__ = [
     "KEY_GRAIN_BITS",
     "SLACK",
     "TERMINAL_STATES",
+    "AccessToken",
     "Announcement",
     "Booking",
     "BookingEvent",
@@ -128,6 +130,7 @@ __all__ = [
     "RateModel",
     "Reliability",
     "ReplaySummary",
+    "Role",
     "RouteType",
     "RunwayAnswer",
     "RunwayChange",

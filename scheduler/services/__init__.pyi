@@ -48,6 +48,7 @@ from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
+from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_token
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
@@ -59,7 +60,9 @@ __all__ = [
     "accept_key",
     "add_outage",
     "add_sae",
+    "add_token",
     "announce_due",
+    "bearer_of",
     "begin_session",
     "bind_run",
     "booking_events",
@@ -94,6 +97,7 @@ __all__ = [
     "list_outages",
     "list_plans",
     "list_saes",
+    "list_tokens",
     "lock_booking",
     "merge_due",
     "merge_history",
@@ -112,8 +116,10 @@ __all__ = [
     "prove_growth",
     "prove_row",
     "public_key_of",
+    "record_access",
     "record_failure",
     "remove_sae",
+    "revoke_token",
     "settle_session",
     "sign_checkpoint",
     "station_track",

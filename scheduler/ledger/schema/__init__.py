@@ -12,6 +12,7 @@ from scheduler.ledger.schema.accounts import (
 from scheduler.ledger.schema.base import Base
 from scheduler.ledger.schema.books import (
     REGISTERED_SAE,
+    AccessTokenRow,
     BookingEventRow,
     BookingRow,
     DirectiveRow,
@@ -51,6 +52,7 @@ __all__ = [
     "OPEN_RESERVATION",
     "RECEIVED_BLOCK",
     "REGISTERED_SAE",
+    "AccessTokenRow",
     "Account",
     "AnnouncementPart",
     "AnnouncementRow",

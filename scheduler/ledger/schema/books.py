@@ -1,4 +1,4 @@
-"""The tables beside the key: bookings, plans, outages, directives, jobs, element sets, verdicts."""
+"""The tables beside the key: bookings, plans, outages, directives, tokens, jobs, element sets."""
 
 from __future__ import annotations
 
@@ -120,6 +120,24 @@ class OutageRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     lifted_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
     sha256: Mapped[str] = mapped_column(String(64))  #: over all but `lifted_by`
+
+
+class AccessTokenRow(Base):
+    """A token of the management API, known by its hash; a later command may revoke it, once."""
+
+    __tablename__ = "access_token"
+    audited = Audited(later=("revoked_by",), leaf=("token_id",), under={"revoked_by": "revoked"})
+    __table_args__ = (CheckConstraint("created_at < expires_at", name="forwards"),)
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    token_id: Mapped[str] = mapped_column(String(36), unique=True)
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    revoked_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but `revoked_by`
 
 
 class DirectiveRow(Base):

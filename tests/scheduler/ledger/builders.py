@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from scheduler.domain import (
+    AccessToken,
     Announcement,
     Booking,
     BookingState,
@@ -22,9 +23,10 @@ from scheduler.domain import (
     PlanOption,
     PlanPass,
     Pool,
+    Role,
 )
 from scheduler.ledger import Ledger, PlanRecord, SpentChunk, Transaction
-from scheduler.ledger.books import directives, outages, plans
+from scheduler.ledger.books import directives, outages, plans, tokens
 from scheduler.ledger.keys.announcements import record_announcement
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.spending import spend_pool
@@ -206,7 +208,7 @@ def plan_option(name: str, booking_id: UUID | None = None) -> PlanOption:
 
 
 def decide(tx: Transaction, name: str, *, booking_id: UUID, lifted: bool) -> None:
-    """A plan with two passes, an outage, and a directive about a pass and one about a booking."""
+    """A plan with two passes, an outage, a token, and a directive about a pass and a booking."""
     handle = tx.command(f"plan/{name}", kind="plan", at=NOON)
     passes = [
         planned_pass("xinglong", 0, plan_option("one", booking_id), plan_option("part")),
@@ -237,4 +239,23 @@ def decide(tx: Transaction, name: str, *, booking_id: UUID, lifted: bool) -> Non
     if lifted:
         handle = tx.command(f"lift/{name}", kind="outage-lifted", at=NOON)
         outages.lift(tx, handle, outage.outage_id)
+        handle.finish({})
+    give_token(tx, f"token-{name}", revoked=lifted)
+
+
+def give_token(tx: Transaction, name: str, *, revoked: bool) -> None:
+    """A token of the management API, and its revocation."""
+    token = AccessToken(
+        token_id=name,
+        name="control room",
+        role=Role.OPERATOR,
+        created_at=NOON,
+        expires_at=NOON + timedelta(days=1),
+    )
+    handle = tx.command(f"token/{name}", kind="token", at=NOON)
+    tokens.add(tx, handle, token, secret_sha256=name)
+    handle.finish({})
+    if revoked:
+        handle = tx.command(f"token-revoked/{name}", kind="token-revoked", at=NOON)
+        tokens.revoke(tx, handle, name)
         handle.finish({})

@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_511534b6"
+revision = "first_1f08b9ac"
 down_revision = None
 branch_labels = None
 depends_on = None
