@@ -68,6 +68,7 @@ from scheduler.domain.replays import PairTally, ReplaySummary, SettledPass, Stat
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
+from scheduler.domain.vault import KeyEpoch, VaultStatus
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -91,6 +92,7 @@ __all__ = [
     "ElementsAnswer",
     "ElementsCheck",
     "KeyConstraints",
+    "KeyEpoch",
     "KeyFlow",
     "KeyOrigin",
     "KeyRequest",
@@ -139,6 +141,7 @@ __all__ = [
     "UnplannedSpan",
     "UsedElements",
     "Validation",
+    "VaultStatus",
     "Verdict",
     "VerifyReport",
     "WaitingKey",

@@ -51,6 +51,7 @@ from .standing import accept_elements, withdraw_elements
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
+from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
 
 __all__ = [
     "Context",
@@ -60,6 +61,7 @@ __all__ = [
     "add_outage",
     "add_sae",
     "announce_due",
+    "begin_epochs",
     "begin_session",
     "bind_run",
     "booking_events",
@@ -84,6 +86,7 @@ __all__ = [
     "health",
     "import_elements",
     "import_keys",
+    "keep_vault",
     "key_flow",
     "key_runway",
     "last_checkpoint",
@@ -114,7 +117,9 @@ __all__ = [
     "public_key_of",
     "record_failure",
     "remove_sae",
+    "rotate_kek",
     "settle_session",
+    "shred_epochs",
     "sign_checkpoint",
     "station_track",
     "strange_satellites",
@@ -124,6 +129,7 @@ __all__ = [
     "upcoming_passes",
     "validate_all",
     "validate_published_pass",
+    "vault_status",
     "verify_ledger",
     "void_key",
     "waiting_key",

@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_9ef5fa18"
+revision = "first_4b6cfa7f"
 down_revision = None
 branch_labels = None
 depends_on = None
