@@ -27,6 +27,7 @@ from scheduler.settings import Settings
 
 log = structlog.get_logger("skytrunk.jobs")
 
+_VAULT_S = 60.0  # of the machine; a data key that grew old is replaced this soon
 _WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
 
 
@@ -61,6 +62,7 @@ class JobRunner:
         """Close what was missed while nobody ran, plan, and start working."""
         self._guard("recover", self._recover)
         self._scheduler.add_job(self._watch, "interval", seconds=_WATCH_S, id="watch")
+        self._scheduler.add_job(self._keep_vault, "interval", seconds=_VAULT_S, id="vault")
         self._arm()
         self._scheduler.start()
 
@@ -186,6 +188,20 @@ class JobRunner:
             if not self._stopping:
                 self._guard("watch", self._see_bookings)
                 self._arm()
+
+    def _keep_vault(self) -> None:
+        """End and shred the epochs of data keys that grew old.
+
+        A replay has no such job: its key follows from its seed and protects nothing.
+        """
+        with self._busy:
+            if not self._stopping:
+                self._guard("vault", self._log_vault)
+
+    def _log_vault(self) -> None:
+        done = services.keep_vault(self.context, at=self.clock.now())
+        if any(done.values()):
+            log.info("vault", **done)
 
     def _guard(self, name: str, work: Callable[[], Any]) -> None:
         """Run a job; what fails is logged and recorded, and the work goes on."""

@@ -35,6 +35,14 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite:///skytrunk.db"
     """Where the ledger is; SQLite file by default, in the working directory."""
+    key_folder: Path | None = None
+    """Where the wrapped data keys are, one file for each pool and epoch; beside the file of the
+    key-encryption key unless set here. Keep its copies apart from those of the ledger."""
+    epoch_hours: float = Field(default=24.0, gt=0.0, le=8784.0)
+    """How long one data key is used: key spent since then can be read in copies of the database
+    by whoever has the key-encryption key and the key folder, key spent before by nobody."""
+    shred_deadline_s: float = Field(default=3600.0, gt=0.0, le=31_622_400.0)
+    """Time after its end by which an epoch must be shredded; `vault status` shows what is late."""
     scenario: str = "micius-2016"
     """Name of a scenario that ships with Skytrunk, or the path of a TOML file."""
     max_element_age_days: float | None = Field(default=None, gt=0.0, le=366.0)

@@ -30,6 +30,7 @@ from api.cli import (
     token,
     track,
     validate,
+    vault,
 )
 from api.cli.interrupt import spare_imports
 from api.cli.options import ConfigOption, DatabaseOption, ScenarioOption, keep
@@ -83,6 +84,7 @@ app.add_typer(plan.app, name="plan")
 app.add_typer(outage.app, name="outage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
+app.add_typer(vault.app, name="vault")
 app.add_typer(merge.app, name="merge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(pki.app, name="pki")

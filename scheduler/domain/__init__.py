@@ -75,6 +75,7 @@ from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, R
 from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
 from scheduler.domain.tokens import AccessToken, Role
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
+from scheduler.domain.vault import KeyEpoch, VaultStatus
 
 __all__ = [
     "KEY_GRAIN_BITS",
@@ -99,6 +100,7 @@ __all__ = [
     "ElementsAnswer",
     "ElementsCheck",
     "KeyConstraints",
+    "KeyEpoch",
     "KeyFlow",
     "KeyOrigin",
     "KeyRequest",
@@ -149,6 +151,7 @@ __all__ = [
     "UnplannedSpan",
     "UsedElements",
     "Validation",
+    "VaultStatus",
     "Verdict",
     "VerifyReport",
     "WaitingKey",

@@ -80,6 +80,7 @@ class Pending:
     """Rows held back so that they go out in few round trips."""
 
     commands: list[CommandHandle] = field(default_factory=list)
+    data_keys: list[dict[str, Any]] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
     #: bytes of key, still to be sealed: block, end, bytes
     material: list[tuple[BlockNames, int, bytes]] = field(default_factory=list, repr=False)

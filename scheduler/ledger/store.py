@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from orbits import as_utc
-from scheduler.errors import LedgerError
+from scheduler.errors import KeystoreError, LedgerError, LedgerUnavailable
 from scheduler.ledger.db.engine import make_engine, opening_engine, sqlite_file
 from scheduler.ledger.db.failures import is_conflict, refused
 from scheduler.ledger.db.migrate import has_tables, make_tables
@@ -24,16 +25,33 @@ from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.opening import (
     check_kek,
     kek_at_hand,
+    kek_file,
+    kek_id_of,
+    key_folder_of,
+    keyring,
+    left_behind,
     make_signing_key,
     missing_kek,
+    open_epochs,
     refuse_emptied,
+    refuse_shared,
+    rewrap,
+    tidy_keys,
 )
 from scheduler.ledger.pools import PoolBook, PoolNumbers
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema import AuditCheckpoint, AuditKey
 from scheduler.ledger.transaction import Transaction
-from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys, rewrap
-from scheduler.ledger.vault.keystore import KeyEncryptionKey, forbid_core_dumps, signing_context
+from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys
+from scheduler.ledger.vault.files import destroy_file, failures
+from scheduler.ledger.vault.keyring import Keyring
+from scheduler.ledger.vault.keystore import (
+    KeyEncryptionKey,
+    forbid_core_dumps,
+    make_kek_file,
+    next_file,
+    signing_context,
+)
 from scheduler.ledger.view import LedgerView
 
 ATTEMPTS_MAX = 10
@@ -45,10 +63,11 @@ T = TypeVar("T")
 class Ledger:
     """One database of key, bookings and everything that happened; get one from `open_ledger`."""
 
-    def __init__(self, engine: Engine, kek: KeyEncryptionKey) -> None:
-        self.view = LedgerView(engine, kek)
+    def __init__(self, engine: Engine, ring: Keyring, kek_file: Path | None = None) -> None:
+        self.view = LedgerView(engine, ring)
         self._engine = engine
-        self._kek = kek
+        self._ring = ring
+        self.kek_file = kek_file  #: where its key-encryption key comes from, if from a file
         self._pools: dict[str, PoolNumbers] = {}
         self._shared_keys = SharedKeys()
         file = sqlite_file(engine)
@@ -56,7 +75,7 @@ class Ledger:
         self._queue = WriteQueue(self._writing, self._transaction)
 
     def _transaction(self, connection: Connection) -> Transaction:
-        keys = DataKeys(self._kek, self._shared_keys)
+        keys = DataKeys(self._ring, self._shared_keys)
         return Transaction(connection, PoolBook(self._pools), keys, self._wal)
 
     @contextmanager
@@ -113,7 +132,7 @@ class Ledger:
             key = connection.execute(
                 select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
             ).one()
-            private = self._kek.unwrap(key.wrapped, signing_context(key.key_id))
+            private = self._ring.kek.unwrap(key.wrapped, signing_context(key.key_id))
             size = audit.tree_size(connection)
             signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
             last = connection.execute(select(func.max(AuditCheckpoint.id))).scalar() or 0
@@ -132,26 +151,66 @@ class Ledger:
             trail.append(connection)
         return signed
 
-    def rotate_kek(self, kek: KeyEncryptionKey) -> int:
+    def rotate_kek(self, kek: KeyEncryptionKey | None = None) -> int:
         """Wrap every data key, and the signing key, under another key-encryption key.
 
-        Returns how many data keys there were. Other processes must be started anew with it.
+        Without one a new key is made and takes the place of the old one in the key file, together
+        with its ledger: whenever this is cut short, the next opening finishes or undoes it. The
+        old key is destroyed. Returns how many data keys there are. Other processes must be started
+        anew. Raises KeystoreError if the key at hand came from no file, or others need it.
         """
+        path, old = self.kek_file, self._ring
+        if kek is None and path is None:
+            raise KeystoreError(
+                "the key-encryption key at hand came from no file, so none can be put in its place"
+            )
+
+        def make() -> KeyEncryptionKey:
+            if kek is not None or path is None:
+                assert kek is not None
+                return kek
+            refuse_shared(old)
+            with failures(path.parent):
+                destroy_file(next_file(path))  # of a rotation that was undone
+            return make_kek_file(next_file(path))
+
         with self._queue.alone(), self._writing() as connection:
-            count = rewrap(connection, self._kek, kek)
-            for row in connection.execute(select(*AuditKey.__table__.c)).all():
-                context = signing_context(row.key_id)
-                wrapped = kek.wrap(self._kek.unwrap(row.wrapped, context), context)
-                connection.execute(
-                    update(AuditKey)
-                    .where(AuditKey.key_id == row.key_id)
-                    .values(wrapped=wrapped, kek_id=kek.kek_id)
-                )
+            new = rewrap(connection, old, make)
             trail = audit.AuditTrail()
-            trail.record("rewrapped", kek.kek_id, marker_digest(kek.kek_id))
+            trail.record("rewrapped", new.kek.kek_id, marker_digest(new.kek.kek_id))
             trail.append(connection)
-        self._kek = self.view.kek = kek
-        return count
+        self._ring = self.view.ring = new
+        self.tidy_keys()
+        with self.view.read() as reader:
+            return len(open_epochs(reader.connection))
+
+    def tidy_keys(self) -> int:
+        """Destroy the key files that nothing is kept under any more; return how many there were.
+
+        They are destroyed at once when an epoch is shredded or a key rotated: this makes up for
+        what was cut short, or could not be done then. Raises LedgerUnavailable if it still cannot.
+        """
+        with self.view.read() as reader:
+            stale = left_behind(reader.connection, self._ring)
+        if not stale and (self.kek_file is None or not next_file(self.kek_file).exists()):
+            return 0
+        with self._queue.alone(), self._writing() as connection:
+            return tidy_keys(connection, self._ring, self.kek_file)
+
+    @property
+    def kek_id(self) -> str:
+        """Fingerprint of the key-encryption key."""
+        return self._ring.kek.kek_id
+
+    @property
+    def keys_place(self) -> str:
+        """Where the wrapped data keys are, in words."""
+        return str(self._ring.files)
+
+    def undestroyed_keys(self) -> int:
+        """How many key files are still there that nothing is kept under any more."""
+        with self.view.read() as reader:
+            return len(left_behind(reader.connection, self._ring))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -177,11 +236,14 @@ def _insisting(work: Callable[[], T]) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
-def open_ledger(url: str, *, kek: KeyEncryptionKey | None = None) -> Ledger:
+def open_ledger(
+    url: str, *, kek: KeyEncryptionKey | None = None, key_folder: Path | None = None
+) -> Ledger:
     """Open the ledger behind a database URL for writing; make it if nothing is there.
 
     The key-encryption key is `kek`, or what SKYTRUNK_KEK or SKYTRUNK_KEK_FILE name; an SQLite
-    ledger without either keeps one in FILE.kek, mode 0600, beside itself. Raises SettingsError
+    ledger without either keeps one in FILE.kek, mode 0600, beside itself. Data keys are in
+    `key_folder`, or what SKYTRUNK_KEY_FOLDER names, or beside the key file. Raises SettingsError
     for a URL that is none of ours, LedgerMismatch for a database of something else or of
     another build, KeystoreError for a missing or wrong key, LedgerError if its audit log was
     emptied or the database cannot be opened at all.
@@ -190,12 +252,19 @@ def open_ledger(url: str, *, kek: KeyEncryptionKey | None = None) -> Ledger:
         forbid_core_dumps()
         with engine.connect() as connection:
             is_new = not has_tables(connection)
-        found = kek or kek_at_hand(engine, new=is_new)
+            kek_id = None if is_new else kek_id_of(connection)
+        found = kek or kek_at_hand(engine, kek_id=kek_id, new=is_new)
         if found is None:
             raise missing_kek(engine)
+        folder = key_folder_of(engine, key_folder)
         if is_new:
             make_tables(engine, partial(make_signing_key, kek=found))
         with engine.connect() as connection, connection.begin():
             refuse_emptied(connection)
             check_kek(connection, found)
-    return Ledger(engine, found)
+            ring = keyring(connection, found, folder)
+    ledger = Ledger(engine, ring, None if kek else kek_file(engine))
+    # A folder that can be read but not written to is for the first deposit to complain of.
+    with suppress(LedgerUnavailable):
+        ledger.tidy_keys()
+    return ledger

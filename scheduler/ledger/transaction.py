@@ -23,6 +23,7 @@ from scheduler.ledger.schema import (
     AnnouncementRow,
     Block,
     Command,
+    DataKey,
     KeyRecipient,
     KeyRow,
     LedgerEntry,
@@ -186,12 +187,12 @@ class Transaction(Reader):
         pending, self.pending = self.pending, Pending()
         self.pools.flush(self.raw)
         pieces = self.vault.cut_all(pending.material)
-        self.keys.flush(self.raw)
         rows = [final[handle.command_id] if final else handle.row() for handle in pending.commands]
         for handle in pending.commands:
             handle.written = True
         for table, held in (
             (Command, rows),
+            (DataKey, pending.data_keys),
             (Block, pending.blocks),
             (Material, pieces),
             (LedgerEntry, pending.entries),
@@ -238,6 +239,6 @@ class Transaction(Reader):
     def publish(self) -> None:
         """Share what was learnt, and leave nothing of what was erased; after the commit only."""
         self.pools.publish()
-        self.keys.publish()
         if self.erased and self._wal is not None:
             self._wal.empty()
+        self.keys.publish()

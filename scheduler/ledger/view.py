@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Engine
@@ -18,9 +19,10 @@ from scheduler.ledger.db.files import can_hold_still
 from scheduler.ledger.db.migrate import has_tables
 from scheduler.ledger.db.snapshot import snapshot_of
 from scheduler.ledger.log import export
-from scheduler.ledger.opening import check_kek, kek_at_hand
+from scheduler.ledger.opening import check_kek, kek_at_hand, kek_id_of, key_folder_of, keyring
 from scheduler.ledger.reader import Reader
-from scheduler.ledger.vault.keystore import KeyEncryptionKey, NoKek, forbid_core_dumps
+from scheduler.ledger.vault.keyring import Keyring
+from scheduler.ledger.vault.keystore import KeyEncryptionKey, forbid_core_dumps
 from scheduler.ledger.verify.parallel import verify_together
 from scheduler.ledger.verify.run import count_rows, verify
 
@@ -28,9 +30,16 @@ from scheduler.ledger.verify.run import count_rows, verify
 class LedgerView:
     """What a ledger holds, for questions and audits; get one from `open_view`, or `Ledger.view`."""
 
-    def __init__(self, engine: Engine, kek: KeyEncryptionKey | None = None) -> None:
-        self.kek = kek  #: None: an audit takes what is at hand
+    def __init__(
+        self,
+        engine: Engine,
+        ring: Keyring | None = None,
+        *,
+        key_folder: Path | None = None,
+    ) -> None:
+        self.ring = ring  #: None: an audit takes what is at hand
         self._engine = engine
+        self._key_folder = key_folder
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -57,11 +66,11 @@ class LedgerView:
         key of another ledger, LedgerError if a process ends before its time.
         """
         with self.read() as reader:
-            kek = self.kek or self._kek_at_hand(reader) or NoKek()
+            ring = self.ring or self._ring_at_hand(reader)
             if executor is None or not self._can_hold_still():
-                return verify(reader.connection, kek, progress)
+                return verify(reader.connection, ring, progress)
         try:
-            return verify_together(self._engine, kek, nullcontext, executor, helpers, progress)
+            return verify_together(self._engine, ring, nullcontext, executor, helpers, progress)
         except DBAPIError as error:
             raise refused(error) from error
 
@@ -74,11 +83,12 @@ class LedgerView:
         file = sqlite_file(self._engine)
         return file is None or can_hold_still(file)
 
-    def _kek_at_hand(self, reader: Reader) -> KeyEncryptionKey | None:
-        found = kek_at_hand(self._engine)
-        if found is not None:
-            check_kek(reader.connection, found)
-        return found
+    def _ring_at_hand(self, reader: Reader) -> Keyring | None:
+        found = kek_at_hand(self._engine, kek_id=kek_id_of(reader.connection))
+        if found is None:
+            return None
+        check_kek(reader.connection, found)
+        return keyring(reader.connection, found, key_folder_of(self._engine, self._key_folder))
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""
@@ -96,13 +106,16 @@ class LedgerView:
         self.close()
 
 
-def open_view(url: str, *, kek: KeyEncryptionKey | None = None) -> LedgerView:
+def open_view(
+    url: str, *, kek: KeyEncryptionKey | None = None, key_folder: Path | None = None
+) -> LedgerView:
     """Open the ledger behind a database URL for reading: nothing is made, written or migrated.
 
-    No key is needed; with `kek`, or one at hand, an audit opens the sealed bytes too. An SQLite
-    file opens on a read-only file system as well. Raises LedgerMissing if no ledger is there,
-    SettingsError for a URL that is none of ours, LedgerMismatch for a database of something else
-    or of another build, LedgerError if the database cannot be opened at all.
+    No key is needed; with `kek`, or one at hand, an audit opens the sealed bytes too, by data keys
+    in `key_folder`, or where `open_ledger` would look for them. An SQLite file opens on a read-only
+    file system as well. Raises LedgerMissing if no ledger is there, SettingsError for a URL that is
+    none of ours, LedgerMismatch for a database of something else or of another build, LedgerError
+    if the database cannot be opened at all.
     """
     with opening_engine(make_reading_engine(url)) as engine:
         forbid_core_dumps()
@@ -112,9 +125,11 @@ def open_view(url: str, *, kek: KeyEncryptionKey | None = None) -> LedgerView:
         with engine.connect() as connection, connection.begin():
             if not has_tables(connection):
                 raise _no_ledger_at(engine)
+            ring = None
             if kek is not None:
                 check_kek(connection, kek)
-    return LedgerView(engine, kek)
+                ring = keyring(connection, kek, key_folder_of(engine, key_folder))
+    return LedgerView(engine, ring, key_folder=key_folder)
 
 
 def _no_ledger_at(engine: Engine) -> LedgerMissing:

@@ -52,6 +52,7 @@ from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_tok
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
+from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
 
 __all__ = [
     "Context",
@@ -63,6 +64,7 @@ __all__ = [
     "add_token",
     "announce_due",
     "bearer_of",
+    "begin_epochs",
     "begin_session",
     "bind_run",
     "booking_events",
@@ -87,6 +89,7 @@ __all__ = [
     "health",
     "import_elements",
     "import_keys",
+    "keep_vault",
     "key_flow",
     "key_runway",
     "last_checkpoint",
@@ -120,7 +123,9 @@ __all__ = [
     "record_failure",
     "remove_sae",
     "revoke_token",
+    "rotate_kek",
     "settle_session",
+    "shred_epochs",
     "sign_checkpoint",
     "station_track",
     "strange_satellites",
@@ -130,6 +135,7 @@ __all__ = [
     "upcoming_passes",
     "validate_all",
     "validate_published_pass",
+    "vault_status",
     "verify_ledger",
     "void_key",
     "waiting_key",

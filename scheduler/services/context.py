@@ -95,7 +95,9 @@ class Context:
             # SQLAlchemy takes a third of a second to import; a question about passes needs none.
             from scheduler.ledger import open_ledger
 
-            self._ledger = open_ledger(self.settings.database_url)
+            self._ledger = open_ledger(
+                self.settings.database_url, key_folder=self.settings.key_folder
+            )
         return self._ledger
 
     @property
@@ -109,7 +111,7 @@ class Context:
         if self._view is None:
             from scheduler.ledger import open_view
 
-            self._view = open_view(self.settings.database_url)
+            self._view = open_view(self.settings.database_url, key_folder=self.settings.key_folder)
         return self._view
 
     @property

@@ -309,6 +309,7 @@ def test_a_changed_row_is_named_and_verify_fails(
 ) -> None:
     copy = tmp_path / "changed.db"
     shutil.copy(replayed.folder / "replay.db.kek", f"{copy}.kek")
+    shutil.copytree(replayed.folder / "replay.db.keys", f"{copy}.keys")
     with (
         closing(sqlite3.connect(replayed.folder / "replay.db")) as source,
         closing(sqlite3.connect(copy)) as target,

@@ -24,6 +24,7 @@ def copied(replayed: Replayed, tmp_path: Path) -> str:
     """A copy of the replayed ledger that a test may write to."""
     for suffix in ("", ".kek"):
         shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
+    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
     return f"sqlite:///{tmp_path / 'copy.db'}"
 
 

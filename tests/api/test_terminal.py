@@ -82,6 +82,7 @@ def shown(replayed: Replayed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.chdir(tmp_path)
     for suffix in ("", ".kek"):
         shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
+    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
     monkeypatch.setenv("SKYTRUNK_DATABASE_URL", "sqlite:///copy.db")
     monkeypatch.setenv("NO_COLOR", "1")
 

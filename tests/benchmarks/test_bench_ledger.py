@@ -242,36 +242,39 @@ def _fill_log(ledger: Ledger, size: int) -> None:
         cursor.execute("COMMIT")
 
 
-def _merge_worker(url: str, key: bytes, name: int, start: int, count: int) -> None:
+def _merge_worker(url: str, key: bytes, folder: Path, name: int, start: int, count: int) -> None:
     nodes = [f"w{name}-{number:02d}" for number in range(6)]
-    with open_ledger(url, kek=LocalKek(key)) as ledger:
+    with open_ledger(url, kek=LocalKek(key), key_folder=folder) as ledger:
         for number in range(start, start + count):
             ledger.run(lambda tx, n=number: relay(tx, f"{name}/{n}", nodes, 256))
 
 
-def test_workers_merge_side_by_side_on_postgresql() -> None:
+def test_workers_merge_side_by_side_on_postgresql(tmp_path: Path) -> None:
     each = 5 if SMOKE else 150
     server = Postgres()
     try:
         url = server.create("bench")
-        with open_ledger(url, kek=LocalKek(KEY)) as ledger, ledger.begin() as tx:
+        with (
+            open_ledger(url, kek=LocalKek(KEY), key_folder=tmp_path) as ledger,
+            ledger.begin() as tx,
+        ):
             for name in range(4):
                 for link in chain([f"w{name}-{number:02d}" for number in range(6)]):
                     deposit(tx, link.pool_id, 256 * 2 * each + 256, pool=link)
         for workers in (1, 4):
-            rate = _rate(url, workers, each)
+            rate = _rate(url, tmp_path, workers, each)
             print(f"PostgreSQL: {workers} merge workers, 5 hops: {rate:.0f} merges/s")
-        with open_ledger(url, kek=LocalKek(KEY)) as ledger:
+        with open_ledger(url, kek=LocalKek(KEY), key_folder=tmp_path) as ledger:
             assert ledger.view.verify().problems == ()
     finally:
         server.stop()
 
 
-def _rate(url: str, workers: int, each: int) -> float:
+def _rate(url: str, folder: Path, workers: int, each: int) -> float:
     spawner = multiprocessing.get_context("forkserver")
     spawner.set_forkserver_preload(["tests.benchmarks.test_bench_ledger"])
     processes = [
-        spawner.Process(target=_merge_worker, args=(url, KEY, name, workers * 1000, each))
+        spawner.Process(target=_merge_worker, args=(url, KEY, folder, name, workers * 1000, each))
         for name in range(workers)
     ]
     start = time.perf_counter()

@@ -94,7 +94,7 @@ def _judge(report: FaultReport, url: str, kek: bytes, path: Path) -> FaultReport
     report.committed_unanswered = len(replayed - answered)
     report.keys_delivered = sum(len(event.keys) for event in events)
     report.doubled = history.problems(events)
-    with open_ledger(url, kek=LocalKek(kek)) as ledger:
+    with open_ledger(url, kek=LocalKek(kek), key_folder=path.with_name("keys")) as ledger:
         report.lost = history.lost(events, ledger)
         report.broken = list(ledger.view.verify().problems)
     return report

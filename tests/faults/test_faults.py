@@ -71,12 +71,12 @@ def test_a_clock_that_steps_back_changes_no_balance(ledger: Ledger) -> None:
 
 
 @pytest.mark.faults
-def test_a_database_server_that_dies_under_load_loses_no_answered_request() -> None:
+def test_a_database_server_that_dies_under_load_loses_no_answered_request(tmp_path: Path) -> None:
     server = Postgres()
     try:
         url = server.create("under_load")
         kek = LocalKek(os.urandom(32))
-        with open_ledger(url, kek=kek) as ledger:
+        with open_ledger(url, kek=kek, key_folder=tmp_path) as ledger:
             with ledger.begin() as tx:
                 deposit(tx, "one", 8 * 8 * 100_000)
             answered, refused = _load(ledger, server)
@@ -144,9 +144,11 @@ def _wait_for(answered: set[str], count: int) -> None:
     assert len(answered) >= count, f"{len(answered)} of {count} requests were answered"
 
 
-def test_a_lost_connection_is_named_as_such(postgres: Postgres, kek: LocalKek) -> None:
+def test_a_lost_connection_is_named_as_such(
+    postgres: Postgres, kek: LocalKek, tmp_path: Path
+) -> None:
     name = postgres.unused_name()
-    ledger = open_ledger(postgres.create(name), kek=kek)
+    ledger = open_ledger(postgres.create(name), kek=kek, key_folder=tmp_path)
 
     def cut_off() -> None:
         with ledger.begin() as tx:

@@ -32,7 +32,8 @@ Step = Callable[[Transaction, str, Event], None]
 def work(url: str, kek: bytes, history: str, first: int, last: int) -> None:
     """Do rounds `first` to `last`, each request under its own id, telling the history."""
     handle = os.open(Path(history), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with open_ledger(url, kek=LocalKek(kek)) as ledger:
+    folder = Path(history).with_name("keys")
+    with open_ledger(url, kek=LocalKek(kek), key_folder=folder) as ledger:
         for number in range(first, last):
             for kind, step in STEPS.items():
                 once(ledger, handle, f"{kind}/{number}", kind, step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,7 +95,14 @@ def sqlite_file(engine: Engine) -> Path | None:
     return Path(database) if engine.dialect.name == "sqlite" and database else None
 
 
+def _make_private(file: Path) -> None:
+    """Make an SQLite file for its owner alone; its log and its index of that get the same mode."""
+    with contextlib.suppress(OSError):  # which opening it will say better
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+
+
 def _sqlite_engine(url: URL) -> Engine:
+    _make_private(Path(url.database or ""))
     engine = create_engine(url, hide_parameters=True, poolclass=QueuePool)
 
     @event.listens_for(engine, "connect")

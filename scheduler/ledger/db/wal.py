@@ -29,11 +29,18 @@ class WalCheckpointer:
         self._log = file.with_name(f"{file.name}-wal")
         self._due = threading.Event()
         self._over = False
+        # A log that is there may hold what a process had erased that was killed before it was cut.
+        self._owed = self._log.exists() and self._log.stat().st_size > 0
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def nudge(self) -> None:
-        """Have a log that grew long copied back; returns at once. Call it after a commit."""
+        """Have a log that grew long copied back; returns at once. Call it after a commit.
+
+        A log that still holds erased key is emptied at once, unless a reader is in the way again.
+        """
+        if self._owed and self._log.exists():
+            self.empty(timeout_ms=0)
         try:
             long = self._log.stat().st_size >= LOG_BYTES
         except OSError:
@@ -48,21 +55,25 @@ class WalCheckpointer:
                     self._thread.start()
             self._due.set()
 
-    def empty(self) -> None:
+    def empty(self, timeout_ms: int = EMPTY_TIMEOUT_MS) -> None:
         """Copy the whole log back and cut it to nothing: erased key must not live on in it.
 
-        Waits for readers and other writers as long as any writer does; what they still hold
-        stays, until the next commit that erases something.
+        Waits that long for readers and other writers; if one is still in the way, every later
+        commit tries again.
         """
+        self._owed = True
         with (
             contextlib.suppress(sqlite3.Error),
             contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection,
         ):
-            connection.execute(f"PRAGMA busy_timeout={EMPTY_TIMEOUT_MS}")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute(f"PRAGMA busy_timeout={timeout_ms}")
+            ((hindered, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._owed = bool(hindered)
 
     def close(self) -> None:
         """Let the thread end; SQLite copies the rest when its last connection is closed."""
+        if self._owed and self._log.exists():
+            self.empty(timeout_ms=0)
         with self._guard:
             self._over, thread = True, self._thread
         self._due.set()

@@ -13,12 +13,14 @@ from scheduler.domain import NewBlock, Provenance
 from scheduler.errors import DuplicateBlock, FactError
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.db.bulk import known_of
+from scheduler.ledger.keys.epochs import provide_data_key
 from scheduler.ledger.keys.provenance import NOTHING, provenance_text
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.schema import Block
 from scheduler.ledger.states import AccountKind, KeyState
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.equality import same_bytes
+from scheduler.ledger.vault.keyring import Epoch
 from scheduler.ledger.vault.material import BlockNames
 
 # Two lookups by unique index; one with OR would make SQLite choose neither.
@@ -99,6 +101,8 @@ def _add_block(
     numbers = tx.pools.open(tx.raw, block.pool)
     if block.simulated:
         tx.pools.mark_simulated(tx.raw, pool_id)
+    epoch = tx.pools.epoch(tx.raw, pool_id)
+    provide_data_key(tx, handle, numbers.ref, Epoch(pool_id, epoch))
     row: dict[str, Any] = {
         "id": tx.number(Block),
         "block_id": str(block.block_id),
@@ -110,7 +114,7 @@ def _add_block(
         "source": block.source,
         "simulated": block.simulated,
         "eps_total": float(block.eps_total),
-        "epoch": tx.pools.epoch(tx.raw, pool_id),
+        "epoch": epoch,
         "received_at": handle.at,
         "expires_at": None if expires_at is None else as_utc(expires_at),
         "command_id": handle.command_id,

@@ -127,56 +127,6 @@ def _log_erased(tx: Transaction, block_id: str) -> None:
     tx.trail.record("erased", block_id, marker_digest(block_id))
 
 
-def begin_epoch(tx: Transaction, pool_id: str) -> int:
-    """Begin a pool's next epoch, under a data key of its own; return its number."""
-    row = _pool(tx, pool_id)
-    epoch: int = row.epoch + 1
-    tx.pools.epoch(tx.raw, pool_id)
-    tx.raw.execute(update(PoolRow).where(PoolRow.id == row.id).values(epoch=epoch))
-    tx.pools.set_epoch(pool_id, epoch)
-    tx.trail.record("epoch", pool_id, marker_digest(pool_id, epoch))
-    return epoch
-
-
-def shred_epoch(tx: Transaction, pool_id: str, epoch: int) -> int:
-    """Destroy an epoch's data key: whatever it sealed, here or in a backup, is gone.
-
-    Every block of the epoch must be at its end. Returns how many blocks became tombstones.
-    """
-    pool = _pool(tx, pool_id)
-    if epoch >= pool.epoch:
-        raise WrongState(
-            f"pool {pool_id} is in epoch {pool.epoch}; allowed: epochs before it, got {epoch}"
-        )
-    blocks = tx.raw.execute(
-        select(Block.id, Block.block_id, Block.state, Block.next_bit, Block.length_bits).where(
-            Block.pool_ref == pool.id, Block.epoch == epoch
-        )
-    ).all()
-    ended = [KeyState.DESTROYED, KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED]
-    for block in blocks:
-        if KeyState(block.state) not in ended or _outstanding(tx, block.id):
-            raise WrongState(
-                f"epoch {epoch} of {pool_id}: block {block.block_id} is {block.state}"
-                " or waits to be resolved; expire, void or spend it first"
-            )
-    tx.keys.destroy(tx.raw, pool.id, epoch)
-    tx.erased = True
-    if blocks:  # without any there was no data key
-        tx.trail.record("shredded", f"{pool_id}/{epoch}", marker_digest(pool_id, epoch))
-    rest = [block for block in blocks if block.state != KeyState.DESTROYED]
-    tx.vault.erase_all([block.id for block in rest])
-    if rest:
-        moves = [
-            {"block_": block.id, "from_": block.state, "to_": KeyState.DESTROYED.value}
-            for block in rest
-        ]
-        tx.guarded(_MOVE, moves, lambda: f"blocks of epoch {epoch} were to stay as read")
-    for block in rest:
-        _log_erased(tx, block.block_id)
-    return len(rest)
-
-
 def _book_rest(
     tx: Transaction,
     handle: CommandHandle,
@@ -235,14 +185,4 @@ def _row(tx: Transaction, block_id: UUID) -> Any:
     ).one_or_none()
     if row is None:
         raise UnknownName(f"no block {block_id}")
-    return row
-
-
-def _pool(tx: Transaction, pool_id: str) -> Any:
-    tx.flush()
-    row = tx.raw.execute(
-        select(PoolRow.id, PoolRow.epoch).where(PoolRow.pool_id == pool_id)
-    ).one_or_none()
-    if row is None:
-        raise UnknownName(f"no pool {pool_id}")
     return row

@@ -124,7 +124,8 @@ class Material(Base):
     side: Mapped[int] = mapped_column(Integer, primary_key=True)  #: 0 node_a's, 1 node_b's
     start_byte: Mapped[int] = mapped_column(Integer, primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)  #: nonce, ciphertext, tag
-    data_key_id: Mapped[int] = mapped_column(Number)
+    #: the database itself keeps no piece whose data key is shredded
+    data_key_id: Mapped[int] = mapped_column(ForeignKey("data_key.open_id"), index=True)
 
 
 class FreedRange(Base):
@@ -139,19 +140,28 @@ class FreedRange(Base):
 
 
 class DataKey(Base):
-    """The key under which one pool's bytes of one epoch are kept; itself wrapped.
+    """The key under which one pool's bytes of one epoch are kept; its bytes are not in here.
 
-    Without its wrapped bytes it is destroyed, and everything under it with it.
+    They lie in the key folder, wrapped, because a database can promise of nothing that it is gone:
+    dead rows, free pages, logs and copies keep what was in a row.
     """
 
     __tablename__ = "data_key"
+    audited = Audited(
+        later=("shredded_by", "open_id"),
+        under={"command_id": "data_key", "shredded_by": "shredded"},
+    )
     __table_args__ = (UniqueConstraint("pool_ref", "epoch"),)
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     epoch: Mapped[int] = mapped_column(Integer)
-    kek_id: Mapped[str] = mapped_column(String(32))  #: fingerprint of the wrapping key
-    wrapped: Mapped[bytes | None] = mapped_column(LargeBinary)
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
+    #: the command after which nothing is left under it and its bytes are destroyed
+    shredded_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
+    #: the row's number until it is shredded, then nothing: what sealed pieces refer to
+    open_id: Mapped[int | None] = mapped_column(Number, unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))  #: over all but the two above
 
 
 class ReservationRow(Base):

@@ -7,12 +7,11 @@ longer than its transaction or, for data keys, than the open ledger, and forbids
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import resource
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scheduler.errors import KeystoreError
+from scheduler.ledger.vault.files import add_file, failures
 
 KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # 96 bits, as NIST SP 800-38D asks of GCM
@@ -28,6 +28,7 @@ OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
 
 KEK_VARIABLE = "SKYTRUNK_KEK"
 KEK_FILE_VARIABLE = "SKYTRUNK_KEK_FILE"
+KEY_FOLDER_VARIABLE = "SKYTRUNK_KEY_FOLDER"
 
 
 def signing_context(key_id: str) -> bytes:
@@ -78,29 +79,6 @@ class LocalKek:
 
     def __repr__(self) -> str:
         return f"LocalKek({self._kek_id})"
-
-
-class NoKek:
-    """Stands where a key-encryption key is not at hand: the ledger can be looked at, no more."""
-
-    @property
-    def kek_id(self) -> str:
-        """No fingerprint."""
-        return "none"
-
-    def wrap(self, key: bytes, context: bytes) -> bytes:
-        """Raise KeystoreError."""
-        raise self._refusal(context)
-
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
-        """Raise KeystoreError."""
-        raise self._refusal(context)
-
-    @staticmethod
-    def _refusal(context: bytes) -> KeystoreError:
-        return KeystoreError(
-            f"{context.decode()} stays shut: the ledger was opened to be audited, without its key"
-        )
 
 
 def new_nonces(count: int) -> Iterator[bytes]:
@@ -155,30 +133,28 @@ def kek_from_file(path: Path) -> LocalKek:
     return kek_from_text(text, origin=f"key file {path}")
 
 
-def kek_from_environment(environment: Mapping[str, str]) -> LocalKek | None:
-    """The key that the environment names, by value or by file; None if it names none."""
-    if text := environment.get(KEK_VARIABLE):
-        return kek_from_text(text, origin=KEK_VARIABLE)
-    if name := environment.get(KEK_FILE_VARIABLE):
-        return kek_from_file(Path(name))
-    return None
-
-
 def make_kek_file(path: Path) -> LocalKek:
     """Make a new key file, mode 0600; if another process was faster, read its file."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(os.urandom(KEY_BYTES).hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link appears whole or not at all, and never replaces a key that is there.
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
+    with failures(path.parent):
+        add_file(path, os.urandom(KEY_BYTES).hex().encode() + b"\n")
     return kek_from_file(path)
+
+
+def next_file(path: Path) -> Path:
+    """Where a rotation keeps the new key until the ledger is under it."""
+    return path.with_name(f"{path.name}.next")
+
+
+def kek_of_ledger(path: Path, kek_id: str | None) -> LocalKek:
+    """The key of a key file; the next one if a rotation to it was cut short behind its commit.
+
+    `kek_id` names the key that the ledger is kept under. Raises KeystoreError as `kek_from_file`.
+    """
+    found, later = kek_from_file(path), next_file(path)
+    if found.kek_id != kek_id and later.exists():
+        newer = kek_from_file(later)
+        return newer if newer.kek_id == kek_id else found
+    return found
 
 
 def forbid_core_dumps() -> None:

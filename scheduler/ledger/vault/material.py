@@ -61,11 +61,14 @@ class Vault:
         self._keys = keys
 
     def cut(
-        self, block: BlockNames, side: int, material: bytes, start_byte: int = 0
+        self, block: BlockNames, side: int, material: bytes, start_byte: int, number: int
     ) -> Iterator[dict[str, Any]]:
-        """Cut one end's bytes into sealed rows; `start_byte` is where they begin in the block."""
+        """Cut one end's bytes into sealed rows, under the data key of that number.
+
+        `start_byte` is where they begin in the block.
+        """
         nonces = new_nonces(_pieces_of(material))
-        yield from self._sealed(block, side, material, start_byte, nonces)
+        yield from self._sealed(block, side, material, start_byte, nonces, number)
 
     def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes]]) -> list[dict[str, Any]]:
         """Cut whole blocks into sealed rows: (block, end, bytes). As `cut`, in one go."""
@@ -73,8 +76,14 @@ class Vault:
         return [
             row
             for block, side, material in held
-            for row in self._sealed(block, side, material, 0, nonces)
+            for row in self._sealed(block, side, material, 0, nonces, self._number_of(block))
         ]
+
+    def _number_of(self, block: BlockNames) -> int:
+        """Number of the data key under which a new block's bytes go into the store."""
+        number = self._keys.number(self._connection, block.pool_ref, block.epoch)
+        assert number is not None  # its deposit saw to it
+        return number
 
     def _sealed(
         self,
@@ -83,11 +92,10 @@ class Vault:
         material: bytes,
         start_byte: int,
         nonces: Iterator[bytes],
+        number: int,
     ) -> Iterator[dict[str, Any]]:
         """One end's bytes as sealed rows, each under the next nonce."""
-        number, cipher = self._keys.current(
-            self._connection, block.pool_ref, block.pool_id, block.epoch
-        )
+        cipher = self._keys.cipher(self._connection, number)
         for offset in range(0, len(material), PIECE_BYTES):
             place = start_byte + offset
             plain = material[offset : offset + PIECE_BYTES]
@@ -152,8 +160,10 @@ class Vault:
         """Open what may touch the bytes [start, end) and note what erasing them changes."""
         block, start_byte, end_byte = span
         found: dict[int, list[bytes]] = {side: [] for side in sides}
-        heads: list[tuple[int, int, bytes]] = []
-        tails: list[tuple[int, bytes]] = []
+        # What is left of a piece stays under its data key, which may be a later one than the
+        # block's own: an epoch that was shredded left its rest to the next.
+        heads: list[tuple[int, int, bytes, int]] = []
+        tails: list[tuple[int, bytes, int]] = []
         for _, side, begins, data, number in pieces:
             cipher = self._keys.cipher(self._connection, number)
             plain = open_piece(cipher, data, block, side, begins)
@@ -162,9 +172,9 @@ class Vault:
                 continue
             found[side].append(plain[max(0, start_byte - begins) : end_byte - begins])
             if begins < start_byte:
-                heads.append((side, begins, plain[: start_byte - begins]))
+                heads.append((side, begins, plain[: start_byte - begins], number))
             if ends > end_byte:
-                tails.append((side, plain[end_byte - begins :]))
+                tails.append((side, plain[end_byte - begins :], number))
         taken = {side: b"".join(parts) for side, parts in found.items()}
         for side, held in taken.items():
             if len(held) != end_byte - start_byte:
@@ -177,9 +187,9 @@ class Vault:
             changes.erased.append(row)
         else:
             changes.erased_at_end += [row | {"side_": side} for side in sides]
-        changes.shortened += [self._resealed(block, side, at, plain) for side, at, plain in heads]
-        for side, rest in tails:
-            changes.added += self.cut(block, side, rest, end_byte)
+        changes.shortened += [self._resealed(block, *head) for head in heads]
+        for side, rest, number in tails:
+            changes.added += self.cut(block, side, rest, end_byte, number)
         return taken
 
     def erase_all(self, block_refs: Sequence[int]) -> None:
@@ -205,9 +215,11 @@ class Vault:
             found[row[0] // len(sides)].append(row)
         return found
 
-    def _resealed(self, block: BlockNames, side: int, begins: int, plain: bytes) -> dict[str, Any]:
+    def _resealed(
+        self, block: BlockNames, side: int, begins: int, plain: bytes, number: int
+    ) -> dict[str, Any]:
         """What is left of a piece in front of a range, under a fresh nonce."""
-        (row,) = self.cut(block, side, plain, begins)
+        (row,) = self.cut(block, side, plain, begins, number)
         return {
             "block_": block.ref,
             "side_": side,

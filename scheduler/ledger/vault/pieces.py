@@ -21,7 +21,7 @@ class BlockNames(NamedTuple):
     block_id: str
     pool_ref: int
     pool_id: str
-    epoch: int
+    epoch: int  #: in which the block was deposited
 
     def context(self, side: int, start_byte: int) -> bytes:
         """Associated data of a piece: it opens nowhere else."""

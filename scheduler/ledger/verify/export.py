@@ -18,7 +18,6 @@ from scheduler.ledger.log.export import EXPORTED, FORMAT
 from scheduler.ledger.log.tables import FORMS, is_number
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema.columns import UtcDateTime
-from scheduler.ledger.vault.keystore import NoKek
 from scheduler.ledger.verify.context import Findings
 from scheduler.ledger.verify.log import LEAVES, data_of
 from scheduler.ledger.verify.run import audit
@@ -73,7 +72,7 @@ def verify_lines(
             loading.take(number, line)
         found = loading.finish()
         snapshot = Snapshot(database)
-        context = read_context(snapshot, FORMS, NoKek(), has_bytes=False)
+        context = read_context(snapshot, FORMS, None, has_bytes=False)
         tally = audit(snapshot, context, found)
         if (loading.root.get("size"), loading.root.get("root")) != (tally.size, tally.root):
             found.add(f"audit_root: the leaves give size {tally.size} and root {tally.root}")

@@ -158,7 +158,7 @@ UNCOVERED = """
 COUNTS = """
     SELECT (SELECT count(*) FROM audit_leaf WHERE kind = :kind), (SELECT count(*) FROM "{table}")
 """
-KINDS_WITHOUT_ROW = frozenset({"pool", "epoch", "checkpoint", "erased", "shredded", "rewrapped"})
+KINDS_WITHOUT_ROW = frozenset({"pool", "epoch", "checkpoint", "erased", "rewrapped"})
 """Leaves that stand for more than a row, or for less."""
 
 STRANGE = """

@@ -23,7 +23,7 @@ from scheduler.domain import VerifyReport
 from scheduler.errors import LedgerError, LedgerUnavailable, SchedulerError
 from scheduler.ledger.db.engine import sqlite_file
 from scheduler.ledger.db.snapshot import Address, Snapshot, snapshot_of
-from scheduler.ledger.vault.keystore import KeyEncryptionKey
+from scheduler.ledger.vault.keyring import Keyring
 from scheduler.ledger.verify.context import AuditContext, Outcome, Shard
 from scheduler.ledger.verify.helper import BEGUN, Begin, help_audit
 from scheduler.ledger.verify.run import Progress, Take, verify
@@ -45,7 +45,7 @@ class Moved(Exception):
 
 def verify_together(
     engine: Engine,
-    kek: KeyEncryptionKey,
+    ring: Keyring | None,
     alone: Alone,
     executor: Executor,
     helpers: int,
@@ -63,7 +63,7 @@ def verify_together(
             with engine.connect() as connection, connection.begin():
                 together = _Together(connection, crew, guard, alone)
                 try:
-                    return verify(connection, kek, progress, together)
+                    return verify(connection, ring, progress, together)
                 except Moved:
                     continue
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from scheduler.domain import VerifyReport
 from scheduler.ledger.db.snapshot import Snapshot, snapshot_of
 from scheduler.ledger.log.tables import FORMS
-from scheduler.ledger.vault.keystore import KeyEncryptionKey
+from scheduler.ledger.vault.keyring import Keyring
 from scheduler.ledger.verify import seals
 from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
 from scheduler.ledger.verify.log import join_log
@@ -41,25 +41,25 @@ def alone(snapshot: Snapshot, context: AuditContext, shards: list[Shard], take: 
 
 def verify(
     connection: Connection,
-    kek: KeyEncryptionKey,
+    ring: Keyring | None,
     progress: Progress | None = None,
     run: Runner = alone,
 ) -> VerifyReport:
     """Check one snapshot of a ledger. The report's problems name table and row.
 
     Everything streams by block or by command, so memory does not grow with the ledger. Without
-    the key-encryption key all is checked but that the sealed bytes open. Whoever runs the shards,
+    the data keys, `ring`, all is checked but that the sealed bytes open. Whoever runs the shards,
     the report is the same.
     """
     snapshot = snapshot_of(connection)
-    context = seals.read_context(snapshot, FORMS, kek)
+    context = seals.read_context(snapshot, FORMS, ring)
     found = Findings()
     tally = audit(snapshot, context, found, progress, run)
     check_schema(connection, found)
     seals.check_data_keys(snapshot, found)
     check_checkpoints(snapshot, found)
-    if context.ciphers is not None:
-        seals.check_wrapping(snapshot, kek, context.ciphers, found)
+    if ring is not None and context.ciphers is not None:
+        seals.check_wrapping(snapshot, ring.kek, context.ciphers, found)
     return VerifyReport(
         commands=tally.last_command,
         entries=tally.entries,

@@ -11,9 +11,9 @@ from scheduler.ledger.db.snapshot import Snapshot
 from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.log.checkpoints import key_id_of
 from scheduler.ledger.log.rows import Form
-from scheduler.ledger.states import AccountKind, KeyState
-from scheduler.ledger.vault.datakeys import context_of
-from scheduler.ledger.vault.keystore import KeyEncryptionKey, NoKek, signing_context
+from scheduler.ledger.states import AccountKind
+from scheduler.ledger.vault.keyring import Epoch, Keyring
+from scheduler.ledger.vault.keystore import KeyEncryptionKey, signing_context
 from scheduler.ledger.vault.pieces import Ciphers
 from scheduler.ledger.verify.context import AuditContext, Findings
 from scheduler.ledger.verify.log import OF_KIND, leaves_of
@@ -32,22 +32,20 @@ ODD_SUMS = """
     ) AS moves GROUP BY number
 """
 EPOCHS = "SELECT pool_id, epoch FROM pool ORDER BY id"
-WRAPPED = """
-    SELECT mine.id, mine.wrapped, mine.epoch, pool.pool_id
+OPEN_KEYS = """
+    SELECT mine.id, pool.pool_id, mine.epoch
     FROM data_key AS mine JOIN pool ON pool.id = mine.pool_ref
-    WHERE mine.wrapped IS NOT NULL ORDER BY mine.id
+    WHERE mine.shredded_by IS NULL ORDER BY mine.id
 """
 DATA_KEYS = """
-    SELECT mine.id, mine.pool_ref, mine.epoch, mine.kek_id, mine.wrapped IS NULL, pool.epoch,
-        pool.pool_id
-    FROM data_key AS mine LEFT JOIN pool ON pool.id = mine.pool_ref ORDER BY mine.id
+    SELECT mine.id, mine.epoch, mine.open_id, mine.shredded_by, pool.epoch, pool.pool_id
+    FROM data_key AS mine JOIN pool ON pool.id = mine.pool_ref ORDER BY mine.id
 """
-BLOCKS = "SELECT DISTINCT pool_ref, epoch, state = :word FROM block"
 SIGNERS = "SELECT key_id, public_key, kek_id, wrapped FROM audit_key ORDER BY key_id"
 
 
 def read_context(
-    snapshot: Snapshot, forms: Mapping[str, Form], kek: KeyEncryptionKey, *, has_bytes: bool = True
+    snapshot: Snapshot, forms: Mapping[str, Form], ring: Keyring | None, *, has_bytes: bool = True
 ) -> AuditContext:
     """Pools, accounts and opened data keys.
 
@@ -62,17 +60,17 @@ def read_context(
                 if kind in KINDS
             },
             pools={number: (name, *ends) for number, name, *ends in snapshot.rows(POOLS)},
-            ciphers=None if isinstance(kek, NoKek) else Ciphers(_data_keys(snapshot, kek)),
+            ciphers=None if ring is None else Ciphers(_data_keys(snapshot, ring)),
             has_bytes=has_bytes,
         )
 
 
-def _data_keys(snapshot: Snapshot, kek: KeyEncryptionKey) -> dict[int, bytes | str]:
-    """Every data key that was not destroyed, or why it does not open."""
+def _data_keys(snapshot: Snapshot, ring: Keyring) -> dict[int, bytes | str]:
+    """Every data key that was not shredded, or why it does not open."""
     keys: dict[int, bytes | str] = {}
-    for number, wrapped, epoch, pool_id in snapshot.rows(WRAPPED):
+    for number, *epoch in snapshot.rows(OPEN_KEYS):
         try:
-            keys[number] = kek.unwrap(wrapped, context_of(pool_id, epoch))
+            keys[number] = ring.open(Epoch(*epoch))
         except LedgerError as error:
             keys[number] = str(error)
     return keys
@@ -126,41 +124,26 @@ def check_epochs(snapshot: Snapshot, found: Findings) -> None:
 
 
 def check_data_keys(snapshot: Snapshot, found: Findings) -> None:
-    """Data keys are numbered without gaps, each is of blocks that are there, and they have it.
+    """Data keys are of epochs that began, and those that are shredded of epochs that are over.
 
-    A destroyed one has only destroyed blocks behind it, of an epoch that is over.
+    Who made and who shredded them is under the hashes of commands; that no piece is left under a
+    shredded one, the references say.
     """
     with snapshot.failures():
         keys = list(snapshot.rows(DATA_KEYS))
-        epochs = list(snapshot.rows(BLOCKS, word=KeyState.DESTROYED.value))
         signers = {kek_id for _, _, kek_id, _ in snapshot.rows(SIGNERS)}
-        shredded = leaves_of(snapshot, "shredded")
         rewrapped = list(snapshot.rows(OF_KIND, kind="rewrapped"))
-    used = {(pool, epoch) for pool, epoch, _ in epochs}
-    lacking = {(pool, epoch) for pool, epoch, destroyed in epochs if not destroyed}
-    held = lacking.copy()
-    for expected, row in enumerate(keys, start=1):
-        number, pool, epoch, kek_id, destroyed, present, pool_id = row
+    for number, epoch, open_id, shredded_by, present, pool_id in keys:
         name = f"data_key {number}"
-        told = set(shredded.pop(f"{pool_id}/{epoch}", ()))
-        if told != ({marker_digest(pool_id, epoch)} if destroyed else set()):
-            found.add(f"{name}: is {'' if destroyed else 'not '}destroyed, the audit log differs")
-        lacking.discard((pool, epoch))
-        if number != expected:
-            found.add(f"data_key {expected} is missing, {number} is there")
-        if (pool, epoch) not in used:
-            found.add(f"{name}: of pool {pool} and epoch {epoch}, which no block is of")
-        if destroyed and ((pool, epoch) in held or epoch == present):
-            found.add(f"{name}: is destroyed, epoch {epoch} of pool {pool} is not")
-        if not destroyed and kek_id not in signers:
-            found.add(f"{name}: names key-encryption key {kek_id}, the signing key another")
-    for subject in shredded:
-        found.add(f"data_key of {subject} is missing, the audit log has its end")
+        if open_id != (number if shredded_by is None else None):
+            found.add(f"{name}: is open under number {open_id}, shredded by {shredded_by}")
+        if not isinstance(epoch, int) or not isinstance(present, int) or epoch > present:
+            found.add(f"{name}: of epoch {epoch!r}, pool {pool_id} is in {present!r}")
+        elif shredded_by is not None and epoch == present:
+            found.add(f"{name}: is shredded, pool {pool_id} is in its epoch {epoch}")
     for kek_id, digest in rewrapped[-1:]:
         if signers - {kek_id} or digest != marker_digest(kek_id):
             found.add(f"audit_key: is under another key-encryption key than {kek_id} of the log")
-    for pool, epoch in sorted(lacking, key=str):
-        found.add(f"data_key of pool {pool} and epoch {epoch} is missing, blocks of it are there")
 
 
 def check_wrapping(

@@ -39,10 +39,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, kek: LocalKek) -> 
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres, kek: LocalKek) -> str:
+def postgres_template(
+    postgres: Postgres, kek: LocalKek, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """The same in PostgreSQL: the name of a database to copy."""
     url = postgres.create("template_ledger")
-    open_ledger(url, kek=kek).close()
+    open_ledger(url, kek=kek, key_folder=tmp_path_factory.mktemp("keys")).close()
     return "template_ledger"
 
 
@@ -63,6 +65,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         server: Postgres = request.getfixturevalue("postgres")
         template: str = request.getfixturevalue("postgres_template")
         name = server.unused_name()
+        patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+        patch.setenv("SKYTRUNK_KEY_FOLDER", str(tmp_path / "ledger.db.keys"))
         yield server.create(name, template)
         server.drop(name)
 

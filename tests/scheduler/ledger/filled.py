@@ -17,10 +17,11 @@ from scheduler.ledger.books.verdicts import add_verdicts
 from scheduler.ledger.keys.answers import deliver_keys, doubt_answers, settle_answers
 from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.epochs import begin_epoch, shred_epoch
 from scheduler.ledger.keys.expiry import let_expire
 from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
 from scheduler.ledger.keys.sessions import add_session
-from scheduler.ledger.keys.transitions import begin_epoch, erase_expired, move_block, shred_epoch
+from scheduler.ledger.keys.transitions import erase_expired, move_block
 from scheduler.ledger.schema import Base
 from tests.scheduler.ledger.builders import (
     NOON,
@@ -162,7 +163,7 @@ def fill_rest(ledger: Ledger) -> None:
     spend(ledger, "all of it", 256, pool=OTHER)
     with ledger.begin() as tx:
         handle = tx.command("epoch", kind="epoch", at=NOON)
-        begin_epoch(tx, OTHER.pool_id)
+        begin_epoch(tx, handle, OTHER.pool_id)
         handle.finish({})
     _end_some(ledger)
     ledger.checkpoint(LATER)
@@ -287,6 +288,6 @@ def _end_some(ledger: Ledger) -> None:
         handle.finish({})
         handle = tx.command("erase", kind="erase", at=LATER)
         erase_expired(tx)
-        shred_epoch(tx, OTHER.pool_id, 0)
+        shred_epoch(tx, handle, OTHER.pool_id, 0)
         handle.finish({})
         deposit(tx, "next epoch", 128, pool=OTHER, simulated=False)

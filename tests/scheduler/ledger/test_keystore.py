@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from scheduler.domain import NewBlock, Pool
-from scheduler.errors import KeystoreError, LedgerBroken, WrongState
-from scheduler.ledger import BlockRecord, KeyState, Ledger, open_ledger, open_view
+from scheduler.errors import KeystoreError, LedgerBroken, LedgerError, WrongState
+from scheduler.ledger import BlockRecord, Ledger, open_ledger, open_view
+from scheduler.ledger.db.engine import make_engine
 from scheduler.ledger.keys.blocks import get_blocks
 from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.epochs import begin_epoch, empty_epoch, shred_epoch
 from scheduler.ledger.keys.expiry import let_expire
-from scheduler.ledger.keys.spending import spend_pool
-from scheduler.ledger.keys.transitions import begin_epoch, erase_expired, move_block, shred_epoch
-from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys
+from scheduler.ledger.keys.transitions import erase_expired
+from scheduler.ledger.opening import kek_at_hand
 from scheduler.ledger.vault.keystore import (
     LocalKek,
-    kek_from_environment,
     kek_from_file,
     kek_from_text,
     make_kek_file,
@@ -66,7 +66,7 @@ def test_key_is_nowhere_in_the_files_in_clear(sqlite_ledger: Ledger, tmp_path: P
         key = deposit(tx, "one", 80_000)
     spend(sqlite_ledger, "some", 4096)
     sqlite_ledger.close()
-    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert len(stored) > 20_000
     for start in range(0, len(key) - 16, 512):
         assert key[start : start + 16] not in stored
@@ -134,7 +134,7 @@ def test_a_key_that_only_claims_to_be_the_right_one_is_found_out(
     class Impostor(LocalKek):
         @property
         def kek_id(self) -> str:
-            return sqlite_ledger._kek.kek_id
+            return sqlite_ledger._ring.kek.kek_id
 
     with pytest.raises(KeystoreError, match="does not open audit signing key"):
         open_ledger(url, kek=Impostor(os.urandom(32)))
@@ -173,15 +173,19 @@ def test_a_key_file_is_made_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kek"]
 
 
-def test_the_environment_names_a_key_or_a_file(tmp_path: Path) -> None:
+def test_the_environment_names_a_key_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = make_kek_file(tmp_path / "kek")
-    text = (tmp_path / "kek").read_text()
-    by_value = kek_from_environment({"SKYTRUNK_KEK": text})
-    by_file = kek_from_environment({"SKYTRUNK_KEK_FILE": str(tmp_path / "kek")})
+    engine = make_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert kek_at_hand(engine) is None
+    monkeypatch.setenv("SKYTRUNK_KEK_FILE", str(tmp_path / "kek"))
+    by_file = kek_at_hand(engine)
+    monkeypatch.setenv("SKYTRUNK_KEK", (tmp_path / "kek").read_text())
+    by_value = kek_at_hand(engine)
     assert by_value is not None
     assert by_file is not None
     assert by_value.kek_id == by_file.kek_id == made.kek_id
-    assert kek_from_environment({}) is None
 
 
 def test_no_key_shows_in_a_repr_or_an_error(ledger: Ledger) -> None:
@@ -217,44 +221,86 @@ def test_rotation_wraps_anew_and_leaves_the_bytes(
         assert again.view.verify().problems == ()
 
 
-def test_each_epoch_lies_under_a_key_of_its_own_and_can_be_shredded(
-    ledger: Ledger, kek: LocalKek
-) -> None:
-    def step(name: str, what: str) -> object:
-        with ledger.begin() as tx:
-            handle = tx.command(name, kind=what, at=NOON)
-            handle.finish({})
-            if what == "epoch":
-                return begin_epoch(tx, POOL_ID)
-            if what == "expire":
-                return move_block(
-                    tx, handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=KeyState.EXPIRED
-                )
-            return shred_epoch(tx, POOL_ID, 0)
+def _key_files(folder: Path) -> dict[str, bytes]:
+    """Every wrapped data key of a ledger of the fixtures, by the name of its file."""
+    return {path.name: path.read_bytes() for path in (folder / "ledger.db.keys").iterdir()}
 
+
+def _begin(ledger: Ledger, name: str) -> int:
     with ledger.begin() as tx:
-        deposit(tx, "one", 512)
+        handle = tx.command(name, kind="epoch", at=NOON)
+        handle.finish({})
+        return begin_epoch(tx, handle, POOL_ID)
+
+
+def _shred(ledger: Ledger, name: str, epoch: int) -> int:
+    with ledger.begin() as tx:
+        handle = tx.command(name, kind="shred", at=NOON)
+        handle.finish({})
+        return shred_epoch(tx, handle, POOL_ID, epoch)
+
+
+def test_a_shredded_epoch_leaves_its_rest_to_the_next_and_its_key_file_is_gone(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 80_000)
+    spend(ledger, "s", 512)
     with pytest.raises(WrongState, match="is in epoch 0"):
-        step("too early", "shred")
-    assert step("next", "epoch") == 1
-    with pytest.raises(WrongState, match="is available"):
-        step("in use", "shred")
-    with ledger.begin() as tx:
-        key = deposit(tx, "two", 512)
-    backup = _material(ledger)[0]
-    step("end", "expire")
-    assert step("now", "shred") == 1
+        _shred(ledger, "too early", 0)
+    assert _begin(ledger, "next") == 1
+    before = {data for *_, data in _material(ledger)}
+    assert len(_key_files(tmp_path)) == 2
+
+    assert _shred(ledger, "now", 0) == 6  # three pieces of 3,840 bytes at either end
+
+    assert [name.split(".")[2] for name in _key_files(tmp_path)] == ["1"]
+    assert before.isdisjoint(data for *_, data in _material(ledger))
     assert ledger.view.verify().problems == ()
-    with ledger.view.read() as reader:
-        assert [block.state for block in get_blocks(reader)] == [
-            KeyState.DESTROYED,
-            KeyState.AVAILABLE,
+    with pytest.raises(WrongState, match="it was shredded"):
+        _shred(ledger, "again", 0)
+    with ledger.begin() as tx:
+        other = deposit(tx, "two", 80_000)
+    (rest,) = spend(ledger, "rest", 80_000 - 512)
+    (last,) = spend(ledger, "last", 512)
+    assert rest.material_a == key[512 // 8 :]
+    assert last.material_b == other[: 512 // 8]
+    assert ledger.view.verify().problems == ()
+
+
+def test_an_epoch_is_emptied_step_by_step_while_its_key_is_in_use(ledger: Ledger) -> None:
+    with ledger.begin() as tx:
+        key = deposit(tx, "one", 80_000)
+    _begin(ledger, "next")
+    with ledger.begin() as tx:
+        assert empty_epoch(tx, POOL_ID, 0, most=2) == 2
+    (some,) = spend(ledger, "s", 40_000)
+    assert some.material_a == key[:5000]
+    assert ledger.view.verify().problems == ()
+    _shred(ledger, "now", 0)
+    (rest,) = spend(ledger, "rest", 40_000)
+    assert rest.material_a == key[5000:]
+
+
+def test_nothing_can_be_sealed_under_a_key_that_another_process_shredded(
+    store_url: str, kek: LocalKek
+) -> None:
+    with open_ledger(store_url, kek=kek) as late, open_ledger(store_url, kek=kek) as ours:
+        with late.begin() as tx:
+            deposit(tx, "one", 256)
+        _begin(ours, "next")
+        _shred(ours, "now", 0)
+        late_tx = late.begin()
+        tx = late_tx.__enter__()
+        deposit(tx, "two", 256)
+        # As it would be had the epoch begun just now.
+        tx.pending.material = [
+            (names._replace(epoch=0), *rest) for names, *rest in tx.pending.material
         ]
-        # Whoever kept a copy of the rows cannot open them any more, key-encryption key or not.
-        with pytest.raises(KeystoreError, match="destroyed"):
-            DataKeys(kek, SharedKeys()).cipher(reader.connection, backup[0])
-    (chunk,) = spend(ledger, "s", 512)
-    assert chunk.material_a == key
+        with pytest.raises(LedgerError, match="refused a row"):
+            late_tx.__exit__(None, None, None)
+        spend(late, "s", 256)
+        assert ours.view.verify().problems == ()
 
 
 def test_sealing_binds_bytes_to_their_context() -> None:
@@ -305,27 +351,6 @@ def _blocks(ledger: Ledger) -> list[BlockRecord]:
         return get_blocks(reader)
 
 
-def test_shredded_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: LocalKek) -> None:
-    file = tmp_path / "ledger.db"
-    with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
-        with ledger.begin() as tx:
-            deposit(tx, "one", 8 * 64)
-        sealed = [data for *_, data in _material(ledger)]
-        (wrapped,) = _wrapped(ledger)
-        with ledger.begin() as tx:
-            handle = tx.command("shred", kind="test", at=NOON)
-            begin_epoch(tx, POOL_ID)
-            spend_pool(tx, handle, POOL_ID, 8 * 64)
-            shred_epoch(tx, POOL_ID, 0)
-            handle.finish({})
-        log = file.with_name("ledger.db-wal").read_bytes()
-        kept = file.read_bytes()
-
-    for secret in (*sealed, wrapped):
-        assert secret not in log
-        assert secret not in kept
-
-
 def test_expired_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: LocalKek) -> None:
     file = tmp_path / "ledger.db"
     until = NOON + timedelta(hours=1)
@@ -353,9 +378,3 @@ def test_expired_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: Loc
     for secret in sealed:
         assert secret not in log
         assert secret not in kept
-
-
-def _wrapped(ledger: Ledger) -> list[bytes]:
-    with ledger._engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT wrapped FROM data_key")
-        return [bytes(wrapped) for (wrapped,) in rows]

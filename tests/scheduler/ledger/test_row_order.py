@@ -94,6 +94,7 @@ def test_no_order_of_marks_makes_a_sound_ledger_suspect(
     server: Postgres = request.getfixturevalue("postgres")
     name = server.unused_name()
     template: str = request.getfixturevalue("postgres_template")
-    with open_ledger(server.create(name, template), kek=kek) as ledger:
+    folder = tmp_path_factory.mktemp("keys")
+    with open_ledger(server.create(name, template), kek=kek, key_folder=folder) as ledger:
         _check(ledger, recipients, order)
     server.drop(name)

@@ -133,7 +133,7 @@ def test_both_stores_export_the_same_lines(
     name = postgres.unused_name()
     with (
         open_ledger(f"sqlite:///{tmp_path / 'one.db'}", kek=kek) as one,
-        open_ledger(postgres.create(name), kek=kek) as other,
+        open_ledger(postgres.create(name), kek=kek, key_folder=tmp_path) as other,
     ):
         assert fill(one) == fill(other)
     postgres.drop(name)

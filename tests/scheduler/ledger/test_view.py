@@ -51,6 +51,9 @@ def medium(kek: LocalKek) -> Iterator[Path]:
     with open_ledger(f"sqlite:///{folder / 'ledger.db'}", kek=kek) as ledger, ledger.begin() as tx:
         deposit(tx, "one", 1024)
     (folder / "ledger.db").chmod(0o444)
+    for path in (folder / "ledger.db.keys").iterdir():
+        path.chmod(0o444)
+    (folder / "ledger.db.keys").chmod(0o555)
     folder.chmod(0o555)
     yield folder
     folder.chmod(0o755)

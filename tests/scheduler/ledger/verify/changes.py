@@ -41,7 +41,8 @@ CHANGES = [
     ("UPDATE run_fact SET value = '2'", "run_fact seed"),
     ("DELETE FROM material WHERE block_ref = 1 AND side = 1", "bytes"),
     ("UPDATE material SET data_key_id = 2 WHERE block_ref = 1", "does not open"),
-    ("UPDATE data_key SET wrapped = NULL WHERE id = 1", "data key 1 is destroyed"),
+    ("UPDATE data_key SET open_id = NULL WHERE id = 1", "data_key 1: is open under number None"),
+    ("UPDATE data_key SET shredded_by = 1, open_id = NULL WHERE id = 1", "data_key 1: is shredded"),
     ("UPDATE data_key SET epoch = 7 WHERE id = 2", "data_key 2"),
     ("UPDATE pool SET epoch = 1 WHERE id = 1", "is in epoch 1"),
     ("UPDATE audit_leaf SET subject = 'other' WHERE seq = 3", "audit_leaf 3"),
@@ -114,7 +115,7 @@ def tampered(ledger: Ledger, statement: str) -> Iterator[Connection]:
 def problems_after(ledger: Ledger, statement: str) -> tuple[str, ...]:
     """What an audit says after a change, which is then undone."""
     with tampered(ledger, statement) as connection:
-        return verify.verify(connection, ledger._kek).problems
+        return verify.verify(connection, ledger._ring).problems
 
 
 def verify_with(

@@ -23,7 +23,7 @@ from scheduler.ledger.db.snapshot import Address, snapshot_of
 from scheduler.ledger.log import merkle, trail
 from scheduler.ledger.log.tables import FORMS
 from scheduler.ledger.schema import Base
-from scheduler.ledger.vault.keystore import LocalKek, NoKek
+from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify import log as verify_log
 from scheduler.ledger.verify import parallel, seals
 from scheduler.ledger.verify import run as verify
@@ -80,9 +80,9 @@ def test_many_parts_say_what_the_whole_says(ledger: Ledger, small_shards: None) 
     for statement, named in CHANGES[::every]:
         with tampered(ledger, statement) as connection:
             shards = verify_shards.shards_of(snapshot_of(connection), FORMS)
-            cut = verify.verify(connection, ledger._kek)
+            cut = verify.verify(connection, ledger._ring)
             with whole_tables():
-                whole = verify.verify(connection, ledger._kek)
+                whole = verify.verify(connection, ledger._ring)
         assert len(shards) > 30
         assert any(named in problem for problem in whole.problems)
         assert cut == whole, statement
@@ -124,7 +124,7 @@ def test_a_tree_in_parts_is_the_tree(sqlite_ledger: Ledger, small_shards: None) 
 def _log(connection: Connection) -> tuple[int, str, list[str]]:
     """Size, root and problems of the log alone."""
     snapshot = snapshot_of(connection)
-    context = seals.read_context(snapshot, FORMS, NoKek())
+    context = seals.read_context(snapshot, FORMS, None)
     shards = [one for one in verify_shards.shards_of(snapshot, FORMS) if one.check == "log"]
     outcomes = [verify_shards.check_shard(snapshot, context, shard) for shard in shards]
     problems = {place: outcome.problems for place, outcome in enumerate(outcomes)}
@@ -213,7 +213,7 @@ def test_all_begin_anew_if_somebody_wrote_before_all_had_begun(sqlite_ledger: Le
                 together.join()
         with engine.connect() as connection, connection.begin():
             parallel._Together(connection, helpers, guard, alone).join()
-            assert verify.verify(connection, ledger._kek).entries == 7
+            assert verify.verify(connection, ledger._ring).entries == 7
 
 
 def test_an_audit_begins_anew_and_ends(

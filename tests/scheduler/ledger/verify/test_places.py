@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.ledger import Ledger, open_ledger
-from scheduler.ledger.vault.keystore import LocalKek, NoKek
+from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.vault.material import PIECE_BYTES
 from scheduler.ledger.verify import run as verify
 from tests.scheduler.ledger.builders import deposit, spend
@@ -37,7 +37,7 @@ def _swap(ledger: Ledger) -> None:
 def test_a_spent_piece_put_back_for_an_unspent_one_is_seen(ledger: Ledger, has_key: bool) -> None:
     _swap(ledger)
     with ledger._engine.connect() as connection, connection.begin():
-        problems = verify.verify(connection, ledger._kek if has_key else NoKek()).problems
+        problems = verify.verify(connection, ledger._ring if has_key else None).problems
     assert len(problems) == 2  # at either end
     for end, problem in enumerate(problems):
         assert f"bytes in the store at end {end} are 0 to 3840, 7680 to 11520;" in problem
@@ -60,7 +60,7 @@ def test_every_place_of_a_ledger_with_some_of_everything_is_known(
                     f"UPDATE material SET start_byte = {start + 1} WHERE block_ref = {block_ref}"
                     f" AND side = {side} AND start_byte = {start}"
                 )
-                shut = verify.verify(connection, NoKek()).problems
+                shut = verify.verify(connection, None).problems
                 opened = verify.verify(connection, kek).problems
                 transaction.rollback()
             assert any(f"in the store at end {side}" in problem for problem in shut)

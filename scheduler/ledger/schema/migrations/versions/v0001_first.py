@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_1f08b9ac"
+revision = "first_77ccb14f"
 down_revision = None
 branch_labels = None
 depends_on = None
