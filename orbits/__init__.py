@@ -49,6 +49,7 @@ from orbits.passes import (
     find_passes,
     iter_passes,
 )
+from orbits.sights import Sights, SunAndMoon, sights
 from orbits.station import GroundStation
 from orbits.times import as_utc, iso_utc, ut1_known_until
 from orbits.track import Track, sample_offsets, track, track_offsets
@@ -74,9 +75,11 @@ __all__ = [
     "SearchError",
     "Segment",
     "SetRule",
+    "Sights",
     "StaleElementsError",
     "Standing",
     "StationError",
+    "SunAndMoon",
     "TimeError",
     "Track",
     "Twilight",
@@ -101,6 +104,7 @@ __all__ = [
     "read_elements",
     "read_horizon",
     "sample_offsets",
+    "sights",
     "subpoint",
     "track",
     "track_offsets",

@@ -14,7 +14,7 @@ from scheduler.domain import (
     SessionResult,
     instant_key,
 )
-from scheduler.forecast import booked_window, expected_counts, link_preset
+from scheduler.forecast import Downlink, expected_counts, sample_hardware
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
@@ -195,10 +195,10 @@ def _simulate(context: Context, candidate: Candidate, station: Station) -> Sessi
         )
     satellite = context.satellite(candidate.satellite_id)
     elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
-    window = booked_window(
-        candidate, elements, station=station, step_s=context.settings.track_step_s
+    link = Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
+    sampled, (preset,) = sample_hardware(
+        [link], step_s=context.settings.track_step_s, bound=context.settings.bound
     )
-    preset = link_preset(satellite, station, context.settings.bound)
-    expected, budget = expected_counts(window, preset, station=station)
+    expected, budget = expected_counts(sampled, preset, station=station)
     generator = context.entropy.generator("counts", candidate.candidate_id)
     return simulated_session(expected, budget, preset, generator)

@@ -18,7 +18,8 @@ from qkd.validation import (
     validate_micius,
 )
 from scheduler.domain import PresetNotes, RateModel, UsedElements, Validation
-from scheduler.forecast import Samples, ground_station
+from scheduler.forecast import ground_station
+from scheduler.sampling import Samples
 from scheduler.sources.scenarios import load_scenario
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _seen(
     times = [start + timedelta(seconds=second) for second in range(2 * HALF_WINDOW_S + 1)]
     seen = track(elements, ground_station(scenario.station(station_id)), times)
     used = UsedElements(pass_at=closest_at, station_id=station_id, epoch=elements.epoch)
-    return Samples.of(seen, slice(None)), used, start
+    return Samples.of(seen), used, start
 
 
 def _nanshan(context: Context, scenario: Scenario) -> Samples:
@@ -116,7 +117,7 @@ def _nanshan(context: Context, scenario: Scenario) -> Samples:
     samples, _, _ = _seen(context, scenario, one.closest_at, one.station_id)
     above = np.flatnonzero(samples.elevation_deg >= NANSHAN_ELEVATION_DEG_MIN)
     run = slice(int(above[0]), int(above[-1]) + 1)
-    return Samples(**{name: getattr(samples, name)[run] for name in Samples.__slots__})
+    return samples.part(run)
 
 
 def _rate(micius: MiciusValidation, start: datetime) -> RateModel:
