@@ -50,6 +50,7 @@ from orbits.passes import (
     find_passes,
     iter_passes,
 )
+from orbits.sights import Sights, SunAndMoon, sights
 from orbits.station import GroundStation
 from orbits.times import as_utc, iso_utc, ut1_known_until
 from orbits.track import Track, sample_offsets, track, track_offsets
@@ -76,9 +77,11 @@ __all__ = [
     "SearchError",
     "Segment",
     "SetRule",
+    "Sights",
     "StaleElementsError",
     "Standing",
     "StationError",
+    "SunAndMoon",
     "TimeError",
     "Track",
     "Twilight",
@@ -103,6 +106,7 @@ __all__ = [
     "read_elements",
     "read_horizon",
     "sample_offsets",
+    "sights",
     "subpoint",
     "track",
     "track_offsets",

@@ -50,6 +50,8 @@ def as_utc(value: datetime) -> datetime:
     """Return an aware datetime in UTC; raise TimeError for a naive one."""
     if not isinstance(value, datetime):
         raise TimeError(f"need a datetime, got {value!r}")
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None or value.utcoffset() is None:
         raise TimeError(f"need a datetime with a zone, got the naive {value.isoformat()}")
     return value.astimezone(UTC)

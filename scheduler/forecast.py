@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from orbits import Elements, GroundStation, SatellitePass, Track, find_passes, track_offsets
+from orbits import Elements, GroundStation, SatellitePass, find_passes
 from scheduler.domain import Candidate, PassRow, instant_key
+from scheduler.sampling import LinkSamples, LinkSpan, dark_spans, sample_links
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from scheduler.network import Planning, Satellite, Station, Terminal
 
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.intp]
 
 Learned = Mapping[tuple[str, str], Sequence[float]]
 """Measured over expected sifted bits of a link's settled sessions, by satellite and station."""
@@ -30,6 +32,7 @@ NOTHING_LEARNED: Learned = MappingProxyType({})
 
 # A satellite that rises in a window may set after it; no arc of a downlink orbit lasts longer.
 _TAIL = timedelta(hours=3)
+_AT_ONCE = 20_000  # links whose samples are held in memory together, some 3 kB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,52 +41,6 @@ class PassForecast:
 
     row: PassRow
     candidate: Candidate | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Samples:
-    """A track's arrays, cut to some of its instants; what the yield model asks of a track."""
-
-    offset_s: FloatArray
-    azimuth_deg: FloatArray
-    elevation_deg: FloatArray
-    range_km: FloatArray
-    sun_elevation_deg: FloatArray
-    moon_elevation_deg: FloatArray
-    moon_phase_deg: FloatArray
-    moon_separation_deg: FloatArray
-    satellite_sunlit: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, seen: Track, chosen: slice) -> Samples:
-        """The chosen samples of a track."""
-        names = cls.__dataclass_fields__
-        return cls(**{name: np.asarray(getattr(seen, name))[chosen] for name in names})
-
-    @classmethod
-    def joined(cls, parts: Sequence[Samples]) -> Samples:
-        """Several samples as one."""
-        names = cls.__dataclass_fields__
-        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LinkWindow:
-    """The longest dark part of a pass, [start, end), sampled at the middle of equal steps."""
-
-    start: datetime
-    end: datetime
-    samples: Samples
-    step_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedKey:
-    """What a window is expected to give, under a clear sky: the median of what is believed."""
-
-    sifted_bits: float
-    secret_bits: int
-    qber: float  #: of the signal; 0.5 without clicks
 
 
 def ground_station(
@@ -104,52 +61,60 @@ def ground_station(
     )
 
 
-def forecast_window(
-    elements: Elements,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A satellite, the element set to foretell it by, and the window [start, end) to do so for.
+
+    With the `history` of its element sets, each row tells its timing uncertainty.
+    """
+
+    satellite: Satellite
+    elements: Elements
+    start: datetime
+    end: datetime
+    history: Archive | None = None
+
+
+def forecast_flights(
+    flights: Sequence[Flight],
     *,
-    satellite: Satellite,
     stations: Sequence[Station],
-    start: datetime,
-    end: datetime,
     planning: Planning,
     step_s: float,
     bound: str,
-    history: Archive | None = None,
     learned: Learned = NOTHING_LEARNED,
 ) -> list[PassForecast]:
-    """Forecast every pass that rises within [start, end), each to its very end.
+    """Forecast every pass that rises within the windows, each to its very end.
 
-    A pass already up at `start` belongs to the window before. In order of rise. With the
-    `history` of the satellite's element sets, each row tells its timing uncertainty.
+    A pass already up at the start belongs to the window before. Flight after flight, each in
+    order of rise.
     """
-    table = find_passes(
-        [elements],
-        [ground_station(one, least_deg=planning.min_elevation_deg) for one in stations],
-        start,
-        end + _TAIL,
-    )
+    grounds = [ground_station(one, least_deg=planning.min_elevation_deg) for one in stations]
     by_id = {station.station_id: station for station in stations}
-    found = [item for item in table if not item.cut_at_start and item.rises_at < end]
-    if history is not None:
-        found = [
-            replace(item, time_sigma_s=history.time_sigma_s(elements, item.culminates_at))
-            for item in found
-        ]
-    items = sorted(found, key=lambda one: (one.rises_at, one.station_id))
-    return forecast_passes(
-        [(item, elements, by_id[item.station_id]) for item in items],
-        satellite=satellite,
-        planning=planning,
-        step_s=step_s,
-        bound=bound,
-        learned=learned,
-    )
+    passes = [
+        (item, flight.satellite, flight.elements, by_id[item.station_id])
+        for flight in flights
+        for item in _passes_of(flight, grounds)
+    ]
+    return forecast_passes(passes, planning=planning, step_s=step_s, bound=bound, learned=learned)
+
+
+def _passes_of(flight: Flight, grounds: Sequence[GroundStation]) -> list[SatellitePass]:
+    """The passes of one flight, by rise and station."""
+    elements = flight.elements
+    table = find_passes([elements], grounds, flight.start, flight.end + _TAIL)
+    window_s = (flight.end - table.start).total_seconds()
+    table = table.where(~table.cut_at_start & (table.rise_offset_s < window_s))
+    if flight.history is not None:
+        age_s = table.culmination_offset_s + (table.start - elements.epoch).total_seconds()
+        errors = flight.history.time_errors(elements.norad_id)
+        table = table.with_sigma(errors.sigma_s(elements, age_s / 86_400.0))
+    return sorted(table, key=lambda one: (one.rises_at, one.station_id))
 
 
 def forecast_passes(
-    passes: Sequence[tuple[SatellitePass, Elements, Station]],
+    passes: Sequence[tuple[SatellitePass, Satellite, Elements, Station]],
     *,
-    satellite: Satellite,
     planning: Planning,
     step_s: float,
     bound: str,
@@ -161,40 +126,100 @@ def forecast_passes(
 
     With `quantiles` each row tells the 10 and 90 % of its key besides the median.
     """
-    rows: list[tuple[PassRow, LinkWindow | None]] = []
-    for item, elements, station in passes:
-        samples, width_s = _sample(elements, station, item.rises_at, item.sets_at, step_s)
-        window = _dark_window(samples, item.rises_at, width_s, planning.sun_elevation_deg_max)
-        rows.append((_row(item, elements, satellite, samples, window), window))
-    if not with_key:
-        return [PassForecast(row=row, candidate=None) for row, _ in rows]
-    dark = [
-        (window, link_preset(satellite, station, bound), station)
-        for (_, window), (_, _, station) in zip(rows, passes, strict=True)
-        if window is not None
+    if not passes:
+        return []
+    grounds = _grounds(station for *_, station in passes)
+    dark, sun_deg = dark_spans(
+        [
+            LinkSpan(elements, grounds[id(station)], item.rises_at, item.sets_at)
+            for item, _, elements, station in passes
+        ],
+        [item.culminates_at for item, *_ in passes],
+        sun_below_deg=planning.sun_elevation_deg_max,
+        step_s=step_s,
+    )
+    links = [
+        Downlink(satellite, elements, station, *span)
+        for (_, satellite, elements, station), span in zip(passes, dark, strict=True)
+        if span is not None and with_key
     ]
-    beliefs = [belief_of(satellite, station, preset, learned) for _, preset, station in dark]
-    gained = iter(expected_keys(dark, [median_ratio(one) for one in beliefs]))
-    ends = iter(_key_ends(dark, beliefs) if quantiles else ())
+    gained = link_forecasts(links, step_s=step_s, bound=bound, learned=learned)
+    ends = _key_ends(links if quantiles else (), step_s=step_s, bound=bound, learned=learned)
     found: list[PassForecast] = []
-    for (item, elements, _), (row, window) in zip(passes, rows, strict=True):
-        if window is None:
-            none = {"secret_bits_10": 0, "secret_bits_90": 0} if quantiles else {}
-            no_key = replace(row, sifted_bits=0.0, secret_bits=0, qber=None, **none)
-            found.append(PassForecast(row=no_key, candidate=None))
-            continue
-        candidate = _candidate(item, elements, satellite, window, next(gained))
-        low, high = next(ends) if quantiles else (None, None)
-        with_bits = replace(
-            row,
-            sifted_bits=candidate.sifted_bits,
-            secret_bits=int(candidate.secret_bits),
-            secret_bits_10=low,
-            secret_bits_90=high,
-            qber=candidate.qber,
-        )
-        found.append(PassForecast(row=with_bits, candidate=candidate))
+    for (item, satellite, *_), span, sun in zip(passes, dark, sun_deg.tolist(), strict=True):
+        candidate = None
+        if span is not None and with_key:
+            candidate = _candidate(item, satellite, span, next(gained))
+        row = _row(item, satellite, sun, span, candidate, with_key=with_key)
+        if quantiles:
+            low, high = (0, 0) if candidate is None else next(ends)
+            row = replace(row, secret_bits_10=low, secret_bits_90=high)
+        found.append(PassForecast(row=row, candidate=candidate))
     return found
+
+
+def _grounds(stations: Iterable[Station]) -> dict[int, GroundStation]:
+    """Stations as `orbits` knows them, each made once, by identity."""
+    found: dict[int, GroundStation] = {}
+    for station in stations:
+        if id(station) not in found:
+            found[id(station)] = ground_station(station)
+    return found
+
+
+class Downlink(NamedTuple):
+    """A satellite by an element set over a station, from AOS to LOS."""
+
+    satellite: Satellite
+    elements: Elements
+    station: Station
+    start: datetime
+    end: datetime
+
+
+class LinkForecast(NamedTuple):
+    """What a link is expected to give under a clear sky, as one block, and where it points."""
+
+    sifted_bits: float
+    secret_bits: int
+    qber: float  #: of the signal; 0.5 without clicks
+    acquires_azimuth_deg: float
+    acquires_elevation_deg: float
+    acquires_range_km: float
+    loses_azimuth_deg: float
+    loses_elevation_deg: float
+    loses_range_km: float
+    highest_between: bool  #: not at an end
+    nearest_between: bool
+
+
+def link_forecasts(
+    links: Sequence[Downlink], *, step_s: float, bound: str, learned: Learned = NOTHING_LEARNED
+) -> Iterator[LinkForecast]:
+    """Sample links, those of a booking exactly as they were forecast, and forecast their key.
+
+    The key is that of the median loss, by the preset and by what the link's sessions taught.
+    """
+    for first in range(0, len(links), _AT_ONCE):
+        some = links[first : first + _AT_ONCE]
+        sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
+        ratios = _ratios(some, presets, learned, 0.5)
+        columns = *_keys(sampled, presets, some, ratios), *_ends(sampled)
+        yield from map(LinkForecast, *(column.tolist() for column in columns))
+
+
+def _key_ends(
+    links: Sequence[Downlink], *, step_s: float, bound: str, learned: Learned
+) -> Iterator[tuple[int, int]]:
+    """The 10 and the 90 % quantile of the secret bits of each link."""
+    for first in range(0, len(links), _AT_ONCE):
+        some = links[first : first + _AT_ONCE]
+        sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
+        low, high = (
+            _keys(sampled, presets, some, _ratios(some, presets, learned, level))[1].tolist()
+            for level in (0.1, 0.9)
+        )
+        yield from zip(low, high, strict=True)
 
 
 def belief_of(
@@ -207,108 +232,119 @@ def belief_of(
     return LinkBelief.prior(preset.spread).updated(ratios)
 
 
-def median_ratio(belief: LinkBelief) -> float:
-    """The median of the next session's sifted bits over those that its preset expects."""
-    return float(belief.ratio_quantiles(0.5))
+def _ratios(
+    links: Sequence[Downlink], presets: Sequence[Preset], learned: Learned, level: float
+) -> list[float]:
+    """A quantile of the next session's sifted bits over those that its preset expects."""
+    known: dict[tuple[int, int], float] = {}
+    for (satellite, _, station, *_), preset in zip(links, presets, strict=True):
+        pair = id(satellite), id(station)
+        if pair not in known:
+            belief = belief_of(satellite, station, preset, learned)
+            known[pair] = float(belief.ratio_quantiles(level))
+    return [known[id(link.satellite), id(link.station)] for link in links]
 
 
-def _key_ends(
-    windows: Sequence[tuple[LinkWindow, Preset, Station]], beliefs: Sequence[LinkBelief]
-) -> Iterator[tuple[int, int]]:
-    """The 10 and the 90 % quantile of the secret bits of whole windows."""
-    low, high = (
-        expected_keys(windows, [float(belief.ratio_quantiles(level)) for belief in beliefs])
-        for level in (0.1, 0.9)
-    )
-    return ((one.secret_bits, other.secret_bits) for one, other in zip(low, high, strict=True))
-
-
-def booked_window(
-    candidate: Candidate, elements: Elements, *, station: Station, step_s: float
-) -> LinkWindow:
-    """Sample the window of a booking again, exactly as it was forecast."""
-    samples, width_s = _sample(elements, station, candidate.acquires_at, candidate.loses_at, step_s)
-    return LinkWindow(
-        start=candidate.acquires_at,
-        end=candidate.loses_at,
-        samples=Samples.of(samples, slice(None)),
-        step_s=width_s,
-    )
+def sample_hardware(
+    links: Sequence[Downlink], *, step_s: float, bound: str
+) -> tuple[LinkSamples, list[Preset]]:
+    """Sample links, and say what hardware each has."""
+    grounds = _grounds(link.station for link in links)
+    hardware: dict[tuple[int, int], Preset] = {}
+    for satellite, _, station, *_ in links:
+        pair = id(satellite), id(station)
+        if pair not in hardware:
+            hardware[pair] = link_preset(satellite, station, bound)
+    presets = [hardware[id(link.satellite), id(link.station)] for link in links]
+    spans = [
+        LinkSpan(link.elements, grounds[id(link.station)], link.start, link.end) for link in links
+    ]
+    return sample_links(spans, step_s=step_s), presets
 
 
 def expected_counts(
-    window: LinkWindow, preset: Preset, *, station: Station, ratio: float = 1.0
+    sampled: LinkSamples, preset: Preset, *, station: Station, ratio: float = 1.0
 ) -> tuple[Counts, LinkBudget]:
-    """Counts expected of a whole window, one block, and the link budget behind them.
+    """Counts expected of a whole link, one block, and the link budget behind them.
 
     `ratio` times the preset's transmittance.
     """
     from qkd import pass_counts
 
     counts, budget = pass_counts(
-        window.samples, preset, station.station_id, sample_s=window.step_s, ratio=ratio
+        sampled.samples, preset, station.station_id, sample_s=sampled.sample_s, ratio=ratio
     )
     return counts.total(axis=-2), budget
 
 
-def expected_keys(
-    windows: Sequence[tuple[LinkWindow, Preset, Station]], ratios: Sequence[float]
-) -> list[ExpectedKey]:
-    """Sifted and secret bits expected of whole windows, each one block.
+def _keys(
+    sampled: LinkSamples,
+    presets: Sequence[Preset],
+    links: Sequence[Downlink],
+    ratios: Sequence[float],
+) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+    """Sifted bits, secret bits and QBER of each link, each at its ratio of transmittance.
 
-    Each at its ratio to the preset's transmittance, the same for the windows of one link.
-
-    Counts are taken of all samples of a link at once, and the bounds of the proof are searched
-    for all blocks of one protocol at once: one by one they cost more than all else together.
+    The bounds of the proof are searched for all blocks of one protocol at once: one by one
+    they cost more than all else together.
     """
     from qkd import Counts, block_keys
 
-    alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
-    blocks: dict[int, dict[str, FloatArray]] = {}
-    for places, counts in _link_counts(windows, ratios):
-        preset = windows[places[0]][1]
-        alike[preset.protocol, preset.security, preset.bound, preset.leak] += places
-        for row, place in enumerate(places):
-            blocks[place] = {item.name: getattr(counts, item.name)[row] for item in fields(counts)}
-    found: dict[int, ExpectedKey] = {}
-    for (protocol, security, bound, leak), places in alike.items():
+    sifted, qber = np.zeros(len(links)), np.full(len(links), 0.5)
+    secret = np.zeros(len(links), dtype=np.int64)
+    alike: defaultdict[tuple[Any, ...], list[tuple[IntArray, Counts]]] = defaultdict(list)
+    for places, counts in _link_counts(sampled, presets, links, ratios):
+        preset = presets[places[0]]
+        proof = preset.protocol, preset.security, preset.bound, preset.leak
+        alike[proof].append((places, counts))
+    for (protocol, security, bound, leak), found in alike.items():
         names = [item.name for item in fields(Counts)]
-        many = Counts(**{n: np.stack([blocks[place][n] for place in places]) for n in names})
+        many = Counts(**{n: np.concatenate([getattr(one, n) for _, one in found]) for n in names})
+        at = np.concatenate([places for places, _ in found])
         keys = block_keys(many, protocol, security, bound=bound, leak=leak)
-        secret = np.sum([key.length_bits for key in keys], axis=0)
         clicks = many.key_clicks + many.check_clicks
         wrong = (many.key_errors + many.check_errors)[:, 0]
-        for row, place in enumerate(places):
-            signal = float(clicks[row, 0])
-            found[place] = ExpectedKey(
-                sifted_bits=float(clicks[row].sum()),
-                secret_bits=int(secret[row]),
-                qber=float(wrong[row]) / signal if signal > 0.0 else 0.5,
-            )
-    return [found[place] for place in range(len(windows))]
+        seen = clicks[:, 0] > 0.0
+        sifted[at] = clicks.sum(axis=-1)
+        secret[at] = np.sum([key.length_bits for key in keys], axis=0)
+        qber[at[seen]] = wrong[seen] / clicks[seen, 0]
+    return sifted, secret, qber
 
 
 def _link_counts(
-    windows: Sequence[tuple[LinkWindow, Preset, Station]], ratios: Sequence[float]
-) -> Iterator[tuple[list[int], Counts]]:
-    """The windows of each link by their places, and the counts expected of each of them."""
+    sampled: LinkSamples,
+    presets: Sequence[Preset],
+    links: Sequence[Downlink],
+    ratios: Sequence[float],
+) -> Iterator[tuple[IntArray, Counts]]:
+    """The links of each hardware by their places, and the counts expected of each of them."""
     from qkd import pass_counts
 
-    links: defaultdict[tuple[int, float], list[int]] = defaultdict(list)
-    for place, ((_, preset, _), ratio) in enumerate(zip(windows, ratios, strict=True)):
-        links[id(preset), ratio].append(place)
-    for (_, ratio), places in links.items():
-        _, preset, station = windows[places[0]]
-        mine = [windows[place][0] for place in places]
-        sizes = [len(window.samples.offset_s) for window in mine]
+    alike: defaultdict[tuple[int, float], list[int]] = defaultdict(list)
+    for place, (preset, ratio) in enumerate(zip(presets, ratios, strict=True)):
+        alike[id(preset), ratio].append(place)
+    for (_, ratio), places in alike.items():
+        mine = sampled.of(np.array(places))
         counts, _ = pass_counts(
-            Samples.joined([window.samples for window in mine]),
-            preset,
-            station.station_id,
-            sample_s=np.repeat([window.step_s for window in mine], sizes),
+            mine.samples,
+            presets[places[0]],
+            links[places[0]].station.station_id,
+            sample_s=mine.sample_s,
             ratio=ratio,
         )
-        yield places, counts.summed_from(np.cumsum([0, *sizes[:-1]]))
+        yield np.array(places), counts.summed_from(mine.edges[:-1])
+
+
+def _ends(sampled: LinkSamples) -> Iterator[NDArray[Any]]:
+    """Where each link points when it is acquired and lost, and what lies between."""
+    seen = sampled.samples
+    first, last = sampled.edges[:-1], sampled.edges[1:] - 1
+    for end in (first, last):
+        yield seen.azimuth_deg[end]
+        yield seen.elevation_deg[end]
+        yield seen.range_km[end]
+    for values in (seen.elevation_deg, -seen.range_km):
+        yield np.maximum.reduceat(values, first) > np.maximum(values[first], values[last])
 
 
 def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
@@ -357,43 +393,20 @@ def _downlink(
     return replace(made, bound=bound)
 
 
-def _sample(
-    elements: Elements, station: Station, start: datetime, end: datetime, step_s: float
-) -> tuple[Track, float]:
-    """Sample [start, end) at the middles of equal steps of about `step_s`."""
-    duration_s = (end - start).total_seconds()
-    count = max(1, round(duration_s / step_s))
-    width_s = duration_s / count
-    offsets = (np.arange(count, dtype=np.float64) + 0.5) * width_s
-    return track_offsets(elements, ground_station(station), start, offsets), width_s
-
-
-def _dark_window(
-    samples: Track, start: datetime, step_s: float, sun_elevation_deg_max: float
-) -> LinkWindow | None:
-    """The longest run of dark samples; the earlier of two that are equally long."""
-    dark = np.asarray(samples.sun_elevation_deg) < sun_elevation_deg_max
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], dark, [False])).astype(np.int8)))
-    if not edges.size:
-        return None
-    runs = edges.reshape(-1, 2)
-    first, last = (int(edge) for edge in runs[np.argmax(runs[:, 1] - runs[:, 0])])
-    return LinkWindow(
-        start=start + timedelta(seconds=first * step_s),
-        end=start + timedelta(seconds=last * step_s),
-        samples=Samples.of(samples, slice(first, last)),
-        step_s=step_s,
-    )
-
-
 def _row(
     item: SatellitePass,
-    elements: Elements,
     satellite: Satellite,
-    samples: Track,
-    window: LinkWindow | None,
+    sun_deg: float,
+    span: tuple[datetime, datetime] | None,
+    candidate: Candidate | None,
+    *,
+    with_key: bool,
 ) -> PassRow:
-    top = int(np.argmax(samples.elevation_deg))
+    """The pass as it is shown; a dark one without a candidate gives nothing."""
+    none = (0.0, 0, None) if with_key else (None, None, None)
+    sifted, secret, qber = (
+        (candidate.sifted_bits, int(candidate.secret_bits), candidate.qber) if candidate else none
+    )
     return PassRow(
         satellite=satellite.satellite_id,
         norad_id=satellite.norad_id,
@@ -409,39 +422,37 @@ def _row(
         set_azimuth_deg=item.set_azimuth_deg,
         cut_at_start=item.cut_at_start,
         cut_at_end=item.cut_at_end,
-        sun_elevation_deg=float(samples.sun_elevation_deg[top]),
-        dark=window is not None,
+        sun_elevation_deg=sun_deg,
+        dark=span is not None,
         elements_epoch=item.epoch,
         time_sigma_s=item.time_sigma_s,
-        acquires_at=window.start if window else None,
-        loses_at=window.end if window else None,
+        acquires_at=span[0] if span else None,
+        loses_at=span[1] if span else None,
+        sifted_bits=sifted,
+        secret_bits=secret,
+        qber=qber,
     )
 
 
 def _candidate(
-    item: SatellitePass,
-    elements: Elements,
-    satellite: Satellite,
-    window: LinkWindow,
-    gained: ExpectedKey,
+    item: SatellitePass, satellite: Satellite, span: tuple[datetime, datetime], gained: LinkForecast
 ) -> Candidate:
     place = f"{satellite.satellite_id}/{item.station_id}"
     return Candidate(
-        candidate_id=f"{place}/{instant_key(window.start)}",
+        candidate_id=f"{place}/{instant_key(span[0])}",
         pass_id=f"{place}/{instant_key(item.rises_at)}",
         satellite_id=satellite.satellite_id,
         station_id=item.station_id,
-        acquires_at=window.start,
-        loses_at=window.end,
+        acquires_at=span[0],
+        loses_at=span[1],
         max_elevation_deg=item.max_elevation_deg,
         range_km_min=item.range_km_min,
         elements_epoch=item.epoch,
         sifted_bits=gained.sifted_bits,
         secret_bits=float(gained.secret_bits),
         qber=gained.qber,
-        # Of the first and the last sample, half a step inside the window: slews are degrees.
-        acquires_azimuth_deg=float(window.samples.azimuth_deg[0]),
-        acquires_elevation_deg=float(window.samples.elevation_deg[0]),
-        loses_azimuth_deg=float(window.samples.azimuth_deg[-1]),
-        loses_elevation_deg=float(window.samples.elevation_deg[-1]),
+        acquires_azimuth_deg=gained.acquires_azimuth_deg,
+        acquires_elevation_deg=gained.acquires_elevation_deg,
+        loses_azimuth_deg=gained.loses_azimuth_deg,
+        loses_elevation_deg=gained.loses_elevation_deg,
     )

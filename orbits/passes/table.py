@@ -356,6 +356,12 @@ class PassTable:
             time_sigma_s=None if self._sigma is None else self._sigma[index],
         )
 
+    def with_sigma(self, time_sigma_s: FloatArray | None) -> PassTable:
+        """Return the same passes with one sigma of their times, shape (P,), in this order."""
+        found = self.where(np.ones(len(self), dtype=bool))
+        found._sigma = time_sigma_s
+        return found
+
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
         """Return the passes as plain values, instants as ISO 8601 text that ends in Z."""
         return [_plain(row) for row in self]

@@ -4,7 +4,7 @@ from scheduler.plan.check import faults, validate
 from scheduler.plan.demand_served import DemandServed, demand_served
 from scheduler.plan.explain import Bar, BarKind, explain, timeline
 from scheduler.plan.make import make_plan
-from scheduler.plan.parts import PartForecast, part_of, with_parts
+from scheduler.plan.parts import Part, PartForecasts, part_of, with_parts
 from scheduler.plan.problem import (
     Objective,
     PlanDecision,
@@ -23,7 +23,8 @@ __all__ = [
     "Limits",
     "LinearProgram",
     "Objective",
-    "PartForecast",
+    "Part",
+    "PartForecasts",
     "PlanDecision",
     "PlanProblem",
     "PlanRules",

@@ -11,8 +11,9 @@ from scheduler.domain import Candidate, instant_key
 from scheduler.plan.problem import PlanRules
 
 Span = tuple[datetime, datetime]
-PartForecast = Callable[[Candidate, datetime, datetime], Candidate | None]
-"""The part [AOS, LOS) of a pass with its own forecast, made by `part_of`; None if it is no use."""
+Part = tuple[Candidate, datetime, datetime]
+PartForecasts = Callable[[Sequence[Part]], Iterable[Candidate | None]]
+"""The parts [AOS, LOS) of passes with their own forecasts, made by `part_of`; None: no use."""
 
 Gap = Callable[[Candidate, Candidate], float]
 
@@ -22,7 +23,7 @@ PART_S_MIN = 60.0  # a shorter session gives a block too small for a finite key
 def with_parts(
     candidates: Sequence[Candidate],
     rules: PlanRules,
-    forecast: PartForecast,
+    forecasts: PartForecasts,
     *,
     parts_max: int = 4,
 ) -> tuple[Candidate, ...]:
@@ -31,16 +32,17 @@ def with_parts(
     Of each pass at most `parts_max` parts are forecast, the longest first. A plan books at most
     one option of a pass.
     """
-    found = list(candidates)
-    for index, spans in clash_spans(candidates, rules).items():
-        longest = sorted(_distinct(spans), key=lambda span: (span[0] - span[1], span[0]))[
-            :parts_max
-        ]
-        for acquires_at, loses_at in sorted(longest):
-            part = forecast(candidates[index], acquires_at, loses_at)
-            if part is not None:
-                found.append(part)
-    return tuple(found)
+    asked = [
+        (candidates[index], *span)
+        for index, spans in clash_spans(candidates, rules).items()
+        for span in sorted(sorted(_distinct(spans), key=_by_length)[:parts_max])
+    ]
+    return (*candidates, *(part for part in forecasts(asked) if part is not None))
+
+
+def _by_length(span: Span) -> tuple[timedelta, datetime]:
+    """The longest first, of equal ones the earlier."""
+    return span[0] - span[1], span[0]
 
 
 def _distinct(spans: Iterable[Span]) -> Iterable[Span]:
@@ -48,8 +50,12 @@ def _distinct(spans: Iterable[Span]) -> Iterable[Span]:
 
     The shortest keeps clear of whatever the others were cut for.
     """
-    by_length = sorted(spans, key=lambda span: (span[0] - span[1], span[0]))
-    return {tuple(map(instant_key, span)): span for span in by_length}.values()
+    return {tuple(map(_named, span)): span for span in sorted(spans, key=_by_length)}.values()
+
+
+def _named(when: datetime) -> datetime:
+    """An instant as far as a name tells it, in whole milliseconds."""
+    return when.replace(microsecond=when.microsecond // 1000 * 1000)
 
 
 def clash_spans(candidates: Sequence[Candidate], rules: PlanRules) -> dict[int, set[Span]]:

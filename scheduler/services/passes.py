@@ -80,8 +80,7 @@ def upcoming_passes(
         notes += _notes(table)
         sets = {elements.epoch: elements for elements in table.elements}
         found = forecast_passes(
-            [(item, sets[item.epoch], places[item.station_id]) for item in table],
-            satellite=chosen,
+            [(item, chosen, sets[item.epoch], places[item.station_id]) for item in table],
             planning=planning,
             step_s=context.settings.track_step_s,
             bound=context.settings.bound,

@@ -15,7 +15,13 @@ from scheduler.domain import (
     SessionResult,
     instant_key,
 )
-from scheduler.forecast import belief_of, booked_window, expected_counts, link_preset
+from scheduler.forecast import (
+    Downlink,
+    belief_of,
+    expected_counts,
+    link_preset,
+    sample_hardware,
+)
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import add_session
@@ -225,13 +231,13 @@ def _simulate(context: Context, candidate: Candidate, station: Station) -> Sessi
         )
     satellite = context.satellite(candidate.satellite_id)
     elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
-    window = booked_window(
-        candidate, elements, station=station, step_s=context.settings.track_step_s
+    link = Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
+    sampled, (preset,) = sample_hardware(
+        [link], step_s=context.settings.track_step_s, bound=context.settings.bound
     )
-    preset = link_preset(satellite, station, context.settings.bound)
-    usual, budget = expected_counts(window, preset, station=station)
+    usual, budget = expected_counts(sampled, preset, station=station)
     ratio = preset.spread.draw_ratio(context.entropy.generator("loss", candidate.candidate_id))
-    drawn, _ = expected_counts(window, preset, station=station, ratio=ratio)
+    drawn, _ = expected_counts(sampled, preset, station=station, ratio=ratio)
     generator = context.entropy.generator("counts", candidate.candidate_id)
     result = simulated_session(drawn, budget, preset, generator)
     clicks = usual.key_clicks.sum() + usual.check_clicks.sum()

@@ -22,8 +22,9 @@ from qkd.validation import (
     validate_micius,
 )
 from scheduler.domain import PresetNotes, RateModel, UsedElements, Validation
-from scheduler.forecast import Samples, ground_station, link_preset
+from scheduler.forecast import ground_station, link_preset
 from scheduler.network import published as published_terminal
+from scheduler.sampling import Samples
 from scheduler.sources.scenarios import load_scenario
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _seen(
     times = [start + timedelta(seconds=second) for second in range(2 * HALF_WINDOW_S + 1)]
     seen = track(elements, ground_station(scenario.station(station_id)), times)
     used = UsedElements(pass_at=closest_at, station_id=station_id, epoch=elements.epoch)
-    return Samples.of(seen, slice(None)), used, start
+    return Samples.of(seen), used, start
 
 
 def _nanshan(context: Context, scenario: Scenario) -> Samples:
@@ -140,7 +141,7 @@ def _nanshan(context: Context, scenario: Scenario) -> Samples:
 def _within(samples: Samples, chosen: NDArray[np.bool_]) -> Samples:
     """Return the samples from the first chosen to the last."""
     places = np.flatnonzero(chosen)
-    return Samples.of(samples, slice(int(places[0]), int(places[-1]) + 1))
+    return samples.part(slice(int(places[0]), int(places[-1]) + 1))
 
 
 def _forecast_rows(scenario: Scenario, samples: Samples) -> Iterator[ValidationRow]:

@@ -69,12 +69,11 @@ class Climatology:
 
     def outlook(self, station_id: str, at: datetime, *, known_at: datetime) -> Outlook:
         """The value of the station and the month of `at` (UTC)."""
-        as_utc(known_at)
-        months = self._table.get(station_id, self._elsewhere)
-        return Outlook(
-            p_clear=float(months[as_utc(at).month - 1]), source=f"climatology ({self._source})"
-        )
+        p_clear = self.clear_probability(station_id, at, known_at=known_at)
+        return Outlook(p_clear=p_clear, source=f"climatology ({self._source})")
 
     def clear_probability(self, station_id: str, at: datetime, *, known_at: datetime) -> float:
         """The same as a plain number."""
-        return self.outlook(station_id, at, known_at=known_at).p_clear
+        as_utc(known_at)
+        months = self._table.get(station_id, self._elsewhere)
+        return float(months[as_utc(at).month - 1])

@@ -8,20 +8,10 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from orbits import NoElementsError
 from scheduler.domain import Candidate, instant_key
-from scheduler.forecast import (
-    PassForecast,
-    belief_of,
-    booked_window,
-    expected_keys,
-    forecast_window,
-    link_preset,
-    median_ratio,
-)
-from scheduler.plan import PlanRules, part_of, with_parts
+from scheduler.forecast import Downlink, Flight, PassForecast, forecast_flights, link_forecasts
+from scheduler.plan import Part, PlanRules, part_of, with_parts
 from scheduler.services.learning import learned_by
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
 from scheduler.weather import ForecastTable
@@ -29,17 +19,11 @@ from scheduler.weather import ForecastTable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from orbits import Elements
-    from scheduler.forecast import ExpectedKey, Learned, LinkWindow
+    from scheduler.forecast import Learned, LinkForecast
     from scheduler.network import Satellite
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
-
-
-AT_ONCE = 2000
-"""Links whose samples are held in memory together, some 30 kB each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +73,7 @@ def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> K
 def plan_outlook(context: Context, start: datetime, end: datetime, *, at: datetime) -> PlanOutlook:
     """Forecast every pass that rises in [start, end), with the one set known at `at`."""
     ahead = PlanOutlook(learned=learned_by(context, at))
+    flights: list[Flight] = []
     context.refresh_elements()
     for satellite in context.scenario.satellites:
         name = satellite.satellite_id
@@ -111,18 +96,23 @@ def plan_outlook(context: Context, start: datetime, end: datetime, *, at: dateti
         ahead.epochs.append(instant_key(known.elements.epoch))
         ahead.elements[name] = known.elements
         if until > start:
-            ahead.forecasts += forecast_window(
-                known.elements,
-                satellite=satellite,
-                stations=context.scenario.stations,
-                start=start,
-                end=until,
-                planning=context.scenario.planning,
-                step_s=context.settings.track_step_s,
-                bound=context.settings.bound,
-                history=context.archive_of(satellite.norad_id, known_at=at),
-                learned=ahead.learned,
+            flights.append(
+                Flight(
+                    satellite=satellite,
+                    elements=known.elements,
+                    start=start,
+                    end=until,
+                    history=context.archive_of(satellite.norad_id, known_at=at),
+                )
             )
+    ahead.forecasts = forecast_flights(
+        flights,
+        stations=context.scenario.stations,
+        planning=context.scenario.planning,
+        step_s=context.settings.track_step_s,
+        bound=context.settings.bound,
+        learned=ahead.learned,
+    )
     return ahead
 
 
@@ -137,13 +127,14 @@ def options_of(
 ) -> tuple[Candidate, ...]:
     """Everything that could be booked: passes, and parts of those that clash, under their sky."""
     whole = [item.candidate for item in ahead.forecasts if item.candidate is not None]
-    asked: list[tuple[Candidate, datetime, datetime]] = []
-    # First which parts are asked for, then the key of all of them together.
-    with_parts(whole, rules, lambda *part: asked.append(part))
-    cuts = [replace(one, acquires_at=start, loses_at=end) for one, start, end in asked]
-    keys = _keys_of(context, ahead, cuts)
-    parts = iter([_part(*part, *key) for part, key in zip(asked, keys, strict=True)])
-    return under_sky(context, with_parts(whole, rules, lambda *_: next(parts)), ahead, at=at)
+
+    def forecasts(asked: Sequence[Part]) -> Iterator[Candidate]:
+        return map(_part, asked, _keys_of(context, ahead, asked))
+
+    # Parts start with the sky of their pass, and mostly keep it.
+    weather = _weather(context, ahead, whole, at=at)
+    options = with_parts(_under(weather, whole, at=at), rules, forecasts)
+    return (*options[: len(whole)], *_under(weather, options[len(whole) :], at=at))
 
 
 def as_of_today(
@@ -165,14 +156,15 @@ def as_of_today(
         else:
             others.append(candidate)
     ours = [candidate for candidate in others if candidate.satellite_id in ahead.elements]
-    for candidate, (_, gained) in zip(ours, _keys_of(context, ahead, ours), strict=True):
+    asked = [(candidate, candidate.acquires_at, candidate.loses_at) for candidate in ours]
+    for candidate, gained in zip(ours, _keys_of(context, ahead, asked), strict=True):
         found[candidate.candidate_id] = _worth(candidate, gained)
     worth = tuple(found.get(candidate.candidate_id, candidate) for candidate in others)
-    sky = under_sky(context, worth, ahead, at=at)
+    sky = _under(_weather(context, ahead, worth, at=at), worth, at=at)
     return found | {candidate.candidate_id: candidate for candidate in sky}
 
 
-def _worth(candidate: Candidate, fresh: Candidate | ExpectedKey) -> Candidate:
+def _worth(candidate: Candidate, fresh: Candidate | LinkForecast) -> Candidate:
     """A candidate with the key that is expected today."""
     return replace(
         candidate,
@@ -183,36 +175,31 @@ def _worth(candidate: Candidate, fresh: Candidate | ExpectedKey) -> Candidate:
     )
 
 
-def _keys_of(
-    context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate]
-) -> Iterator[tuple[LinkWindow, ExpectedKey]]:
-    """The links of candidates as today's element sets have them, and the key expected of each."""
-    for first in range(0, len(candidates), AT_ONCE):
-        asked, ratios = [], []
-        for candidate in candidates[first : first + AT_ONCE]:
-            satellite = context.satellite(candidate.satellite_id)
-            (station,) = context.stations([candidate.station_id])
-            window = booked_window(
-                candidate,
-                ahead.elements[candidate.satellite_id],
-                station=station,
-                step_s=context.settings.track_step_s,
-            )
-            preset = link_preset(satellite, station, context.settings.bound)
-            asked.append((window, preset, station))
-            ratios.append(median_ratio(belief_of(satellite, station, preset, ahead.learned)))
-        for (window, _, _), key in zip(asked, expected_keys(asked, ratios), strict=True):
-            yield window, key
+def _keys_of(context: Context, ahead: PlanOutlook, asked: Sequence[Part]) -> Iterator[LinkForecast]:
+    """Links as today's element sets have them, each with the key expected of it."""
+    scenario, settings = context.scenario, context.settings
+    satellites = {one.satellite_id: one for one in scenario.satellites}
+    stations = {one.station_id: one for one in scenario.stations}
+    links = [
+        Downlink(
+            satellites[one.satellite_id],
+            ahead.elements[one.satellite_id],
+            stations[one.station_id],
+            acquires_at,
+            loses_at,
+        )
+        for one, acquires_at, loses_at in asked
+    ]
+    return link_forecasts(
+        links, step_s=settings.track_step_s, bound=settings.bound, learned=ahead.learned
+    )
 
 
-def _part(
-    whole: Candidate,
-    acquires_at: datetime,
-    loses_at: datetime,
-    window: LinkWindow,
-    gained: ExpectedKey,
-) -> Candidate:
+def _part(asked: Part, gained: LinkForecast) -> Candidate:
     """Part of a pass with its own key: a shorter block, weaker statistics."""
+    whole, acquires_at, loses_at = asked
+    ends_deg = gained.acquires_elevation_deg, gained.loses_elevation_deg
+    ends_km = gained.acquires_range_km, gained.loses_range_km
     return part_of(
         whole,
         acquires_at,
@@ -220,35 +207,24 @@ def _part(
         sifted_bits=gained.sifted_bits,
         secret_bits=float(gained.secret_bits),
         qber=gained.qber if gained.secret_bits else 0.5,
-        max_elevation_deg=_top(whole.max_elevation_deg, window.samples.elevation_deg),
-        range_km_min=-_top(-whole.range_km_min, -window.samples.range_km),
+        # The pass's own extremes if they lie in this part, which samples only come near to.
+        max_elevation_deg=whole.max_elevation_deg if gained.highest_between else max(ends_deg),
+        range_km_min=whole.range_km_min if gained.nearest_between else min(ends_km),
     )
 
 
-def _top(of_whole: float, samples: NDArray[np.float64]) -> float:
-    """The pass's own maximum if it lies in this part, which samples only come near to."""
-    at = int(np.argmax(samples))
-    return of_whole if 0 < at < len(samples) - 1 else float(samples[at])
-
-
-def under_sky(
-    context: Context, candidates: tuple[Candidate, ...], ahead: PlanOutlook, *, at: datetime
+def _under(
+    weather: Weather | None, candidates: Sequence[Candidate], *, at: datetime
 ) -> tuple[Candidate, ...]:
     """The candidates with the chance of a clear sky as it was known at `at`."""
-    weather = _weather(context, ahead, candidates, at=at)
     if weather is None:
-        return candidates
-    return tuple(
-        replace(
-            candidate,
-            clear_probability=weather.clear_probability(
-                candidate.station_id,
-                _middle(candidate),
-                known_at=at,
-            ),
-        )
-        for candidate in candidates
-    )
+        return tuple(candidates)
+    found = []
+    for one in candidates:
+        p_clear = weather.clear_probability(one.station_id, _middle(one), known_at=at)
+        same = p_clear == one.clear_probability
+        found.append(one if same else replace(one, clear_probability=p_clear))
+    return tuple(found)
 
 
 def weather_in_use(context: Context) -> str:
@@ -268,7 +244,7 @@ def weather_identity(context: Context) -> str:
 
 
 def _weather(
-    context: Context, ahead: PlanOutlook, candidates: tuple[Candidate, ...], *, at: datetime
+    context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate], *, at: datetime
 ) -> Weather | None:
     settings = context.settings
     used = weather_in_use(context)
@@ -292,7 +268,7 @@ def _unused(
     context: Context,
     used: str,
     forecasts: tuple[Forecast, ...],
-    candidates: tuple[Candidate, ...],
+    candidates: Sequence[Candidate],
     *,
     at: datetime,
 ) -> Iterator[str]:

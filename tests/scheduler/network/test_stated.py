@@ -156,7 +156,7 @@ def test_what_does_not_hold_together_is_refused_by_name(line: str, more: str, wo
 
 def test_the_stations_own_mask_counts_beside_the_least_elevation() -> None:
     from orbits import Archive
-    from scheduler.forecast import forecast_window
+    from scheduler.forecast import Flight, forecast_flights
     from scheduler.sources.elements import packaged_elements
 
     text = SMALL.replace("norad_id = 7", "norad_id = 41731").replace(
@@ -164,12 +164,10 @@ def test_the_stations_own_mask_counts_beside_the_least_elevation() -> None:
     )
     scenario = parse_scenario(text)
     start, end = datetime(2016, 12, 19, tzinfo=UTC), datetime(2016, 12, 21, tzinfo=UTC)
-    found = forecast_window(
-        Archive(packaged_elements()).nearest(start),
-        satellite=scenario.satellites[0],
+    elements = Archive(packaged_elements()).nearest(start)
+    found = forecast_flights(
+        [Flight(satellite=scenario.satellites[0], elements=elements, start=start, end=end)],
         stations=scenario.stations,
-        start=start,
-        end=end,
         planning=scenario.planning,
         step_s=5.0,
         bound="chernoff",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from scheduler.domain import Candidate, Demand, LinkSupply, Outage, OutageKind, 
 from scheduler.errors import UnknownName
 from scheduler.plan import (
     BarKind,
+    Part,
     PlanProblem,
     PlanRules,
     explain,
@@ -126,17 +128,18 @@ def test_a_timeline_has_a_bar_for_everything() -> None:
     ]
 
 
-def in_proportion(whole: Candidate, acquires_at: datetime, loses_at: datetime) -> Candidate:
-    """A part with its share of the pass's key."""
-    share = (loses_at - acquires_at).total_seconds() / whole.duration_s
-    return part_of(
-        whole,
-        acquires_at,
-        loses_at,
-        sifted_bits=whole.sifted_bits * share,
-        secret_bits=whole.secret_bits * share,
-        qber=whole.qber,
-    )
+def in_proportion(asked: Sequence[Part]) -> Iterator[Candidate]:
+    """Parts with their share of the pass's key."""
+    for whole, acquires_at, loses_at in asked:
+        share = (loses_at - acquires_at).total_seconds() / whole.duration_s
+        yield part_of(
+            whole,
+            acquires_at,
+            loses_at,
+            sifted_bits=whole.sifted_bits * share,
+            secret_bits=whole.secret_bits * share,
+            qber=whole.qber,
+        )
 
 
 def test_a_pass_is_trimmed_instead_of_dropped() -> None:
@@ -181,7 +184,7 @@ def test_passes_that_do_not_clash_are_not_cut() -> None:
 
 def test_a_part_that_is_no_use_is_not_offered() -> None:
     clashing = (candidate(start_s=0), candidate(start_s=150))
-    assert with_parts(clashing, PlanRules(), lambda whole, start, end: None) == clashing
+    assert with_parts(clashing, PlanRules(), lambda asked: [None for _ in asked]) == clashing
 
 
 def test_cuts_within_a_millisecond_make_one_part() -> None:
