@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.cli import run
 from scheduler.errors import KeystoreError
 from scheduler.ledger import open_ledger, open_view
 from scheduler.ledger.vault.keystore import kek_from_file
@@ -75,7 +77,8 @@ def test_a_ledger_in_use_is_backed_up_whole(ledger_file: Path, tmp_path: Path) -
         newer = ledger.checkpoint(NOON)
     kek = kek_from_file(ledger_file.with_name("skytrunk.db.kek"))
 
-    with open_view(f"sqlite:///{copy}", kek=kek) as view:
+    folder = ledger_file.with_name("skytrunk.db.keys")
+    with open_view(f"sqlite:///{copy}", kek=kek, key_folder=folder) as view:
         report = view.verify()
         as_signed = verify_lines(view.export_lines(), checkpoint=signed)
         as_signed_later = verify_lines(view.export_lines(), checkpoint=newer)
@@ -87,14 +90,45 @@ def test_a_ledger_in_use_is_backed_up_whole(ledger_file: Path, tmp_path: Path) -
     assert [f"log has {signed.size} leaves" in one for one in as_signed_later.problems] == [True]
 
 
-def test_rotation_puts_the_new_key_in_the_place_of_the_old(ledger_file: Path) -> None:
+def fenced_commands(heading: str) -> list[list[str]]:
+    """Return the `skytrunk` commands of a section of docs/operating.md."""
+    text = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [
+        line for language, body in FENCED.findall(section) if language == "sh"
+        for line in body.splitlines()
+    ]  # fmt: skip
+    return [line.split()[1:] for line in lines if line.startswith("skytrunk ")]
+
+
+def test_the_commands_of_key_at_rest_do_what_they_say(
+    ledger_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ledger_file.parent)
     key_file = ledger_file.with_name("skytrunk.db.kek")
-    old = kek_from_file(key_file)
+    old, folder = kek_from_file(key_file), ledger_file.with_name("skytrunk.db.keys")
+    before = sorted(path.name for path in folder.iterdir())
 
-    assert recipe("rotate")(ledger_file) == 1
+    given = [words for words in fenced_commands("Key at rest") if words[0] == "vault"]
+    assert [run(words) for words in given] == [0] * 4
 
-    assert sorted(path.name for path in ledger_file.parent.glob("*.kek*")) == [key_file.name]
+    assert given[-1] == ["vault", "rotate-kek"]
+    assert [path.name for path in ledger_file.parent.glob("*.kek*")] == [key_file.name]
+    assert len(list(folder.iterdir())) == len(before) == 1
+    assert set(before).isdisjoint(path.name for path in folder.iterdir())
     with open_ledger(f"sqlite:///{ledger_file}") as ledger:
         assert ledger.view.verify().ok
     with pytest.raises(KeystoreError, match="is sealed under"):
         open_ledger(f"sqlite:///{ledger_file}", kek=old)
+
+
+def test_a_restored_copy_needs_ledger_key_and_key_folder(ledger_file: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere" / "skytrunk.db"
+    copy.parent.mkdir()
+    recipe("back_up")(ledger_file, copy)
+    shutil.copy(f"{ledger_file}.kek", f"{copy}.kek")
+    with pytest.raises(KeystoreError, match="holds none of the 1 data keys"):
+        open_ledger(f"sqlite:///{copy}")
+    shutil.copytree(f"{ledger_file}.keys", f"{copy}.keys")
+    with open_ledger(f"sqlite:///{copy}") as ledger:
+        assert ledger.view.verify().ok

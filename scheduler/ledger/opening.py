@@ -98,7 +98,7 @@ def keyring(connection: Connection, kek: KeyEncryptionKey, folder: Path) -> Keyr
 
 def ledger_id_of(connection: Connection) -> str:
     """What tells this ledger's key files from those of others: its first signing key."""
-    return min(row.key_id for row in _signing_keys(connection))
+    return min(str(row.key_id) for row in _signing_keys(connection))
 
 
 def kek_id_of(connection: Connection) -> str | None:
@@ -197,10 +197,10 @@ def tidy_keys(connection: Connection, ring: Keyring, path: Path | None) -> int:
     connection.execute(_LOCKED)
     if path is not None and next_file(path).exists():
         with failures(path.parent):
-            if kek_from_file(next_file(path)).kek_id == kek_id_of(connection):
-                put_in_place(next_file(path), path)
-            else:
+            if kek_of_ledger(path, kek_id_of(connection)).kek_id == kek_from_file(path).kek_id:
                 destroy_file(next_file(path))
+            else:
+                put_in_place(next_file(path), path)
     names = left_behind(connection, ring)
     ring.files.destroy(names)
     return len(names)

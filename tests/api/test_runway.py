@@ -19,6 +19,7 @@ def planned(skytrunk: Command, replayed: Replayed, tmp_path: Path) -> str:
     """A copy of the replayed ledger, with a week planned after its end."""
     for suffix in ("", ".kek"):
         shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
+    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
     database = f"sqlite:///{tmp_path / 'copy.db'}"
     span = ("--from", "2016-12-22", "--to", "2016-12-25", "--at", "2016-12-22")
     done = skytrunk("--database", database, "plan", "make", *span)

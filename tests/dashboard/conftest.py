@@ -28,6 +28,7 @@ def pages(replayed: Replayed, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("pages")
     for suffix in ("", ".kek"):
         shutil.copy(replayed.folder / f"replay.db{suffix}", folder / f"pages.db{suffix}")
+    shutil.copytree(replayed.folder / "replay.db.keys", folder / "pages.db.keys")
     url = f"sqlite:///{folder / 'pages.db'}"
     done = run_skytrunk(folder, "--database", url, "plan", "make", *PLANNED)
     assert done.returncode == 0, done.stderr
