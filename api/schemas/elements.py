@@ -73,7 +73,7 @@ class Elements(Answer):
             ElementSet.model_validate(
                 {name: getattr(item, name) for name in kept}
                 | {
-                    "age_days": item.age(answer.at) / timedelta(days=1),
+                    "age_days": (answer.at - item.epoch) / timedelta(days=1),
                     "standing": verdict.standing if verdict else Standing.SERVES,
                     "since": verdict.since if verdict else None,
                     "reason": verdict.reason if verdict else "",
@@ -108,6 +108,8 @@ class Imported(Answer):
     """A sentence for each set that was held back and serves again."""
     skipped: list[str]
     """What in the text is no element set."""
+    strangers: list[str]
+    """Number and name of each satellite that the scenario does not know."""
 
     def notes(self) -> Iterator[str]:
         """Yield what is not as it should be, in sentences."""
@@ -121,6 +123,16 @@ class Imported(Answer):
                 yield f"{what}: and {len(texts) - NOTES_MAX} more"
         if self.quarantined:
             yield "quarantined sets serve nothing until `skytrunk elements accept`"
+        if self.strangers:
+            yield self._strangers()
+
+    def _strangers(self) -> str:
+        first = ", ".join(self.strangers[:NOTES_MAX])
+        more = len(self.strangers) - NOTES_MAX
+        if more <= 0:
+            return f"no satellite of the scenario has catalogue number {first}"
+        count = f"{len(self.strangers):,} catalogue numbers"
+        return f"no satellite of the scenario has any of {count}: {first}, and {more:,} more"
 
 
 class Fetched(Imported):

@@ -12,7 +12,7 @@ from scheduler.domain.bookings import (
 )
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
-from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck
+from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck, KnownSet
 from scheduler.domain.instants import instant_key
 from scheduler.domain.keys import (
     Announcement,
@@ -79,6 +79,7 @@ __all__ = [
     "ElementsCheck",
     "KeyFlow",
     "KeyTrace",
+    "KnownSet",
     "LinkSupply",
     "MergeDecision",
     "MergeStep",

@@ -26,7 +26,6 @@ from .elements import (
     fetch_elements,
     import_elements,
     list_elements,
-    strange_satellites,
 )
 from .jobs import health, record_failure
 from .keys.announce import accept_key, announce_due, void_key, waiting_key
@@ -108,7 +107,6 @@ __all__ = [
     "settle_session",
     "sign_checkpoint",
     "station_track",
-    "strange_satellites",
     "summarise",
     "trace_key",
     "track_of",
