@@ -175,6 +175,7 @@ def check_elements(line: Line, satellite: SatelliteOption = None) -> None:
     count = plural(checked.checked, "element set")
     found = [f"{one.kind}: {one.sentence}" for one in checked.findings]
     line.answer(checked, found or f"{count} agree with their neighbours")
+    note(checked.earth_turn())
     if found:
         note(f"{len(found)} of {count} should not be trusted")
         raise typer.Exit(1)

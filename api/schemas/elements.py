@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Column, Instant, Request, Table, attribute, digits, plural
+from api.schemas.base import (
+    Answer,
+    AskedInstant,
+    Column,
+    Instant,
+    Request,
+    Table,
+    attribute,
+    digits,
+    plural,
+)
+from api.schemas.outages import Reason
 from orbits import Standing
 
 if TYPE_CHECKING:
@@ -167,3 +178,32 @@ class Checked(Answer):
 
     checked: int
     findings: list[Finding]
+    ut1_known_until: Instant
+    is_ut1_known: bool
+
+    def earth_turn(self) -> str:
+        """Say until when the Earth's turning and the leap seconds are known, and what then."""
+        known = "are known" if self.is_ut1_known else "were known"
+        return (
+            f"the Earth's turning (UT1) and leap seconds {known} until"
+            f" {self.ut1_known_until:%Y-%m-%d}; after that UT1 goes on smoothly, 47 m at the"
+            " equator for each tenth of a second that it is off, and a leap second announced"
+            " later is missed: 1 s, 7.6 km along a low orbit"
+        )
+
+
+class NamedSets(Request):
+    """Element sets by how their SHA-256 begins (six digits and up), or by their epoch."""
+
+    elements: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | AskedInstant],
+        Field(min_length=1, max_length=100),
+    ]
+    satellite: Annotated[int | None, Field(ge=0, le=999_999_999)] = None
+    reason: Reason = ""
+
+
+class WithdrawRequest(NamedSets):
+    """Which element sets to take out, and from when on (now if not given)."""
+
+    from_: Annotated[AskedInstant | None, Field(alias="from")] = None

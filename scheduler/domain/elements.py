@@ -55,7 +55,13 @@ class ElementsAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementsCheck:
-    """How many element sets were looked at, and which do not agree with their neighbours."""
+    """How many element sets were looked at, and which do not agree with their neighbours.
+
+    `ut1_known_until` is the end of the table of UT1 and leap seconds, `is_ut1_known` whether
+    that is still to come.
+    """
 
     checked: int
     findings: tuple[Finding, ...]
+    ut1_known_until: datetime
+    is_ut1_known: bool

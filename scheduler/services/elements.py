@@ -17,6 +17,7 @@ from orbits import (
     format_tles,
     iso_utc,
     read_bulletin,
+    ut1_known_until,
 )
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import FeedError, InputError, UnknownName
@@ -128,7 +129,13 @@ def list_elements(
 def check_elements(context: Context, satellite: str | None = None) -> ElementsCheck:
     """Compare each set with its neighbours; raises UnknownName as `list_elements` does."""
     archive = _archive(context, satellite)
-    return ElementsCheck(checked=len(archive), findings=archive.check())
+    until = ut1_known_until()
+    return ElementsCheck(
+        checked=len(archive),
+        findings=archive.check(),
+        ut1_known_until=until,
+        is_ut1_known=context.clock.now() < until,
+    )
 
 
 def _archive(context: Context, satellite: str | None) -> Archive:
