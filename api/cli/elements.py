@@ -62,13 +62,9 @@ def import_elements(
         added = Imported.model_validate(
             services.import_elements(context, text, source=file.name, arrived_at=arrival)
         )
-        strangers = services.strange_satellites(context, text)
     line.answer(added, f"{plural(added.added, 'element set')} added from {file.name}")
     for sentence in added.notes():
         note(sentence)
-    if strangers:
-        numbers = ", ".join(map(str, strangers))
-        note(f"no satellite of the scenario has catalogue number {numbers}")
 
 
 @app.command("fetch")
@@ -179,6 +175,7 @@ def check_elements(line: Line, satellite: SatelliteOption = None) -> None:
     count = plural(checked.checked, "element set")
     found = [f"{one.kind}: {one.sentence}" for one in checked.findings]
     line.answer(checked, found or f"{count} agree with their neighbours")
+    note(checked.earth_turn())
     if found:
         note(f"{len(found)} of {count} should not be trusted")
         raise typer.Exit(1)

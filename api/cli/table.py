@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.schemas.base import Column, Table
 
@@ -29,6 +29,8 @@ def wrapped(text: str, width: int) -> list[str]:
 
     A line that begins with spaces goes on below its words.
     """
+    if width_of(text) <= width:
+        return [text]
     body = text.lstrip(" ")
     if indent := text[: min(len(text) - len(body), width // 2)]:
         return [indent + line for line in wrapped(body, width - len(indent))]
@@ -60,14 +62,14 @@ class _Shown:
     column: Column
     title: str
     cells: list[str]
+    natural: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.natural = max(map(width_of, [self.title, *self.cells]))
 
     @property
     def least(self) -> int:
         return min(self.natural, TEXT_WIDTH_MIN) if self.column.text else self.natural
-
-    @property
-    def natural(self) -> int:
-        return max(map(width_of, [self.title, *self.cells]))
 
 
 def lines_of(table: Table, width: int, spelled: Callable[[str], str]) -> Iterator[str]:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Column, Instant, Request, Table, attribute, digits, plural
+from api.schemas.base import (
+    Answer,
+    AskedInstant,
+    Column,
+    Instant,
+    Request,
+    Table,
+    attribute,
+    digits,
+    plural,
+)
+from api.schemas.outages import Reason
 from orbits import Standing
 
 if TYPE_CHECKING:
@@ -73,7 +84,7 @@ class Elements(Answer):
             ElementSet.model_validate(
                 {name: getattr(item, name) for name in kept}
                 | {
-                    "age_days": item.age(answer.at) / timedelta(days=1),
+                    "age_days": (answer.at - item.epoch) / timedelta(days=1),
                     "standing": verdict.standing if verdict else Standing.SERVES,
                     "since": verdict.since if verdict else None,
                     "reason": verdict.reason if verdict else "",
@@ -108,6 +119,8 @@ class Imported(Answer):
     """A sentence for each set that was held back and serves again."""
     skipped: list[str]
     """What in the text is no element set."""
+    strangers: list[str]
+    """Number and name of each satellite that the scenario does not know."""
 
     def notes(self) -> Iterator[str]:
         """Yield what is not as it should be, in sentences."""
@@ -121,6 +134,16 @@ class Imported(Answer):
                 yield f"{what}: and {len(texts) - NOTES_MAX} more"
         if self.quarantined:
             yield "quarantined sets serve nothing until `skytrunk elements accept`"
+        if self.strangers:
+            yield self._strangers()
+
+    def _strangers(self) -> str:
+        first = ", ".join(self.strangers[:NOTES_MAX])
+        more = len(self.strangers) - NOTES_MAX
+        if more <= 0:
+            return f"no satellite of the scenario has catalogue number {first}"
+        count = f"{len(self.strangers):,} catalogue numbers"
+        return f"no satellite of the scenario has any of {count}: {first}, and {more:,} more"
 
 
 class Fetched(Imported):
@@ -155,3 +178,32 @@ class Checked(Answer):
 
     checked: int
     findings: list[Finding]
+    ut1_known_until: Instant
+    is_ut1_known: bool
+
+    def earth_turn(self) -> str:
+        """Say until when the Earth's turning and the leap seconds are known, and what then."""
+        known = "are known" if self.is_ut1_known else "were known"
+        return (
+            f"the Earth's turning (UT1) and leap seconds {known} until"
+            f" {self.ut1_known_until:%Y-%m-%d}; after that UT1 goes on smoothly, 47 m at the"
+            " equator for each tenth of a second that it is off, and a leap second announced"
+            " later is missed: 1 s, 7.6 km along a low orbit"
+        )
+
+
+class NamedSets(Request):
+    """Element sets by how their SHA-256 begins (six digits and up), or by their epoch."""
+
+    elements: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | AskedInstant],
+        Field(min_length=1, max_length=100),
+    ]
+    satellite: Annotated[int | None, Field(ge=0, le=999_999_999)] = None
+    reason: Reason = ""
+
+
+class WithdrawRequest(NamedSets):
+    """Which element sets to take out, and from when on (now if not given)."""
+
+    from_: Annotated[AskedInstant | None, Field(alias="from")] = None

@@ -7,6 +7,7 @@ the sets after it tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
+    Vector = tuple[float, float, float]
 
 
 # Usual differences, medians over 421 sets of Micius: 0.3 km up to 1 day, 1.7 km at 1 to 3
@@ -56,10 +58,12 @@ class Known:
         self.jd, self.fraction = elements.epoch_jd()
         code, place_km, velocity_km_s = self.record.sgp4(self.jd, self.fraction)
         self.valid = not code
-        self.place_km, self.velocity_km_s = np.array(place_km), np.array(velocity_km_s)
-        self.pole = np.cross(self.place_km, self.velocity_km_s)
-        if self.valid:
-            self.pole /= np.linalg.norm(self.pole)
+        self.place_km: Vector = place_km
+        self.velocity_km_s: Vector = velocity_km_s
+        (x, y, z), (u, v, w) = place_km, velocity_km_s
+        pole = (y * w - z * v, z * u - x * w, x * v - y * u)
+        size = math.hypot(*pole) if self.valid else 1.0
+        self.pole: Vector = (pole[0] / size, pole[1] / size, pole[2] / size)
 
 
 def difference(first: Elements, second: Elements) -> Difference | None:
@@ -72,13 +76,15 @@ def difference_of(first: Known, second: Known) -> Difference | None:
     code, there, _ = first.record.sgp4(second.jd, second.fraction)
     if code or not second.valid:
         return None
-    gap = second.place_km - np.array(there)
-    speed = second.velocity_km_s
+    # Three numbers are quicker by themselves than as arrays.
+    (x, y, z), (u, v, w), place = there, second.velocity_km_s, second.place_km
+    x, y, z = place[0] - x, place[1] - y, place[2] - z
+    pole = second.pole
     return Difference(
         age_days=(second.epoch - first.epoch) / timedelta(days=1),
-        distance_km=float(np.sqrt(gap @ gap)),
-        across_km=float(abs(gap @ second.pole)),
-        late_s=float(gap @ speed / (speed @ speed)),
+        distance_km=math.sqrt(x * x + y * y + z * z),
+        across_km=abs(x * pole[0] + y * pole[1] + z * pole[2]),
+        late_s=(x * u + y * v + z * w) / (u * u + v * v + w * w),
     )
 
 
@@ -89,7 +95,8 @@ def usual_km(age_days: float) -> float:
     return constant + linear * age + square * age * age
 
 
-CHECK_DAYS_MAX = 10.0
+_CHECK_WITHIN = timedelta(days=10)
+_SCALED_BY_MIN = 5
 _CHECK_NEIGHBOURS = 2
 _UNUSUAL = 8.0
 _ACROSS_KM = (3.0, 0.3)
@@ -155,26 +162,45 @@ def check_sets(sets: Sequence[Elements], *, accepted: Collection[str] = ()) -> t
     """
     if len(sets) < 2:
         return ()
-    known = [Known(item) for item in sets]
+    known = _Known(sets)
     scale = _local_scale(known)
     found: dict[int, Finding] = {}
-    for _ in range(_ROUNDS):
-        before = set(found)
+    before: dict[int, Finding] = {}
+    for left in reversed(range(_ROUNDS)):
+        earlier, before = before, found
         found = {}
-        for index, item in enumerate(known):
-            if accepted and item.elements.sha256 in accepted:
+        for index, item in enumerate(sets):
+            if accepted and item.sha256 in accepted:
                 continue
             if finding := _judged(known, index, scale[index], before):
                 found[index] = finding
-        if set(found) == before:
+        if found.keys() == before.keys():
+            break
+        if left != _ROUNDS - 1 and found.keys() == earlier.keys():
+            # It goes to and fro: the last round is known.
+            found = before if left % 2 else found
             break
     return tuple(found.values())
 
 
-def _judged(
-    known: Sequence[Known], index: int, scale: float, named: Collection[int]
-) -> Finding | None:
-    item = known[index].elements
+class _Known:
+    """The sets of one satellite with their records, and how they differ, each asked once."""
+
+    def __init__(self, sets: Sequence[Elements]) -> None:
+        self.sets = sets
+        self._known = [Known(item) for item in sets]
+        self._apart: dict[tuple[int, int], Difference | None] = {}
+
+    def apart(self, first: int, second: int) -> Difference | None:
+        """Return how one set differs from another at the latter's epoch."""
+        pair = first, second
+        if pair not in self._apart:
+            self._apart[pair] = difference_of(self._known[first], self._known[second])
+        return self._apart[pair]
+
+
+def _judged(known: _Known, index: int, scale: float, named: Collection[int]) -> Finding | None:
+    item = known.sets[index]
     judges = _neighbours(known, index, named)
     strange = [pair for pair in judges if _is_strange(item, pair[1], scale)]
     if 2 * len(strange) <= len(judges):
@@ -185,7 +211,7 @@ def _judged(
     later = (pair for pair in _neighbours(known, index, ()) if pair[1].age_days < 0.0)
     if earlier and not is_another and any(not _is_strange(item, p[1], scale) for p in later):
         return None
-    return _finding(item, other, apart, scale, [one.elements for one in known])
+    return _finding(item, other, apart, scale, known.sets)
 
 
 def _is_beyond_a_manoeuvre(
@@ -235,38 +261,41 @@ def _finding(
 
 
 def _neighbours(
-    sets: Sequence[Known], index: int, without: Collection[int]
+    known: _Known, index: int, without: Collection[int]
 ) -> list[tuple[Elements, Difference]]:
     """Return up to two sets on either side, and how each differs at this one's epoch."""
+    sets = known.sets
     item = sets[index]
     found = []
     for side in (range(index - 1, -1, -1), range(index + 1, len(sets))):
         left = _CHECK_NEIGHBOURS
         for at in side:
-            other = sets[at]
-            if not left or abs(other.epoch - item.epoch) > timedelta(days=CHECK_DAYS_MAX):
+            if not left or abs(sets[at].epoch - item.epoch) > _CHECK_WITHIN:
                 break
-            apart = difference_of(other, item) if at not in without else None
+            apart = known.apart(at, index) if at not in without else None
             if apart is not None:
-                found.append((other.elements, apart))
+                found.append((sets[at], apart))
                 left -= 1
     return found
 
 
-def _local_scale(sets: Sequence[Known]) -> FloatArray:
+def _local_scale(known: _Known) -> FloatArray:
     """Return how much larger than usual differences are around each set, at least 1."""
+    sets = known.sets
+    scale = np.ones(len(sets))
+    # A median of two or three could be the very fault looked for.
+    if len(sets) <= _SCALED_BY_MIN:
+        return scale
     ratios = np.full(len(sets), np.nan)
     for index in range(1, len(sets)):
-        if sets[index].epoch - sets[index - 1].epoch <= timedelta(days=CHECK_DAYS_MAX):
-            apart = difference_of(sets[index - 1], sets[index])
+        if sets[index].epoch - sets[index - 1].epoch <= _CHECK_WITHIN:
+            apart = known.apart(index - 1, index)
             if apart is not None:
                 ratios[index] = apart.distance_km / usual_km(apart.age_days)
-    scale = np.ones(len(sets))
     for index in range(len(sets)):
         around = ratios[max(index - 5, 0) : index + 6]
         around = around[~np.isnan(around)]
-        # A median of two or three could be the very fault looked for.
-        if around.size >= 5:
+        if around.size >= _SCALED_BY_MIN:
             scale[index] = max(1.0, float(np.median(around)))
     return scale
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 
@@ -31,8 +31,8 @@ def compiled(function: _Function) -> _Function:
     The cache knows when the function's own file changes, not when what it calls does: after
     work on this file touch `compiled` as well.
     """
-    options = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-    made: _Function = numba.njit(**options)(function)
+    compiler: Any = numba.njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
+    made: _Function = compiler(function)
     return made
 
 

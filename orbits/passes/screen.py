@@ -107,11 +107,11 @@ def _approximate_km(
     known = np.empty((len(satellites), 6, ends - 1, 3))
     for k, each in enumerate((p, v, a)):
         known[:, k], known[:, k + 3] = each[:, :-1], each[:, 1:]
-    known = known.reshape(len(satellites), 6, -1)
-    between = np.empty((len(satellites), _EVERY - 1, known.shape[2]))
-    for first in range(0, known.shape[2], _PRODUCT_MAX):
+    flat = known.reshape(len(satellites), 6, -1)
+    between = np.empty((len(satellites), _EVERY - 1, flat.shape[2]))
+    for first in range(0, flat.shape[2], _PRODUCT_MAX):
         some = slice(first, first + _PRODUCT_MAX)
-        np.matmul(_BASIS, known[..., some], out=between[..., some])
+        np.matmul(_BASIS, flat[..., some], out=between[..., some])
     teme_km = np.empty((len(satellites), count, 3))
     teme_km[:, asked] = place
     cells = teme_km[:, :last].reshape(len(satellites), ends - 1, _EVERY, 3)

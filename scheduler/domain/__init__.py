@@ -21,7 +21,7 @@ from scheduler.domain.delivery import (
 )
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
-from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck
+from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck, KnownSet
 from scheduler.domain.instants import instant_key
 from scheduler.domain.keys import (
     Announcement,
@@ -107,6 +107,7 @@ __all__ = [
     "KeyRunway",
     "KeyStatus",
     "KeyTrace",
+    "KnownSet",
     "LinkSupply",
     "MergeDecision",
     "MergeStep",

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from orbits import Elements, Finding, Verdict
+
+
+class KnownSet(Protocol):
+    """What a list tells of an element set: an `Elements`, or a row of the ledger."""
+
+    @property
+    def norad_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def epoch(self) -> datetime: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def arrived_at(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +35,7 @@ class ElementsAnswer:
     """
 
     at: datetime
-    elements: tuple[Elements, ...]
+    elements: tuple[KnownSet, ...]
     verdicts: tuple[Verdict | None, ...]
 
 
@@ -33,11 +50,18 @@ class ElementsAdded:
     skipped: tuple[str, ...] = ()  #: what in the text is no element set
     unchanged: tuple[str, ...] = ()  #: a sentence for each satellite without anything newer
     failures: tuple[str, ...] = ()  #: a sentence for each satellite that failed
+    strangers: tuple[str, ...] = ()  #: number and name of each that the scenario does not know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementsCheck:
-    """How many element sets were looked at, and which do not agree with their neighbours."""
+    """How many element sets were looked at, and which do not agree with their neighbours.
+
+    `ut1_known_until` is the end of the table of UT1 and leap seconds, `is_ut1_known` whether
+    that is still to come.
+    """
 
     checked: int
     findings: tuple[Finding, ...]
+    ut1_known_until: datetime
+    is_ut1_known: bool

@@ -27,7 +27,6 @@ from .elements import (
     fetch_elements,
     import_elements,
     list_elements,
-    strange_satellites,
 )
 from .jobs import health, record_failure
 from .keys.announce import accept_key, announce_due, void_key, waiting_key
@@ -128,7 +127,6 @@ __all__ = [
     "shred_epochs",
     "sign_checkpoint",
     "station_track",
-    "strange_satellites",
     "summarise",
     "trace_key",
     "track_of",

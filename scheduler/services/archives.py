@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from orbits import Archive, Elements, Verdict, read_elements
 from scheduler.sources.elements import packaged_elements
 
 if TYPE_CHECKING:
+    from scheduler.domain import KnownSet
     from scheduler.ledger import ElementRow
 
 
@@ -78,12 +80,36 @@ class Archives:
             self._known[norad_id] = size, archive
         return archive
 
-    def _imported(self, norad_id: int | None) -> list[Elements]:
+    def latest(self) -> list[KnownSet]:
+        """The last set of each satellite, by catalogue number.
+
+        A text is read only where another one is of the same epoch: they may say the same.
+        """
+        last: dict[int, list[Elements | ElementRow]] = {}
+        every: Iterable[Elements | ElementRow] = chain(
+            packaged_elements(), self._stored(None), self._extra
+        )
+        for item in every:
+            found = last.setdefault(item.norad_id, [])
+            if found and item.epoch > found[0].epoch:
+                found.clear()
+            if not found or item.epoch == found[0].epoch:
+                found.append(item)
         return [
-            elements
-            for row in self._stored(norad_id)
-            for elements in read_elements(row.text, source=row.source, arrived_at=row.arrived_at)
+            found[0] if len(found) == 1 else list(Archive(_read(found)))[-1]
+            for _, found in sorted(last.items())
         ]
+
+    def _imported(self, norad_id: int | None) -> list[Elements]:
+        return list(_read(self._stored(norad_id)))
+
+
+def _read(items: Iterable[Elements | ElementRow]) -> Iterator[Elements]:
+    for item in items:
+        if isinstance(item, Elements):
+            yield item
+        else:
+            yield from read_elements(item.text, source=item.source, arrived_at=item.arrived_at)
 
 
 def _arrival(item: Elements, lag: timedelta) -> datetime:

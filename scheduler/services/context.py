@@ -20,12 +20,12 @@ from scheduler.sources.scenarios import load_scenario
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scheduler.domain import KeyRunway
+    from scheduler.domain import KeyRunway, KnownSet
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.delivery.origins import KeyOrigins
     from scheduler.services.merges.demand_served import DemandServed
-from scheduler.settings import Settings
+    from scheduler.settings import Settings
 
 
 class Context:
@@ -125,6 +125,10 @@ class Context:
     def archive(self) -> Archive:
         """Every element set known to this process: packaged, imported, handed over."""
         return self._archives.whole()
+
+    def latest_elements(self) -> list[KnownSet]:
+        """The last set of each satellite, by catalogue number; texts are hardly read."""
+        return self._archives.latest()
 
     def archive_of(self, norad_id: int, *, known_at: datetime | None = None) -> Archive:
         """The element sets of one satellite; with `known_at` those that had arrived by then."""

@@ -17,15 +17,14 @@ from orbits import (
     format_tles,
     iso_utc,
     read_bulletin,
-    read_elements,
+    ut1_known_until,
 )
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import FeedError, InputError, UnknownName
-from scheduler.ledger.books.elements import add_elements
-from scheduler.ledger.books.verdicts import add_verdicts
 from scheduler.services.standing import judged
 
 if TYPE_CHECKING:
+    from scheduler.domain import KnownSet
     from scheduler.ledger import ElementRow
     from scheduler.services.context import Context
 
@@ -52,13 +51,18 @@ def import_elements(
         raise ElementsError(f"{source}: {error}") from error
     if arrived_at is not None:
         _check_arrival(reading.elements, as_utc(arrived_at))
-    return replace(_add(context, reading.elements, arrived_at), skipped=reading.skipped)
-
-
-def strange_satellites(context: Context, text: str) -> list[int]:
-    """Catalogue numbers in a text of element sets that the scenario knows no satellite of."""
     known = {satellite.norad_id for satellite in context.scenario.satellites}
-    return sorted({item.norad_id for item in read_elements(text)} - known)
+    return replace(
+        _add(context, reading.elements, arrived_at),
+        skipped=reading.skipped,
+        strangers=_strangers(reading.elements, known),
+    )
+
+
+def _strangers(sets: Iterable[Elements], known: Collection[int]) -> tuple[str, ...]:
+    """Number and name of each satellite that is not known, by number."""
+    named = {item.norad_id: item.name for item in sets if item.norad_id not in known}
+    return tuple(f"{number} {name}".rstrip() for number, name in sorted(named.items()))
 
 
 def fetch_elements(context: Context, satellites: Sequence[str] | None = None) -> ElementsAdded:
@@ -105,23 +109,33 @@ def list_elements(
 
     Raises UnknownName for a satellite of which there is none.
     """
-    archive = _archive(context, satellite)
-    chosen: Iterable[Elements] = archive
-    if latest:
-        chosen = {item.norad_id: item for item in archive}.values()
+    chosen: Iterable[KnownSet]
+    if latest and satellite is None:
+        context.refresh_elements()
+        chosen = context.latest_elements()
+    else:
+        chosen = _archive(context, satellite)
+        if latest:
+            chosen = {item.norad_id: item for item in chosen}.values()
     ordered = sorted(chosen, key=lambda item: (item.epoch, item.norad_id))
     given = context.verdicts
     return ElementsAnswer(
         at=context.clock.now(),
         elements=tuple(ordered),
-        verdicts=tuple(given.last(item) for item in ordered),
+        verdicts=tuple(given.last_on(item.sha256) for item in ordered),
     )
 
 
 def check_elements(context: Context, satellite: str | None = None) -> ElementsCheck:
     """Compare each set with its neighbours; raises UnknownName as `list_elements` does."""
     archive = _archive(context, satellite)
-    return ElementsCheck(checked=len(archive), findings=archive.check())
+    until = ut1_known_until()
+    return ElementsCheck(
+        checked=len(archive),
+        findings=archive.check(),
+        ut1_known_until=until,
+        is_ut1_known=context.clock.now() < until,
+    )
 
 
 def _archive(context: Context, satellite: str | None) -> Archive:
@@ -165,6 +179,10 @@ def _add(
 ) -> ElementsAdded:
     if not found:
         return ElementsAdded(received=(), added=0)
+    # Late: a list of element sets needs no tables.
+    from scheduler.ledger.books.elements import add_elements
+    from scheduler.ledger.books.verdicts import add_verdicts
+
     context.refresh_elements()
     fresh = [replace(item, arrived_at=arrived_at) for item in found]
     verdicts = judged(context, fresh, since=arrived_at)

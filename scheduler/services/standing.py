@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from orbits import Elements, Standing, Verdict, as_utc, iso_utc, judge
 from scheduler.domain import ElementsAnswer
 from scheduler.errors import InputError, UnknownName
-from scheduler.ledger.books.verdicts import add_verdicts
 from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
@@ -139,6 +138,9 @@ def _decide(
     ]
     now = context.clock.now()
     if fresh:
+        # Late: a list of element sets needs no tables.
+        from scheduler.ledger.books.verdicts import add_verdicts
+
         with context.ledger.begin() as tx:
             add_verdicts(tx, fresh, at=now)
         context.refresh_elements()

@@ -129,7 +129,9 @@ def test_a_number_too_long_for_a_tle_is_refused_there(skytrunk: Command, tmp_pat
 def test_a_sound_archive_passes_its_check(skytrunk: Command) -> None:
     done = skytrunk("elements", "check")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    (earth,) = done.stderr.splitlines()
+    assert "leap seconds" in earth
     assert done.stdout == f"{len(PACKAGED)} element sets agree with their neighbours\n"
 
 
@@ -144,7 +146,8 @@ def test_a_spliced_set_is_named_and_the_exit_code_is_1(skytrunk: Command, tmp_pa
     printed = skytrunk("elements", "check")
 
     assert (told.returncode, printed.returncode) == (1, 1)
-    (note,) = printed.stderr.splitlines()
+    earth, note = printed.stderr.splitlines()
+    assert "leap seconds" in earth
     assert note.startswith("skytrunk: ")
     found = [row for row in json.loads(told.stdout)["findings"] if row["source"] == "spliced.tle"]
     (row,) = found
@@ -322,3 +325,33 @@ def test_timing_and_notes_are_shown_everywhere(skytrunk: Command, http: httpx.Cl
         assert cells["time_sigma_s"] == str(row["time_sigma_s"])
         (line,) = [line for line in table.splitlines() if row["rises_at"][11:23] in line]
         assert f"{row['time_sigma_s']:.3f}" in line.split()
+
+
+def test_sets_are_withdrawn_and_accepted_over_http(http: httpx.Client) -> None:
+    digest = PACKAGED[3].sha256
+    asked = {"elements": [digest[:12]], "from": "2016-12-20T00:00:00Z", "reason": "spliced"}
+
+    (withdrawn,) = http.post("/elements/withdraw", json=asked).json()["elements"]
+    by_epoch = {"elements": [f"{PACKAGED[3].epoch:%Y-%m-%dT%H:%M:%SZ}"], "satellite": 41731}
+    (accepted,) = http.post("/elements/accept", json=by_epoch).json()["elements"]
+    missing = http.post("/elements/accept", json={"elements": ["000000000000"]})
+    bad = http.post("/elements/withdraw", json={"elements": ["noon"]})
+
+    assert withdrawn["sha256"] == accepted["sha256"] == digest
+    assert withdrawn["standing"] == "withdrawn"
+    assert withdrawn["since"] == "2016-12-20T00:00:00.000Z"
+    assert withdrawn["reason"] == "spliced"
+    assert accepted["standing"] == "accepted"
+    assert missing.status_code == 404
+    assert "000000000000" in missing.text
+    assert bad.status_code == 422
+
+
+def test_a_check_says_until_when_the_earths_turning_is_known(skytrunk: Command) -> None:
+    done = skytrunk("elements", "check", "--json")
+
+    document = json.loads(done.stdout)
+    assert document["ut1_known_until"].startswith("2027-01-23")
+    assert "leap seconds" in done.stderr
+    assert "until 2027-01-23; after that UT1 goes on smoothly" in done.stderr
+    assert "1 s, 7.6 km along a low orbit" in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orbits import (
+    Elements,
     ElementsError,
     FindingKind,
     NoElementsError,
@@ -96,6 +97,42 @@ def test_one_bad_set_keeps_all_of_them_out(context: Context, text: str, words: l
     for word in ("bad.tle", *words):
         assert word in str(refused.value)
     assert services.list_elements(context).elements == before
+
+
+def test_the_last_of_each_satellite_is_listed_without_reading_the_texts(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The last packaged set once more, in another text; and one that comes later.
+    later = PACKAGED[-1].epoch + timedelta(days=1)
+    texts = [ISS, format_omm([PACKAGED[-1]], "json"), _omm_of(90001), _omm_of(90002)]
+    texts.append(_omm_of(90002, EPOCH=f"{later:%Y-%m-%dT%H:%M:%S}"))
+    for text in texts:
+        services.import_elements(context, text, source="test")
+    every = services.list_elements(context).elements
+    wanted = {item.norad_id: item for item in every}
+    read = []
+    monkeypatch.setattr(
+        "scheduler.services.archives.read_elements",
+        lambda text, **more: read.append(text) or read_elements(text, **more),
+    )
+    context.refresh_elements()
+
+    found = services.list_elements(context, latest=True).elements
+
+    assert [item.sha256 for item in found] == [
+        item.sha256 for item in sorted(wanted.values(), key=lambda one: (one.epoch, one.norad_id))
+    ]
+    assert len(read) == 1  # of 41731, of which two texts are of one epoch
+
+
+def test_satellites_that_the_scenario_does_not_know_are_named(context: Context) -> None:
+    added = services.import_elements(context, ISS + _line_pairs(PACKAGED[:2]), source="iss.tle")
+
+    assert added.strangers == ("25544 ISS (ZARYA)",)
+
+
+def _line_pairs(sets: Sequence[Elements]) -> str:
+    return "".join(item.raw for item in sets)
 
 
 def test_an_arrival_before_the_epoch_is_refused(context: Context) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import func, insert, select
@@ -14,6 +14,8 @@ from scheduler.ledger.records import ElementRow, record_of
 from scheduler.ledger.schema import ElementSetRow
 from scheduler.ledger.transaction import Transaction
 
+_COLUMNS = tuple(field.name for field in fields(ElementRow))
+
 
 def add_elements(tx: Transaction, rows: Iterable[ElementRow]) -> int:
     """Add element sets, those whose text is there already left out; return how many were new."""
@@ -22,7 +24,7 @@ def add_elements(tx: Transaction, rows: Iterable[ElementRow]) -> int:
     for row in rows:
         if row.sha256 in known or row.sha256 in fresh:
             continue
-        fresh[row.sha256] = sealed("element_set", asdict(row))
+        fresh[row.sha256] = sealed("element_set", {name: getattr(row, name) for name in _COLUMNS})
     if fresh:
         tx.raw.execute(insert(ElementSetRow), list(fresh.values()))
         for name, values in fresh.items():
