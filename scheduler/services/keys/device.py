@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import NewBlock
 from scheduler.errors import InputError
-from scheduler.forecast import buffer_bits
+from scheduler.fibre import buffer_bits
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.fingerprints import refuse_known_key
 from scheduler.ledger.keys.stock import get_stock
