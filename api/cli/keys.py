@@ -66,3 +66,39 @@ def uncertain(line: Line) -> None:
     with line.context() as context:
         found = DoubtedKeys.of(services.doubted_keys(context))
     line.answer(found, found.table())
+
+
+EndOption = Annotated[str, typer.Option(metavar="URL", help="Key manager at that end.")]
+SaeOption = Annotated[str, typer.Option(metavar="SAE", help="Our SAE id at that end.")]
+PemOption = Annotated[Path | None, typer.Option(metavar="PEM", help="Ours at that end.")]
+
+
+@app.command("pull")
+@answering
+def pull(
+    line: Line,
+    link: Annotated[str, typer.Argument(metavar="LINK", help="As in link:beijing--jinan.")],
+    url_a: EndOption,
+    url_b: EndOption,
+    sae_a: SaeOption,
+    sae_b: SaeOption,
+    cert_a: PemOption = None,
+    key_a: PemOption = None,
+    cert_b: PemOption = None,
+    key_b: PemOption = None,
+    ca: Annotated[Path | None, typer.Option(metavar="PEM", help="Authority of both.")] = None,
+    number: Annotated[int, typer.Option(help="Keys of this pull.")] = 64,
+    size: Annotated[int, typer.Option(help="Bits of each.")] = 256,
+) -> None:
+    """Deposit key that a link's devices made, over ETSI GS QKD 014 from both their key managers."""
+    from api.schemas.keys import Pulled
+    from scheduler.sources.device import DeviceEnd
+
+    ends = (
+        DeviceEnd(url=url_a, sae_id=sae_a, cert=cert_a, key=key_a, ca=ca),
+        DeviceEnd(url=url_b, sae_id=sae_b, cert=cert_b, key=key_b, ca=ca),
+    )
+    with line.context() as context:
+        answer = services.pull_keys(context, pool_id=link, ends=ends, number=number, size=size)
+    done = Pulled.model_validate(answer)
+    line.answer(done, f"{done.bits:,} bits for {done.pool}, block {done.block}")

@@ -193,3 +193,11 @@ class Imported(Answer):
     blocks: int
     bits: int
     pools: dict[str, int]
+
+
+class Pulled(Answer):
+    """Key that was pulled from the devices of a link."""
+
+    pool: str
+    block: UUID
+    bits: int

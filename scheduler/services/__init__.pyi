@@ -30,6 +30,7 @@ from .elements import (
 )
 from .jobs import health, record_failure
 from .keys.announce import accept_key, announce_due, void_key, waiting_key
+from .keys.device import pull_keys
 from .keys.expire import expire_due
 from .keys.file_drop import import_keys
 from .keys.trace import pair_blocks, trace_key
@@ -118,6 +119,7 @@ __all__ = [
     "prove_growth",
     "prove_row",
     "public_key_of",
+    "pull_keys",
     "record_access",
     "record_failure",
     "remove_sae",

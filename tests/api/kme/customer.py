@@ -34,9 +34,14 @@ class Door:
             answer = self._line.getresponse()
             return answer.status, json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError):
-            self._line.close()
-            self._line = None
+            self.close()
             return None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._line is not None:
+            self._line.close()
+        self._line = None
 
 
 def deliver(master: Door, slave: Door, number: int) -> str:

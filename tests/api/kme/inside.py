@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
+
+from api.kme import build_app
+from api.security.certificates import Peer
+from scheduler.services.context import Context
 
 T = TypeVar("T")
 
@@ -53,3 +60,22 @@ class InsideClient:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+@contextmanager
+def key_manager(context: Context, name: str) -> Iterator[str]:
+    """The address of a key manager at which everybody is one application."""
+
+    def peer_of(_: Mapping[str, Any]) -> Peer:
+        return Peer(name=name, plane="application", serial="1")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(build_app(context, peer_of=peer_of), log_level="warning")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)

@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
-import uvicorn
 
-from api.kme import build_app
-from api.security.certificates import Peer
 from scheduler.services.context import Context
 from tests.api.conftest import ROOT, clean_environment
-
-
-@contextmanager
-def key_manager(context: Context, name: str) -> Iterator[str]:
-    """The address of a key manager at which everybody is one application."""
-
-    def peer_of(_: Mapping[str, Any]) -> Peer:
-        return Peer(name=name, plane="application", serial="1")
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(build_app(context, peer_of=peer_of), log_level="warning")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=30)
+from tests.api.kme.inside import key_manager
 
 
 @pytest.fixture
