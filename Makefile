@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test browser lint bench bench-smoke oracle faults faults-short soundness clean lock
+.PHONY: demo test browser lint bench bench-smoke oracle faults faults-short soundness clients clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -67,6 +67,16 @@ faults-short: $(VENV)/.dev
 # in `make test`, this is all of it, some ten minutes.
 soundness: $(VENV)/.dev
 	SKYTRUNK_SOUNDNESS=full $(BIN)/python -m pytest -q --durations=10 tests/qkd/soundness
+
+# Clients that others wrote for ETSI GS QKD 014 and SKIP, in an environment of their own.
+clients: $(VENV)/.dev
+	$(PYTHON) -m venv $(VENV)/clients
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))\
+	["project"]["optional-dependencies"]["clients"], sep="\n")' > $(VENV)/clients/wanted.txt
+	$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c requirements.lock -r $(VENV)/clients/wanted.txt
+	CLIENTS_REQUIRED=1 CLIENTS_PYTHON=$(CURDIR)/$(VENV)/clients/bin/python \
+	  $(BIN)/python -m pytest -q tests/api/kme/test_public_clients.py
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info

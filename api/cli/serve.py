@@ -42,6 +42,9 @@ def serve(
     kme_pki: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A laboratory's, by `skytrunk pki`.")
     ] = None,
+    laboratory: Annotated[
+        bool, typer.Option("--laboratory", help="Deliver key of a simulated source too.")
+    ] = False,
     clock_start: ClockStartOption = None,
     clock_rate: ClockRateOption = 1.0,
 ) -> None:
@@ -57,6 +60,7 @@ def serve(
         kme_port=kme_port,
         kme_certificates=tuple(kme_certificate) if kme_certificate else None,
         kme_pki=kme_pki,
+        laboratory=laboratory or None,
     )
     stopping = threading.Event()
     _when_stopped(stopping.set)
