@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     """Sampling of a pass for the key forecast."""
     passes_days_max: float = Field(default=92.0, gt=0.0, le=3660.0)
     """Longest time that one question about passes may span."""
+    engine: Literal["numpy", "fast", "skyfield"] = "numpy"
+    """What finds passes for questions about them: "fast" needs the extra of that name, "skyfield"
+    is the reference, slow and for even horizons. Plans are numpy's."""
     elements_url: str = "https://celestrak.org/NORAD/elements/gp.php"
     """GP endpoint for `skytrunk elements fetch`: an address, to which CATNR and FORMAT=json are
     added, or one that holds {norad_id}. Nothing but that command ever asks it."""

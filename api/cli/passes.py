@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     from scheduler.network import Station
     from scheduler.services.context import Context
 
+DarkOption = Annotated[bool, typer.Option("--dark", help="Only passes with a dark part.")]
+ForecastOption = Annotated[
+    bool, typer.Option("--forecast", help="Add sifted and secret bits and the QBER.")
+]
+EngineOption = Annotated[
+    Literal["numpy", "fast", "skyfield"] | None,
+    typer.Option(help="What finds the passes (default: the setting engine)."),
+]
+
 
 @answering
 def passes(
@@ -53,10 +62,9 @@ def passes(
             help="Use only element sets known at T (default: the nearest in time).",
         ),
     ] = None,
-    forecast: Annotated[
-        bool, typer.Option("--forecast", help="Add sifted and secret bits and the QBER.")
-    ] = False,
-    dark: Annotated[bool, typer.Option("--dark", help="Only passes with a dark part.")] = False,
+    forecast: ForecastOption = False,
+    dark: DarkOption = False,
+    engine: EngineOption = None,
     lat: LatOption = None,
     lon: LonOption = None,
     height_m: HeightOption = None,
@@ -82,7 +90,7 @@ def passes(
     place = place_of(lat, lon, height_m, telescope_m, station)
     first, last = window_of(start, end)
     known_at = parse_instant_or_none(as_known_at, "as-known-at")
-    with line.context() as context:
+    with line.context(engine=engine) as context:
         answer = services.upcoming_passes(
             context,
             satellite=satellite,

@@ -116,6 +116,11 @@ _PIECE_CELLS_MIN = 32
 
 def search_batch(batch: Batch, job: Job) -> Found:
     """Return the passes of a few satellites over the whole window."""
+    if job.engine is Engine.SKYFIELD:
+        # Late: skyfield.api takes a third of a second to import.
+        from orbits.passes.by_skyfield import search_by_skyfield
+
+        return search_by_skyfield(batch, job)
     alive: dict[int, tuple[Elements, Satrec]] = {}
     gaps: list[Gap] = []
     for index, elements in zip(batch.index, batch.elements, strict=True):

@@ -13,6 +13,7 @@ class Engine(StrEnum):
 
     NUMPY = "numpy"  #: quintics on a coarse grid; the usual one
     FAST = "fast"  #: the same compiled by numba, the extra `fast`; times agree to a microsecond
+    SKYFIELD = "skyfield"  #: Skyfield's positions and searches, the reference, slow
 
 
 def as_engine(name: Engine | str) -> Engine:

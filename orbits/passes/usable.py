@@ -153,7 +153,7 @@ def search_usable_part(
 ) -> tuple[Block, list[Gap]]:
     """Return the passes of one satellite from an instant on, and where it is unusable."""
     satellite = elements.satrec()
-    run, gaps = _usable_run(satellite, elements, index, job, from_s)
+    run, gaps = usable_run(satellite, elements, index, job, from_s)
     if run is None:
         return Block.empty(), gaps
     closed: list[Block] = []
@@ -231,7 +231,7 @@ def _positions(satellite: Satrec, job: Job, span: Span, offset_s: FloatArray) ->
     return earth_fixed([satellite], turn).position_km
 
 
-def _usable_run(
+def usable_run(
     satellite: Satrec, elements: Elements, index: int, job: Job, from_s: float
 ) -> tuple[tuple[float, float] | None, list[Gap]]:
     """Return the ends of the usable run, and the gaps around it."""

@@ -77,6 +77,7 @@ def upcoming_passes(
             as_known_at=as_known_at,
             lag=timedelta(seconds=planning.element_lag_s),
             max_age=context.max_element_age,
+            engine=context.settings.engine,
         )
         notes += _notes(table)
         sets = {elements.epoch: elements for elements in table.elements}

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -395,3 +395,18 @@ def test_a_copy_without_its_write_ahead_log_is_not_just_sound(
 
     assert done.stdout.startswith("ledger empty: 0 commands")
     assert "-wal" in done.stderr
+
+
+def test_passes_by_skyfield_are_those_of_the_usual_engine(skytrunk: Command) -> None:
+    asked = ("passes", "micius", "--station", "xinglong", "--from", "2016-12-19", "--to")
+    usual, reference = (
+        json.loads(skytrunk(*asked, "2016-12-20", "--json", "--engine", name).stdout)["passes"]
+        for name in ("numpy", "skyfield")
+    )
+
+    assert len(usual) == len(reference) > 0
+    for one, other in zip(usual, reference, strict=True):
+        assert one.keys() == other.keys()
+        apart = datetime.fromisoformat(one["rises_at"]) - datetime.fromisoformat(other["rises_at"])
+        assert abs(apart) < timedelta(seconds=0.01)
+        assert abs(one["max_elevation_deg"] - other["max_elevation_deg"]) < 0.01

@@ -73,7 +73,7 @@ def test_uneven_horizons_are_numpys_whatever_the_engine() -> None:
 
 def test_an_unknown_engine_is_refused() -> None:
     start = MICIUS_2016_12_18.epoch
-    with pytest.raises(SearchError, match="engine 'warp', not one of numpy, fast"):
+    with pytest.raises(SearchError, match="engine 'warp', not one of numpy, fast, skyfield"):
         find_passes(MICIUS_2016_12_18, XINGLONG, start, start + timedelta(days=1), engine="warp")
 
 
@@ -82,3 +82,48 @@ def test_the_fast_engine_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> 
     start = MICIUS_2016_12_18.epoch
     with pytest.raises(SearchError, match="needs numba, which is not installed; allowed: install"):
         find_passes(MICIUS_2016_12_18, XINGLONG, start, start + timedelta(days=1), engine="fast")
+
+
+# Skyfield's search stops at a millisecond, and the quintics are within one (docs/measured.md).
+SKYFIELD_S = 0.005
+GRAZE_DEG = 0.2
+FASTEST_KM_S = 11.2
+
+
+@pytest.mark.parametrize("elements", SETS, ids=lambda one: f"{one.norad_id}-{one.name}")
+def test_skyfield_finds_the_same_passes(elements: Elements) -> None:
+    start = elements.epoch.replace(microsecond=0) + timedelta(minutes=7)
+    end = start + timedelta(hours=9)
+    places, mask_deg = list(TEN_PLACES)[::4], 10.0
+    ours, theirs = (
+        find_passes(elements, places, start, end, mask_deg=mask_deg, engine=name)
+        for name in ("numpy", "skyfield")
+    )
+
+    assert theirs.always_up == ours.always_up
+    mine, other = (
+        table.block.take(np.lexsort((table.block.rise_s, table.block.station)))
+        for table in (ours, theirs)
+    )
+    mine = mine.take(mine.elevation_deg > mask_deg + GRAZE_DEG)
+    other = other.take(other.elevation_deg > mask_deg + GRAZE_DEG)
+    np.testing.assert_array_equal(mine.station, other.station)
+    np.testing.assert_array_equal(mine.open_start, other.open_start)
+    np.testing.assert_array_equal(mine.open_end, other.open_end)
+    for name in ("rise_s", "set_s"):
+        np.testing.assert_allclose(
+            getattr(other, name), getattr(mine, name), rtol=0, atol=SKYFIELD_S, err_msg=name
+        )
+    # At the zenith the elevation goes by as fast as the satellite, and no orbit is faster.
+    allowed_deg = np.degrees(FASTEST_KM_S * SKYFIELD_S / mine.range_km)
+    assert (np.abs(other.elevation_deg - mine.elevation_deg) < allowed_deg).all()
+    np.testing.assert_allclose(other.range_km, mine.range_km, rtol=1e-4)
+
+
+def test_skyfield_takes_no_uneven_horizon() -> None:
+    hilly = GroundStation(
+        station_id="h", lat_deg=40.4, lon_deg=117.6, mask=[(0.0, 5.0), (120.0, 30.0)]
+    )
+    start = MICIUS_2016_12_18.epoch
+    with pytest.raises(SearchError, match="takes even horizons only"):
+        find_passes(MICIUS_2016_12_18, hilly, start, start + timedelta(days=1), engine="skyfield")
