@@ -350,7 +350,7 @@ def _ends(sampled: LinkSamples) -> Iterator[NDArray[Any]]:
 def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
     """The satellite's transmitter into what receives it at the station.
 
-    With the tail bound that the settings ask for. Raises qkd.ParameterRangeError for numbers of
+    With the tail bound that the settings ask for. Raises qkd.QkdInputError for numbers of
     the scenario that make no hardware.
     """
     receiver = station.receiver_for(satellite)

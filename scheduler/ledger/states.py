@@ -23,6 +23,7 @@ class KeyState(StrEnum):
     DELIVERED = "delivered"
     RELAY_CONSUMED = "relay_consumed"
     COMBINED = "combined"
+    AUTHENTICATED = "authenticated"  #: spent on the tags of the messages that made it
     DESTROYED = "destroyed"
 
 
@@ -59,6 +60,7 @@ ACCOUNT_OF = {
     KeyState.DELIVERED: AccountKind.DELIVERED,
     KeyState.RELAY_CONSUMED: AccountKind.SPENT,
     KeyState.COMBINED: AccountKind.SPENT,
+    KeyState.AUTHENTICATED: AccountKind.SPENT,
 }
 """The account that holds the bits of a range in each state."""
 
@@ -70,6 +72,7 @@ TERMINAL_KEY_STATES = frozenset(
         KeyState.DELIVERED,
         KeyState.RELAY_CONSUMED,
         KeyState.COMBINED,
+        KeyState.AUTHENTICATED,
     }
 )
 """A range in one of these has had its one use; only its bytes may still be erased."""

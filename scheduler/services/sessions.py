@@ -97,7 +97,8 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         "max_elevation_udeg": round(candidate.max_elevation_deg * 1e6),
         "expected_secret_bits": int(candidate.secret_bits),
         "sifted_bits": result.sifted_bits,
-        "secret_bits": result.secret_bits,
+        "secret_bits": result.secret_bits - result.tag_bits,
+        "authentication_bits": result.tag_bits,
         "qber_ppm": round(result.qber * 1e6) if result.sifted_bits else 0,
         "below_ppm": None if below is None else round(below * 1e6),
     }
@@ -113,7 +114,9 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         )
         if result.secret_bits > 0:
             answer |= _deposit(context, tx, command, result, candidate)
-        reason = f"{result.secret_bits} secret bits" if result.secret_bits else "no key distilled"
+        reason = (
+            f"{answer['secret_bits']} secret bits" if result.secret_bits else "no key distilled"
+        )
         move_booking(
             tx,
             booking_id,
@@ -154,6 +157,7 @@ def _deposit(
         material_a=material,
         material_b=material,
         received_only=waits,
+        tag_bits=result.tag_bits,
         expires_at=use_until(context.lifetimes_s, block.pool.pool_id, command.at),
     )
     return {"block": str(block.block_id), "state": state.value}
