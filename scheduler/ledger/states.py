@@ -11,12 +11,14 @@ BYTE_BITS = 8
 class KeyState(StrEnum):
     """State of a block's unallocated rest, or the state that an entry's range enters."""
 
+    SIFTED = "sifted"  #: no secret key yet: it waits for its finite-key block to close
     RECEIVED = "received"
     AVAILABLE = "available"
     QUARANTINED = "quarantined"
     HELD = "held"
     RESERVED = "reserved"
     UNCERTAIN = "uncertain"
+    DISTILLED = "distilled"  #: of sifted key: made into a finite-key block's secret key
     VOIDED = "voided"
     EXPIRED = "expired"
     COMPROMISED = "compromised"
@@ -30,11 +32,12 @@ class KeyState(StrEnum):
 class AccountKind(StrEnum):
     """Accounts of one pool, in bits; only `generated` may be negative.
 
-    `pool` is what is available. `generated`, `spent`, `expired`, `delivered` and `withdrawn`
-    close the books; the others hold key that is on its way between two of these.
+    `pool` is what is available. `generated`, `spent`, `expired`, `delivered`, `withdrawn` and
+    `distilled` close the books; the others hold key that is on its way between two of these.
     """
 
     GENERATED = "generated"
+    SIFTED = "sifted"
     POOL = "pool"
     RECEIVED = "received"
     QUARANTINED = "quarantined"
@@ -45,9 +48,12 @@ class AccountKind(StrEnum):
     EXPIRED = "expired"
     DELIVERED = "delivered"
     WITHDRAWN = "withdrawn"
+    DISTILLED = "distilled"
 
 
 ACCOUNT_OF = {
+    KeyState.SIFTED: AccountKind.SIFTED,
+    KeyState.DISTILLED: AccountKind.DISTILLED,
     KeyState.RECEIVED: AccountKind.RECEIVED,
     KeyState.AVAILABLE: AccountKind.POOL,
     KeyState.QUARANTINED: AccountKind.QUARANTINED,
@@ -73,11 +79,13 @@ TERMINAL_KEY_STATES = frozenset(
         KeyState.RELAY_CONSUMED,
         KeyState.COMBINED,
         KeyState.AUTHENTICATED,
+        KeyState.DISTILLED,
     }
 )
 """A range in one of these has had its one use; only its bytes may still be erased."""
 
 ALLOWED_MOVES: dict[KeyState, frozenset[KeyState]] = {
+    KeyState.SIFTED: frozenset({KeyState.DISTILLED, KeyState.VOIDED}),
     KeyState.RECEIVED: frozenset({KeyState.AVAILABLE, KeyState.VOIDED, KeyState.QUARANTINED}),
     KeyState.AVAILABLE: frozenset({KeyState.HELD, KeyState.EXPIRED, KeyState.COMPROMISED}),
     KeyState.HELD: frozenset({KeyState.AVAILABLE, KeyState.EXPIRED, KeyState.COMPROMISED}),

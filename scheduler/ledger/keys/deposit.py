@@ -42,6 +42,7 @@ def deposit_block(
     expires_at: datetime | None = None,
     received_only: bool = False,
     tag_bits: int = 0,
+    sifted: bool = False,
 ) -> KeyState:
     """Put a block's key into its pool: generated -> pool. Return the block's state.
 
@@ -49,7 +50,8 @@ def deposit_block(
     differ are quarantined (I4). The first `tag_bits`, whole bytes, pay for the tags of the
     messages that made the block: they are spent at once and never stored. With `received_only`
     the block waits, as a satellite's key does for its announcement, until it is moved to
-    available. Raises FactError for a wrong length or for simulated key passed off as real,
+    available. `sifted` key is no secret key: its copies differ, and it waits to be distilled
+    into one. Raises FactError for a wrong length or for simulated key passed off as real,
     DuplicateBlock if the block or its natural key is known.
     """
     size = -(-block.length_bits // 8)
@@ -68,7 +70,9 @@ def deposit_block(
         )
     _refuse_duplicate(tx, block)
     state = KeyState.RECEIVED if received_only else KeyState.AVAILABLE
-    if not same_bytes(material_a, material_b):
+    if sifted:
+        state = KeyState.SIFTED
+    elif not same_bytes(material_a, material_b):
         state = KeyState.QUARANTINED
     if not handle.announced_here.issuperset(announced):
         raise FactError(f"block {block.natural_key}: names what its command did not announce")
