@@ -71,7 +71,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         orbit_errors.NoElementsError: _bad("No element set to use", 409),
         orbit_errors.StaleElementsError: _bad("No element set young enough", 409),
         key_errors.QkdError: _bad("Key-yield question refused"),
-        key_errors.ParameterRangeError: _bad("Parameter out of range"),
+        key_errors.QkdInputError: _bad("Key-yield input refused"),
         key_errors.NotModelledError: _bad("Not modelled"),
         key_errors.UnknownPresetError: _bad("Unknown preset", 404),
     }

@@ -20,7 +20,7 @@ from qkd.accumulate import (
     mixed_block_key,
 )
 from qkd.decoy import Counts, DecoyProtocol, draw_counts, expected_counts
-from qkd.errors import NotModelledError, ParameterRangeError, QkdError, UnknownPresetError
+from qkd.errors import NotModelledError, QkdError, QkdInputError, UnknownPresetError
 from qkd.fibre import FibreRate, FibreReceiver, FibreSpan, chain_rate_bps, fibre_rate
 from qkd.finite_key.asymptotic import gllp_rate
 from qkd.finite_key.key import KeyLength, block_keys, secret_key
@@ -113,7 +113,6 @@ __all__ = [
     "NotModelledError",
     "OpticalSite",
     "Optimum",
-    "ParameterRangeError",
     "PassOptimum",
     "PassYield",
     "Pointing",
@@ -121,6 +120,7 @@ __all__ = [
     "Preset",
     "PresetNumber",
     "QkdError",
+    "QkdInputError",
     "Receiver",
     "SearchBox",
     "Security",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import KeyLength, block_keys, check_parts, parts_key
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import Security, proof
@@ -55,7 +55,7 @@ def _bits(keys: tuple[KeyLength, ...]) -> IntArray:
 
 def _of_passes(counts: Counts) -> int:
     if counts.key_clicks.ndim != 2:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"counts have shape {counts.key_clicks.shape}, allowed (passes, intensities)"
         )
     return len(counts.key_clicks)
@@ -93,7 +93,7 @@ def click_quality(counts: Counts, protocol: DecoyProtocol) -> FloatArray:
     1 - (n_last/p_last)/(n_1/p_1), both bases: a ranking of passes by clicks alone.
     """
     if counts.key_clicks.shape[-1] != len(protocol.probabilities):
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"counts have {counts.key_clicks.shape[-1]} intensities, allowed those of the "
             f"protocol, {len(protocol.probabilities)}"
         )
@@ -138,7 +138,7 @@ def best_subset(
     given = click_quality(expected, protocol) if quality is None else quality
     worth = checks.array("quality", given, -np.inf)
     if worth.shape != (count,):
-        raise ParameterRangeError(f"quality has shape {worth.shape}, allowed ({count},)")
+        raise QkdInputError(f"quality has shape {worth.shape}, allowed ({count},)")
     order = np.argsort(-worth, kind="stable")
     options = {"bound": bound, "leak": leak, "phase": phase}
     prefixes = block_keys(expected.cumulative(order), protocol, security, **options)  # type: ignore[arg-type]
@@ -225,13 +225,13 @@ def mixed_block_key(
     probability; what the parts hold adds up, error correction and tail follow once. See
     `parts_key`. Counts of different settings must never be summed before.
 
-    Raises ParameterRangeError if there is no part, or parts do not fit together.
+    Raises QkdInputError if there is no part, or parts do not fit together.
     """
     check_parts(parts)
     sizes = {len(protocol.intensities) for _, protocol in parts}
     shapes = {counts.key_clicks.shape for counts, _ in parts}
     if len(sizes) != 1 or len(shapes) != 1 or next(iter(shapes))[-1] not in sizes:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"parts have {sorted(sizes)} intensities and counts of shapes {sorted(shapes)}, "
             "allowed one or more parts, all alike"
         )

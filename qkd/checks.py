@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,7 +43,7 @@ def number(
         seen = math.nan
     if not (math.isfinite(seen) and low <= seen <= high and not (above and seen == low)):
         more = f", not {low:g} itself" if above else ""
-        raise ParameterRangeError(f"{name} is {value!r}, {_allowed(low, high, unit)}{more}")
+        raise QkdInputError(f"{name} is {value!r}, {_allowed(low, high, unit)}{more}")
     return seen
 
 
@@ -55,7 +55,7 @@ def array(
     good = np.isfinite(seen) & (seen >= low) & (seen <= high)
     if not np.all(good):
         first = seen[~good].flat[0]
-        raise ParameterRangeError(f"{name} holds {first!r}, {_allowed(low, high, unit)}")
+        raise QkdInputError(f"{name} holds {first!r}, {_allowed(low, high, unit)}")
     return seen
 
 
@@ -66,14 +66,14 @@ def as_floats(name: str, values: ArrayLike) -> FloatArray:
             return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ParameterRangeError(f"{name} is {shown(values)}, allowed numbers of one shape")
+    raise QkdInputError(f"{name} is {shown(values)}, allowed numbers of one shape")
 
 
 def indices(name: str, values: ArrayLike, size: int) -> IntArray:
     """Return `values` as whole indices, one axis, each within 0..size-1."""
     seen = array(name, values, 0, max(size - 1, 0))
     if seen.ndim != 1 or np.any(seen != np.floor(seen)) or (size == 0 and seen.size):
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"{name} is {shown(values)}, allowed a row of whole numbers 0..{size - 1}"
         )
     return seen.astype(np.int64)
@@ -85,7 +85,7 @@ def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
         return np.broadcast_arrays(*arrays.values())
     except ValueError:
         shapes = ", ".join(f"{name} {seen.shape}" for name, seen in arrays.items())
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"shapes do not fit together: {shapes}; allowed those that broadcast"
         ) from None
 
@@ -101,14 +101,14 @@ def kind(name: str, value: object, wanted: Kind) -> None:
     names = [one for one in wanted if isinstance(one, str)] if isinstance(wanted, tuple) else []
     missing = [one for one in names if not hasattr(value, one)]
     if missing:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"{name} is {shown(value)} without {', '.join(missing)}, "
             f"allowed any object with {', '.join(names)}"
         )
     if not names and not isinstance(value, wanted):  # type: ignore[arg-type]
         classes = wanted if isinstance(wanted, tuple) else (wanted,)
         words = " or ".join("None" if one is NoneType else one.__name__ for one in classes)  # type: ignore[union-attr]
-        raise ParameterRangeError(f"{name} is {shown(value)}, allowed {words}")
+        raise QkdInputError(f"{name} is {shown(value)}, allowed {words}")
 
 
 def kinds(owner: object, **wanted: Kind) -> None:
@@ -139,14 +139,14 @@ def takes(**wanted: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
     """Return `value` if it is one of `allowed`."""
     if not isinstance(value, str) or value not in allowed:
-        raise ParameterRangeError(f"{name} is {value!r}, allowed {', '.join(allowed)}")
+        raise QkdInputError(f"{name} is {value!r}, allowed {', '.join(allowed)}")
     return value
 
 
 def flag(name: str, value: object) -> bool:
     """Return `value` if it is True or False; any other thing is neither."""
     if not isinstance(value, bool | np.bool_):
-        raise ParameterRangeError(f"{name} is {value!r}, allowed True or False")
+        raise QkdInputError(f"{name} is {value!r}, allowed True or False")
     return bool(value)
 
 
@@ -155,5 +155,5 @@ def whole(name: str, value: object, low: int, high: int, *, unit: str = "") -> i
     seen = number(name, value, low, high, unit=unit)
     if seen != int(seen) or isinstance(value, bool | np.bool_):
         allowed = _allowed(low, high, unit)
-        raise ParameterRangeError(f"{name} is {value!r}, {allowed}, whole numbers alone")
+        raise QkdInputError(f"{name} is {value!r}, {allowed}, whole numbers alone")
     return int(seen)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray, IntArray
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.freespace.budget import LinkBudget
 
 
@@ -43,7 +43,7 @@ class DecoyProtocol:
         object.__setattr__(self, "intensities", mu)
         object.__setattr__(self, "probabilities", p)
         if len(mu) not in (2, 3) or len(p) != len(mu):
-            raise ParameterRangeError(
+            raise QkdInputError(
                 f"intensities, probabilities are {mu}, {p}; allowed two or three of each"
             )
         check_intensities(np.array(mu))
@@ -69,22 +69,20 @@ def check_intensities(mu: FloatArray) -> None:
     checks.array("intensities", mu, 0.0, 20.0, unit="photons per pulse")
     low = mu[..., 1] if mu.shape[-1] == 2 else mu[..., 1] + mu[..., 2]
     if not np.all(mu[..., 0] > low):
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"intensities are {mu.tolist()}, allowed mu1 > mu2 + mu3 (two decoys), "
             "mu1 > mu2 (one decoy)"
         )
     last = mu[..., 2] if mu.shape[-1] == 3 else np.zeros_like(low)
     if not np.all(mu[..., 1] > last):
-        raise ParameterRangeError(f"intensities are {mu.tolist()}, allowed mu2 > mu3 >= 0")
+        raise QkdInputError(f"intensities are {mu.tolist()}, allowed mu2 > mu3 >= 0")
 
 
 def check_probabilities(p: FloatArray) -> None:
     """Raise unless the probabilities, last axis, are positive and sum to one."""
     checks.array("probabilities", p, 0.0, 1.0)
     if not np.all(p > 0.0) or not np.allclose(p.sum(axis=-1), 1.0, rtol=0.0, atol=1e-9):
-        raise ParameterRangeError(
-            f"probabilities are {p.tolist()}, allowed each above 0 and their sum 1"
-        )
+        raise QkdInputError(f"probabilities are {p.tolist()}, allowed each above 0 and their sum 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,7 +105,7 @@ class Counts:
             object.__setattr__(self, name, seen)
             shapes.add(seen.shape)
         if len(shapes) != 1 or not next(iter(shapes)) or next(iter(shapes))[-1] not in (2, 3):
-            raise ParameterRangeError(
+            raise QkdInputError(
                 f"counts have shapes {sorted(shapes)}, allowed one shape ending in 2 or 3"
             )
         for basis in ("key", "check"):
@@ -115,7 +113,7 @@ class Counts:
             # Sums of expected counts round; more than that is an error beyond the clicks.
             if np.any(errors > clicks * (1.0 + 1e-9) + 1e-9):
                 worst = float((errors - clicks).max())
-                raise ParameterRangeError(
+                raise QkdInputError(
                     f"{basis}_errors exceed {basis}_clicks by {worst:g}, allowed 0 or less"
                 )
 
@@ -130,7 +128,7 @@ class Counts:
     def _rows(self) -> int:
         """Return the axis before the intensities; raise if there is none."""
         if self.key_clicks.ndim < 2:
-            raise ParameterRangeError(
+            raise QkdInputError(
                 f"counts have shape {self.key_clicks.shape}, allowed (..., rows, intensities)"
             )
         return int(self.key_clicks.shape[-2])
@@ -141,7 +139,7 @@ class Counts:
         most = self.key_clicks.ndim - 2
         along = checks.whole("axis", axis, -most - 2, most)
         if along in (-1, most + 1):
-            raise ParameterRangeError("axis is -1, the intensities; allowed any other")
+            raise QkdInputError("axis is -1, the intensities; allowed any other")
         return self._each(lambda values: np.asarray(values.sum(axis=along)))
 
     def summed_from(self, starts: ArrayLike) -> "Counts":
@@ -179,7 +177,7 @@ class Counts:
             return NotImplemented
         size, more = self.key_clicks.shape[-1], other.key_clicks.shape[-1]
         if size != more:
-            raise ParameterRangeError(
+            raise QkdInputError(
                 f"counts of {size} and of {more} intensities, allowed to add those of one number"
             )
         checks.broadcast(counts=self.key_clicks, others=other.key_clicks)
@@ -201,7 +199,7 @@ def starts_of(name: str, starts: ArrayLike, size: int) -> IntArray:
     """Return the indices at which passes begin; raise unless they ascend from 0 within size."""
     first = checks.indices(name, starts, size)
     if first.size and (first[0] != 0 or np.any(np.diff(first) <= 0)):
-        raise ParameterRangeError(f"{name} are {first[:4].tolist()}..., allowed ascending from 0")
+        raise QkdInputError(f"{name} are {first[:4].tolist()}..., allowed ascending from 0")
     return first
 
 
@@ -307,7 +305,7 @@ def expected_counts(
     -------
     Counts of shape (..., number of intensities)
 
-    Raises ParameterRangeError if a parameter is impossible.
+    Raises QkdInputError if a parameter is impossible.
     """
     if gate_ns is not None:
         period_ns = 1e9 / protocol.pulse_rate_hz

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import Security
@@ -117,7 +117,7 @@ def fibre_rate(
     -------
     FibreRate, numbers for one span, arrays for several
 
-    Raises ParameterRangeError if a parameter is impossible (a negative loss, a gate longer
+    Raises QkdInputError if a parameter is impossible (a negative loss, a gate longer
     than the pulse period).
     """
     checks.number("block_bits", block_bits, 1.0, 1e14, unit="bit")
@@ -171,9 +171,9 @@ def fibre_rate(
 def chain_rate_bps(hop_rates_bps: ArrayLike) -> float:
     """Return the end-to-end rate of trusted relays in a row: that of the weakest hop.
 
-    Raises ParameterRangeError if a rate is below 0, or there is no hop.
+    Raises QkdInputError if a rate is below 0, or there is no hop.
     """
     rates = checks.array("hop_rates_bps", hop_rates_bps, 0.0, unit="bit/s")
     if rates.size == 0:
-        raise ParameterRangeError("hop_rates_bps holds nothing, allowed one rate or more")
+        raise QkdInputError("hop_rates_bps holds nothing, allowed one rate or more")
     return float(rates.min())

@@ -11,7 +11,7 @@ from scipy.special import betaincinv, stdtr, stdtrit
 
 from qkd import checks
 from qkd.checks import FloatArray
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 
 #: ln of a power ratio per decibel.
 NEPER_PER_DB = math.log(10.0) / 10.0
@@ -91,12 +91,12 @@ class LinkBelief:
         Their order plays no part. The forecast is that of the PRESET, the same for all: not
         one that has learned already.
 
-        Raises ParameterRangeError if a ratio is not above 0: a session without a bit is an
+        Raises QkdInputError if a ratio is not above 0: a session without a bit is an
         outage, not a loss.
         """
         found = checks.array("ratios", ratios, 0.0, 1e6).ravel()
         if np.any(found <= 0.0):
-            raise ParameterRangeError(f"ratios holds {found.min()!r}, allowed above 0")
+            raise QkdInputError(f"ratios holds {found.min()!r}, allowed above 0")
         if found.size == 0:
             return self
         x = np.log(found)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from qkd import checks
 from qkd.checks import FloatArray
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.freespace.budget import SPEED_OF_LIGHT_M_S, optical_site
 from qkd.hardware import Receiver, Terminal
 from qkd.ports import Site, Track
@@ -68,7 +68,7 @@ def _light(
     try:
         return np.broadcast_to(seen, shape)
     except ValueError:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"{name} has shape {seen.shape}, allowed that of elevation_deg {shape}"
         ) from None
 
@@ -82,7 +82,7 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
     whose sky view is unknown gets no sky clicks in darkness and a saturated background
     while the Sun stands above -6 degrees: no key, rather than a daylight key by ignorance.
 
-    Raises ParameterRangeError if an array of the light has another shape than the track, or
+    Raises QkdInputError if an array of the light has another shape than the track, or
     holds what no angle is (NaN is no darkness).
     """
     ground = optical_site(site)

@@ -8,7 +8,7 @@ from operator import add
 
 from qkd import checks
 from qkd.decoy import Counts, DecoyProtocol
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import block_keys, check_parts, key_bits
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import Security
@@ -55,18 +55,18 @@ class PoolPolicy:
 def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
     """Return the sum of the parts' counts, as one block holds them.
 
-    Raises ParameterRangeError if there is none, or if they were not sent under equal
+    Raises QkdInputError if there is none, or if they were not sent under equal
     settings: of such, `mixed_block_key` takes each by itself.
     """
     if not parts:
-        raise ParameterRangeError("parts are 0, allowed 1 or more")
+        raise QkdInputError("parts are 0, allowed 1 or more")
     check_parts(parts)
     first = parts[0][1]
     for _, protocol in parts[1:]:
         for name in SETTINGS:
             mine, theirs = getattr(first, name), getattr(protocol, name)
             if mine != theirs:
-                raise ParameterRangeError(
+                raise QkdInputError(
                     f"{name} is {theirs} after {mine}, allowed one setting in a block"
                 )
     return reduce(add, [counts for counts, _ in parts])

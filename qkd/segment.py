@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import BoolArray
 from qkd.decoy import Counts, DecoyProtocol
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import Security
@@ -60,7 +60,7 @@ def select_segment(
     """
     worth = checks.array("quality", quality, -np.inf)
     if expected.key_clicks.ndim != 2 or worth.shape != expected.key_clicks.shape[:1]:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"quality has shape {worth.shape}, allowed one value for each of "
             f"{expected.key_clicks.shape[:-1]} samples"
         )
@@ -83,7 +83,7 @@ def same_shape(expected: Counts, observed: Counts | None) -> Counts:
     if observed is None:
         return expected
     if observed.key_clicks.shape != expected.key_clicks.shape:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"observed counts have shape {observed.key_clicks.shape}, allowed that of the "
             f"expected ones {expected.key_clicks.shape}"
         )

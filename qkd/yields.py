@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray, IntArray
 from qkd.decoy import Counts, draw_counts, expected_counts, starts_of
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import LinkBudget, link_budget
 from qkd.learning import QUANTILES, LinkBelief
@@ -87,10 +87,10 @@ def pass_counts(
 def yield_of_counts(counts: Counts, preset: Preset, budget: LinkBudget) -> PassYield:
     """Return the yield of one pass whose counts, summed over samples, are given.
 
-    Raises ParameterRangeError for the counts of several passes; see `campaign_yield`.
+    Raises QkdInputError for the counts of several passes; see `campaign_yield`.
     """
     if counts.key_clicks.ndim != 1:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"counts have shape {counts.key_clicks.shape}, allowed those of one pass"
         )
     protocol = preset.protocol
@@ -228,7 +228,7 @@ def campaign_yield(
     sample_s : seconds each sample stands for
     samples_at_once : how many samples to hold in memory, about
 
-    Raises ParameterRangeError if starts do not ascend from 0 inside the track.
+    Raises QkdInputError if starts do not ascend from 0 inside the track.
     """
     size = int(np.size(track.elevation_deg))
     first = starts_of("starts", starts, size)

@@ -16,17 +16,19 @@ _GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 class Work(IntEnum):
     """What can be due, in the order of one instant.
 
-    What ends is settled, then the trunk deposits, what time brings is announced or expires, then
-    merges spend what is left, the next window is planned, and last a session may begin.
+    What ends is settled, then the trunk deposits, pooled blocks that are due close, what time
+    brings is announced or expires, then merges spend what is left, the next window is planned, and
+    last a session may begin.
     """
 
     SETTLE = 0
     TRUNK = 1
-    ANNOUNCE = 2
-    EXPIRE = 3
-    MERGE = 4
-    PLAN = 5
-    BEGIN = 6
+    CLOSE = 2
+    ANNOUNCE = 3
+    EXPIRE = 4
+    MERGE = 5
+    PLAN = 6
+    BEGIN = 7
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -66,6 +68,7 @@ class Agenda:
         self._end = end
         self._steps_s = {
             Work.TRUNK: schedule.trunk_interval_s,
+            Work.CLOSE: schedule.merge_interval_s,
             Work.ANNOUNCE: schedule.merge_interval_s,
             Work.EXPIRE: schedule.merge_interval_s,
             Work.MERGE: schedule.merge_interval_s,
@@ -118,13 +121,13 @@ class Agenda:
         """Take all that is due by now, in order.
 
         Of work that catches up with whatever lies behind it only the last is kept: a plan, a
-        merge, announcements and expiry. Deposits and sessions each count.
+        merge, closing, announcements and expiry. Deposits and sessions each count.
         """
         found: list[Due] = []
         while self._heap and self._heap[0][0] <= now:
             found.append(self.take())
         last = {due.work: place for place, due in enumerate(found)}
-        catching_up = {Work.ANNOUNCE, Work.EXPIRE, Work.MERGE, Work.PLAN}
+        catching_up = {Work.CLOSE, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE, Work.PLAN}
         return [
             due for place, due in enumerate(found)
             if due.work not in catching_up or last[due.work] == place

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from orbits import Elements, GroundStation, SatellitePass, find_passes
 from scheduler.domain import Candidate, PassRow, instant_key
+from scheduler.learned import NOTHING_LEARNED, Learned, belief_of
 from scheduler.sampling import LinkSamples, LinkSpan, dark_spans, sample_links
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Archive
-    from qkd import Counts, LinkBelief, LinkBudget, Preset
+    from qkd import Counts, LinkBudget, Preset
     from scheduler.network import Planning, Satellite, Station, Terminal
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.intp]
 
-Learned = Mapping[tuple[str, str], Sequence[float]]
-"""Measured over expected sifted bits of a link's settled sessions, by satellite and station."""
-NOTHING_LEARNED: Learned = MappingProxyType({})
-
-# A satellite that rises in a window may set after it; no arc of a downlink orbit lasts longer.
-_TAIL = timedelta(hours=3)
+_TAIL = timedelta(hours=3)  # for passes that rise in a window and set later; none lasts longer
 _AT_ONCE = 20_000  # links whose samples are held in memory together, some 3 kB each
 
 
@@ -204,7 +199,7 @@ def link_forecasts(
         some = links[first : first + _AT_ONCE]
         sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
         ratios = _ratios(some, presets, learned, 0.5)
-        columns = *_keys(sampled, presets, some, ratios), *_ends(sampled)
+        columns = *_keys(sampled, presets, some, ratios, learned), *_ends(sampled)
         yield from map(LinkForecast, *(column.tolist() for column in columns))
 
 
@@ -216,20 +211,10 @@ def _key_ends(
         some = links[first : first + _AT_ONCE]
         sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
         low, high = (
-            _keys(sampled, presets, some, _ratios(some, presets, learned, level))[1].tolist()
-            for level in (0.1, 0.9)
+            _keys(sampled, presets, some, ratios, learned)[1].tolist()
+            for ratios in (_ratios(some, presets, learned, level) for level in (0.1, 0.9))
         )
         yield from zip(low, high, strict=True)
-
-
-def belief_of(
-    satellite: Satellite, station: Station, preset: Preset, learned: Learned
-) -> LinkBelief:
-    """What is believed of a link's loss: its preset's spread, and what its sessions taught."""
-    from qkd import LinkBelief
-
-    ratios = learned.get((satellite.satellite_id, station.station_id), ())
-    return LinkBelief.prior(preset.spread).updated(ratios)
 
 
 def _ratios(
@@ -282,11 +267,13 @@ def _keys(
     presets: Sequence[Preset],
     links: Sequence[Downlink],
     ratios: Sequence[float],
+    learned: Learned,
 ) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
     """Sifted bits, secret bits and QBER of each link, each at its ratio of transmittance.
 
-    The bounds of the proof are searched for all blocks of one protocol at once: one by one
-    they cost more than all else together.
+    Secret bits of a pooled link are those that it adds to its open block. The bounds of the
+    proof are searched for all blocks of one protocol at once: one by one they cost more than
+    all else together.
     """
     from qkd import Counts, block_keys
 
@@ -308,6 +295,11 @@ def _keys(
         sifted[at] = clicks.sum(axis=-1)
         secret[at] = np.sum([key.length_bits for key in keys], axis=0)
         qber[at[seen]] = wrong[seen] / clicks[seen, 0]
+        for row, place in enumerate(at.tolist() if learned.open_blocks else ()):
+            block = learned.block_of(links[place].satellite, links[place].station)
+            if block is not None:
+                one = many.part(slice(row, row + 1)).total()
+                secret[place] = block.added_bits(one, presets[place])
     return sifted, secret, qber
 
 

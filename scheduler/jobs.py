@@ -98,6 +98,12 @@ class JobRunner:
             case Work.TRUNK:
                 answer = services.deposit_trunk(self.context, start=due.since, end=due.at)
                 log.info("trunk", until=due.at.isoformat(), **answer)
+            case Work.CLOSE:
+                for closed in services.close_blocks(self.context, at=due.at):
+                    log.info(
+                        "block closed", station=closed["station"], why=closed["reason"],
+                        sessions=len(closed["sessions"]), secret_bits=closed["secret_bits"],
+                    )  # fmt: skip
             case Work.ANNOUNCE:
                 self._announce(due.at)
             case Work.EXPIRE:

@@ -89,6 +89,8 @@ def _do(context: Context, agenda: Agenda, due: Due) -> None:
             act(context, due.booking_id, at=due.at)
         case Work.TRUNK:
             services.deposit_trunk(context, start=due.since, end=due.at)
+        case Work.CLOSE:
+            services.close_blocks(context, at=due.at)
         case Work.ANNOUNCE:
             services.announce_due(context, at=due.at)
         case Work.EXPIRE:

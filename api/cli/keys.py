@@ -42,6 +42,17 @@ def list_blocks(
     line.answer(found, found.table())
 
 
+@app.command("close")
+@answering
+def close(line: Line) -> None:
+    """Close the pooled finite-key blocks that are due now; the clockwork does so by itself."""
+    from api.schemas.keys import Closings
+
+    with line.context() as context:
+        found = Closings.of(services.close_blocks(context, at=context.clock.now()))
+    line.answer(found, found.table())
+
+
 @app.command("import")
 @answering
 def import_keys(

@@ -201,3 +201,51 @@ class Pulled(Answer):
     pool: str
     block: UUID
     bits: int
+
+
+class Closing(Answer):
+    """A pooled finite-key block that was closed, and the secret key that it gave."""
+
+    satellite: str
+    station: str
+    reason: str
+    """Target size reached, oldest pass too old, or setting changed."""
+    sessions: list[UUID]
+    """The bookings whose sifted key it was made of."""
+    sifted_bits: int
+    """Those that become key."""
+    leak_bits: int
+    """Revealed by error correction."""
+    secret_bits: int
+    """After what the tags of its sessions' messages cost."""
+    authentication_bits: int
+    eps_total: float | None = None
+    block: UUID | None = None
+    state: str | None = None
+
+    columns: ClassVar = (
+        Column("satellite", "satellite", rank=2),
+        Column("station", "station"),
+        Column("sessions", lambda row: len(row.sessions), ","),
+        Column("sifted bits", "sifted_bits", ",", rank=1),
+        Column("leak", "leak_bits", ",", rank=3),
+        Column("secret bits", "secret_bits", ","),
+        Column("epsilon", "eps_total", ".2g", rank=4),
+        Column("why", "reason", text=True),
+    )
+
+
+class Closings(Answer):
+    """Pooled blocks that were closed now."""
+
+    closed: list[Closing]
+
+    @classmethod
+    def of(cls, answers: Sequence[dict[str, object]]) -> Closings:
+        """Return what each closing answered."""
+        return cls(closed=[Closing.model_validate(one) for one in answers])
+
+    def table(self) -> Table:
+        """Return them as a table."""
+        hint = "" if self.closed else "no pooled block was due"
+        return Table(f"{len(self.closed)} blocks closed", Closing.columns, self.closed, hint)

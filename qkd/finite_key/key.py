@@ -10,7 +10,7 @@ import numpy as np
 from qkd import checks
 from qkd.checks import FloatArray, IntArray
 from qkd.decoy import Counts, DecoyProtocol
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import (
     BlockCounts,
@@ -89,7 +89,7 @@ def check_parts(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> None:
     """Raise unless every part is a pair of counts and the protocol they were sent under."""
     for part in parts:
         if not isinstance(part, tuple | list) or len(part) != 2:
-            raise ParameterRangeError(
+            raise QkdInputError(
                 f"parts holds {checks.shown(part)}, allowed pairs of counts and protocol"
             )
         checks.kind("counts of parts", part[0], Counts)
@@ -185,7 +185,7 @@ def secret_key(
 
     Raises
     ------
-    ParameterRangeError if counts, protocol and decoys do not fit together, or a name or
+    QkdInputError if counts, protocol and decoys do not fit together, or a name or
     number is outside what is allowed. Zero counts are no error but a zero key.
 
     Source: Lim et al., Phys. Rev. A 89, 022307 (2014), equation 1; Rusca et al., Appl.
@@ -197,7 +197,7 @@ def secret_key(
     checks.whole("decoys", decoys, 1, 2)
     size = len(protocol.intensities)
     if size != decoys + 1 or counts.key_clicks.shape[-1] != size:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"decoys is {decoys} with {size} intensities and counts of "
             f"{counts.key_clicks.shape[-1]}; allowed {decoys + 1} of both"
         )

@@ -10,7 +10,7 @@ from scipy.special import betainc, ndtri
 
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray, IntArray
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 
 
 def binary_entropy(x: ArrayLike) -> FloatArray:
@@ -200,7 +200,7 @@ def as_leak(leak: LeakModel | float) -> LeakModel:
     if isinstance(leak, int | float | Real):  # Real: numpy's own numbers
         return FiniteLeak(efficiency=checks.number("efficiency", leak, 1.0, 10.0))
     if isinstance(leak, type) or not callable(getattr(leak, "bits", None)):
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"leak is {checks.shown(leak)}, allowed a number of 1 or more, or a leak model"
         )
     return leak

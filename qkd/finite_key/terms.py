@@ -9,7 +9,7 @@ import numpy as np
 
 from qkd import checks
 from qkd.checks import FloatArray
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key import bounds, sampling
 from qkd.finite_key.leak import LeakModel, as_leak, binary_entropy
 from qkd.finite_key.photons import PhotonCounts, one_decoy, photon_share, two_decoys
@@ -36,7 +36,7 @@ class Security:
         for name in ("secrecy", "correctness"):
             checks.number(name, getattr(self, name), 1e-300, 1.0)
             if getattr(self, name) >= 1.0:
-                raise ParameterRangeError(f"{name} is {getattr(self, name)}, allowed below 1")
+                raise QkdInputError(f"{name} is {getattr(self, name)}, allowed below 1")
         if self.terms is not None:
             checks.whole("terms", self.terms, 1, 1000)
 
@@ -76,6 +76,11 @@ class Authentication:
     def bits(self) -> int:
         """Key bits of one session."""
         return self.tags * self.tag_bits
+
+    @property
+    def forgery(self) -> float:
+        """Probability that any of a session's tags is forged, 2^-tag_bits each."""
+        return float(self.tags * 2.0**-self.tag_bits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from qkd import checks
 from qkd.checks import FloatArray
-from qkd.errors import NotModelledError, ParameterRangeError
+from qkd.errors import NotModelledError, QkdInputError
 from qkd.freespace.atmosphere import fibre_coupling, field_stop, standard_atmosphere
 from qkd.freespace.beams import collected_fraction, mean_pointing, spot_radius_m
 from qkd.hardware import OpticalSite, Receiver, Terminal
@@ -104,7 +104,7 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
     ------
     NotModelledError if the terminal is an uplink (turbulence at the SENDING end spreads and
     steers the beam; a downlink's figure would be far too good)
-    ParameterRangeError if a range is not positive, or shapes do not match
+    QkdInputError if a range is not positive, or shapes do not match
     """
     if terminal.direction != "downlink":
         raise NotModelledError("an uplink is not modelled: direction must be 'downlink'")
@@ -112,7 +112,7 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
     elevation = checks.array("elevation_deg", track.elevation_deg, -90.0, 90.0, unit="deg")
     ranges = checks.array("range_km", track.range_km, 1e-3, RANGE_KM_MAX, unit="km")
     if elevation.shape != ranges.shape:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"range_km has shape {ranges.shape}, allowed that of elevation_deg {elevation.shape}"
         )
     air = ground.atmosphere or standard_atmosphere(terminal.wavelength_nm, height_m=ground.height_m)

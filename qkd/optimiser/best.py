@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import Security, proof
@@ -98,7 +98,7 @@ def optimise(
     fixed_bases : keep the template's basis probabilities, for a passive receiver
     start : settings near the best, to climb from instead of looking everywhere first
 
-    Raises ParameterRangeError if a parameter is impossible.
+    Raises QkdInputError if a parameter is impossible.
     """
     how = proof(bound=bound, leak=leak, phase=phase)
     checks.number("passes", passes, 0.0, 1e9)
@@ -160,7 +160,7 @@ def _checked_samples(
         sample_s=checks.array("sample_s", sample_s, 0.0, 1e12, unit="s"),
     )
     if eta.ndim != 1:
-        raise ParameterRangeError(f"transmittance has shape {eta.shape}, allowed (samples,)")
+        raise QkdInputError(f"transmittance has shape {eta.shape}, allowed (samples,)")
     # Where the far-field formula exceeds one there is no link; means must not mix it in.
     return np.where(eta > 1.0, 0.0, eta), noise, dark, seconds
 
@@ -203,7 +203,7 @@ def _grid_peaks(link: Link, box: SearchBox) -> FloatArray:
     for values in signed(coarse, box, grid.reshape(-1, 5), boosts=_BOOSTS):
         starts += peaks(grid, values.reshape(grid.shape[:-1]), count=_PEAKS)
     if not starts:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"intensities of the template end in {link.template.intensities[-1]:g}, allowed "
             "less than the decoy intensities of the box"
         )

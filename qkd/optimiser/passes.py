@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from qkd import checks
 from qkd.checks import BoolArray, FloatArray
 from qkd.decoy import Counts, DecoyProtocol, expected_counts, starts_of
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import KeyLength, block_keys
 from qkd.freespace.budget import link_budget
 from qkd.noise import background
@@ -117,7 +117,7 @@ def _samples(
     receiver, site = preset.station(station_id)
     eta = link_budget(track, preset.terminal, receiver, site).transmittance
     if eta.ndim != 1:
-        raise ParameterRangeError(f"track has shape {eta.shape}, allowed (samples,)")
+        raise QkdInputError(f"track has shape {eta.shape}, allowed (samples,)")
     noise = background(track, preset.terminal, receiver, site)
     return _Samples(
         preset=preset,
@@ -214,7 +214,7 @@ def optimise_campaign(
     size = int(np.size(track.elevation_deg))
     first = starts_of("starts", starts, size)
     if first.size == 0:
-        raise ParameterRangeError("starts are [], allowed one pass or more")
+        raise QkdInputError("starts are [], allowed one pass or more")
     checks.number("sample_s", sample_s, 0.0, 1e6, unit="s")
     samples = _samples(
         track,

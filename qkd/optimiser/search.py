@@ -7,12 +7,12 @@ import numpy as np
 
 from qkd import checks
 from qkd.checks import FloatArray
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 
 
 def _pair(name: str, value: object) -> tuple[float, float]:
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ParameterRangeError(f"{name} is {checks.shown(value)}, allowed (low, high)")
+        raise QkdInputError(f"{name} is {checks.shown(value)}, allowed (low, high)")
     return value[0], value[1]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from qkd import checks
 from qkd.decoy import DecoyProtocol
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.leak import LeakModel, as_leak
 from qkd.finite_key.terms import Security
 from qkd.freespace.atmosphere import Atmosphere
@@ -123,7 +123,7 @@ class Transmitter:
         loss into a telescope at a range, all three together. Of the pointing figures those left
         out become 0, for a mean loss and a jitter tell of the same thing.
 
-        Raises ParameterRangeError for a number that is not in TRANSMITTER_NUMBERS, for a beam
+        Raises QkdInputError for a number that is not in TRANSMITTER_NUMBERS, for a beam
         stated in two ways or in part, and for what the hardware itself refuses.
         """
         _refuse_unknown(numbers, TRANSMITTER_NUMBERS)
@@ -172,14 +172,14 @@ class GroundReceiver:
         receiver has. field_of_view_urad and filter_width_nm together switch the sky's
         background on.
 
-        Raises ParameterRangeError for a number that is not in RECEIVER_NUMBERS, for half a view
+        Raises QkdInputError for a number that is not in RECEIVER_NUMBERS, for half a view
         of the sky, for two kinds of air, and for what the hardware itself refuses.
         """
         _refuse_unknown(numbers, RECEIVER_NUMBERS)
         changes, origins = _plain(numbers, _RECEIVED)
         if checks.flag("standard_air", standard_air):
             if _AIR in numbers:
-                raise ParameterRangeError(f"{_AIR} beside the standard air, allowed one of them")
+                raise QkdInputError(f"{_AIR} beside the standard air, allowed one of them")
             changes["site.atmosphere"] = None
         elif _AIR in numbers:
             loss_db = _one(_AIR, numbers[_AIR])
@@ -200,7 +200,7 @@ class GroundReceiver:
         if self.receiver.sky is not None:
             return replace(self.receiver.sky, **view)
         if len(view) != len(_SKY):
-            raise ParameterRangeError(f"of the sky {', '.join(view)} alone, allowed both or none"
+            raise QkdInputError(f"of the sky {', '.join(view)} alone, allowed both or none"
                                       f" of {', '.join(_SKY)}")  # fmt: skip
         return SkyView(**view)
 
@@ -310,12 +310,12 @@ def compose(
 def _refuse_unknown(numbers: Mapping[str, Stated], allowed: tuple[str, ...]) -> None:
     for key in numbers:
         if key not in allowed:
-            raise ParameterRangeError(f"number {key!r} is not known, allowed {', '.join(allowed)}")
+            raise QkdInputError(f"number {key!r} is not known, allowed {', '.join(allowed)}")
 
 
 def _one(key: str, stated: Stated) -> float:
     if isinstance(stated.value, tuple):
-        raise ParameterRangeError(f"{key} is {stated.value}, allowed one number")
+        raise QkdInputError(f"{key} is {stated.value}, allowed one number")
     return stated.value
 
 
@@ -338,7 +338,7 @@ def _beam(
     if not angles and not losses:
         return None, {}
     if len(angles) + bool(losses) > 1 or (losses and len(losses) < len(_BEAM_LOSS)):
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"the beam is stated by {', '.join((*angles, *losses))}, allowed one angle, or"
             f" {', '.join(_BEAM_LOSS)} together"
         )

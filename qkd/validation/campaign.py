@@ -32,7 +32,7 @@ def validate_campaign_pass(
     track : the pass over its station, about a second a sample, reaching beyond 1200 km
     start_utc : instant of the track's offset 0
 
-    Raises ParameterRangeError if the track has fewer than ten samples within 1200 km.
+    Raises QkdInputError if the track has fewer than ten samples within 1200 km.
     """
     return tuple(_rows(track, published, start_utc))
 

@@ -120,7 +120,7 @@ def validate_micius(
     published : what the paper prints
     start_utc : instant of the track's offset 0, for the row of the closest approach
 
-    Raises ParameterRangeError if the track has fewer than ten samples within the range.
+    Raises QkdInputError if the track has fewer than ten samples within the range.
     """
     window = cut(track, published.range_km_max)
     fitted = fit_pass(track, published)

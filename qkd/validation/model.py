@@ -8,7 +8,7 @@ import numpy as np
 from qkd import checks
 from qkd.checks import FloatArray
 from qkd.decoy import Counts, expected_counts
-from qkd.errors import ParameterRangeError
+from qkd.errors import QkdInputError
 from qkd.finite_key.key import block_keys
 from qkd.finite_key.leak import BlockLeak
 from qkd.freespace.budget import LinkBudget, link_budget, to_db
@@ -77,11 +77,11 @@ class Run:
 
 
 def cut(track: Track, range_km_max: float) -> Window:
-    """Return the samples within a range. Raises ParameterRangeError if they are too few."""
+    """Return the samples within a range. Raises QkdInputError if they are too few."""
     ranges = checks.array("range_km", track.range_km, 1e-3, unit="km")
     near = ranges < range_km_max
     if ranges.ndim != 1 or int(near.sum()) < _SAMPLES_MIN:
-        raise ParameterRangeError(
+        raise QkdInputError(
             f"track has {int(near.sum())} samples below {range_km_max:g} km, "
             f"allowed {_SAMPLES_MIN} or more in one row"
         )

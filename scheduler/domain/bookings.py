@@ -121,4 +121,5 @@ class SessionResult:
     source: str  #: which key source it was, e.g. "simulator"
     simulated: bool  #: the bytes come from a seeded or otherwise simulated source, for ever
     eps_total: float = 0.0  #: failure probability of the key, secrecy and correctness together
+    tag_bits: int = 0  #: of the key, for the tags of the session's own messages; whole bytes
     expected_sifted_bits: float = 0.0  #: by the preset alone, whatever was learned of the link

@@ -82,8 +82,8 @@ class Pending:
     commands: list[CommandHandle] = field(default_factory=list)
     data_keys: list[dict[str, Any]] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
-    #: bytes of key, still to be sealed: block, end, bytes
-    material: list[tuple[BlockNames, int, bytes]] = field(default_factory=list, repr=False)
+    #: bytes of key, still to be sealed: block, end, bytes, and where in the block they begin
+    material: list[tuple[BlockNames, int, bytes, int]] = field(default_factory=list, repr=False)
     entries: list[dict[str, Any]] = field(default_factory=list)
     balances: dict[int, int] = field(default_factory=dict)
     odd: dict[int, int] = field(default_factory=dict)  #: of the balances, bits beside whole bytes

@@ -57,6 +57,11 @@ class BlockRecord:
     expires_at: datetime | None
     provenance: dict[str, Any]
 
+    @property
+    def left_bits(self) -> int:
+        """Bits behind its cursor."""
+        return self.length_bits - self.next_bit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRecord:

@@ -11,29 +11,33 @@ BYTE_BITS = 8
 class KeyState(StrEnum):
     """State of a block's unallocated rest, or the state that an entry's range enters."""
 
+    SIFTED = "sifted"  #: no secret key yet: it waits for its finite-key block to close
     RECEIVED = "received"
     AVAILABLE = "available"
     QUARANTINED = "quarantined"
     HELD = "held"
     RESERVED = "reserved"
     UNCERTAIN = "uncertain"
+    DISTILLED = "distilled"  #: of sifted key: made into a finite-key block's secret key
     VOIDED = "voided"
     EXPIRED = "expired"
     COMPROMISED = "compromised"
     DELIVERED = "delivered"
     RELAY_CONSUMED = "relay_consumed"
     COMBINED = "combined"
+    AUTHENTICATED = "authenticated"  #: spent on the tags of the messages that made it
     DESTROYED = "destroyed"
 
 
 class AccountKind(StrEnum):
     """Accounts of one pool, in bits; only `generated` may be negative.
 
-    `pool` is what is available. `generated`, `spent`, `expired`, `delivered` and `withdrawn`
-    close the books; the others hold key that is on its way between two of these.
+    `pool` is what is available. `generated`, `spent`, `expired`, `delivered`, `withdrawn` and
+    `distilled` close the books; the others hold key that is on its way between two of these.
     """
 
     GENERATED = "generated"
+    SIFTED = "sifted"
     POOL = "pool"
     RECEIVED = "received"
     QUARANTINED = "quarantined"
@@ -44,9 +48,12 @@ class AccountKind(StrEnum):
     EXPIRED = "expired"
     DELIVERED = "delivered"
     WITHDRAWN = "withdrawn"
+    DISTILLED = "distilled"
 
 
 ACCOUNT_OF = {
+    KeyState.SIFTED: AccountKind.SIFTED,
+    KeyState.DISTILLED: AccountKind.DISTILLED,
     KeyState.RECEIVED: AccountKind.RECEIVED,
     KeyState.AVAILABLE: AccountKind.POOL,
     KeyState.QUARANTINED: AccountKind.QUARANTINED,
@@ -59,6 +66,7 @@ ACCOUNT_OF = {
     KeyState.DELIVERED: AccountKind.DELIVERED,
     KeyState.RELAY_CONSUMED: AccountKind.SPENT,
     KeyState.COMBINED: AccountKind.SPENT,
+    KeyState.AUTHENTICATED: AccountKind.SPENT,
 }
 """The account that holds the bits of a range in each state."""
 
@@ -70,11 +78,14 @@ TERMINAL_KEY_STATES = frozenset(
         KeyState.DELIVERED,
         KeyState.RELAY_CONSUMED,
         KeyState.COMBINED,
+        KeyState.AUTHENTICATED,
+        KeyState.DISTILLED,
     }
 )
 """A range in one of these has had its one use; only its bytes may still be erased."""
 
 ALLOWED_MOVES: dict[KeyState, frozenset[KeyState]] = {
+    KeyState.SIFTED: frozenset({KeyState.DISTILLED, KeyState.VOIDED}),
     KeyState.RECEIVED: frozenset({KeyState.AVAILABLE, KeyState.VOIDED, KeyState.QUARANTINED}),
     KeyState.AVAILABLE: frozenset({KeyState.HELD, KeyState.EXPIRED, KeyState.COMPROMISED}),
     KeyState.HELD: frozenset({KeyState.AVAILABLE, KeyState.EXPIRED, KeyState.COMPROMISED}),

@@ -5,11 +5,13 @@ from scheduler.network.kinds import (
     FIBRE_PRESETS,
     SATELLITE_PRESETS,
     Announces,
+    KeyBlocks,
     LinkKind,
     NodeKind,
     WeatherUse,
 )
 from scheduler.network.model import (
+    BlockPolicy,
     Link,
     Node,
     Planning,
@@ -29,6 +31,8 @@ __all__ = [
     "SPAN_KM_MAX",
     "SPAN_KM_MIN",
     "Announces",
+    "BlockPolicy",
+    "KeyBlocks",
     "Link",
     "LinkKind",
     "Node",

@@ -39,6 +39,13 @@ class WeatherUse(StrEnum):
     CLIMATOLOGY = "climatology"
 
 
+class KeyBlocks(StrEnum):
+    """What the finite-key blocks of a downlink are made of."""
+
+    PER_PASS = "per-pass"  #: every session by itself
+    POOLED = "pooled"  #: sessions together, until a size or an age is reached
+
+
 SATELLITE_PRESETS = (
     "micius-2016",
     "micius-2016-fitted",

@@ -12,8 +12,9 @@ from orbits import HorizonMask
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError, UnknownName
 from scheduler.network.keys import DELAY_S_MAX, NO_LIMIT_BITS, check_limits
-from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
+from scheduler.network.kinds import Announces, KeyBlocks, LinkKind, NodeKind, WeatherUse
 from scheduler.network.schema import (
+    DOWNLINKS,
     LINKS,
     NODES,
     PLANNING,
@@ -197,6 +198,31 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockPolicy:
+    """How the key of one satellite over one station is made into finite-key blocks."""
+
+    satellite: str
+    station: str
+    blocks: KeyBlocks = KeyBlocks.PER_PASS
+    target_sifted_bits: float | None = None  #: of a pooled block; of those that become key
+    age_s_max: float | None = None  #: of its oldest session
+    epsilon_max: float = 1.0  #: of all blocks of the link together
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"downlink {self.satellite} over {self.station}"
+        check_limits(DOWNLINKS, f"{where}: ", self)
+        pooled = self.blocks is KeyBlocks.POOLED
+        if pooled and self.target_sifted_bits is None:
+            raise ScenarioError(f"{where}: pooled without target_sifted_bits; allowed: with it")
+        if not pooled and (self.target_sifted_bits, self.age_s_max) != (None, None):
+            raise ScenarioError(
+                f"{where}: {self.blocks} with target_sifted_bits {self.target_sifted_bits},"
+                f" age_s_max {self.age_s_max}; allowed: with blocks = 'pooled' alone"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """How often the jobs run, in seconds of the clock in use."""
 
@@ -243,14 +269,37 @@ class Scenario:
     schedule: Schedule = field(default_factory=Schedule)
     planning: Planning = field(default_factory=Planning)
     notes: tuple[str, ...] = ()
+    block_policies: tuple[BlockPolicy, ...] = ()
 
     def __post_init__(self) -> None:
         _check_name("scenario", self.name)
+        self._check_downlinks()
         wrong = contradictions(
             self.satellites, self.stations, self.nodes, self.links, self.demands, self.switches
         )
         if wrong:
             raise ScenarioError("; ".join(one.text for one in wrong))
+
+    def _check_downlinks(self) -> None:
+        satellites = {one.satellite_id for one in self.satellites}
+        stations = {one.station_id for one in self.stations}
+        seen: set[tuple[str, str]] = set()
+        for one in self.block_policies:
+            where = f"downlink {one.satellite} over {one.station}"
+            if one.satellite not in satellites:
+                raise ScenarioError(f"{where}: no such satellite; {known_names(satellites)}")
+            if one.station not in stations:
+                raise ScenarioError(f"{where}: no such station; {known_names(stations)}")
+            if (one.satellite, one.station) in seen:
+                raise ScenarioError(f"{where} is there twice")
+            seen.add((one.satellite, one.station))
+
+    def block_policy(self, satellite_id: str, station_id: str) -> BlockPolicy:
+        """Return how the key of a satellite over a station is made: by the pass if nobody said."""
+        for one in self.block_policies:
+            if (one.satellite, one.station) == (satellite_id, station_id):
+                return one
+        return BlockPolicy(satellite=satellite_id, station=station_id)
 
     def satellite(self, satellite_id: str) -> Satellite:
         """Return one satellite. Raises UnknownName, listing the known ones."""

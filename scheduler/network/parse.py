@@ -13,9 +13,10 @@ from scheduler.network import schema
 from scheduler.network.expand import Expansion, expand_leg, expand_links
 from scheduler.network.extend import Base, read_document
 from scheduler.network.keys import TableSchema
-from scheduler.network.kinds import Announces, LinkKind, NodeKind, WeatherUse
+from scheduler.network.kinds import Announces, KeyBlocks, LinkKind, NodeKind, WeatherUse
 from scheduler.network.metro import Ends, expand_metro, pairs_of
 from scheduler.network.model import (
+    BlockPolicy,
     Contradiction,
     Link,
     Node,
@@ -97,6 +98,7 @@ class _Reader:
             switches += made.switches
         links = self._switched(_one_per_pool(links), switches)
         demands = self._demands(nodes)
+        policies = _sound(self._policy(table) for table in self._tables(schema.DOWNLINKS))
         schedule, planning = self._schedule(), self._planning()
         parts = satellites, stations, nodes, links, demands, switches
         self._tell(contradictions(*parts, excused=self._is_excused(missing)))
@@ -114,6 +116,7 @@ class _Reader:
             schedule=schedule,
             planning=planning,
             notes=tuple(top["notes"]),
+            block_policies=tuple(policies),
         )
 
     def _tell(self, wrong: Iterable[Contradiction]) -> None:
@@ -300,6 +303,11 @@ class _Reader:
                 high_water_bits=table["high_water_bits"],
                 max_age_s=table["max_age_s"],
             )
+        return None
+
+    def _policy(self, table: Table) -> BlockPolicy | None:
+        with table.checked():
+            return BlockPolicy(**{**table.values, "blocks": KeyBlocks(table["blocks"])})
         return None
 
     def _schedule(self) -> Schedule:

@@ -29,7 +29,14 @@ from scheduler.network.keys import (
     texts,
     whole,
 )
-from scheduler.network.kinds import FIBRE_KINDS, FIBRE_PRESETS, Announces, NodeKind, WeatherUse
+from scheduler.network.kinds import (
+    FIBRE_KINDS,
+    FIBRE_PRESETS,
+    Announces,
+    KeyBlocks,
+    NodeKind,
+    WeatherUse,
+)
 
 _ID = text("id", "Its name in every command: lower-case letters and digits, parts joined by `-`.")
 _NAME = text("name", "Its name for people.")
@@ -144,6 +151,27 @@ STATIONS = TableSchema(
         number("slew_rate_deg_s", "Of the mount's slower axis.", 0.01, 90.0, None,
                 "`planning.slew_s` for every change"),
         _DOMAIN,
+        _SOURCE,
+    ),
+)  # fmt: skip
+
+DOWNLINKS = TableSchema(
+    name="downlinks",
+    meaning=(
+        "How the key of one satellite over one station is made. When a pooled block closes is"
+        " decided on the counts that were expected of its sessions, never on those observed."
+    ),
+    keys=(
+        text("satellite", "Its id."),
+        text("station", "Its id."),
+        choice("blocks", "What a finite-key block is made of.", tuple(KeyBlocks),
+                KeyBlocks.PER_PASS.value),
+        number("target_sifted_bits", "A pooled block closes when so many bits that become key"
+                " were expected of it.", 1.0, 1e16, None, "needed by `pooled`"),
+        number("age_s_max", "It closes when its oldest session is so old.", 1.0, 1e10, None,
+                "no limit"),
+        number("epsilon_max", "What the blocks of the link may use up together: one beyond it"
+                " stays open.", 1e-300, 1.0, 1.0),
         _SOURCE,
     ),
 )  # fmt: skip
@@ -379,8 +407,8 @@ TRAFFIC = TableSchema(
     ),
 )
 
-TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, NODES, LEGS, TRUNK, METRO, LINKS,
-          SWITCHES, DEMANDS, TRAFFIC,
+TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, DOWNLINKS, NODES, LEGS, TRUNK, METRO,
+          LINKS, SWITCHES, DEMANDS, TRAFFIC,
           SCHEDULE, PLANNING)  # fmt: skip
 """In the order of the reference page."""
 

@@ -30,6 +30,7 @@ from .elements import (
 )
 from .jobs import health, record_failure
 from .keys.announce import accept_key, announce_due, void_key, waiting_key
+from .keys.close_block import close_blocks
 from .keys.device import pull_keys
 from .keys.expire import expire_due
 from .keys.file_drop import import_keys
@@ -74,6 +75,7 @@ __all__ = [
     "check_elements",
     "check_export",
     "check_proof",
+    "close_blocks",
     "close_overdue",
     "deposit_trunk",
     "doubt_overdue",

@@ -10,11 +10,11 @@ from orbits import NoElementsError, OrbitsError, as_utc, find_passes_in_archive,
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
 from scheduler.forecast import (
-    NOTHING_LEARNED,
     assumed_receiver,
     forecast_passes,
     ground_station,
 )
+from scheduler.learned import NOTHING_LEARNED
 from scheduler.services.learning import learned_by
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 
@@ -64,7 +64,8 @@ def upcoming_passes(
     chosen_stations = context.stations(stations) if place is None else [place]
     places = {station.station_id: station for station in chosen_stations}
     covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
-    learned = learned_by(context, as_known_at or context.clock.now()) if forecast else None
+    known_at = as_known_at or context.clock.now()
+    learned = learned_by(context, known_at) if forecast else NOTHING_LEARNED
     rows: list[PassRow] = []
     for span in covered:
         table = find_passes_in_archive(
@@ -87,7 +88,7 @@ def upcoming_passes(
             step_s=context.settings.track_step_s,
             bound=context.settings.bound,
             with_key=forecast,
-            learned=learned or NOTHING_LEARNED,
+            learned=learned,
             quantiles=forecast,
         )
         rows += [one.row for one in found]

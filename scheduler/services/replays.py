@@ -41,7 +41,9 @@ def summarise(
 ) -> ReplaySummary:
     """Add up the answers of every plan, settlement and merge, and verify the ledger."""
     with context.view.read() as reader:
-        plans, settled, merges = (_answers(reader, kind) for kind in ("plan", "settle", "merge"))
+        plans, settled, closed, merges = (
+            _answers(reader, kind) for kind in ("plan", "settle", "close-block", "merge")
+        )
         balances = get_balances(reader)
         waiting = waiting_views(get_waiting_blocks(reader))
     passes = tuple(_settled_pass(answer) for answer in settled)
@@ -52,7 +54,7 @@ def summarise(
         end=end,
         planner=context.settings.planner,
         objective=context.settings.objective,
-        stations=_stations(context, plans, settled),
+        stations=_stations(context, plans, settled, closed),
         pairs=_pairs(merges),
         refusals={name: found.refusal for name, found in context.routes.items() if found.refusal},
         settled=passes,
@@ -89,7 +91,10 @@ def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
 
 
 def _stations(
-    context: Context, plans: list[dict[str, Any]], settled: list[dict[str, Any]]
+    context: Context,
+    plans: list[dict[str, Any]],
+    settled: list[dict[str, Any]],
+    closed: list[dict[str, Any]],
 ) -> tuple[StationTally, ...]:
     counted = {name: Counter[str]() for name in ("passes", "dark", "booked")}
     for plan in plans:
@@ -100,6 +105,8 @@ def _stations(
         sums["settled"][answer["station"]] += 1
         for name in ("sifted_bits", "secret_bits"):
             sums[name][answer["station"]] += answer[name]
+    for answer in closed:
+        sums["secret_bits"][answer["station"]] += answer["secret_bits"]
     return tuple(
         StationTally(
             station=station.station_id,

@@ -75,7 +75,7 @@ def new_scenario(
 def link_numbers(context: Context) -> list[LinkNumbers]:
     """Return the numbers of every downlink of the scenario: its physics is tried as well.
 
-    Raises qkd.ParameterRangeError for numbers that make no hardware.
+    Raises qkd.QkdInputError for numbers that make no hardware.
     """
     scenario: Scenario = context.scenario
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,25 +17,31 @@ from scheduler.domain import (
 )
 from scheduler.forecast import (
     Downlink,
-    belief_of,
     expected_counts,
-    link_preset,
     sample_hardware,
 )
+from scheduler.learned import belief_of
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import add_session
+from scheduler.network import KeyBlocks
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
+from scheduler.services.keys.close_block import counts_json, key_and_errors, setting_of
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.services.learning import learned_by
 from scheduler.services.outages import out_of_service, outage_at
-from scheduler.sources.keys import simulated_material, simulated_session
+from scheduler.sources.keys import (
+    SIMULATOR,
+    sifted_material,
+    simulated_material,
+    simulated_session,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from qkd import Counts, Preset
     from scheduler.ledger import CommandHandle, Transaction
-    from scheduler.network import Station
     from scheduler.services.context import Context
 
 
@@ -85,45 +91,87 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         return answered
     if booking.state is not BookingState.RUNNING:
         return {}
+    session = _simulate(context, booking.candidate)
+    result = session.result
+    below = _below(context, booking.candidate, session)
+    answer = _answer(booking, result) | {"below_ppm": None if below is None else round(below * 1e6)}
+    with context.ledger.begin() as tx:
+        command = tx.command(request_id, kind="settle", at=at)
+        sifted = None
+        if session.pooled and result.sifted_bits:
+            sifted = _keep_sifted(context, tx, command, session, booking.candidate)
+        elif result.secret_bits > 0:
+            answer |= _deposit(context, tx, command, result, booking.candidate)
+        add_session(
+            tx,
+            command,
+            booking_id=booking_id,
+            link=(booking.candidate.satellite_id, booking.candidate.station_id),
+            expected_bits=result.expected_sifted_bits,
+            sifted_bits=result.sifted_bits,
+            sifted=sifted,
+        )
+        reason = (
+            f"{answer['secret_bits']} secret bits" if result.secret_bits else "no key distilled"
+        )
+        move_booking(
+            tx,
+            booking_id,
+            expected=BookingState.RUNNING,
+            to=BookingState.SETTLED,
+            reason="sifted key kept for its block" if sifted else reason,
+            at=at,
+        )
+        command.finish(answer)
+    return answer
+
+
+def _answer(booking: Booking, result: SessionResult) -> dict[str, Any]:
     candidate = booking.candidate
-    (station,) = context.stations([candidate.station_id])
-    result = _simulate(context, candidate, station)
-    below = _below(context, candidate, station, result)
-    answer: dict[str, Any] = {
-        "booking": str(booking_id),
+    return {
+        "booking": str(booking.booking_id),
         "station": candidate.station_id,
         "satellite": candidate.satellite_id,
         "acquires_at": instant_key(candidate.acquires_at),
         "max_elevation_udeg": round(candidate.max_elevation_deg * 1e6),
         "expected_secret_bits": int(candidate.secret_bits),
         "sifted_bits": result.sifted_bits,
-        "secret_bits": result.secret_bits,
+        "secret_bits": result.secret_bits - result.tag_bits,
+        "authentication_bits": result.tag_bits,
         "qber_ppm": round(result.qber * 1e6) if result.sifted_bits else 0,
-        "below_ppm": None if below is None else round(below * 1e6),
     }
-    with context.ledger.begin() as tx:
-        command = tx.command(request_id, kind="settle", at=at)
-        add_session(
-            tx,
-            command,
-            booking_id=booking_id,
-            link=(candidate.satellite_id, candidate.station_id),
-            expected_bits=result.expected_sifted_bits,
-            sifted_bits=result.sifted_bits,
-        )
-        if result.secret_bits > 0:
-            answer |= _deposit(context, tx, command, result, candidate)
-        reason = f"{result.secret_bits} secret bits" if result.secret_bits else "no key distilled"
-        move_booking(
-            tx,
-            booking_id,
-            expected=BookingState.RUNNING,
-            to=BookingState.SETTLED,
-            reason=reason,
-            at=at,
-        )
-        command.finish(answer)
-    return answer
+
+
+def _keep_sifted(
+    context: Context,
+    tx: Transaction,
+    command: CommandHandle,
+    session: _Session,
+    candidate: Candidate,
+) -> tuple[UUID, dict[str, Any]] | None:
+    """Seal a session's sifted key at both ends until its block closes; none without a bit."""
+    (station,) = context.stations([candidate.station_id])
+    assert session.measured is not None
+    bits, errors = key_and_errors(session.measured, session.preset)
+    if not bits:
+        return None
+    natural_key = f"sifted/{candidate.candidate_id}"
+    block = NewBlock(
+        block_id=context.entropy.uuid("block", natural_key),
+        pool=Pool.link(candidate.satellite_id, station.node),
+        natural_key=natural_key,
+        length_bits=bits,
+        source=SIMULATOR,
+        simulated=True,
+    )
+    at_a, at_b = sifted_material(context.entropy, natural_key, bits, errors)
+    deposit_block(tx, command, block, material_a=at_a, material_b=at_b, sifted=True)
+    counts = {
+        "setting": setting_of(session.preset),
+        "measured": counts_json(session.measured),
+        "expected": counts_json(session.expected),
+    }
+    return block.block_id, counts
 
 
 def _deposit(
@@ -154,6 +202,7 @@ def _deposit(
         material_a=material,
         material_b=material,
         received_only=waits,
+        tag_bits=result.tag_bits,
         expires_at=use_until(context.lifetimes_s, block.pool.pool_id, command.at),
     )
     return {"block": str(block.block_id), "state": state.value}
@@ -202,33 +251,42 @@ def open_bookings(context: Context) -> list[Booking]:
         return list(get_bookings(reader, state=BookingState.BOOKED))
 
 
-def _below(
-    context: Context, candidate: Candidate, station: Station, result: SessionResult
-) -> float | None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Session:
+    """What a session measured, and with what."""
+
+    result: SessionResult
+    preset: Preset
+    expected: Counts  #: by the preset alone
+    measured: Counts | None  #: None of a session under clouds
+    pooled: bool
+
+
+def _below(context: Context, candidate: Candidate, session: _Session) -> float | None:
     """How probable so few sifted bits were by what was believed when the session began.
 
     None without a bit: a cloud is no measure of a link.
     """
+    result = session.result
     if not result.sifted_bits:
         return None
     satellite = context.satellite(candidate.satellite_id)
-    preset = link_preset(satellite, station, context.settings.bound)
+    (station,) = context.stations([candidate.station_id])
     learned = learned_by(context, candidate.acquires_at)
     ratio = result.sifted_bits / result.expected_sifted_bits
-    return float(belief_of(satellite, station, preset, learned).probability_below(ratio))
+    return float(belief_of(satellite, station, session.preset, learned).probability_below(ratio))
 
 
-def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:
+def _simulate(context: Context, candidate: Candidate) -> _Session:
     """Draw the counts of the session around the model of the pass as it was booked.
 
     First how the pass differs from others of its link, then the counts themselves. A pass
     booked under an uncertain sky first of all draws whether it is clear: clouds give nothing.
+    A pooled link's key is not distilled yet.
     """
-    sky = context.entropy.generator("sky", candidate.candidate_id)
-    if candidate.clear_probability < 1.0 and sky.random() >= candidate.clear_probability:
-        return SessionResult(
-            sifted_bits=0, secret_bits=0, qber=0.5, source="simulator", simulated=True
-        )
+    from qkd import draw_counts
+
+    (station,) = context.stations([candidate.station_id])
     satellite = context.satellite(candidate.satellite_id)
     elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
     link = Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
@@ -236,9 +294,26 @@ def _simulate(context: Context, candidate: Candidate, station: Station) -> Sessi
         [link], step_s=context.settings.track_step_s, bound=context.settings.bound
     )
     usual, budget = expected_counts(sampled, preset, station=station)
+    expected_bits = float(usual.key_clicks.sum() + usual.check_clicks.sum())
+    policy = context.scenario.block_policy(candidate.satellite_id, candidate.station_id)
+    pooled = policy.blocks is KeyBlocks.POOLED
+    nothing = SessionResult(
+        sifted_bits=0, secret_bits=0, qber=0.5, source=SIMULATOR, simulated=True,
+        expected_sifted_bits=expected_bits,
+    )  # fmt: skip
+    sky = context.entropy.generator("sky", candidate.candidate_id)
+    if candidate.clear_probability < 1.0 and sky.random() >= candidate.clear_probability:
+        return _Session(result=nothing, preset=preset, expected=usual, measured=None, pooled=pooled)
     ratio = preset.spread.draw_ratio(context.entropy.generator("loss", candidate.candidate_id))
     drawn, _ = expected_counts(sampled, preset, station=station, ratio=ratio)
-    generator = context.entropy.generator("counts", candidate.candidate_id)
-    result = simulated_session(drawn, budget, preset, generator)
-    clicks = usual.key_clicks.sum() + usual.check_clicks.sum()
-    return replace(result, expected_sifted_bits=float(clicks))
+    measured = draw_counts(drawn, context.entropy.generator("counts", candidate.candidate_id))
+    result = simulated_session(measured, budget, preset)
+    if pooled:
+        result = replace(result, secret_bits=0, tag_bits=0, eps_total=0.0)
+    return _Session(
+        result=replace(result, expected_sifted_bits=expected_bits),
+        preset=preset,
+        expected=usual,
+        measured=measured,
+        pooled=pooled,
+    )

@@ -42,7 +42,7 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "file_b": str,
     "sha256_b": str,
 }
-_NEEDED = ("pool", "natural_key", "length_bits", "source", "simulated")
+_NEEDED = ("pool", "natural_key", "length_bits", "source", "simulated", "eps_total")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +64,9 @@ def read_drop(folder: Path) -> list[DroppedBlock]:
 
     The manifest, `manifest.toml` or `manifest.json`, holds `format = "skytrunk-keys/1"` and a
     list `blocks`. Each block has `pool` (link:a--b), `natural_key`, `length_bits`, `source`,
-    `simulated`, perhaps `eps_total`, and either `file` and `sha256`, if both ends hold one
-    file's bytes, or `file_a`, `sha256_a`, `file_b`, `sha256_b`, one for each end in the order
-    of the pool's name. A file holds ceil(length_bits / 8) bytes, spare bits zero.
+    `simulated`, `eps_total` (its failure probability), and either `file` and `sha256`, if both
+    ends hold one file's bytes, or `file_a`, `sha256_a`, `file_b`, `sha256_b`, one for each end in
+    the order of the pool's name. A file holds ceil(length_bits / 8) bytes, spare bits zero.
 
     Raises InputError naming block and key for anything that does not fit: an unknown or
     missing key, a digest that is not the file's, ends that differ, a natural key or key
@@ -108,11 +108,14 @@ def _manifest(folder: Path) -> list[Mapping[str, Any]]:
 def _block(folder: Path, number: int, entry: Mapping[str, Any]) -> DroppedBlock:
     where = f"block {number} of {folder.name}"
     _check_keys(where, entry)
-    length, eps = entry["length_bits"], entry.get("eps_total", 0.0)
+    length, eps = entry["length_bits"], entry["eps_total"]
     if not 1 <= length <= LENGTH_BITS_MAX:
         raise InputError(f"{where}: length_bits {_shown(length)}; allowed: 1 to {LENGTH_BITS_MAX}")
-    if not 0.0 <= eps < 1.0:
-        raise InputError(f"{where}: eps_total {_shown(eps)}; allowed: 0 up to, not including, 1")
+    if not 0.0 < eps < 1.0:
+        raise InputError(
+            f"{where}: eps_total {_shown(eps)}; allowed: above 0 and below 1, the probability that"
+            " the key is insecure or unequal: no source of key can promise 0"
+        )
     try:
         pool = Pool.parse(entry["pool"])
     except FactError as error:

@@ -399,6 +399,7 @@ def test_key_of_a_folder_comes_in_once(skytrunk: Command, copied: str, tmp_path:
                     {
                         "pool": "link:micius--nanshan", "natural_key": "courier/1",
                         "length_bits": 512, "source": "courier", "simulated": False,
+                        "eps_total": 1e-9,
                         "file": "one.key", "sha256": hashlib.sha256(key).hexdigest(),
                     }
                 ],

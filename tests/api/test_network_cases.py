@@ -37,7 +37,8 @@ def _drop(folder: Path, bits: int) -> Path:
     (folder / "k.bin").write_bytes(key)
     block = {
         "pool": "link:a--b", "natural_key": "drop-1", "length_bits": bits, "source": "x",
-        "simulated": True, "file": "k.bin", "sha256": hashlib.sha256(key).hexdigest(),
+        "simulated": True, "eps_total": 1e-9, "file": "k.bin",
+        "sha256": hashlib.sha256(key).hexdigest(),
     }  # fmt: skip
     manifest = {"format": "skytrunk-keys/1", "blocks": [block]}
     (folder / "manifest.json").write_text(json.dumps(manifest))

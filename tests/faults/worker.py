@@ -15,6 +15,7 @@ from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.expiry import let_expire
 from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
+from scheduler.ledger.keys.sessions import take_sifted
 from scheduler.ledger.keys.spending import spend_pools
 from scheduler.ledger.keys.transitions import erase_expired, move_block
 from scheduler.ledger.vault.keystore import LocalKek
@@ -138,6 +139,42 @@ def _spend_young(tx: Transaction, request: str, event: Event) -> None:
     handle.finish({})
 
 
+def _sift(tx: Transaction, request: str, event: Event) -> None:
+    """Sifted key of a session, at the two ends not alike, that waits for its block to close."""
+    handle = tx.command(request, kind="sift", at=NOON)
+    block = NewBlock(
+        block_id=uuid_of(request),
+        pool=DOWNLINK,
+        natural_key=request,
+        length_bits=8192,
+        source="simulator",
+        simulated=True,
+    )
+    key = bytes_of(request, 8192)
+    deposit_block(tx, handle, block, material_a=key, material_b=key[::-1], sifted=True)
+    handle.finish({})
+
+
+def _distil(tx: Transaction, request: str, event: Event) -> None:
+    """The block closes: what was settled before must be there, and is used up."""
+    handle = tx.command(request, kind="distil", at=NOON)
+    sifted = request.replace("distil", "sift")
+    assert take_sifted(tx, handle, uuid_of(sifted))[0] == bytes_of(sifted, 8192)
+    block = NewBlock(
+        block_id=uuid_of(request),
+        pool=DOWNLINK,
+        natural_key=request,
+        length_bits=1024,
+        source="simulator",
+        simulated=True,
+    )
+    key = bytes_of(request, 1024)
+    deposit_block(
+        tx, handle, block, material_a=key, material_b=key, tag_bits=384, expires_at=NOON + MINUTE
+    )
+    handle.finish({})
+
+
 def _expire(tx: Transaction, request: str, event: Event) -> None:
     handle = tx.command(request, kind="expire", at=NOON + MINUTE)
     let_expire(tx, handle)
@@ -159,5 +196,7 @@ STEPS: dict[str, Step] = {
     "receive": _receive,
     "announced": _announced,
     "young": _spend_young,
+    "sift": _sift,
+    "distil": _distil,
     "expire": _expire,
 }

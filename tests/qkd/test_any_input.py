@@ -112,7 +112,7 @@ DOORS: list[tuple[Callable[[object], object], list[object]]] = [
 def test_what_is_no_number_or_has_no_fitting_shape_is_refused(door: int) -> None:
     call, values = DOORS[door]
     for value in values:
-        with pytest.raises(qkd.ParameterRangeError):
+        with pytest.raises(qkd.QkdInputError):
             call(value)
 
 
@@ -256,7 +256,7 @@ def test_near_field_samples_are_no_link_for_the_optimiser_too() -> None:
 
 def test_a_weakest_intensity_beyond_the_box_is_refused() -> None:
     template = replace(MICIUS.protocol, intensities=(5.0, 2.0, 1.5))
-    with pytest.raises(qkd.ParameterRangeError, match=r"end in 1\.5"):
+    with pytest.raises(qkd.QkdInputError, match=r"end in 1\.5"):
         qkd.optimise(
             1e-3, template, MICIUS.security, background_per_gate=0.0, misalignment=0.0,
             box=SearchBox(),

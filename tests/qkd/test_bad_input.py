@@ -171,7 +171,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
 
 @pytest.mark.parametrize(("call", "message"), BAD, ids=[message for _, message in BAD])
 def test_bad_input_names_the_value_and_the_range(call: Callable[[], object], message: str) -> None:
-    with pytest.raises(qkd.ParameterRangeError, match=message) as caught:
+    with pytest.raises(qkd.QkdInputError, match=message) as caught:
         call()
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, qkd.QkdError)

@@ -413,7 +413,7 @@ def outcome(function: Callable[..., object], given: dict[str, object]) -> tuple[
     """Return what a call gives, or the message with which it is refused."""
     try:
         return function(**given), None
-    except qkd.QkdError as error:
+    except qkd.QkdInputError as error:
         return None, str(error)
 
 
@@ -482,27 +482,27 @@ def test_a_bad_value_is_refused_by_name_or_has_a_result(case: Case) -> None:
 @pytest.mark.parametrize("attribute", ["offset_s", "elevation_deg", "range_km"])
 def test_a_track_without_an_attribute_is_refused(attribute: str) -> None:
     lame = SimpleNamespace(**{k: v for k, v in vars(TRACK).items() if k != attribute})
-    with pytest.raises(qkd.ParameterRangeError, match=attribute):
+    with pytest.raises(qkd.QkdInputError, match=attribute):
         qkd.pass_yield(lame, MICIUS, "xinglong")
 
 
 def test_counts_of_other_intensities_do_not_add() -> None:
     two = qkd.Counts(**{name: np.ones(2) for name in COUNTS.__dataclass_fields__})
-    with pytest.raises(qkd.ParameterRangeError, match="counts of 3 and of 2 intensities"):
+    with pytest.raises(qkd.QkdInputError, match="counts of 3 and of 2 intensities"):
         COUNTS + two
-    with pytest.raises(qkd.ParameterRangeError, match="axis is -1"):
+    with pytest.raises(qkd.QkdInputError, match="axis is -1"):
         ROWS.total(axis=-1)
-    with pytest.raises(qkd.ParameterRangeError, match=r"shape \(3,\)"):
+    with pytest.raises(qkd.QkdInputError, match=r"shape \(3,\)"):
         COUNTS.total()
     with pytest.raises(TypeError):
         COUNTS + 1  # type: ignore[operator]
 
 
 def test_parts_of_other_shapes_make_no_block() -> None:
-    with pytest.raises(qkd.ParameterRangeError, match="parts have"):
+    with pytest.raises(qkd.QkdInputError, match="parts have"):
         qkd.mixed_block_key([(COUNTS, PROTOCOL), (ROWS, PROTOCOL)], SECURITY)
     other = qkd.DecoyProtocol(
         intensities=(0.5, 0.1, 0.0), probabilities=(0.5, 0.25, 0.25), pulse_rate_hz=1e8
     )
-    with pytest.raises(qkd.ParameterRangeError, match="intensities is"):
+    with pytest.raises(qkd.QkdInputError, match="intensities is"):
         qkd.pooled([(COUNTS, PROTOCOL), (COUNTS, other)])

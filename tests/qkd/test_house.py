@@ -21,7 +21,8 @@ def test_all_public_names_exist_and_are_sorted() -> None:
 
 
 def test_the_root_error_tells_the_whole_tree() -> None:
-    children = qkd.QkdError.__subclasses__()
+    children = [*qkd.QkdError.__subclasses__(), *qkd.QkdInputError.__subclasses__()]
+    assert qkd.QkdError.__subclasses__() == [qkd.QkdInputError]
     assert all(child.__name__ in (qkd.QkdError.__doc__ or "") for child in children)
 
 

@@ -86,7 +86,7 @@ def test_a_draw_is_from_what_is_believed() -> None:
 
 
 def test_a_session_without_a_bit_is_an_outage() -> None:
-    with pytest.raises(qkd.ParameterRangeError, match="allowed above 0"):
+    with pytest.raises(qkd.QkdInputError, match="allowed above 0"):
         qkd.LinkBelief.prior(SPREAD).updated([0.9, 0.0])
 
 

@@ -150,7 +150,7 @@ def test_a_campaign_agrees_on_its_mean_pass() -> None:
     assert found.signed_shared.sum() > 0.97 * found.signed_own.sum()
     fixed = qkd.campaign_yield(Flat(), starts, preset, "xinglong")
     assert found.signed_shared.sum() > fixed.signed_length.sum()
-    with pytest.raises(qkd.ParameterRangeError, match="starts are"):
+    with pytest.raises(qkd.QkdInputError, match="starts are"):
         qkd.optimise_campaign(Flat(), [], preset, "xinglong")
 
 

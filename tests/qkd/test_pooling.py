@@ -55,9 +55,9 @@ def test_only_equal_settings_are_pooled() -> None:
         {"both_bases": False},
         {"intensity_uncertainty": 0.05},
     ):
-        with pytest.raises(qkd.ParameterRangeError, match=f"{next(iter(change))} is"):
+        with pytest.raises(qkd.QkdInputError, match=f"{next(iter(change))} is"):
             qkd.pooled([(one, PROTOCOL), (one, replace(PROTOCOL, **change))])
-    with pytest.raises(qkd.ParameterRangeError, match="parts are 0"):
+    with pytest.raises(qkd.QkdInputError, match="parts are 0"):
         qkd.pooled([])
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qkd
-from qkd import ParameterRangeError, Stated, compose, receiver_of, transmitter_of
+from qkd import QkdInputError, Stated, compose, receiver_of, transmitter_of
 from qkd.geometry import circular_pass
 from qkd.presets.facts import numeric_leaves
 from qkd.presets.terminals import RECEIVER_NUMBERS, TRANSMITTER_NUMBERS
@@ -153,7 +153,7 @@ def test_what_does_not_hold_together_is_refused(
 ) -> None:
     part = transmitter_of(MICIUS) if end == "transmitter" else receiver_of(MICIUS, "xinglong")
 
-    with pytest.raises(ParameterRangeError, match=words):
+    with pytest.raises(QkdInputError, match=words):
         part.changed("own", _assumed(**numbers))
 
 
@@ -163,12 +163,12 @@ def test_half_a_view_of_the_sky_is_refused_where_there_was_none() -> None:
         field_of_view_urad=10.0, filter_width_nm=1.0
     )
     blind = replace(seeing, receiver=replace(seeing.receiver, sky=None))
-    with pytest.raises(ParameterRangeError, match="allowed both or none"):
+    with pytest.raises(QkdInputError, match="allowed both or none"):
         blind.changed("own", _assumed(field_of_view_urad=10.0))
 
 
 def test_two_kinds_of_air_are_refused() -> None:
-    with pytest.raises(ParameterRangeError, match="allowed one of them"):
+    with pytest.raises(QkdInputError, match="allowed one of them"):
         receiver_of(MICIUS, "xinglong").changed(
             "own", _assumed(air_zenith_db=1.0), standard_air=True
         )

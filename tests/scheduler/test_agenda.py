@@ -27,13 +27,13 @@ def everything(agenda: Agenda) -> list[Due]:
 def test_a_day_holds_whole_intervals_and_one_plan() -> None:
     found = everything(Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY))
 
-    assert [due.work for due in found[:5]] == [
-        Work.PLAN, Work.TRUNK, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE
+    assert [due.work for due in found[:6]] == [
+        Work.PLAN, Work.TRUNK, Work.CLOSE, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE
     ]  # fmt: skip
     counted = {work: sum(due.work is work for due in found) for work in Work}
     assert counted == {
-        Work.SETTLE: 0, Work.TRUNK: 4, Work.ANNOUNCE: 4, Work.EXPIRE: 4, Work.MERGE: 4,
-        Work.PLAN: 1, Work.BEGIN: 0,
+        Work.SETTLE: 0, Work.TRUNK: 4, Work.CLOSE: 4, Work.ANNOUNCE: 4, Work.EXPIRE: 4,
+        Work.MERGE: 4, Work.PLAN: 1, Work.BEGIN: 0,
     }  # fmt: skip
     assert found[-1].at == MIDNIGHT + DAY
 
@@ -72,8 +72,8 @@ def test_who_comes_late_deposits_every_interval_but_merges_once() -> None:
 
     counted = {work: sum(due.work is work for due in late) for work in Work}
     assert counted == {
-        Work.SETTLE: 1, Work.TRUNK: 4, Work.ANNOUNCE: 1, Work.EXPIRE: 1, Work.MERGE: 1,
-        Work.PLAN: 1, Work.BEGIN: 1,
+        Work.SETTLE: 1, Work.TRUNK: 4, Work.CLOSE: 1, Work.ANNOUNCE: 1, Work.EXPIRE: 1,
+        Work.MERGE: 1, Work.PLAN: 1, Work.BEGIN: 1,
     }  # fmt: skip
     assert [due.at for due in late] == sorted(due.at for due in late)
     assert agenda.next_at == MIDNIGHT + DAY + 6 * HOURS

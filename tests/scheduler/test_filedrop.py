@@ -93,6 +93,7 @@ natural_key = "device/1"
 length_bits = 1024
 source = "device-17"
 simulated = true
+eps_total = 1e-9
 file_a = "east.key"
 sha256_a = "{sha256(KEY).upper()}"
 file_b = "west.key"
@@ -135,6 +136,9 @@ def test_bits_that_fill_no_byte_are_kept(tmp_path: Path) -> None:
         ({"length_bits": 1021}, "bits past length_bits"),
         ({"simulated": "no"}, "simulated is str; allowed: bool"),
         ({"eps_total": 1.5}, "eps_total 1.5"),
+        ({"eps_total": None}, "eps_total is missing"),
+        ({"eps_total": 0}, "eps_total 0; allowed: above 0 and below 1"),
+        ({"eps_total": 0.0}, "no source of key can promise 0"),
         ({"pool": "micius-nanshan"}, "allowed: link:a--b"),
         ({"pool": "pair:micius--nanshan"}, "allowed: a link"),
         ({"sha256": "0" * 64}, "sha256 is not that of a.key"),
@@ -149,7 +153,7 @@ def test_bits_that_fill_no_byte_are_kept(tmp_path: Path) -> None:
         ({"file": "\ud800"}, "file of 1 letters; allowed: 1 to 200 printable ones"),
         ({"sha256": "é" * 64}, "sha256 is not that of a.key"),
         ({"sha256": "\ud800"}, "sha256 of 1 letters; allowed: 1 to 200 printable ones"),
-        ({"eps_total": 10**400}, "eps_total beyond 1e30; allowed: 0 up to, not including, 1"),
+        ({"eps_total": 10**400}, "eps_total beyond 1e30; allowed: above 0 and below 1"),
         ({"length_bits": 10**400}, "length_bits beyond 1e30; allowed: 1 to 536870912"),
         ({"pool": "link:micius--nanshan#²"}, "allowed: link:a--b"),
         ({"pool": "link:micius--nanshan#" + "9" * 100}, "allowed: link:a--b"),

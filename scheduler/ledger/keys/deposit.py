@@ -17,7 +17,7 @@ from scheduler.ledger.keys.epochs import provide_data_key
 from scheduler.ledger.keys.provenance import NOTHING, provenance_text
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.schema import Block
-from scheduler.ledger.states import AccountKind, KeyState
+from scheduler.ledger.states import ACCOUNT_OF, BYTE_BITS, AccountKind, KeyState
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.equality import same_bytes
 from scheduler.ledger.vault.keyring import Epoch
@@ -41,14 +41,18 @@ def deposit_block(
     announced: Sequence[int] = (),
     expires_at: datetime | None = None,
     received_only: bool = False,
+    tag_bits: int = 0,
+    sifted: bool = False,
 ) -> KeyState:
     """Put a block's key into its pool: generated -> pool. Return the block's state.
 
     Material is node_a's and node_b's copy, ceil(length_bits / 8) bytes each; copies that
-    differ are quarantined (I4). With `received_only` the block waits, as a satellite's key
-    does for its announcement, until it is moved to available. Raises FactError for a wrong
-    length or for simulated key passed off as real, DuplicateBlock if the block or its
-    natural key is known.
+    differ are quarantined (I4). The first `tag_bits`, whole bytes, pay for the tags of the
+    messages that made the block: they are spent at once and never stored. With `received_only`
+    the block waits, as a satellite's key does for its announcement, until it is moved to
+    available. `sifted` key is no secret key: its copies differ, and it waits to be distilled
+    into one. Raises FactError for a wrong length or for simulated key passed off as real,
+    DuplicateBlock if the block or its natural key is known.
     """
     size = -(-block.length_bits // 8)
     for end, held in (("node_a", material_a), ("node_b", material_b)):
@@ -59,9 +63,16 @@ def deposit_block(
             )
     if handle.spent_simulated and not block.simulated:
         raise FactError(f"block {block.natural_key}: made of simulated key, must say so")
+    if not 0 <= tag_bits < block.length_bits or tag_bits % BYTE_BITS:
+        raise FactError(
+            f"block {block.natural_key}: {tag_bits} bits of tags; allowed: whole bytes, fewer than"
+            f" its {block.length_bits} bits"
+        )
     _refuse_duplicate(tx, block)
     state = KeyState.RECEIVED if received_only else KeyState.AVAILABLE
-    if not same_bytes(material_a, material_b):
+    if sifted:
+        state = KeyState.SIFTED
+    elif not same_bytes(material_a, material_b):
         state = KeyState.QUARANTINED
     if not handle.announced_here.issuperset(announced):
         raise FactError(f"block {block.natural_key}: names what its command did not announce")
@@ -71,8 +82,12 @@ def deposit_block(
         origin = provenance_text(provenance, announced, links)
     if expires_at is not None:
         tx.note_expiring()
-    names = _add_block(tx, handle, block, state, origin, expires_at)
-    tx.pending.material += ((names, 0, material_a), (names, 1, material_b))
+    names = _add_block(tx, handle, block, state, origin, expires_at, tag_bits)
+    first = tag_bits // BYTE_BITS
+    tx.pending.material += (
+        (names, 0, material_a[first:], first),
+        (names, 1, material_b[first:], first),
+    )
     return state
 
 
@@ -96,6 +111,7 @@ def _add_block(
     state: KeyState,
     provenance: str,
     expires_at: datetime | None,
+    tag_bits: int,
 ) -> BlockNames:
     pool_id = block.pool.pool_id
     numbers = tx.pools.open(tx.raw, block.pool)
@@ -109,7 +125,7 @@ def _add_block(
         "pool_ref": numbers.ref,
         "natural_key": block.natural_key,
         "length_bits": block.length_bits,
-        "next_bit": 0,
+        "next_bit": tag_bits,
         "state": state.value,
         "source": block.source,
         "simulated": block.simulated,
@@ -125,6 +141,9 @@ def _add_block(
     tx.pending.blocks.append(row)
     span = (row["id"], 0, block.length_bits)
     tx.post(handle, numbers.accounts, AccountKind.GENERATED, state, span)
+    if tag_bits:
+        tags = (row["id"], 0, tag_bits)
+        tx.post(handle, numbers.accounts, ACCOUNT_OF[state], KeyState.AUTHENTICATED, tags)
     return BlockNames(row["id"], row["block_id"], numbers.ref, pool_id, row["epoch"])
 
 

@@ -28,7 +28,11 @@ from scheduler.ledger.states import KeyState
 DEPTH_MAX = 8
 """Merges upon merges that a trace follows; a relay over stored end-to-end key is one more."""
 
-CONSUMED = (KeyState.RELAY_CONSUMED.value, KeyState.COMBINED.value)
+CONSUMED = (
+    KeyState.RELAY_CONSUMED.value,
+    KeyState.COMBINED.value,
+    KeyState.DISTILLED.value,
+)
 
 
 def trace_block(reader: Reader, name: UUID) -> Trace:

@@ -77,15 +77,14 @@ def expire_blocks(tx: Transaction, handle: CommandHandle) -> list[int]:
 
 
 def destroy_block(tx: Transaction, block_id: UUID) -> None:
-    """Erase the bytes of a block that was voided, expired or compromised; its row stays.
+    """Erase the bytes of a block voided, expired, compromised or distilled; its row stays.
 
     Raises WrongState while any of it is reserved, uncertain or waits to be collected.
     """
     block = _row(tx, block_id)
-    if block.state not in (KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED):
-        raise WrongState(
-            f"block {block_id} is {block.state}; allowed: voided, expired, compromised"
-        )
+    ended = (KeyState.VOIDED, KeyState.EXPIRED, KeyState.COMPROMISED, KeyState.DISTILLED)
+    if block.state not in ended:
+        raise WrongState(f"block {block_id} is {block.state}; allowed: {', '.join(ended)}")
     if outstanding := _outstanding(tx, block.id):
         raise WrongState(f"block {block_id}: {outstanding} of its ranges wait to be resolved")
     tx.guarded(

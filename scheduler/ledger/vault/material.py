@@ -70,13 +70,15 @@ class Vault:
         nonces = new_nonces(_pieces_of(material))
         yield from self._sealed(block, side, material, start_byte, nonces, number)
 
-    def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes]]) -> list[dict[str, Any]]:
-        """Cut whole blocks into sealed rows: (block, end, bytes). As `cut`, in one go."""
-        nonces = new_nonces(sum(_pieces_of(material) for _, _, material in held))
+    def cut_all(self, held: Sequence[tuple[BlockNames, int, bytes, int]]) -> list[dict[str, Any]]:
+        """Cut blocks into sealed rows: (block, end, bytes, first byte). As `cut`, in one go."""
+        nonces = new_nonces(sum(_pieces_of(material) for _, _, material, _ in held))
         return [
             row
-            for block, side, material in held
-            for row in self._sealed(block, side, material, 0, nonces, self._number_of(block))
+            for block, side, material, start_byte in held
+            for row in self._sealed(
+                block, side, material, start_byte, nonces, self._number_of(block)
+            )
         ]
 
     def _number_of(self, block: BlockNames) -> int:

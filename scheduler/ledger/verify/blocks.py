@@ -17,6 +17,7 @@ from scheduler.ledger.verify.context import AuditContext, Findings, Outcome, Sha
 from scheduler.ledger.verify.ranges import REST, RangeMap, Spans, joined
 
 REST_KIND = {
+    KeyState.SIFTED: AccountKind.SIFTED,
     KeyState.AVAILABLE: AccountKind.POOL,
     KeyState.RECEIVED: AccountKind.RECEIVED,
     KeyState.QUARANTINED: AccountKind.QUARANTINED,
@@ -24,7 +25,7 @@ REST_KIND = {
 }
 """Account of the rest of a block that is in use."""
 
-ENDED = frozenset({KeyState.VOIDED, KeyState.COMPROMISED, KeyState.EXPIRED})
+ENDED = frozenset({KeyState.VOIDED, KeyState.COMPROMISED, KeyState.EXPIRED, KeyState.DISTILLED})
 """States of the rest of a block that came to its end and is not destroyed yet."""
 
 NO_POOL = ("", "", "")

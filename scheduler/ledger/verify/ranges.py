@@ -11,7 +11,13 @@ from scheduler.ledger.states import AccountKind
 Spans = list[tuple[int, int]]
 
 REST = frozenset(
-    {AccountKind.POOL, AccountKind.RECEIVED, AccountKind.QUARANTINED, AccountKind.HELD}
+    {
+        AccountKind.SIFTED,
+        AccountKind.POOL,
+        AccountKind.RECEIVED,
+        AccountKind.QUARANTINED,
+        AccountKind.HELD,
+    }
 )
 """Accounts of what nobody has been given yet."""
 

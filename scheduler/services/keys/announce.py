@@ -108,13 +108,13 @@ def _release(
         "announces": satellite.announcing,
         "at": instant_key(at),
         **more,
-        "bits": sum(block.length_bits for block in held),
+        "bits": sum(block.left_bits for block in held),
         "blocks": [
             {
                 "block": str(block.block_id),
                 "pool": block.pool_id,
                 "natural_key": block.natural_key,
-                "bits": block.length_bits,
+                "bits": block.left_bits,
                 "received_at": instant_key(block.received_at),
             }
             for block in held
@@ -137,7 +137,7 @@ def waiting_views(blocks: Sequence[BlockRecord]) -> list[WaitingKey]:
             block_id=block.block_id,
             pool_id=block.pool_id,
             natural_key=block.natural_key,
-            bits=block.length_bits,
+            bits=block.left_bits,
             received_at=block.received_at,
         )
         for block in blocks

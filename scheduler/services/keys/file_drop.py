@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scheduler.ledger.transaction import Transaction
     from scheduler.services.context import Context
 
-OWN_PREFIXES = ("merge/", "session/", "span/")
+OWN_PREFIXES = ("merge/", "pooled/", "session/", "sifted/", "span/")
 """How the natural keys of our own blocks begin; a drop that took one would block its maker."""
 
 

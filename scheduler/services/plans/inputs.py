@@ -122,7 +122,7 @@ def coming_key(
         if satellite.announces is Announces.DELAY:
             when = block.received_at + timedelta(seconds=satellite.announce_delay_s)
         if when is not None:
-            found.setdefault(block.pool_id, []).append((when, block.length_bits))
+            found.setdefault(block.pool_id, []).append((when, block.left_bits))
     return found
 
 

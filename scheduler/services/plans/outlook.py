@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from orbits import NoElementsError
 from scheduler.domain import Candidate, instant_key
-from scheduler.forecast import Downlink, Flight, PassForecast, forecast_flights, link_forecasts
+from scheduler.forecast import (
+    Downlink,
+    Flight,
+    PassForecast,
+    forecast_flights,
+    link_forecasts,
+)
+from scheduler.learned import NOTHING_LEARNED
 from scheduler.plan import Part, PlanRules, part_of, with_parts
 from scheduler.services.learning import learned_by
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
@@ -20,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from orbits import Elements
-    from scheduler.forecast import Learned, LinkForecast
+    from scheduler.forecast import LinkForecast
+    from scheduler.learned import Learned
     from scheduler.network import Satellite
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
@@ -45,7 +53,7 @@ class PlanOutlook:
     elements: dict[str, Elements] = field(default_factory=dict)  #: by satellite
     until: dict[str, datetime] = field(default_factory=dict)  #: end of what could be planned
     notes: list[str] = field(default_factory=list)
-    learned: Learned = field(default_factory=dict)  #: of sessions settled by then
+    learned: Learned = NOTHING_LEARNED  #: of sessions settled by then
 
 
 def known_elements(context: Context, satellite: Satellite, *, at: datetime) -> Known:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 
 from orbits import Standing, Verdict
 from scheduler.domain import BookingState, NewBlock, Pool, Sae
-from scheduler.ledger import ElementRow, KeyState, Ledger, ReservationState, Transaction
+from scheduler.ledger import (
+    CommandHandle,
+    ElementRow,
+    KeyState,
+    Ledger,
+    ReservationState,
+    Transaction,
+)
 from scheduler.ledger.books import saes
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
@@ -20,7 +28,7 @@ from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.epochs import begin_epoch, shred_epoch
 from scheduler.ledger.keys.expiry import let_expire
 from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
-from scheduler.ledger.keys.sessions import add_session
+from scheduler.ledger.keys.sessions import add_session, take_sifted
 from scheduler.ledger.keys.transitions import erase_expired, move_block
 from scheduler.ledger.schema import Base
 from tests.scheduler.ledger.builders import (
@@ -63,7 +71,12 @@ def fill(ledger: Ledger) -> None:
             link=("micius", "xinglong"),
             expected_bits=1000.5,
             sifted_bits=900,
+            sifted=(_sifted(tx, handle, "distilled"), {"measured": [[9.0]]}),
         )
+        _sifted(tx, handle, "sifted")
+        handle.finish({})
+        handle = tx.command("close", kind="close-block", at=NOON)
+        take_sifted(tx, handle, uuid_of("distilled"))
         handle.finish({})
     with ledger.begin() as tx:
         decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
@@ -74,6 +87,21 @@ def fill(ledger: Ledger) -> None:
         handle = tx.command("sae/s/removed", kind="sae-removed", at=NOON)
         saes.remove(tx, handle, "s")
         handle.finish({})
+
+
+def _sifted(tx: Transaction, handle: CommandHandle, name: str) -> UUID:
+    """Deposit sifted key, at the two ends not alike."""
+    block = NewBlock(
+        block_id=uuid_of(name),
+        pool=chain(NODES)[0],
+        natural_key=name,
+        length_bits=128,
+        source="simulator",
+        simulated=True,
+    )
+    key = bytes_of(name, 128)
+    deposit_block(tx, handle, block, material_a=key, material_b=key[::-1], sifted=True)
+    return block.block_id
 
 
 def _verdict(sha256: str) -> Verdict:

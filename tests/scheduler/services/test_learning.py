@@ -42,7 +42,7 @@ def test_a_link_knows_the_sessions_settled_by_then_and_no_later_one(
 ) -> None:
     for days in (0, 1, 3, 14):
         at = START + timedelta(days=days)
-        known = sum(len(ratios) for ratios in learned_by(context, at).values())
+        known = sum(len(ratios) for ratios in learned_by(context, at).ratios.values())
         assert known == sum(
             1 for one in replay[0].settled if one.sifted_bits and one.acquires_at < at
         )
@@ -51,7 +51,7 @@ def test_a_link_knows_the_sessions_settled_by_then_and_no_later_one(
 def test_simulated_sessions_differ_from_pass_to_pass_and_not_by_counts_alone(
     context: Context,
 ) -> None:
-    ratios = [ratio for link in learned_by(context, END).values() for ratio in link]
+    ratios = [ratio for link in learned_by(context, END).ratios.values() for ratio in link]
     spread_db = float(np.std(np.log(ratios))) / NEPER_PER_DB
     # The sample's own deviation, 1/sqrt(2 n), at three sigma; of counts alone it is 0.01 dB.
     assert spread_db == pytest.approx(SPREAD_DB, rel=3.0 / math.sqrt(2.0 * len(ratios)))
