@@ -15,6 +15,7 @@ from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.services.archives import Archives
 from scheduler.sources.scenarios import load_scenario
+from scheduler.weather import TrueSky
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,6 +72,11 @@ class Context:
         from scheduler.services.merges.demand_served import DemandServed
 
         return DemandServed()
+
+    @cached_property
+    def true_sky(self) -> TrueSky:
+        """The weather that simulated sessions meet; one course of it for each seed."""
+        return TrueSky(self.entropy.generator("sky", "course"))
 
     @property
     def ledger(self) -> Ledger:
