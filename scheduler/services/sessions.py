@@ -280,9 +280,9 @@ def _below(context: Context, candidate: Candidate, session: _Session) -> float |
 def _simulate(context: Context, candidate: Candidate) -> _Session:
     """Draw the counts of the session around the model of the pass as it was booked.
 
-    First how the pass differs from others of its link, then the counts themselves. A pass
-    booked under an uncertain sky first of all draws whether it is clear: clouds give nothing.
-    A pooled link's key is not distilled yet.
+    First how the pass differs from others of its link, then the counts themselves. The sky is
+    that of the run's own weather, of which the forecast knew only the chance: clouds give
+    nothing. A pooled link's key is not distilled yet.
     """
     from qkd import draw_counts
 
@@ -301,8 +301,11 @@ def _simulate(context: Context, candidate: Candidate) -> _Session:
         sifted_bits=0, secret_bits=0, qber=0.5, source=SIMULATOR, simulated=True,
         expected_sifted_bits=expected_bits,
     )  # fmt: skip
-    sky = context.entropy.generator("sky", candidate.candidate_id)
-    if candidate.clear_probability < 1.0 and sky.random() >= candidate.clear_probability:
+    middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
+    chance = candidate.clear_probability
+    if chance < 1.0 and not context.true_sky.is_clear(
+        station.lat_deg, station.lon_deg, middle, p_clear=chance
+    ):
         return _Session(result=nothing, preset=preset, expected=usual, measured=None, pooled=pooled)
     ratio = preset.spread.draw_ratio(context.entropy.generator("loss", candidate.candidate_id))
     drawn, _ = expected_counts(sampled, preset, station=station, ratio=ratio)
