@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +22,19 @@ from scheduler.errors import SettingsError
 
 Files = Annotated[tuple[Path, ...], NoDecode]
 """Any number of files; in the environment separated by `:`."""
+
+
+class KmePeer(BaseModel):
+    """The key manager of another network, and the node of ours that it stands at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    node: str
+    url: str
+    certificate: Path | None = None
+    """Ours there, with its key in one PEM file; without one no TLS identity is shown."""
+    ca: Path | None = None
+    """Authority of the certificate that it shows."""
 
 
 class Settings(BaseSettings):
@@ -93,6 +107,9 @@ class Settings(BaseSettings):
     key_answer_s: float = Field(default=30.0, ge=1.0, le=600.0)
     """After so long an answer with key that nobody saw leave is in doubt: a master's is void, a
     slave may ask again."""
+    kme_peers: dict[str, KmePeer] = {}
+    """Networks of others, by the KME id in their certificates: where keys are passed on to them
+    and come from them (ETSI GS QKD 020). Tables in TOML, JSON in the environment."""
     kme_hosts: dict[str, str] = {}
     """Which node's key manager answers to which host name; by any other name it is the one of
     whoever calls. A table in TOML, JSON in the environment."""
@@ -133,6 +150,18 @@ class Settings(BaseSettings):
     def _files(cls, given: Any) -> Any:
         """The environment has them in one text, as it has PATH."""
         return tuple(filter(None, given.split(os.pathsep))) if isinstance(given, str) else given
+
+    @field_validator("kme_peers")
+    @classmethod
+    def _can_be_a_node(cls, peers: dict[str, KmePeer]) -> dict[str, KmePeer]:
+        """The pools of keys from another network bear its name."""
+        for name in peers:
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+                raise ValueError(
+                    f"KME id {name!r}; allowed: lower-case letters and digits, parts joined by one"
+                    " '-'"
+                )
+        return peers
 
     @field_validator("database_url")
     @classmethod

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api.kme import etsi014, skip
+from api.kme import etsi014, etsi020, skip
 from api.kme.errors import add_error_handlers
 from api.kme.identity import PeerOf
 from api.kme.sending import Outbox
@@ -33,7 +33,7 @@ def build_app(context: Context, *, peer_of: PeerOf = peer_of_certificate) -> Fas
     app = FastAPI(
         title="Skytrunk key delivery",
         version="1",
-        description="ETSI GS QKD 014 and SKIP, over mutual TLS.",
+        description="ETSI GS QKD 014 and 020 and SKIP, over mutual TLS.",
         lifespan=lifespan,
         redirect_slashes=False,
         # Pages and documents are the management API's; a door for key has none.
@@ -44,6 +44,6 @@ def build_app(context: Context, *, peer_of: PeerOf = peer_of_certificate) -> Fas
     app.state.context = context
     app.state.peer_of = peer_of
     add_error_handlers(app)
-    for router in (etsi014.router, skip.router):
+    for router in (etsi014.router, etsi020.router, skip.router):
         app.include_router(router)
     return app

@@ -20,10 +20,18 @@ _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a request; {} where there is no body.
+    """Return the JSON object of a request; {} where there is no body. Raises as `read_json`."""
+    found = await read_json(request)
+    if not isinstance(found, dict):
+        raise Refused(400, "the body is no JSON object")
+    return found
 
-    Raises Refused: 413 for a body too large, 415 for another type, 400 for what is no JSON
-    object, is nested too deep, or has a member twice.
+
+async def read_json(request: Request) -> Any:
+    """Return the JSON of a request; {} where there is no body.
+
+    Raises Refused: 413 for a body too large, 415 for another type, 400 for what is no JSON, is
+    nested too deep, or has a member twice.
     """
     raw = await _read(request)
     if not raw.strip():
@@ -34,7 +42,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     if _depth(raw) > DEPTH_MAX:
         raise Refused(400, f"JSON is nested too deep; allowed: {DEPTH_MAX} levels")
     try:
-        found = json.loads(
+        return json.loads(
             raw.decode("utf-8"),
             object_pairs_hook=_members,
             parse_constant=_no_constant,
@@ -42,9 +50,6 @@ async def read_object(request: Request) -> dict[str, Any]:
         )
     except (ValueError, RecursionError):
         raise Refused(400, "the body is not JSON in UTF-8, or has a member twice") from None
-    if not isinstance(found, dict):
-        raise Refused(400, "the body is no JSON object")
-    return found
 
 
 def query_value(request: Request, name: str) -> str | None:

@@ -149,3 +149,56 @@ ENTROPY: Described = {
         503,
     ),
 }
+_PROBLEM = "application/problem+json"
+_NETWORK = {
+    "initiator_sae_id": _STRING,
+    "target_sae_ids": {"type": "array", "items": _STRING},
+    "ack_callback_url": _STRING,
+}
+_ENTITIES = ["initiator_sae_id", "target_sae_ids"]
+VERSIONS: Described = {
+    "openapi_extra": {},
+    "responses": answers(
+        200,
+        _object(["versions"], versions={"type": "array", "items": _STRING}),
+        401,
+        503,
+        error=_FREE,
+        media_type=_PROBLEM,
+    ),
+}
+_TAKEN = answers(202, _FREE, 400, 401, 413, 415, 503, error=_FREE, media_type=_PROBLEM)
+EXT_KEYS: Described = {
+    "openapi_extra": body(
+        _object(
+            ["keys", *_ENTITIES],
+            keys={
+                "type": "array",
+                "items": _object(["key_id", "value"], key_id=_ID, value=_STRING),
+            },
+            extension_mandatory=_FREE,
+            **_NETWORK,
+        )
+    ),
+    "responses": _TAKEN,
+}
+EXT_VOID: Described = {
+    "openapi_extra": body(
+        _object(["key_ids", *_ENTITIES], key_ids={"type": "array", "items": _ID}, **_NETWORK)
+    ),
+    "responses": _TAKEN,
+}
+EXT_ACK: Described = {
+    "openapi_extra": body(
+        {
+            "type": "array",
+            "items": _object(
+                ["key_id_container", "ack_status", *_ENTITIES],
+                key_id_container={"type": "array", "items": _object(["key_id"], key_id=_ID)},
+                ack_status=_STRING,
+                **_NETWORK,
+            ),
+        }
+    ),
+    "responses": answers(200, _FREE, 400, 401, 413, 415, 503, error=_FREE, media_type=_PROBLEM),
+}

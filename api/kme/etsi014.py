@@ -76,7 +76,7 @@ async def dec_keys_by_query(request: Request, master: Master) -> Response:
     key_id = query_value(request, "key_ID")
     if key_id is None:
         raise Refused(400, "key_ID is missing in the query")
-    return await _dec_keys(request, slave, master, [_uuid(key_id)])
+    return await _dec_keys(request, slave, master, [key_id_of(key_id)])
 
 
 @router.post("/{master_SAE_ID}/dec_keys", **documents.DEC_KEYS)
@@ -87,7 +87,7 @@ async def dec_keys(request: Request, master: Master) -> Response:
     entries = listed(await read_object(request), "key_IDs", most=most)
     if not entries:
         raise Refused(400, "key_IDs is missing or empty")
-    ids = [_uuid(one.get("key_ID") if isinstance(one, dict) else None) for one in entries]
+    ids = [key_id_of(one.get("key_ID") if isinstance(one, dict) else None) for one in entries]
     return await _dec_keys(request, slave, master, ids)
 
 
@@ -243,7 +243,7 @@ _EXTENSIONS = {
 }
 
 
-def _uuid(value: Any) -> UUID:
+def key_id_of(value: Any) -> UUID:
     """Read a key id in any case of letters, in the one form with hyphens."""
     try:
         found = UUID(value)

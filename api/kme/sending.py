@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GATHER_S = 0.05
 """Answers that left within this time are told to the ledger together."""
+PASS_ON_S = 1.0
+"""How often keys for other networks are looked for."""
 WAITING_MAX = 1000
 """Answers told at once; more wait for the next time."""
 
@@ -40,17 +42,19 @@ class Outbox:
         self._left: list[str] = []
         self._lost: list[str] = []
         self._some = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to tell the ledger."""
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run())]
+        if self._context.settings.kme_peers:
+            self._tasks.append(asyncio.create_task(self._pass_on()))
 
     async def stop(self) -> None:
         """Tell it the rest."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         while self._left or self._lost:
             if not await self._tell():
                 break
@@ -71,6 +75,16 @@ class Outbox:
             await asyncio.sleep(GATHER_S)
             self._some.clear()
             await self._tell()
+
+    async def _pass_on(self) -> None:
+        """Send other networks what waits for them, time and again."""
+        while True:
+            try:
+                calls = await run_in_threadpool(delivery.send_due, self._context)
+            except SchedulerError as error:
+                log.warning("keys not passed on", why=type(error).__name__)
+                calls = 0
+            await asyncio.sleep(0.0 if calls else PASS_ON_S)
 
     async def _tell(self) -> bool:
         left, self._left = self._left[:WAITING_MAX], self._left[WAITING_MAX:]

@@ -174,6 +174,16 @@ class CollectedKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingKeys:
+    """Keys on their way to another network, without their bytes."""
+
+    recipient: str
+    master: str
+    key_ids: tuple[UUID, ...]
+    again: bool  #: they may have left before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtedKey:
     """A key whose bytes may have left for a recipient or not, and what follows from that."""
 

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 def add_sae(context: Context, *, sae_id: str, node: str) -> dict[str, Any]:
     """Register an entity at a node: from now on it draws and collects key there.
 
+    One of another network is registered at its KME id, as the setting `kme_peers` has it.
+
     Raises UnknownName for a node that is not in the scenario, InputError for an impossible id or a
     satellite, WrongState for one that is registered.
     """
-    found = context.scenario.node(node)
-    if found.kind is NodeKind.SATELLITE:
-        raise InputError(f"node {node!r} is a satellite; allowed: a node on the ground")
-    sae = Sae(sae_id=sae_id, node=found.node_id)
+    if node not in context.settings.kme_peers:
+        found = context.scenario.node(node)
+        if found.kind is NodeKind.SATELLITE:
+            raise InputError(f"node {node!r} is a satellite; allowed: a node on the ground")
+    sae = Sae(sae_id=sae_id, node=node)
     with context.ledger.begin() as tx:
         context.check_scenario(tx)
         # An entity may be removed and come again, so the name alone is no request.

@@ -96,9 +96,13 @@ def sqlite_file(engine: Engine) -> Path | None:
 
 
 def _make_private(file: Path) -> None:
-    """Make an SQLite file for its owner alone; its log and its index of that get the same mode."""
+    """Make an SQLite file for its owner alone; its log and its index of that get the same mode.
+
+    One that is there is not opened: closing it again would drop every lock that this process has on
+    it (POSIX), and another process, believing itself alone, would delete the log that is in use.
+    """
     with contextlib.suppress(OSError):  # which opening it will say better
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _sqlite_engine(url: URL) -> Engine:

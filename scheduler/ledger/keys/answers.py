@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select, text, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from orbits import as_utc
@@ -16,7 +17,7 @@ from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys.delivery import close_keys, draw_keys, in_order, take_keys
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.reader import Reader
-from scheduler.ledger.records import CollectedKey, DoubtedKey
+from scheduler.ledger.records import CollectedKey, DoubtedKey, OutgoingKeys
 from scheduler.ledger.schema import OPEN_ANSWER, Block, Command, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.material import BOTH_ENDS
@@ -145,6 +146,40 @@ def doubt_answers(
     return len(doubted), close_keys(tx, handle, _held(tx, [row.id for row in void]))
 
 
+def void_keys(
+    tx: Transaction, handle: CommandHandle, key_ids: Sequence[UUID], *, but: str = ""
+) -> set[UUID]:
+    """Let nobody have these keys any more, where no slave has been given them; return which.
+
+    What the recipient `but` was given does not count: it said that it has none.
+    """
+    tx.flush()
+    names = [str(one) for one in key_ids]
+    rows = tx.raw.execute(
+        select(
+            *KEY_COLUMNS,
+            KeyRow.command_id,
+            KeyRow.sha256.label("key_sha256"),
+            KeyRecipient.recipient,
+            KeyRecipient.side,
+            KeyRecipient.delivered_by,
+            KeyRecipient.settled_by,
+        )
+        .join(Block, KeyRow.block_ref == Block.id)
+        .join(PoolRow, Block.pool_ref == PoolRow.id)
+        .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
+        .where(KeyRow.key_id.in_(names[:KEYS_AT_ONCE]), KeyRow.closed_by.is_(None))
+    ).all()
+    given = {
+        row.id
+        for row in rows
+        if row.delivered_by not in (None, row.command_id) and row.recipient != but
+    }
+    void = [row for row in rows if row.id not in given and row.settled_by is None]
+    close_keys(tx, handle, void)
+    return {UUID(row.key_id) for row in void}
+
+
 def repeat_keys(
     tx: Transaction, key_ids: Sequence[UUID], recipient: str, *, at: datetime
 ) -> tuple[str, list[CollectedKey]]:
@@ -185,6 +220,56 @@ def is_any_overdue(reader: Reader, *, before: datetime) -> bool:
         reader.connection.execute(_IN_TIME.limit(1), {"before_": as_utc(before)}).first()
         is not None
     )
+
+
+def get_outgoing(reader: Reader, *, prefix: str, at: datetime) -> list[OutgoingKeys]:
+    """Keys for recipients whose names begin so, never given to them yet, or in doubt.
+
+    Those of one command of theirs together, in the order in which they were drawn.
+    """
+    drawn = aliased(Command)
+    rows = reader.connection.execute(
+        select(
+            KeyRow.key_id,
+            KeyRow.command_id,
+            KeyRecipient.recipient,
+            KeyRecipient.delivered_by,
+            drawn.answer,
+        )
+        .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
+        .join(drawn, drawn.id == KeyRow.command_id)
+        .where(
+            KeyRecipient.recipient.startswith(prefix, autoescape=True),
+            KeyRecipient.settled_by.is_(None),
+            KeyRow.closed_by.is_(None),
+            KeyRow.expires_at > as_utc(at),
+            or_(KeyRecipient.delivered_by.is_(None), KeyRecipient.doubted_by.is_not(None)),
+        )
+        .order_by(KeyRow.id)
+        .limit(DOUBTS_MAX)
+    )
+    found: dict[tuple[str, int, bool], list[Any]] = {}
+    for row in rows:
+        again = row.delivered_by is not None
+        found.setdefault((row.recipient, row.delivered_by or row.command_id, again), []).append(row)
+    return [
+        OutgoingKeys(
+            recipient=recipient,
+            master=json.loads(lines[0].answer)["master"],
+            key_ids=tuple(UUID(row.key_id) for row in lines),
+            again=again,
+        )
+        for (recipient, _, again), lines in found.items()
+    ]
+
+
+def get_answers(reader: Reader, key_ids: Sequence[UUID], recipient: str) -> list[str]:
+    """The requests by which a recipient was given keys, as far as none of it is settled."""
+    names = [str(one) for one in key_ids]
+    query = _ROWS.where(
+        KeyRecipient.recipient == recipient, KeyRow.key_id.in_(names[:KEYS_AT_ONCE])
+    )
+    return sorted({row.request_id for row in reader.connection.execute(query)})
 
 
 def get_doubted(reader: Reader, *, limit: int = DOUBTS_MAX) -> list[DoubtedKey]:

@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
-    """A master and its slaves, and the pool that their two nodes share."""
+    """A master and its slaves, and the pool that their two nodes share.
+
+    A slave in another network has its key at the node where that network's key manager stands.
+    """
 
     master: Sae
     slaves: tuple[Sae, ...]
     pool: Pool
+    recipients: dict[str, int]
+    """Who has the bytes of which end: 0 node_a's, 1 node_b's."""
 
-    @property
-    def recipients(self) -> dict[str, int]:
-        """Who has the bytes of which end: 0 node_a's, 1 node_b's."""
-        everybody = (self.master, *self.slaves)
-        return {sae.sae_id: 0 if sae.node == self.pool.node_a else 1 for sae in everybody}
+
+def outgoing_name(peer: str, sae_id: str = "") -> str:
+    """The recipient of keys for an entity in another network; no SAE id has a stroke in it."""
+    return f"{peer}/{sae_id}"
 
 
 def caller_of(reader: Reader, name: str) -> Sae:
@@ -56,18 +60,34 @@ def parties_of(
         raise NotAllowed(f"SAE {master[:40]!a} is not registered")
     if missing := [name for name in names if name not in known]:
         raise UnknownName(f"SAE {missing[0]!r} is not known")
-    one, other = known[master], known[slave]
-    if one.node == other.node:
+    peers = context.settings.kme_peers
+    if known[master].node in peers:
+        raise NotAllowed(f"SAE {master!r} is of another network; allowed: its own key manager")
+    here = {
+        name: peers[sae.node].node if sae.node in peers else sae.node for name, sae in known.items()
+    }
+    one, other = here[master], here[slave]
+    if one == other:
         raise InputError(
-            f"SAE {master!r} and SAE {slave!r} are both at node {one.node}; allowed: two nodes"
+            f"SAE {master!r} and SAE {slave!r} are both at node {one}; allowed: two nodes"
         )
-    context.scenario.node(one.node)
-    context.scenario.node(other.node)
+    context.scenario.node(one)
+    context.scenario.node(other)
     for name in more:
-        if known[name].node not in (one.node, other.node):
+        if known[name].node not in (one, other):
             raise InputError(
-                f"additional SAE {name!r} is at node {known[name].node}; allowed: {one.node} and"
-                f" {other.node}, where the key is"
+                f"additional SAE {name!r} is at node {known[name].node}; allowed: {one} and"
+                f" {other}, where the key is"
             )
-    slaves = tuple(known[name] for name in names)
-    return Parties(master=one, slaves=slaves, pool=Pool.pair(one.node, other.node))
+    pool = Pool.pair(one, other)
+    return Parties(
+        master=known[master],
+        slaves=tuple(known[name] for name in names),
+        pool=pool,
+        recipients={
+            outgoing_name(sae.node, name) if sae.node in peers else name: int(
+                here[name] != pool.node_a
+            )
+            for name, sae in known.items()
+        },
+    )

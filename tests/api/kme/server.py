@@ -21,7 +21,7 @@ def main(folder: Path, listener: int) -> None:
     settings = load_settings(
         database_url=f"sqlite:///{folder / 'ledger.db'}",
         scenario=str(folder / "ring.toml"),
-        key_answer_s=1.0,
+        key_answer_s=5.0,
     )
     with Context(settings) as context:
         app = build_app(context, peer_of=peer_of)

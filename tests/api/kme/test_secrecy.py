@@ -86,7 +86,7 @@ def test_no_key_is_in_anything_that_a_run_leaves(tmp_path: Path, capfdbinary: ob
     (tmp_path / "printed.txt").write_bytes(out + err)
 
     assert len(set(keys)) == 8
-    for file in tmp_path.iterdir():
+    for file in filter(Path.is_file, tmp_path.rglob("*")):
         held = file.read_bytes()
         for key in keys:
             assert not any(form in held for form in _forms(key)), file.name

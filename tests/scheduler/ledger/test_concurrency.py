@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.errors import LedgerError, LedgerUnavailable, NotEnoughKey, WrongState
-from scheduler.ledger import Ledger, Transaction
+from scheduler.ledger import Ledger, Transaction, open_ledger
 from scheduler.ledger.keys.delivery import draw_keys
 from scheduler.ledger.keys.reservations import resolve_reservation
 from scheduler.ledger.keys.spending import spend_pool
@@ -201,3 +201,28 @@ def test_a_second_delivery_of_one_reservation_is_refused(ledger: Ledger) -> None
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(deliver, range(6))) == 1
     assert ledger.view.verify().problems == ()
+
+
+OTHER_JOURNAL = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0)
+print(connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0])
+"""
+"""Needs the file for itself: whoever thinks so while another works on it ruins it."""
+
+
+def test_opening_a_file_again_keeps_the_locks_of_who_has_it_open(sqlite_ledger: Ledger) -> None:
+    file = str(sqlite_ledger.view._engine.url.database)
+
+    def alone() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", OTHER_JOURNAL, file], capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+    with sqlite_ledger.view.read():
+        assert alone() == "sqlite3.OperationalError: database is locked"
+        with open_ledger(f"sqlite:///{file}"):
+            pass
+        # Closing any handle of a file drops every lock that this process has on it (POSIX).
+        assert alone() == "sqlite3.OperationalError: database is locked"
