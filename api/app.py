@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI
 from starlette.routing import Route
@@ -14,7 +14,7 @@ from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
 from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, Rate, WithHeaders
-from api.security.roles import OnlyRoles, check_route
+from api.security.roles import ANYBODY, ROLES, OnlyRoles, check_route
 from scheduler.services.context import Context
 
 if TYPE_CHECKING:
@@ -52,6 +52,30 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
+class Described(FastAPI):
+    """An application whose document also says what stands before the routes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["components"]["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic"},
+            }
+            body_answers = {str(code): one for code, one in problem_answers(400, 413, 415).items()}
+            for path, methods in document["paths"].items():
+                for method, operation in methods.items():
+                    roles = ROLES.get(f"{method.upper()} {path}", ANYBODY)
+                    operation["x-roles"] = sorted(roles)
+                    operation["security"] = [{"bearer": []}, {"password": []}] if roles else []
+                    if "requestBody" in operation:
+                        operation["responses"] |= body_answers
+        document = self.openapi_schema
+        assert document is not None
+        return document
+
+
 def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
     """Return the application on these settings.
 
@@ -64,7 +88,7 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
             app.state.context = context
             yield
 
-    app = FastAPI(
+    app = Described(
         title="Skytrunk",
         version="1",
         description=DESCRIPTION,
@@ -78,12 +102,13 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
     add_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.routes = routes_of(app)
     app.add_middleware(HeadAsGet)
     # The last one added stands outermost.
     app.add_middleware(LimitedBody, bytes_max=BODY_BYTES_MAX, refuse=refusal)
     app.add_middleware(
         OnlyRoles,
-        routes=routes_of(app),
+        routes=app.state.routes,
         context=lambda: app.state.context,
         host=settings.host,
         rate=Rate(settings.requests_per_s),

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from api.errors import message_of, outcome_of, outcomes
@@ -86,10 +87,21 @@ def _refusal(one: dict[str, Any]) -> dict[str, str]:
     return {"name": name, "detail": detail}
 
 
-def _http_problem(_request: Request, error: Exception) -> JSONResponse:
+def _http_problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
-    return problem(error.status_code, title, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+    return problem(error.status_code, title, str(error.detail), headers=headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What a path takes by any of its routes; the router names those of the first alone."""
+    routes: list[Route] = request.app.state.routes
+    found = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for one in found for method in one.methods or ()}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 def _fault(_request: Request, _error: Exception) -> JSONResponse:

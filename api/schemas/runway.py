@@ -10,13 +10,14 @@ from api.schemas.base import Answer, AskedInstant, Column, Instant, Request, Tab
 from scheduler.domain import instant_key
 
 PASSES_MAX = 100
+DAYS_MIN = 0.01
 DAYS_MAX = 60.0
 
 
 class RunwayRequest(Request):
     """From when, how far, and without which sessions."""
 
-    days: Annotated[float, Field(gt=0.0, le=DAYS_MAX)] = 7.0
+    days: Annotated[float, Field(ge=DAYS_MIN, le=DAYS_MAX)] = 7.0
     at: AskedInstant | None = None
     """The present; the clock's, if not given."""
     without: Annotated[

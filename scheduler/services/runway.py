@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
 
 DAYS = 7.0
+DAYS_MIN = 0.01  # a quarter of an hour: less is no look ahead
 DAYS_MAX = 60.0
 DRAWS = 100
 DAY_S = 86_400.0
@@ -89,8 +90,8 @@ def key_runway(
 
     Raises InputError for days out of range or a pass that is not booked, UnknownName.
     """
-    if not 0.0 < days <= DAYS_MAX:
-        raise InputError(f"days {days:g}; allowed: above 0, up to {DAYS_MAX:g}")
+    if not DAYS_MIN <= days <= DAYS_MAX:
+        raise InputError(f"days {days:g}; allowed: {DAYS_MIN:g} to {DAYS_MAX:g}")
     at = at or context.clock.now()
     end = at + timedelta(days=days)
     with context.view.read() as reader:

@@ -11,11 +11,13 @@ from uuid import uuid4
 
 from scheduler.domain import AccessToken, Role, instant_key
 from scheduler.errors import InputError, LedgerMissing, NotAuthenticated, UnknownName
-from scheduler.ledger.books import tokens
+from scheduler.ledger.books import token_reads
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
 
+# SQLAlchemy takes a third of a second to import, and a server where no token was ever given needs
+# none of it for its first question: the functions below that write or look up import the tables.
 PREFIX = "skytrunk_"  # by which those who search for lost secrets know one
 SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}\Z")  # 256 bits in base64url
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
@@ -36,6 +38,8 @@ def add_token(context: Context, *, name: str, role: str, days: int) -> tuple[Acc
         raise InputError(f"days {days}; allowed: 1 to {DAYS_MAX}")
     secret = PREFIX + secrets.token_urlsafe(32)
     now = context.clock.now()
+    from scheduler.ledger.books import tokens
+
     token = AccessToken(
         token_id=str(uuid4()),
         name=name,
@@ -62,6 +66,8 @@ def revoke_token(context: Context, name: str) -> list[AccessToken]:
 
     Raises UnknownName if there is none that was not revoked.
     """
+    from scheduler.ledger.books import tokens
+
     with context.existing_ledger.begin() as tx:
         found = [one for one in tokens.named(tx.connection, name) if not one.revoked]
         if not found:
@@ -76,6 +82,8 @@ def revoke_token(context: Context, name: str) -> list[AccessToken]:
 
 def list_tokens(context: Context) -> list[AccessToken]:
     """Return every token that was given, without any secret."""
+    from scheduler.ledger.books import tokens
+
     with context.view.read() as reader:
         return tokens.every(reader.connection)
 
@@ -86,21 +94,30 @@ def bearer_of(context: Context, secret: str | None) -> AccessToken | None:
     Raises NotAuthenticated for no secret where there are tokens, and for one that is unknown,
     expired or revoked, without saying which.
     """
-    token, any_given = None, False
-    known = secret is not None and SECRET.match(secret) is not None
-    try:
-        with context.view.read() as reader:
-            if secret is not None and known:
-                token = tokens.find(reader.connection, _hash(secret))
-            any_given = token is not None or tokens.any_given(reader.connection)
-    except LedgerMissing:
-        pass
+    token = None
+    any_given = token_reads.any_given(context.settings.database_url)
+    if any_given is None or (any_given and secret is not None):
+        token, any_given = _look_up(context, secret)
     if token is not None and token.counts_at(context.clock.now()):
         return token
     if secret is None and not any_given:
         return None
     what = "no token" if secret is None else "a token that does not count"
     raise NotAuthenticated(f"{what}; allowed: Authorization: Bearer, with one that counts")
+
+
+def _look_up(context: Context, secret: str | None) -> tuple[AccessToken | None, bool]:
+    """Return the token with this secret, and whether there ever was one at all."""
+    from scheduler.ledger.books import tokens
+
+    try:
+        with context.view.read() as reader:
+            found = None
+            if secret is not None and SECRET.match(secret):
+                found = tokens.find(reader.connection, _hash(secret))
+            return found, tokens.any_given(reader.connection)
+    except LedgerMissing:
+        return None, False
 
 
 def record_access(context: Context, token: AccessToken, *, route: str, allowed: bool) -> None:

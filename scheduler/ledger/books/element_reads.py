@@ -33,7 +33,7 @@ def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | No
     """The element sets, of one satellite or of all; None if the ledger itself must be read."""
     if is_missing(url):
         return []
-    with suppress(sqlite3.Error), _opened(url) as connection:
+    with suppress(sqlite3.Error), opened_file(url) as connection:
         if connection is not None:
             return [_row(*values) for values in connection.execute(_ROWS, {"norad_id": norad_id})]
     return None
@@ -43,7 +43,7 @@ def element_verdicts(url: str) -> list[Verdict] | None:
     """The verdicts on element sets; None if the ledger itself must be read."""
     if is_missing(url):
         return []
-    with suppress(sqlite3.Error), _opened(url) as connection:
+    with suppress(sqlite3.Error), opened_file(url) as connection:
         if connection is not None:
             return [_verdict(*values) for values in connection.execute(_VERDICTS)]
     return None
@@ -53,7 +53,7 @@ def element_count(url: str) -> int | None:
     """How many element sets and verdicts there are; None if the ledger itself must be read."""
     if is_missing(url):
         return 0
-    with suppress(sqlite3.Error), _opened(url) as connection:
+    with suppress(sqlite3.Error), opened_file(url) as connection:
         if connection is not None:
             (count,) = connection.execute(_COUNT).fetchone()
             return int(count)
@@ -73,7 +73,7 @@ def is_missing(url: str) -> bool:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[sqlite3.Connection | None]:
+def opened_file(url: str) -> Iterator[sqlite3.Connection | None]:
     """A connection to a ledger file of this build's schema; None for anything else."""
     file = _file_of(url)
     if file is None:

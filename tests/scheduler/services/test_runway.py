@@ -81,7 +81,7 @@ def test_a_settled_session_is_stock_and_no_pass_any_more(open_context: Open) -> 
 @pytest.mark.parametrize(
     ("days", "without", "error", "words"),
     [
-        (0.0, [], InputError, "days 0; allowed: above 0, up to 60"),
+        (0.0, [], InputError, "days 0; allowed: 0.01 to 60"),
         (61.0, [], InputError, "days 61"),
         (1.0, ["micius/nanshan/2016-12-19T03:00:00Z"], InputError, "has none of the"),
         (1.0, ["micius/nanshan"], InputError, "allowed: SATELLITE/STATION/INSTANT"),

@@ -1,0 +1,59 @@
+"""The page for operators, line by line: a newcomer has the same key at both ends, by curl."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import run_skytrunk, started
+from tests.test_readme import ROOT, commands
+
+SECTION = re.compile(r"^## Keys for applications\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return str(listener.getsockname()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_newcomer_has_the_same_key_at_both_ends(tmp_path: Path) -> None:
+    (section,) = SECTION.findall((ROOT / "docs/operating.md").read_text(encoding="utf-8"))
+    ports = {"8015": free_port(), "8443": free_port()}
+    lines = [
+        [re.sub("|".join(ports), lambda found: ports[found[0]], word) for word in shlex.split(line)]
+        for line in commands(section)
+    ]
+    ours = [words for words in lines if words[0] == "skytrunk"]
+    draw, collect = (words for words in lines if words[0] == "curl")
+    for words in ours[:-1]:
+        done = run_skytrunk(tmp_path, *words[1:])
+        assert done.returncode == 0, done.stderr
+    with started(tmp_path, *ours[-1][1:], "--kme-port", ports["8443"]):
+        drawn = ask(tmp_path, draw)
+        key_id = drawn["keys"][0]["key_ID"]
+        collected = ask(tmp_path, [word.replace("=KEY_ID", f"={key_id}") for word in collect])
+
+    assert len(drawn["keys"][0]["key"]) == 44  # 256 bits in base64
+    assert collected["keys"][0]["key"] == drawn["keys"][0]["key"]
+
+
+def ask(folder: Path, words: list[str]) -> dict[str, list[dict[str, str]]]:
+    """What curl prints; it asks again until the server listens."""
+    waiting = ["--silent", "--show-error", "--retry", "60", "--retry-connrefused"]
+    done = subprocess.run(
+        [words[0], *waiting, "--retry-delay", "1", "--max-time", "90", *words[1:]],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
+    assert "keys" in found, "no key came"
+    return found
