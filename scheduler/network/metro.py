@@ -29,6 +29,10 @@ def expand_metro(table: Table, places: Mapping[str, Node], missing: frozenset[st
     if table["switches"] > table["users"]:
         table.wrong(f"is {table['switches']}; allowed: up to {table['users']}, a user each",
                     "switches")  # fmt: skip
+    if table["at_once"] is not None and table["at_once"] < table["switches"]:
+        table.wrong(f"is {table['at_once']}; allowed: {table['switches']} and more, one a switch",
+                    "at_once")  # fmt: skip
+        return Expansion()
     if not is_place(table, "center", table["center"], places, missing):
         return Expansion()
     if table["reach"] > trusted or table["switches"] > table["users"]:
@@ -37,16 +41,22 @@ def expand_metro(table: Table, places: Mapping[str, Node], missing: frozenset[st
     with table.checked():
         relays, users = _relays(table, center), _users(table, center)
         links = [*_inner(table, center, relays), *_access(table, [center, *relays], users)]
-        switches = [
-            Switch(
-                switch_id=f"{table['id']}-switch-{number}",
-                at_once=table["at_once"],
-                source="synthetic",
-            )
-            for number in range(1, table["switches"] + 1)
-        ]
+        switches = _switches(table)
         return Expansion([*relays, *users], links, switches)
     return Expansion()
+
+
+def _switches(table: Table) -> list[Switch]:
+    count = table["switches"]
+    at_once = count if table["at_once"] is None else table["at_once"]
+    return [
+        Switch(
+            switch_id=f"{table['id']}-switch-{at + 1}",
+            at_once=(at + 1) * at_once // count - at * at_once // count,
+            source="synthetic",
+        )
+        for at in range(count)
+    ]
 
 
 def _relays(table: Table, center: Node) -> list[Node]:

@@ -56,6 +56,7 @@ class Satellite:
     announces: Announces = Announces.NEXT_CONTACT
     announce_delay_s: float = 0.0  #: from the end of a session; with `Announces.DELAY` alone
     announces_because: str = ""  #: what takes so long, or brings it without a station
+    elements: str = ""  #: how its element sets come where no feed has them
     domain: str = ""
 
     def __post_init__(self) -> None:

@@ -50,6 +50,11 @@ telescope_m = 0.7
 dark_rate_hz = 100.0
 ```
 
+A satellite without an element set is told in one sentence, with the command that brings one: of
+its `elements`, else `skytrunk elements fetch NUMBER`. One that does not exist takes a catalogue
+number from 900,000,001 on, beyond any that is given, and sets of an orbit that is made up:
+`examples/constellation.py` writes them, `skytrunk elements import` brings them in.
+
 The air above a station comes with its receiver: that of the published losses, `air_zenith_db`, or
 `air = "standard"`. The kinds of fibre link are {fibres}.
 """

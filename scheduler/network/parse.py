@@ -164,6 +164,7 @@ class _Reader:
                 announces=Announces.DELAY if delayed else Announces(announces),
                 announce_delay_s=announces if delayed else 0.0,
                 announces_because=table["announces_because"],
+                elements=table["elements"],
                 domain=table["domain"],
             )
         return None

@@ -116,6 +116,7 @@ SATELLITES = TableSchema(
             meaning="When it announces the XOR of two keys, which lets them be merged."),
         text("announces_because", "With seconds: what takes so long, or how the announcement"
               " comes down without a station.", ""),
+        text("elements", "How its element sets come where no feed has them.", ""),
         _DOMAIN,
     ),
 )  # fmt: skip
@@ -329,7 +330,8 @@ METRO = TableSchema(
               1, PARALLEL_MAX, 1),
         whole("reach", "How many trusted nodes a user has links to.", 1, 101, 1),
         whole("switches", "How many optical switches, `ID-switch-1` and on.", 0, 100, 0),
-        whole("at_once", "How many links of each switch are on at once.", 1, 1000, 1),
+        whole("at_once", "How many links of all its switches are on at once, spread evenly.",
+              1, 1000, None, "one a switch"),
         number("radius_km", "How far the farthest user is from the centre.", 1.0, 30.0),
         _FIBRE, _RATE, _BUFFER, _RESERVE, _DOMAIN, _SOURCE,
     ),

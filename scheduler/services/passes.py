@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from orbits import OrbitsError, as_utc, find_passes_in_archive, iso_utc
+from orbits import NoElementsError, OrbitsError, as_utc, find_passes_in_archive, iso_utc
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
 from scheduler.forecast import (
@@ -60,6 +60,7 @@ def upcoming_passes(
     context.refresh_elements()
     chosen = any_satellite(context, satellite)
     archive = context.archive_of(chosen.norad_id, known_at=as_known_at)
+    _refuse_without_elements(context, chosen, archive)
     chosen_stations = context.stations(stations) if place is None else [place]
     places = {station.station_id: station for station in chosen_stations}
     covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
@@ -222,6 +223,15 @@ def _covered(
         if begin < until
     ]
     return spans, notes
+
+
+def _refuse_without_elements(context: Context, satellite: Satellite, archive: Archive) -> None:
+    """Raise NoElementsError that says how the first element set of a satellite comes."""
+    number = satellite.norad_id
+    if any(True for _ in archive) or any(True for _ in context.archive_of(number)):
+        return
+    how = satellite.elements or f"`skytrunk elements fetch {number}` brings the newest"
+    raise NoElementsError(f"no element set of {satellite.name} ({number}) is known: {how}")
 
 
 def _notes(table: PassTable) -> list[str]:

@@ -108,7 +108,7 @@ def test_any_trunk_is_right_or_refused(km: float, relays: int, more_links: int) 
 
 def test_a_metro_has_the_parts_it_counts() -> None:
     scenario = read(
-        metro("m", "b", 40, "relays = 3\nreach = 2\nswitches = 3\nat_once = 5\nrelay_links = 4")
+        metro("m", "b", 40, "relays = 3\nreach = 2\nswitches = 3\nat_once = 11\nrelay_links = 4")
     )
 
     kinds = Counter(node.kind for node in scenario.nodes)
@@ -122,7 +122,8 @@ def test_a_metro_has_the_parts_it_counts() -> None:
     ]
     users = Counter(link.switch for link in scenario.links if link.kind is LinkKind.ACCESS)
     assert users == {"m-switch-1": 28, "m-switch-2": 26, "m-switch-3": 26}
-    assert {x.share for x in scenario.links if x.switch == "m-switch-1"} == {5 / 28}
+    assert [one.at_once for one in scenario.switches] == [3, 4, 4]
+    assert {x.share for x in scenario.links if x.switch == "m-switch-1"} == {3 / 28}
     center = scenario.node("b")
     for node in scenario.nodes[3:]:
         assert node.synthetic
@@ -188,6 +189,7 @@ REFUSED = [
     (metro("m", "x", 4), "metro[0].center is 'x'; allowed: a station or one of [[nodes]]"),
     (metro("m", "b", 4, "reach = 2"), "metro[0].reach is 2; allowed: up to 1, centre and relays"),
     (metro("m", "b", 4, "switches = 5"), "metro[0].switches is 5; allowed: up to 4, a user each"),
+    (metro("m", "b", 4, "switches = 3\nat_once = 2"), "metro[0].at_once is 2; allowed: 3 and more"),
     (metro("m", "b", 0), "metro[0].users is 0; allowed: an integer, 1 to"),
     (metro("m", "b", 4) + CITY.format(id="m-user-2", lat=1, lon=2), "'m-user-2' is there twice"),
     (metro("m", "b", 4) + metro("m", "a", 4), "node 'm-user-1' is there twice"),
