@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from api.cli.options import Line, answering, commands, common
-from api.cli.output import emit, note, show, written
+from api.cli.output import emit, note, written
+from api.inputs import check_order, parse_instant
 from scheduler import services
 from scheduler.errors import InputError
 
-app = commands("Start, check or list scenarios.")
+app = commands("Start, check, list, show or draw scenarios.")
 
+_TITLE_WIDTH = 68  # of a picture, in letters
+_PICTURES = (".svg", ".png")
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or FILE.toml.")]
 _STATION = "NAME=LAT,LON[,HEIGHT_M[,TELESCOPE_M]]"
 
 
@@ -65,13 +70,64 @@ def check(
 
 
 @app.command("list")
-@common
+@answering
 def list_scenarios(line: Line) -> None:
-    """List the scenarios that ship with Skytrunk."""
+    """List the scenarios that ship with Skytrunk: what each has, and its kilometres of fibre."""
+    from api.schemas.scenarios import ShippedScenarios
     from scheduler.sources.scenarios import load_scenario, scenario_names
 
-    for name in scenario_names():
-        show(f"{name}: {load_scenario(name).title}")
+    found = ShippedScenarios.of([load_scenario(name) for name in scenario_names()])
+    line.answer(found, found.table())
+
+
+@app.command("show")
+@answering
+def show_scenario(line: Line, name: NameArgument) -> None:
+    """Show what there is in a scenario: notes, satellites, stations, domains, switches."""
+    from api.schemas.scenarios import ShownScenario
+
+    with line.context(scenario=name) as context:
+        found = ShownScenario.of(context.scenario)
+    line.answer(found, found.tables())
+
+
+@app.command("draw")
+@common
+def draw_scenario(
+    line: Line,
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(help="Where to draw it, FILE.svg or FILE.png.")],
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="T", help="Draw the key that moved, from here on."),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="T", help="To here.")] = None,
+) -> None:
+    """Draw the map of a scenario; with --from and --to, the flow of key that a ledger has."""
+    if file.suffix not in _PICTURES:
+        raise InputError(f"{file}; allowed: a name that ends in {' or '.join(_PICTURES)}")
+    if (start is None) != (end is None):
+        raise InputError("--from or --to alone; allowed: both, or none")
+    with line.context(scenario=name) as context:
+        title = fill(context.scenario.title, _TITLE_WIDTH)
+        if start is None or end is None:
+            from api.plots import network_map
+            from api.report.sky import map_links, map_places
+
+            network_map(
+                file,
+                title=title,
+                places=map_places(context.scenario),
+                links=map_links(context.scenario),
+                tracks=(),
+            )
+        else:
+            from api.report.folder import draw_flow
+
+            first, last = parse_instant(start, "from"), parse_instant(end, "to")
+            check_order(first, last)
+            draw_flow(file, context, start=first, end=last, title=title)
+    note(f"{name} drawn to {file}")
 
 
 @app.command("keys")

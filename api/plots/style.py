@@ -33,6 +33,7 @@ LAST_RESORT = "Last Resort High-Efficiency"  # ships as well: a frame for any le
 _SETTINGS: dict[Any, Any] = {
     "font.family": FONT,
     "text.parse_math": False,  # a dollar in a name is a dollar
+    "svg.hashsalt": "skytrunk",  # else every id in an SVG is drawn by lot
     "font.size": 10,
     "axes.titlesize": 13,
     "axes.titleweight": "bold",
@@ -59,7 +60,10 @@ _SETTINGS: dict[Any, Any] = {
 
 
 def draw(path: Path, size_in: tuple[float, float], paint: Callable[[Figure], None]) -> Path:
-    """Make a figure of `size_in` inches, let `paint` fill it, write it to `path` as PNG."""
+    """Make a figure of `size_in` inches, let `paint` fill it, write it to `path`.
+
+    As SVG where its name ends so, else as PNG.
+    """
     with rc_context(_SETTINGS):
         figure = Figure(figsize=size_in, layout="constrained")
         FigureCanvasAgg(figure)
@@ -68,7 +72,8 @@ def draw(path: Path, size_in: tuple[float, float], paint: Callable[[Figure], Non
             text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         _find_letters(figure, path)
         # No date and no program name inside: the same data give the same file.
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+        nameless = ("Creator", "Date") if path.suffix == ".svg" else ("Software",)
+        figure.savefig(path, dpi=DPI, metadata=dict.fromkeys(nameless))
     return path
 
 

@@ -93,7 +93,8 @@ def write_report(
         pictures["reliability.png"] = title
     progress(0.7, "flow of key")
     title = f"{scenario.name}: key relayed, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}"
-    draw_flow(out / "key-flow.png", summary, context, title=title)
+    end = summary.end + timedelta(seconds=1)
+    draw_flow(out / "key-flow.png", context, start=summary.start, end=end, title=title)
     pictures["key-flow.png"] = (
         f"{title}; a link is as wide as the bits that merges spent on it, below what each pair"
         " gained end to end"
@@ -114,9 +115,9 @@ def write_report(
     return [out / "report.md", out / "summary.json", *(out / name for name in pictures)]
 
 
-def draw_flow(path: Path, summary: ReplaySummary, context: Context, *, title: str) -> Path:
-    """Draw what merges moved through the network during a replay, and for whom."""
-    flow = services.key_flow(context, start=summary.start, end=summary.end + timedelta(seconds=1))
+def draw_flow(path: Path, context: Context, *, start: datetime, end: datetime, title: str) -> Path:
+    """Draw what merges moved through the network within [start, end), and for whom."""
+    flow = services.key_flow(context, start=start, end=end)
     scenario = context.scenario
     # Users go by their short ids, two to a bar.
     names = {

@@ -167,13 +167,17 @@ def _map_places_with(scenario: Scenario, place: Station | None) -> list[MapPlace
 
 
 def map_places(scenario: Scenario) -> list[MapPlace]:
-    """Return every node that has a place; relays and users go unnamed, there are many."""
+    """Return every node that has a place; relays and users go unnamed, there are many.
+
+    A city whose node keeps the key of a station is shown as a station.
+    """
+    stationed = {station.node for station in scenario.stations}
     return [
         MapPlace(
             name=drawable(node.name, node.node_id)
             if node.kind.value in {"station", "backbone"}
             else "",
-            kind=node.kind.value,
+            kind="station" if node.node_id in stationed else node.kind.value,
             lat_deg=node.lat_deg,
             lon_deg=node.lon_deg,
         )
@@ -183,14 +187,19 @@ def map_places(scenario: Scenario) -> list[MapPlace]:
 
 
 def map_links(scenario: Scenario) -> list[MapLink]:
-    """Return the fibre links between nodes that have a place."""
+    """Return the fibre links between nodes that have a place, parallel ones once."""
     where = {
         node.node_id: (node.lat_deg, node.lon_deg)
         for node in scenario.nodes
         if node.lat_deg is not None and node.lon_deg is not None
     }
-    return [
-        MapLink(one=where[link.pool.node_a], other=where[link.pool.node_b])
+    ends = dict.fromkeys(
+        (link.pool.node_a, link.pool.node_b)
         for link in scenario.links
-        if link.length_km is not None and {link.pool.node_a, link.pool.node_b} <= where.keys()
+        if link.length_km is not None
+    )
+    return [
+        MapLink(one=where[one], other=where[other])
+        for one, other in ends
+        if {one, other} <= where.keys()
     ]

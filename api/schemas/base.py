@@ -103,7 +103,7 @@ class Listing(Answer):
 
 def plural(count: int, noun: str) -> str:
     """Return that many of it in words."""
-    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith('s') else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith(('s', 'ch')) else 's'}"
 
 
 def to_json(document: Document, *, ascii_only: bool = False) -> str:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 from typing import TypeVar
 
 from orbits import HorizonMask
@@ -300,6 +301,21 @@ class Scenario:
             if (one.satellite, one.station) == (satellite_id, station_id):
                 return one
         return BlockPolicy(satellite=satellite_id, station=station_id)
+
+    @property
+    def fibre_km(self) -> float:
+        """Kilometres of long-distance fibre: each span once, whatever runs side by side."""
+        spans = {
+            (link.pool.node_a, link.pool.node_b): link.length_km or 0.0
+            for link in self.links
+            if link.kind is LinkKind.FIBRE
+        }
+        return fsum(spans.values())
+
+    @property
+    def user_count(self) -> int:
+        """How many nodes are users: they relay nobody else's key."""
+        return sum(not node.relays for node in self.nodes)
 
     def satellite(self, satellite_id: str) -> Satellite:
         """Return one satellite. Raises UnknownName, listing the known ones."""

@@ -115,7 +115,7 @@ def test_every_mistake_of_a_file_is_a_line_of_its_own(skytrunk: Command, tmp_pat
 
 def test_the_page_and_the_list_are_printed(skytrunk: Command) -> None:
     assert skytrunk("scenario", "keys").stdout.startswith("# The scenario file\n")
-    assert "micius-2016: Micius campaign" in skytrunk("scenario", "list").stdout
+    assert "Micius campaign 2016-2017" in skytrunk("scenario", "list").stdout
 
 
 def test_nothing_makes_no_scenario() -> None:
