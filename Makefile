@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test browser lint bench bench-smoke oracle faults faults-short soundness clients clean lock
+.PHONY: demo test browser lint bench bench-smoke oracle faults faults-short tamper soundness clients clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -62,6 +62,11 @@ faults: $(VENV)/.dev
 # Tens of kills, sixteen processes for one key, a server that dies: what CI runs after the suite.
 faults-short: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 -m faults tests
+
+# Every column changed, every row removed, doubled, swapped, every definition changed, old copies,
+# logs made anew, on both stores; prints by what each is seen. Some minutes.
+tamper: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -s -m tamper tests/tamper
 
 # Key lengths against true photon numbers, and every bound by Monte-Carlo; a small part of it is
 # in `make test`, this is all of it, some ten minutes.

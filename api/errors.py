@@ -57,6 +57,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.LedgerUnavailable: _failed("The ledger cannot be reached", 503),
         errors.KeystoreError: _failed("The key store refuses", 500),
         errors.ProofInvalid: _failed("A proof does not hold", 422),
+        errors.ClockStepped: _failed("The clock is not plausible", 503),
         errors.NotAuthenticated: _failed("Not authenticated", 401),
         errors.NotAllowed: _failed("Not allowed", 403),
         errors.FeedError: _failed("A service outside failed", 502),

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from orbits import as_utc
-from scheduler.errors import InputError
+from scheduler.errors import ClockStepped, InputError
 
 RATE_MAX = 1_000_000.0
+
+STEP_S_MAX = 300.0
+"""A step that a machine's clock may make at once: time servers set it right by seconds."""
 
 
 class Clock(Protocol):
@@ -26,6 +29,38 @@ class SystemClock:
     def now(self) -> datetime:
         """The present instant."""
         return datetime.now(UTC)
+
+
+class SteadyClock:
+    """The machine's own time, refused where it steps by more than `step_s_max`.
+
+    It is held to a counter that nobody sets and that goes on while the machine sleeps. What the
+    machine's time gains or loses little by little is taken over; a step is not, so that a wrong
+    date of an hour can neither expire key nor deposit a year of it.
+    """
+
+    def __init__(self, *, step_s_max: float = STEP_S_MAX) -> None:
+        self._step_max = timedelta(seconds=step_s_max)
+        self._seen, self._counted_s = SystemClock().now(), _counted_s()
+
+    def now(self) -> datetime:
+        """The present instant. Raises ClockStepped while it is not plausible."""
+        shown, counted_s = SystemClock().now(), _counted_s()
+        due = self._seen + timedelta(seconds=counted_s - self._counted_s)
+        if abs(shown - due) > self._step_max:
+            raise ClockStepped(
+                f"the machine's clock shows {shown.isoformat()}, {due.isoformat()} is due; allowed:"
+                f" steps of up to {self._step_max.total_seconds():.0f} s. Set it right, or start"
+                " again if it is right now"
+            )
+        self._seen, self._counted_s = shown, counted_s
+        return shown
+
+
+def _counted_s() -> float:
+    """Seconds since the machine was started, its sleep among them where it tells them."""
+    counter = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(counter)
 
 
 class AcceleratedClock:
@@ -71,5 +106,5 @@ class SimulatedClock:
 def live_clock(start: datetime | None, rate: float) -> Clock:
     """The machine's own time, or one that starts elsewhere or runs faster."""
     if start is None and rate == 1.0:
-        return SystemClock()
+        return SteadyClock()
     return AcceleratedClock(start or SystemClock().now(), rate=rate)

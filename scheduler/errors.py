@@ -26,6 +26,7 @@ class SchedulerError(Exception):
     │   ├── KeystoreError     the key-encryption key is missing or wrong, or a data key destroyed
     │   ├── ProofInvalid      a proof, a checkpoint or an exported ledger that does not hold
     │   └── RequestConflict   one request id, two different requests
+    ├── ClockStepped          the machine's clock shows what cannot be; nothing is done by it
     ├── NotAuthenticated      nobody known: no certificate or token, or one that does not count
     ├── NotAllowed            somebody known, who may not do this
     ├── FeedError             a service outside did not answer, or not as agreed
@@ -43,6 +44,10 @@ class FactError(InputError):
 
 class LedgerMissing(InputError):
     """A question about a ledger that is not there; an empty new one would pass every check."""
+
+
+class ClockStepped(SchedulerError):
+    """The machine's clock made a step that no time server makes; the message says from where."""
 
 
 class ScenarioError(InputError):

@@ -21,6 +21,7 @@ from scheduler import services
 from scheduler.agenda import Agenda, Due, Work, on_grid
 from scheduler.clock import Clock, SystemClock, live_clock
 from scheduler.domain import Booking, BookingState
+from scheduler.errors import ClockStepped
 from scheduler.process import freeze_gc
 from scheduler.services.context import Context
 from scheduler.settings import Settings
@@ -86,6 +87,8 @@ class JobRunner:
     def _work(self) -> None:
         """Do what is due by now, in order."""
         with self._busy:
+            if not self._clock_is_right():
+                return  # the watch arms it again
             for due in self._agenda.take_until(self.clock.now()):
                 if not self._stopping:
                     self._guard(str(due.work), partial(self._do, due))
@@ -191,9 +194,18 @@ class JobRunner:
     def _watch(self) -> None:
         """Schedule the bookings that somebody else made meanwhile."""
         with self._busy:
-            if not self._stopping:
+            if not self._stopping and self._clock_is_right():
                 self._guard("watch", self._see_bookings)
                 self._arm()
+
+    def _clock_is_right(self) -> bool:
+        """False, and a line in the log, while the clock shows what cannot be."""
+        try:
+            self.clock.now()
+        except ClockStepped as error:
+            log.error("clock refused, nothing is done", why=str(error))
+            return False
+        return True
 
     def _keep_vault(self) -> None:
         """End and shred the epochs of data keys that grew old.
@@ -201,7 +213,7 @@ class JobRunner:
         A replay has no such job: its key follows from its seed and protects nothing.
         """
         with self._busy:
-            if not self._stopping:
+            if not self._stopping and self._clock_is_right():
                 self._guard("vault", self._log_vault)
 
     def _log_vault(self) -> None:

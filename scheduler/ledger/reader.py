@@ -20,12 +20,6 @@ _ANSWER = select(Command.kind, Command.digest, Command.answer).where(
     Command.request_id == bindparam("request_")
 )
 _LAST_COMMAND = select(func.max(Command.id))
-_LAST_AT = (
-    select(Command.at)
-    .where(Command.kind == bindparam("kind_"))
-    .order_by(Command.id.desc())
-    .limit(1)
-)
 _OUT_OF_THE_ORDINARY = text(
     "SELECT EXISTS (SELECT 1 FROM freed_range),"
     f" EXISTS (SELECT 1 FROM block WHERE {EXPIRING_BLOCK})"
@@ -125,8 +119,3 @@ def command_record(row: Any) -> CommandRecord:
 def last_command(reader: Reader) -> int:
     """Number of the newest command, 0 without any: the same number, the same books."""
     return reader.connection.execute(_LAST_COMMAND).scalar() or 0
-
-
-def last_instant_of(reader: Reader, kind: str) -> datetime | None:
-    """Instant of the newest command of a kind; None if there was none."""
-    return reader.connection.execute(_LAST_AT, {"kind_": kind}).scalar()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from scheduler.domain import NewBlock, instant_key
 from scheduler.fibre import buffer_bits, span_eps, span_secret_bits
 from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
+from scheduler.ledger.keys.spans import deposited_until, span_key
 from scheduler.ledger.keys.stock import get_stock
-from scheduler.ledger.reader import last_instant_of
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
@@ -23,7 +23,8 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
 
     One transaction for all links. Returns the bits deposited, and those for which the relays'
     key buffers had no room (a span stops distilling then; they are nobody's key). A time for
-    which the trunk has deposited is not deposited again, whatever the clock says.
+    which a link has deposited is not deposited again, whatever the clock says; one for which it
+    has not is, though a clock that was ahead has deposited for later ones.
     """
     request_id = f"trunk/{instant_key(start)}/{instant_key(end)}"
     links = [link for link in context.scenario.links if link.kind != "satellite"]
@@ -32,22 +33,25 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         if answered is not None:
             return answered
         context.check_scenario(tx)
-        start = max(start, last_instant_of(tx, "trunk") or start)
-        if start >= end:
+        ends = deposited_until(tx, [link.pool.pool_id for link in links], before=end)
+        starts = [max(start, until or start) for until in ends]
+        if all(one >= end for one in starts):
             return {"links": len(links), "deposited_bits": 0, "no_room_bits": 0}
-        duration_s = (end - start).total_seconds()
         stock = get_stock(tx, at=end)
         command = tx.command(request_id, kind="trunk", at=end)
         blocks: list[NewBlock] = []
         refused = 0
-        for link in links:
+        for link, begins in zip(links, starts, strict=True):
+            if begins >= end:
+                continue
+            duration_s = (end - begins).total_seconds()
             made = span_secret_bits(link, duration_s=duration_s)
             limit = buffer_bits(link, context.scenario.schedule)
             room = max(0, limit - stock.get(link.pool.pool_id, 0))
             bits = min(made, room)
             refused += made - bits
             if bits > 0:
-                blocks.append(_block(context, link, start, bits, duration_s * bits / made))
+                blocks.append(_block(context, link, begins, bits, duration_s * bits / made))
         expect_blocks(tx, blocks)
         for block in blocks:
             material = simulated_material(context.entropy, block)
@@ -62,7 +66,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
 
 
 def _block(context: Context, link: Link, start: datetime, bits: int, made_in_s: float) -> NewBlock:
-    natural_key = f"span/{link.pool.pool_id}/{instant_key(start)}"
+    natural_key = span_key(link.pool.pool_id, start)
     return NewBlock(
         block_id=context.entropy.uuid("block", natural_key),
         pool=link.pool,

@@ -13,6 +13,7 @@ from scheduler.ledger import KeyState, Ledger, ReservationState, Transaction, op
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.delivery import collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.epochs import begin_epoch, shred_epoch
 from scheduler.ledger.keys.expiry import let_expire
 from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, resolve_reservation
 from scheduler.ledger.keys.sessions import take_sifted
@@ -186,6 +187,14 @@ def _answer(tx: Transaction, request: str, kind: str, answer: dict[str, Any]) ->
     tx.command(request, kind=kind, at=NOON).finish(answer)
 
 
+def _turn(tx: Transaction, request: str, event: Event) -> None:
+    """The next epoch of a pool begins, and what ended is shredded."""
+    handle = tx.command(request, kind="turn", at=NOON)
+    pool_id = chain(NODES)[0].pool_id
+    shred_epoch(tx, handle, pool_id, begin_epoch(tx, handle, pool_id) - 1)
+    handle.finish({})
+
+
 STEPS: dict[str, Step] = {
     "deposit": _deposit,
     "merge": _merge,
@@ -199,4 +208,5 @@ STEPS: dict[str, Step] = {
     "sift": _sift,
     "distil": _distil,
     "expire": _expire,
+    "turn": _turn,
 }

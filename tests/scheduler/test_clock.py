@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.clock import AcceleratedClock, SimulatedClock, SystemClock
-from scheduler.errors import InputError
+from scheduler import clock as clocks
+from scheduler.clock import AcceleratedClock, SimulatedClock, SteadyClock, SystemClock
+from scheduler.errors import ClockStepped, InputError
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
 
@@ -49,3 +50,27 @@ def test_an_impossible_rate_is_refused(rate: float) -> None:
 def test_a_naive_start_is_refused(clock: type[SimulatedClock]) -> None:
     with pytest.raises(ValueError, match="zone"):
         clock(datetime(2016, 12, 19))  # noqa: DTZ001  that is the point
+
+
+@pytest.mark.parametrize("step", [timedelta(days=365), -timedelta(days=365), timedelta(hours=1)])
+def test_a_step_that_no_time_server_makes_is_refused_until_it_is_right_again(
+    step: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    shown, counted_s = [start], [0.0]
+    monkeypatch.setattr(SystemClock, "now", lambda _: shown[0])
+    monkeypatch.setattr(clocks, "_counted_s", lambda: counted_s[0])
+    clock = SteadyClock()
+
+    def after(seconds: float, shows: timedelta) -> datetime:
+        counted_s[0] += seconds
+        shown[0] += shows
+        return clock.now()
+
+    hour = timedelta(hours=1)
+    assert after(3600.0, hour + timedelta(seconds=2)) == start + hour + timedelta(seconds=2)
+    with pytest.raises(ClockStepped, match="is due; allowed: steps of up to 300 s"):
+        after(60.0, step)
+    assert after(60.0, timedelta(minutes=2) - step) == start + hour + timedelta(seconds=122)
+    # Asleep for a night: the counter goes on as well.
+    assert after(30_000.0, timedelta(seconds=30_000)) == shown[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, create_mock_engine
 
@@ -72,7 +72,28 @@ POSTGRES = """
 OURS = "(SELECT relnamespace FROM pg_class WHERE oid = 'ledger_entry'::regclass)"
 SCHEMA = re.compile(r"\b(?:pg_temp_\d+|pg_temp|public)\.")
 
-_FRESH: dict[str, frozenset[Fact]] = {}
+EXPRESSIONS = """
+    SELECT 'constraint', relname::text, conname::text, pg_get_constraintdef(con.oid),
+        pg_get_constraintdef(con.oid) || ' ' || convalidated
+    FROM pg_constraint AS con JOIN pg_class ON pg_class.oid = conrelid
+    WHERE relnamespace = pg_my_temp_schema() AND contype IN ('c', 'x')
+    UNION ALL
+    SELECT 'index', mine.relname::text, one.relname::text, pg_get_indexdef(one.oid),
+        pg_get_indexdef(one.oid) || ' ' || (indisvalid AND indisready)
+    FROM pg_index JOIN pg_class AS one ON one.oid = indexrelid
+    JOIN pg_class AS mine ON mine.oid = indrelid
+    WHERE mine.relnamespace = pg_my_temp_schema() AND indpred IS NOT NULL
+"""
+
+
+class _Fresh(NamedTuple):
+    """A fresh ledger's definitions, and how a restored one words those with expressions."""
+
+    facts: frozenset[Fact]
+    restored: dict[Fact, Fact]  #: what each stands for
+
+
+_FRESH: dict[str, _Fresh] = {}
 
 
 def check_schema(connection: Connection, found: Findings) -> None:
@@ -83,8 +104,9 @@ def check_schema(connection: Connection, found: Findings) -> None:
             fresh = _fresh_sqlite()
             ours = frozenset(_sqlite_facts(sql for *_, sql in snapshot.rows(MASTER)))
         else:
-            fresh = _fresh_postgres(connection, snapshot)
-            ours = frozenset(_postgres_facts(snapshot.rows(POSTGRES.format(namespace=OURS))))
+            fresh, restored = _fresh_postgres(connection, snapshot)
+            facts = _postgres_facts(snapshot.rows(POSTGRES.format(namespace=OURS)))
+            ours = frozenset(restored.get(fact, fact) for fact in facts)
     for kind, table, definition in sorted(fresh - ours):
         found.add(f"schema of {table}: {kind} {definition[:200]!r} is missing")
     for kind, table, definition in sorted(ours - fresh):
@@ -137,10 +159,11 @@ def _clauses(body: str) -> Iterator[str]:
             clause += sign
 
 
-def _fresh_postgres(connection: Connection, snapshot: Snapshot) -> frozenset[Fact]:
+def _fresh_postgres(connection: Connection, snapshot: Snapshot) -> _Fresh:
     """The definitions of temporary tables like a fresh ledger's, made and undone at once.
 
-    PostgreSQL writes definitions anew in its own words, which its release decides.
+    PostgreSQL writes definitions anew in its own words, which its release decides; read back by
+    it, as `pg_restore` has them read, some come out in yet other words, and stay so from then on.
     """
     (version,) = snapshot.one("SELECT version()")
     if version not in _FRESH:
@@ -152,8 +175,17 @@ def _fresh_postgres(connection: Connection, snapshot: Snapshot) -> frozenset[Fac
                 for statement in definitions("postgresql"):
                     driver.execute(statement)
                 rows = driver.execute(POSTGRES.format(namespace="pg_my_temp_schema()")).fetchall()
-            _FRESH[version] = frozenset(
-                fact for fact in _postgres_facts(rows) if fact[1] != "the ledger"
+                first = _expressions(driver)
+                for (kind, table, name), (definition, _) in first.items():
+                    for statement in _made_again(kind, table, name, definition):
+                        driver.execute(statement)
+                again = _expressions(driver)
+            _FRESH[version] = _Fresh(
+                frozenset(fact for fact in _postgres_facts(rows) if fact[1] != "the ledger"),
+                {
+                    _fact(kind, table, again[kind, table, name][1]): _fact(kind, table, whole)
+                    for (kind, table, name), (_, whole) in first.items()
+                },
             )
         finally:
             driver.rollback()
@@ -161,6 +193,31 @@ def _fresh_postgres(connection: Connection, snapshot: Snapshot) -> frozenset[Fac
     return _FRESH[version]
 
 
+def _expressions(driver: Any) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """What holds expressions, by kind, table and name: its definition, and that with its state."""
+    return {
+        (kind, table, name): (definition, whole)
+        for kind, table, name, definition, whole in driver.execute(EXPRESSIONS).fetchall()
+    }
+
+
+def _made_again(kind: str, table: str, name: str, definition: str) -> tuple[str, ...]:
+    """Statements that make a constraint or an index anew, by its definition as it was read."""
+    if kind == "constraint":
+        change = f'ALTER TABLE pg_temp."{table}"'
+        return (
+            f'{change} DROP CONSTRAINT "{name}"',
+            f'{change} ADD CONSTRAINT "{name}" {definition}',
+        )
+    # What stands behind a constraint was made anew with it.
+    is_own = not name.startswith(("pk_", "uq_", "ex_")) and " WHERE " in definition
+    return (f'DROP INDEX pg_temp."{name}"', definition) if is_own else ()
+
+
+def _fact(kind: str, table: str, definition: str) -> Fact:
+    return kind, table, SCHEMA.sub("", definition)
+
+
 def _postgres_facts(rows: Iterable[tuple[Any, ...]]) -> Iterator[Fact]:
     for kind, table, definition in rows:
-        yield kind, table, SCHEMA.sub("", definition)
+        yield _fact(kind, table, definition)

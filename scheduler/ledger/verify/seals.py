@@ -68,9 +68,10 @@ def read_context(
 def _data_keys(snapshot: Snapshot, ring: Keyring) -> dict[int, bytes | str]:
     """Every data key that was not shredded, or why it does not open."""
     keys: dict[int, bytes | str] = {}
-    for number, *epoch in snapshot.rows(OPEN_KEYS):
+    for number, pool_id, epoch in snapshot.rows(OPEN_KEYS):
         try:
-            keys[number] = ring.open(Epoch(*epoch))
+            # SQLite keeps bytes in a column of texts; they are no pool's name.
+            keys[number] = ring.open(Epoch(str(pool_id), epoch))
         except LedgerError as error:
             keys[number] = str(error)
     return keys

