@@ -71,9 +71,9 @@ class Described(FastAPI):
                     operation["security"] = [{"bearer": []}, {"password": []}] if roles else []
                     if "requestBody" in operation:
                         operation["responses"] |= body_answers
-        document = self.openapi_schema
-        assert document is not None
-        return document
+        made = self.openapi_schema
+        assert made is not None
+        return made
 
 
 def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
