@@ -38,4 +38,4 @@ def reliability_diagram(path: Path, *, title: str, found: Sequence[Reliability])
         axes.legend(loc="upper left", frameon=False)
         axes.set_title(title, loc="left", fontsize=10)
 
-    return draw(path, (6.0, 6.0), paint)
+    return draw(path, (8.0, 7.0), paint)

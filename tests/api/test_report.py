@@ -62,6 +62,7 @@ PICTURES = [
     "key-over-time.png",
     "key-flow.png",
     "published-and-model.png",
+    "reliability.png",
 ]
 
 
