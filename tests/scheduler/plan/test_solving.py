@@ -22,6 +22,7 @@ from scheduler.plan.model import build_model
 from scheduler.plan.total import MaxMinAim, TotalAim
 from scheduler.solver import solve
 from tests.benchmarks.constellation import Constellation, candidates
+from tests.benchmarks.demand_scenario import large_problem
 from tests.benchmarks.demand_scenario import problem as demand_problem
 
 SMALL = PlanProblem(candidates=candidates(Constellation(satellites=4, stations=5, nights=2)))
@@ -143,3 +144,32 @@ def test_max_min_by_rounding_stays_within_three_per_cent_of_the_optimum() -> Non
         assert best.bound == pytest.approx(best.measures[0], rel=1e-5)
         found = make_plan(problem, objective="max-min", solver="lp")
         assert found.value >= 0.97 * best.measures[0]
+
+
+def test_what_a_relaxation_promises_too_much_the_exact_program_takes_back() -> None:
+    # One night of 30 satellites over 20 stations: the relaxation divides the satellites' time
+    # and promises a third more than any whole bookings give; the plan said so for its gap.
+    problem = large_problem(Constellation(satellites=30, stations=20, nights=1))
+
+    decision = make_plan(problem, solver="lp")
+
+    assert decision.value > 0.0
+    assert decision.gap <= 0.001
+    assert decision.bound < 0.8 * 0.0653  # of the relaxation
+
+
+def test_a_proof_that_fails_leaves_the_bound_of_the_relaxation() -> None:
+    problem = large_problem(Constellation(satellites=30, stations=20, nights=1))
+
+    def fails_whole(program: LinearProgram, limits: Limits) -> Solution:
+        # Only what has as many whole columns as there are options is the proof.
+        if sum(program.whole) >= len(problem.candidates):
+            raise SolverFailed("no answer in time")
+        return solve(program, limits)
+
+    decision = make_plan(problem, solver="lp", engine=fails_whole)
+
+    assert decision.value > 0.0
+    assert decision.fallback == ""
+    assert "no answer in time" in " ".join(decision.notes)
+    assert decision.bound == pytest.approx(0.0653, abs=1e-4)
