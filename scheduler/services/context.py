@@ -16,6 +16,7 @@ from scheduler.network import Satellite, Scenario, Station
 from scheduler.services.archives import Archives
 from scheduler.services.last import Last
 from scheduler.sources.scenarios import load_scenario
+from scheduler.weather import TrueSky
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,6 +88,11 @@ class Context:
         from scheduler.services.delivery.origins import KeyOrigins
 
         return KeyOrigins(self.scenario)
+
+    @cached_property
+    def true_sky(self) -> TrueSky:
+        """The weather that simulated sessions meet; one course of it for each seed."""
+        return TrueSky(self.entropy.generator("sky", "course"))
 
     @property
     def ledger(self) -> Ledger:

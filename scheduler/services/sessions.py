@@ -221,11 +221,15 @@ def _below(
 def _simulate(context: Context, candidate: Candidate, station: Station) -> SessionResult:
     """Draw the counts of the session around the model of the pass as it was booked.
 
-    First how the pass differs from others of its link, then the counts themselves. A pass
-    booked under an uncertain sky first of all draws whether it is clear: clouds give nothing.
+    First whether its sky is clear, in the run's own weather, of which the forecast knew only the
+    chance: clouds give nothing. Then how the pass differs from others of its link, then the
+    counts themselves.
     """
-    sky = context.entropy.generator("sky", candidate.candidate_id)
-    if candidate.clear_probability < 1.0 and sky.random() >= candidate.clear_probability:
+    middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
+    chance = candidate.clear_probability
+    if chance < 1.0 and not context.true_sky.is_clear(
+        station.lat_deg, station.lon_deg, middle, p_clear=chance
+    ):
         return SessionResult(
             sifted_bits=0, secret_bits=0, qber=0.5, source="simulator", simulated=True
         )

@@ -22,9 +22,10 @@ def read_forecasts(path: Path) -> tuple[Forecast, ...]:
         raise SettingsError(f"weather_file {path}: byte {error.start} is not UTF-8") from None
 
 
-def weather_of(forecasts: Sequence[Forecast]) -> Weather:
-    """Forecasts where they reach, the built-in climatology elsewhere."""
-    return Layered(ForecastTable(forecasts), Climatology()) if forecasts else Climatology()
+def weather_of(forecasts: Sequence[Forecast], stations: Iterable[Station]) -> Weather:
+    """Forecasts where they reach, the built-in climatology of where stations are elsewhere."""
+    climate = Climatology(places={one.station_id: (one.lat_deg, one.lon_deg) for one in stations})
+    return Layered(ForecastTable(forecasts), climate) if forecasts else climate
 
 
 def fetch_forecasts(

@@ -1,6 +1,6 @@
 """What a chance of a clear sky does to plans and sessions."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,19 +72,25 @@ def test_a_lock_holds_the_choice_and_not_the_value(settings_of: SettingsOf, tmp_
         assert bits_of(context, "cloudy") == pytest.approx(clear_bits * 0.25)
 
 
-def test_clouds_take_the_key_of_a_session(settings_of: SettingsOf, tmp_path: Path) -> None:
-    file = _forecasts(tmp_path / "sky.csv", [("xinglong", "2016-12-18T18:00:00Z", 0.1)])
+@pytest.mark.parametrize("chance", [0.1, 0.2])
+def test_clouds_take_the_key_of_a_session(
+    settings_of: SettingsOf, tmp_path: Path, chance: float
+) -> None:
+    file = _forecasts(tmp_path / "sky.csv", [("xinglong", "2016-12-18T18:00:00Z", chance)])
     with opened_at(settings_of(weather_file=file)) as context:
+        context.entropy = KeyedEntropy(0)
         key = by_station(context, services.plan_by_hand(context, **NIGHT, objective="total"))[
             "xinglong"
         ]
         (booking,) = services.bookings_of_plan(context, {"bookings": [str(key)]})
-        drawn = KeyedEntropy(1).generator("sky", booking.candidate.candidate_id).random()
+        (station,) = context.stations(["xinglong"])
+        middle = booking.candidate.acquires_at + timedelta(seconds=booking.candidate.duration_s / 2)
+        cloudy = context.true_sky.rank(station.lat_deg, station.lon_deg, middle)
         services.begin_session(context, key, at=booking.candidate.acquires_at)
         answer = services.settle_session(context, key, at=booking.candidate.loses_at)
 
-    assert drawn >= 0.1  # of this seed
-    assert answer["secret_bits"] == 0
+    assert 0.1 < cloudy < 0.2  # of this seed
+    assert (answer["secret_bits"] > 0) == (cloudy < chance)
 
 
 @pytest.mark.parametrize(

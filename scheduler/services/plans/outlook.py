@@ -259,9 +259,9 @@ def _weather(
         )
         ahead.notes += wrong
     else:
-        return weather_of(())
+        return weather_of((), context.scenario.stations)
     ahead.notes += _unused(context, used, forecasts, candidates, at=at)
-    return weather_of(forecasts)
+    return weather_of(forecasts, context.scenario.stations)
 
 
 def _unused(

@@ -78,7 +78,9 @@ def test_beyond_its_reach_an_older_run_answers_or_nobody() -> None:
 
 
 def test_climatology_answers_where_no_forecast_reaches() -> None:
-    weather = Layered(ForecastTable([forecast(0, 5, 0.9)]), Climatology())
+    weather = Layered(
+        ForecastTable([forecast(0, 5, 0.9)]), Climatology(places={"xinglong": (40.396, 117.577)})
+    )
 
     assert weather.clear_probability("xinglong", NOON + hours(5), known_at=NOON) == 0.9
     assert weather.clear_probability("xinglong", NOON + hours(50), known_at=NOON) == 0.72
@@ -93,6 +95,25 @@ def test_climatology_goes_by_the_month_and_knows_every_station() -> None:
     assert own.clear_probability("here", datetime(2017, 7, 1, tzinfo=UTC), known_at=NOON) == 0.5
     assert own.clear_probability("there", NOON, known_at=NOON) == 0.5
     assert own.outlook("here", NOON, known_at=NOON).source == "climatology (station log 2014-2020)"
+
+
+@pytest.mark.parametrize(
+    ("lat_deg", "lon_deg", "december"),
+    [
+        (40.396, 117.577, 0.72),  # Xinglong
+        (41.0, 118.5, 0.72),  # 100 km from it
+        (47.07, 15.49, 0.26),  # Graz
+        (31.2, -238.5, 0.46),  # Shanghai, counted westwards
+        (-30.0, -70.7, 0.5),  # nobody's
+        (42.5, 97.7, 0.5),  # 570 km north of Delingha
+    ],
+)
+def test_climatology_goes_by_where_a_station_is_and_not_by_its_name(
+    lat_deg: float, lon_deg: float, december: float
+) -> None:
+    weather = Climatology(places={"lijiang": (lat_deg, lon_deg)})
+
+    assert weather.clear_probability("lijiang", NOON, known_at=NOON) == december
 
 
 def test_facts_that_cannot_be_are_refused() -> None:
