@@ -111,8 +111,8 @@ class Settings(BaseSettings):
     """Networks of others, by the KME id in their certificates: where keys are passed on to them
     and come from them (ETSI GS QKD 020). Tables in TOML, JSON in the environment."""
     kme_hosts: dict[str, str] = {}
-    """Which node's key manager answers to which host name; by any other name it is the one of
-    whoever calls. A table in TOML, JSON in the environment."""
+    """Which node's key manager has which certificate (by its KME id) or host name; by any other
+    name it is the one of whoever calls. A table in TOML, JSON in the environment."""
     host: str = "127.0.0.1"
     """Address on which `skytrunk serve` listens."""
     port: int = Field(default=8014, ge=1, le=65535)

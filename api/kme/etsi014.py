@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api.kme import documents
 from api.kme.bodies import listed, query_number, query_value, read_object, whole_number
 from api.kme.errors import NO_STORE, NOT_FOUND, Refused
-from api.kme.identity import application, check_place, context_of, kme_id, refuse_self
+from api.kme.identity import application, check_place, context_of, kme_id, refuse_self, shown_kme_id
 from api.kme.sending import KeyAnswer
 from scheduler.domain import (
     DeliveredKey,
@@ -47,7 +47,8 @@ async def status(request: Request, slave: Slave) -> Response:
     """Say what the caller can draw with a slave, and for how long it lasts."""
     master = _caller(request, slave)
     found = await run_in_threadpool(_status, request, master, slave)
-    return JSONResponse(_status_body(found), headers=NO_STORE)
+    source = shown_kme_id(request) or kme_id(found.master_node)
+    return JSONResponse({"source_KME_ID": source, **_status_body(found)}, headers=NO_STORE)
 
 
 @router.get("/{slave_SAE_ID}/enc_keys", **documents.ENC_KEYS_GET)
@@ -158,7 +159,6 @@ def _origin(origin: KeyOrigin) -> dict[str, Any]:
 def _status_body(found: KeyStatus) -> dict[str, Any]:
     runway = found.runway
     return {
-        "source_KME_ID": kme_id(found.master_node),
         "target_KME_ID": kme_id(found.slave_node),
         "master_SAE_ID": found.master,
         "slave_SAE_ID": found.slave,

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 
 from api.kme.errors import Refused
-from api.security.certificates import Peer
-from scheduler.errors import NotAllowed
+from api.security.certificates import Peer, kme_of
+from scheduler.errors import NotAllowed, NotAuthenticated
 from scheduler.services import delivery
 from scheduler.services.context import Context
 
@@ -19,6 +19,14 @@ PeerOf = Callable[[Mapping[str, Any]], Peer]
 def kme_id(node: str) -> str:
     """Return the id of the key manager of a node."""
     return f"kme-{node}"
+
+
+def shown_kme_id(request: Request) -> str | None:
+    """Return the id in the server certificate of this connection; None without TLS."""
+    try:
+        return kme_of(request.scope)
+    except NotAuthenticated:
+        return None
 
 
 def context_of(request: Request) -> Context:
@@ -46,13 +54,14 @@ def other_network(request: Request) -> str:
 def check_place(request: Request, sae_id: str) -> None:
     """Raise NotAllowed if the key manager that is called is not that of the entity's node.
 
-    The setting `kme_hosts` says which name is whose; by any other name the one process answers as
-    the key manager of whoever calls.
+    The setting `kme_hosts` says which name is whose: the id in the certificate that the caller was
+    shown, or the host it asked for. By any other name the one process answers as the key manager
+    of whoever calls.
     """
     context = context_of(request)
     hosts = context.settings.kme_hosts
     name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-    node = hosts.get(name.lower())
+    node = hosts.get(shown_kme_id(request) or "", hosts.get(name.lower()))
     if node is not None and delivery.node_of(context, sae_id) != node:
         raise NotAllowed(f"SAE is not registered at {kme_id(node)}")
 

@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 from orbits import Archive, Elements, Verdict, Verdicts
@@ -45,6 +46,7 @@ class Context:
         self.entropy: Entropy = entropy or SystemEntropy()
         self._archives = Archives(self._stored_elements, self._stored_verdicts, extra_elements)
         self._elements_seen = -1
+        self._opening = RLock()  # threads of a server share one ledger, and its queue of writers
         self._ledger: Ledger | None = None
         self._view: LedgerView | None = None
         self.pair_runways: dict[str, KeyRunway] = {}  #: by pool, each for some seconds
@@ -97,13 +99,14 @@ class Context:
     @property
     def ledger(self) -> Ledger:
         """The ledger to write to; made if none is there, opened at first use."""
-        if self._ledger is None:
-            # SQLAlchemy takes a third of a second to import; a question about passes needs none.
-            from scheduler.ledger import open_ledger
+        with self._opening:
+            if self._ledger is None:
+                # SQLAlchemy takes a third of a second to import; most questions need none.
+                from scheduler.ledger import open_ledger
 
-            self._ledger = open_ledger(
-                self.settings.database_url, key_folder=self.settings.key_folder
-            )
+                self._ledger = open_ledger(
+                    self.settings.database_url, key_folder=self.settings.key_folder
+                )
         return self._ledger
 
     @property
@@ -112,20 +115,24 @@ class Context:
 
         Raises LedgerMissing naming the database: an empty new one would pass every check.
         """
-        if self._ledger is not None:
-            return self._ledger.view
-        if self._view is None:
-            from scheduler.ledger import open_view
+        with self._opening:
+            if self._ledger is not None:
+                return self._ledger.view
+            if self._view is None:
+                from scheduler.ledger import open_view
 
-            self._view = open_view(self.settings.database_url, key_folder=self.settings.key_folder)
+                self._view = open_view(
+                    self.settings.database_url, key_folder=self.settings.key_folder
+                )
         return self._view
 
     @property
     def existing_ledger(self) -> Ledger:
         """The ledger to write to, for what must not make one. Raises LedgerMissing as `view`."""
-        if self._ledger is None:
-            self.view.close()  # that there is one is all that had to be known
-        return self.ledger
+        with self._opening:
+            if self._ledger is None:
+                _ = self.view  # that there is one; another thread may be reading it
+            return self.ledger
 
     @property
     def archive(self) -> Archive:

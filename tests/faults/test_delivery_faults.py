@@ -94,13 +94,18 @@ def deliveries(servers: Servers, *, kills: int) -> list[str]:
     for one in listeners:
         one.start()
     chance, total = random.Random(16), TURNS * CUSTOMERS
-    for moment in sorted(chance.randrange(total // 10, total * 9 // 10) for _ in range(kills)):
-        with more:
-            assert more.wait_for(lambda moment=moment: len(said) >= moment, timeout=600)
-        servers.kill_one(chance)
-    for listener, process in zip(listeners, running, strict=True):
-        listener.join(timeout=1800)
-        assert process.wait(timeout=60) == 0
+    moments = sorted(chance.randrange(total // 10, total * 9 // 10) for _ in range(kills))
+    try:
+        for moment in moments:
+            with more:
+                assert more.wait_for(lambda moment=moment: len(said) >= moment, timeout=600)
+            servers.kill_one(chance)
+        for listener, process in zip(listeners, running, strict=True):
+            listener.join(timeout=1800)
+            assert process.wait(timeout=60) == 0
+    finally:
+        for process in running:
+            process.kill()
     return [line.strip() for line in said]
 
 

@@ -355,6 +355,19 @@ def test_one_process_is_the_key_manager_of_every_node(context: Context) -> None:
         assert list(keys_of(west.ask("GET", f"{DEC}?key_ID={ids[0]}", headers=other))) == ids
 
 
+def test_the_certificate_that_is_shown_names_the_key_manager(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.kme.identity.kme_of", lambda _: "KME-A")
+    hosts = {"KME-A": "east"}
+    context.settings = context.settings.model_copy(update={"kme_hosts": hosts})
+    with InsideClient(build_app(context, peer_of=peer_of)) as client:
+        path = "/api/v1/keys/bank-w/status"
+        assert Caller(client, "bank-e").ask("GET", path).json()["source_KME_ID"] == "KME-A"
+        path = "/api/v1/keys/bank-e/status"
+        refused(Caller(client, "bank-w").ask("GET", path), 401, "kme-east")
+
+
 # What becomes of answers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ from scheduler.errors import (
 )
 from scheduler.services.context import Context
 from scheduler.services.delivery import dec_keys, enc_keys, key_status, settle_answers
+from scheduler.services.merges.at_request import merge_for
 from tests.scheduler.services.ring import PAIR, TEXT, give_link_key, register
 
 Open = Callable[..., Context]
@@ -90,6 +92,28 @@ def test_keys_come_by_merging_within_the_request_until_the_links_run_dry(ring: C
     assert f"{error.value.available} keys of 512 bits" in str(error.value)
     # Two disjoint ways of 65,536 bits, less proofs, tag keys and what fills no request of 20.
     assert 100 <= len(seen) <= 256
+    assert services.verify_ledger(ring).problems == ()
+
+
+def test_two_processes_at_once_share_no_key(ring: Context, open_context: Open) -> None:
+    other = open_context(text=TEXT)
+    merge_for(ring, PAIR, 40_000, constraints=KeyConstraints(), at=ring.clock.now())
+    found: list[Delivery] = []
+
+    def customer(context: Context) -> None:
+        for number in (1, 2, 3, 1, 2):
+            given = draw(context, number)
+            taken = collect(context, ids_of(given))
+            assert bytes_of(taken) == bytes_of(given)
+            settle_answers(context, [given.answer_id, taken.answer_id])
+            found.append(given)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(customer, context) for context in (ring, other) * 2]:
+            done.result(timeout=120)
+
+    keys = [key.material for given in found for key in given.keys]
+    assert len(keys) == len(set(keys)) == 4 * 9
     assert services.verify_ledger(ring).problems == ()
 
 
