@@ -51,6 +51,8 @@ ROLES: dict[str, Roles] = {
     "GET /satellites": READ,
     "GET /stations": READ,
     "GET /elements": READ,
+    "POST /elements/accept": OPERATE,
+    "POST /elements/withdraw": OPERATE,
     "GET /passes": READ,
     "GET /track": READ,
     "GET /plans": READ,

@@ -140,7 +140,7 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
 
     assert set(document["paths"]) == {
         "/health", "/satellites", "/stations", "/passes", "/track", "/ledger/balances",
-        "/elements",
+        "/elements", "/elements/accept", "/elements/withdraw",
         "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes.csv",
         "/plans/{plan_id}/bookings.ics", "/plans/{plan_id}/timeline.png", "/bookings",
         "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel", "/outages",
