@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from heapq import heappop, heappush
 from itertools import islice, pairwise
@@ -20,26 +20,28 @@ Paths = tuple[tuple[str, ...], ...]
 
 
 class DemandGraph:
-    """The ends of a demand, the relays it may use, and the hops between them.
+    """The ends of a demand, the relays on paths between them that it may use, and the hops.
 
     Every node is split in two, so that no inner node serves two paths: vertex 2 n is where node n
     is entered, 2 n + 1 where it is left.
     """
 
     def __init__(self, scenario: Scenario, demand: Demand) -> None:
-        self.demand = demand  #: only its ends, its nodes to avoid and its numbers of paths count
+        self.demand = demand  #: only its ends, its relays and its numbers of paths count
         self.priced: tuple[Mapping[str, float], Collection[str], Paths | None] | None = None
         ends = {demand.node_a, demand.node_b}
-        self.trust = {
+        trust = {
             node.node_id: node.trust_weight
             for node in scenario.nodes
             if node.node_id in ends or (node.relays and demand.may_pass(node.node_id, node.domain))
         }
+        named = {ends_of(hop): hop for hop in parallel_pools(scenario)}
+        allowed = [pair for pair in named if pair[0] in trust and pair[1] in trust]
         self.hops: dict[tuple[str, str], str] = {}
-        for hop in parallel_pools(scenario):
-            one, other = ends_of(hop)
-            if one in self.trust and other in self.trust:
-                self.hops[one, other] = self.hops[other, one] = hop
+        for one, other in _between(demand, allowed):
+            self.hops[one, other] = self.hops[other, one] = named[one, other]
+        met = ends.union(*self.hops)
+        self.trust = {name: weight for name, weight in trust.items() if name in met}
         self._names = sorted(self.trust)
         place = {name: number for number, name in enumerate(self._names)}
         self._source = 2 * place[demand.node_a] + 1
@@ -197,20 +199,8 @@ class DemandGraph:
 
     @cached_property
     def useful_hops(self) -> frozenset[str]:
-        """The hops that lie on some path between the ends, whatever they cost.
-
-        Those are the hops of the block that a further edge between the ends would lie in.
-        """
-        import networkx as nx
-
-        ends = (self.demand.node_a, self.demand.node_b)
-        graph: nx.Graph[str] = nx.Graph(list(self.hops))
-        graph.add_edge(*ends)
-        for block in nx.biconnected_component_edges(graph):
-            if ends in block or ends[::-1] in block:
-                found = (self.hops.get(pair) for pair in block)
-                return frozenset(hop for hop in found if hop is not None)
-        raise AssertionError("an edge lies in some block")
+        """The hops that lie on some path between the ends, whatever they cost."""
+        return frozenset(self.hops.values())
 
     def refusal(self) -> str:
         """Say why there are not enough disjoint paths, naming the nodes in the way."""
@@ -263,6 +253,24 @@ class DemandGraph:
             if at[1] == 1 and at != source:
                 shared.append(at[0])
         return shared[::-1]
+
+
+def _between(demand: Demand, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The hops that lie on some path between the ends of a demand, in the order given.
+
+    Those are the hops of the block that a further edge between the ends would lie in. In a
+    network of cities most hops lie in others, and the search for a path need not see them.
+    """
+    import networkx as nx  # 120 ms, and many commands look for no path
+
+    ends = (demand.node_a, demand.node_b)
+    graph: nx.Graph[str] = nx.Graph(pairs)
+    graph.add_edge(*ends)
+    for block in nx.biconnected_component_edges(graph):
+        if ends in block or ends[::-1] in block:
+            found = {*block, *(pair[::-1] for pair in block)}
+            return [pair for pair in pairs if pair in found]
+    raise AssertionError("an edge lies in some block")
 
 
 def _wishes(demand: Demand) -> str:

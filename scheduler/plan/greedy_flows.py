@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heapreplace
 
 from scheduler.domain import PathSet
 from scheduler.plan.greedy import Choice
@@ -31,15 +32,21 @@ def greedy_flows(
         for link, key in keys.items():
             left[link] += inflow(key, choice, bits, bucket)
         spare = {link: left[link] - key.floor_bits[bucket] for link, key in keys.items()}
-        waiting = {number for number, share in enumerate(shares) if share[2] > served[number]}
+        waiting = [
+            (-share[0], _share(share, served[number]), number)
+            for number, share in enumerate(shares)
+            if share[2] > served[number]
+        ]
+        heapify(waiting)
         while waiting:
-            number = min(waiting, key=lambda n: (-shares[n][0], _share(shares[n], served[n]), n))
+            priority, _, number = waiting[0]
             path, step = _step(shares[number], served[number], spare)
             if step <= 0.0:
-                waiting.discard(number)
-            else:
-                served[number] += step
-                flows[number, path, bucket] += step
+                heappop(waiting)
+                continue
+            served[number] += step
+            flows[number, path, bucket] += step
+            heapreplace(waiting, (priority, _share(shares[number], served[number]), number))
         for link, key in keys.items():
             left[link] = spare[link] + key.floor_bits[bucket]
             left[link] = min(left[link], lasting(key, choice, bits, buckets, bucket))
@@ -54,8 +61,8 @@ def _share(share: Share, served: float) -> float:
 def _step(share: Share, served: float, spare: dict[str, float]) -> tuple[int, float]:
     """Draw one step along the path set with most key; return which and its bits, 0 if none."""
     _, _, wanted, sets = share
-    room = [min(spare[link] / times for link, times in path.uses) for path in sets]
-    best = max(range(len(sets)), key=lambda n: (room[n], -n))
+    room = [min([spare[link] / times for link, times in path.uses]) for path in sets]
+    best = room.index(max(room))
     step = min(wanted / STEPS, wanted - served, room[best])
     if step <= wanted * 1e-9:
         return best, 0.0

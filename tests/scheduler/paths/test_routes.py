@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.paths import find_routes, sum_parallel
+from scheduler.paths import DemandGraph, find_routes, sum_parallel
 from tests.scheduler.paths.networks import Ends, network, want
 
 NODES = "abcdefg"
@@ -129,6 +129,17 @@ def test_nodes_to_avoid_and_other_users_are_left_out() -> None:
     assert route.paths == (("a", "c", "b"),)
     avoiding = find_routes(scenario, want("a", "b", avoid_nodes=frozenset({"c"})))
     assert avoiding.refusal == "no path from a to b that avoids c"
+
+
+def test_a_graph_leaves_out_what_no_path_between_the_ends_passes() -> None:
+    way = (("a", "c"), ("b", "c"), ("a", "d"), ("b", "d"))
+    elsewhere = (("c", "e"), ("e", "f"), ("f", "g"), ("e", "g"))  # behind c alone
+
+    graph = DemandGraph(network(*way, *elsewhere), want("a", "b"))
+
+    assert set(graph.trust) == set("abcd")
+    assert set(graph.hops.values()) == {f"link:{one}--{other}" for one, other in map(sorted, way)}
+    assert graph.useful_hops == set(graph.hops.values())
 
 
 def test_relays_of_other_trust_domains_are_left_out() -> None:
