@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from scheduler.errors import KeystoreError, LedgerError
 from scheduler.ledger.db.engine import sqlite_file
 from scheduler.ledger.log.checkpoints import key_id_of
-from scheduler.ledger.schema import AuditKey, DataKey, PoolRow
+from scheduler.ledger.schema import AuditHead, AuditKey, DataKey, PoolRow
 from scheduler.ledger.vault.files import destroy_file, failures, put_in_place
 from scheduler.ledger.vault.keyring import Epoch, KeyFolder, Keyring
 from scheduler.ledger.vault.keystore import (
@@ -215,8 +215,8 @@ def refuse_emptied(connection: Connection) -> None:
         )
 
 
-def make_signing_key(connection: Connection, kek: KeyEncryptionKey) -> None:
-    """Give a new ledger the key that signs its checkpoints."""
+def begin_log(connection: Connection, kek: KeyEncryptionKey) -> None:
+    """Give a new ledger its empty log, and the key that signs its checkpoints."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     key_id = key_id_of(public)
@@ -227,3 +227,4 @@ def make_signing_key(connection: Connection, kek: KeyEncryptionKey) -> None:
         "wrapped": kek.wrap(private.private_bytes_raw(), signing_context(key_id)),
     }
     connection.execute(insert(AuditKey), [row])
+    connection.execute(insert(AuditHead), [{"id": 1, "size": 0}])

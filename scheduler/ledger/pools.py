@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from scheduler.domain import Pool
 from scheduler.errors import FactError
+from scheduler.ledger.db.numbers import RowNumbers
 from scheduler.ledger.log.canonical import pool_digest
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import Account, PoolRow
@@ -17,8 +18,6 @@ from scheduler.ledger.states import AccountKind
 
 _LATER_EPOCHS = select(PoolRow.pool_id, PoolRow.epoch).where(PoolRow.epoch > 0)
 _POOL = select(PoolRow.id, PoolRow.simulated).where(PoolRow.pool_id == bindparam("pool_"))
-_LAST_POOL = select(func.max(PoolRow.id))
-_LAST_ACCOUNT = select(func.max(Account.id))
 _SIMULATED = update(PoolRow).where(PoolRow.id == bindparam("ref_")).values(simulated=True)
 _ADD_POOL, _ADD_ACCOUNT = insert(PoolRow), insert(Account)
 _ACCOUNTS = select(Account.kind, Account.id).where(Account.pool_ref == bindparam("pool_"))
@@ -41,7 +40,6 @@ class PoolBook:
         self._learnt: dict[str, PoolNumbers] = {}
         self._refs: dict[str, int] = {}  #: numbers looked up in this transaction
         self._epochs: dict[str, int] | None = None
-        self._last: tuple[int, int] | None = None  #: numbers of the last pool and account
         self._pools: dict[int, dict[str, Any]] = {}  #: rows held back, by number
         self._accounts: list[dict[str, Any]] = []
         self.made: list[tuple[int, str]] = []  #: number and hash of each pool that is new
@@ -87,16 +85,13 @@ class PoolBook:
         self._learnt[pool_id] = PoolNumbers(row.id, numbers, row.simulated)
         return self._learnt[pool_id]
 
-    def open(self, connection: Connection, pool: Pool) -> PoolNumbers:
+    def open(self, connection: Connection, pool: Pool, numbers: RowNumbers) -> PoolNumbers:
         """The pool, made with all its accounts if it is new."""
         known = self.find(connection, pool.pool_id)
         if known is not None:
             return known
-        if self._last is None:
-            last_pool = connection.execute(_LAST_POOL).scalar() or 0
-            self._last = last_pool, connection.execute(_LAST_ACCOUNT).scalar() or 0
-        ref, first = self._last[0] + 1, self._last[1] + 1
-        self._last = ref, self._last[1] + len(AccountKind)
+        numbers.expect({"pool": 1, "account": len(AccountKind)})
+        ref = numbers.next("pool")
         row = {
             "id": ref,
             "pool_id": pool.pool_id,
@@ -108,7 +103,7 @@ class PoolBook:
             "epoch": 0,
         }
         self._pools[ref] = sealed("pool", row)
-        accounts = {kind: first + offset for offset, kind in enumerate(AccountKind)}
+        accounts = {kind: numbers.next("account") for kind in AccountKind}
         rows = [
             {"id": number, "pool_ref": ref, "kind": kind.value, "balance_bits": 0, "odd_bits": 0}
             for kind, number in accounts.items()

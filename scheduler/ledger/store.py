@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,23 @@ from sqlalchemy.exc import DBAPIError
 
 from orbits import as_utc
 from scheduler.errors import KeystoreError, LedgerError, LedgerUnavailable
-from scheduler.ledger.db.engine import make_engine, opening_engine, sqlite_file
+from scheduler.ledger.db.engine import (
+    make_engine,
+    numbering,
+    opening_engine,
+    sqlite_file,
+    writing,
+)
 from scheduler.ledger.db.failures import is_conflict, refused
 from scheduler.ledger.db.migrate import has_tables, make_tables
+from scheduler.ledger.db.tickets import TicketQueue
 from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.db.write_queue import WriteQueue
-from scheduler.ledger.log import checkpoints
+from scheduler.ledger.log import checkpoints, sequencer
 from scheduler.ledger.log import trail as audit
 from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.opening import (
+    begin_log,
     check_kek,
     kek_at_hand,
     kek_file,
@@ -30,7 +38,6 @@ from scheduler.ledger.opening import (
     key_folder_of,
     keyring,
     left_behind,
-    make_signing_key,
     missing_kek,
     open_epochs,
     refuse_emptied,
@@ -64,7 +71,7 @@ class Ledger:
     """One database of key, bookings and everything that happened; get one from `open_ledger`."""
 
     def __init__(self, engine: Engine, ring: Keyring, kek_file: Path | None = None) -> None:
-        self.view = LedgerView(engine, ring)
+        self.view = LedgerView(engine, ring, settle=self._settle)
         self._engine = engine
         self._ring = ring
         self.kek_file = kek_file  #: where its key-encryption key comes from, if from a file
@@ -72,28 +79,36 @@ class Ledger:
         self._shared_keys = SharedKeys()
         file = sqlite_file(engine)
         self._wal = None if file is None else WalCheckpointer(file)
+        self._tickets = None if file is None else TicketQueue(file)
         self._queue = WriteQueue(self._writing, self._transaction)
+        # SQLite's writers number their leaves themselves.
+        self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
 
     def _transaction(self, connection: Connection) -> Transaction:
         keys = DataKeys(self._ring, self._shared_keys)
         return Transaction(connection, PoolBook(self._pools), keys, self._wal)
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *, side_by_side: bool = False) -> Iterator[Connection]:
         """One database transaction that may write; its failures in our own words."""
         try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(ledger_writes=True)
-                with connection.begin():
-                    yield connection
+            opened = writing(self._engine, side_by_side=side_by_side)
+            with self._turn(), opened as connection, connection.begin():
+                yield connection
         except DBAPIError as error:
             raise refused(error) from error
         if self._wal is not None:
             self._wal.nudge()
+        if self._sequencer is not None:
+            self._sequencer.nudge()
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """This process's turn among those that write to one file; a server sees to it itself."""
+        return nullcontext() if self._tickets is None else self._tickets.turn()
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        """One write transaction: committed at the end, undone by any exception.
+        """One write transaction, alone: committed at the end, undone by any exception.
 
         Raises LedgerUnavailable if the database is away, full or too busy, LedgerError if it
         refuses a row; no message holds a row's values.
@@ -108,32 +123,67 @@ class Ledger:
         """Do some work in a transaction and return its result after the commit.
 
         On SQLite, work that several threads hand in at once shares one durable commit, each
-        undone on its own if it fails. On PostgreSQL, work that lost against a foreign session
-        is done again, up to ATTEMPTS_MAX times; it must therefore touch nothing but the ledger.
+        undone on its own if it fails. On PostgreSQL it is done beside the work of others: what
+        `keys` does to key locks the blocks that it touches, everything else belongs into
+        `begin`. Work that lost against another session is done again, up to ATTEMPTS_MAX times;
+        it must therefore touch nothing but the ledger.
         """
         if self._engine.dialect.name == "sqlite":
             return self._queue.run(work)
 
         def attempt() -> T:
-            with self.begin() as transaction:
-                return work(transaction)
+            with self._writing(side_by_side=True) as connection:
+                transaction = self._transaction(connection)
+                result = work(transaction)
+                transaction.complete()
+            transaction.publish()
+            return result
 
         return _insisting(attempt)
+
+    def number_leaves(self) -> None:
+        """Number every leaf that waits now; only on PostgreSQL any does."""
+        if self._sequencer is not None:
+            with self._numbering() as connection:
+                _number_all(connection)
+
+    def _settle(self) -> None:
+        """Number what can be numbered; of the rest an audit says that it waits."""
+        with suppress(LedgerError):
+            self.number_leaves()
+
+    @contextmanager
+    def _numbering(self) -> Iterator[Connection]:
+        """One database transaction that numbers leaves; its failures in our own words."""
+        try:
+            with self._turn(), numbering(self._engine) as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise refused(error) from error
+
+    def _number_some(self) -> bool:
+        """Number leaves unless another process does; True if none is left for this one."""
+        with self._numbering() as connection:
+            if sequencer.lead(connection):
+                return sequencer.number_waiting(connection) < sequencer.LEAVES_AT_ONCE
+            return not sequencer.any_waits(connection)
 
     def checkpoint(self, at: datetime) -> Checkpoint:
         """Sign the audit log as it stands and store the signature; keep a copy elsewhere.
 
-        The log's next leaf is about it, so that it cannot be lost unseen.
+        All leaves that are there are numbered first. The log's next leaf is about it, so that it
+        cannot be lost unseen.
         """
         return _insisting(lambda: self._checkpoint(as_utc(at)))
 
     def _checkpoint(self, at: datetime) -> Checkpoint:
-        with self._queue.alone(), self._writing() as connection:
+        with self._queue.alone(), self._numbering() as connection:
+            _number_all(connection)
             key = connection.execute(
                 select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
             ).one()
             private = self._ring.kek.unwrap(key.wrapped, signing_context(key.key_id))
-            size = audit.tree_size(connection)
+            size = audit.lock_head(connection)
             signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
             last = connection.execute(select(func.max(AuditCheckpoint.id))).scalar() or 0
             row = {
@@ -145,10 +195,8 @@ class Ledger:
                 "signature": signed.signature,
             }
             connection.execute(insert(AuditCheckpoint), [row])
-            trail = audit.AuditTrail()
             digest = checkpoints.checkpoint_digest(last + 1, size=size, root=signed.root, at=at)
-            trail.record("checkpoint", str(last + 1), digest)
-            trail.append(connection)
+            audit.add_leaves(connection, size, [("checkpoint", str(last + 1), digest)])
         return signed
 
     def rotate_kek(self, kek: KeyEncryptionKey | None = None) -> int:
@@ -213,9 +261,13 @@ class Ledger:
             return len(left_behind(reader.connection, self._ring))
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database; what this process left to be numbered is numbered before."""
         if self._wal is not None:
             self._wal.close()
+        if self._tickets is not None:
+            self._tickets.close()
+        if self._sequencer is not None and self._sequencer.close():
+            self._settle()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -223,6 +275,13 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _number_all(connection: Connection) -> None:
+    """Number every leaf that is committed by now."""
+    if connection.dialect.name == "postgresql":
+        while sequencer.number_waiting(connection) == sequencer.LEAVES_AT_ONCE:
+            pass
 
 
 def _insisting(work: Callable[[], T]) -> T:
@@ -258,7 +317,7 @@ def open_ledger(
             raise missing_kek(engine)
         folder = key_folder_of(engine, key_folder)
         if is_new:
-            make_tables(engine, partial(make_signing_key, kek=found))
+            make_tables(engine, partial(begin_log, kek=found))
         with engine.connect() as connection, connection.begin():
             refuse_emptied(connection)
             check_kek(connection, found)

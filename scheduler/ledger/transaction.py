@@ -7,12 +7,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Insert, bindparam, insert, text, update
 
 from orbits import as_utc
 from scheduler.errors import LedgerError, RequestConflict, WrongState
 from scheduler.ledger.commands import CommandHandle, Pending
-from scheduler.ledger.db.bulk import execute_many
+from scheduler.ledger.db.bulk import execute_many, one_trip
+from scheduler.ledger.db.numbers import RowNumbers
 from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.log.trail import AuditTrail
@@ -46,11 +47,6 @@ _FINISH = (
 
 
 # A statement costs more to build than to run, so each is built once.
-@cache
-def _last_number(table: Any) -> Select[int]:
-    return select(func.max(table.id))
-
-
 @cache
 def _into(table: Any) -> Insert:
     return insert(table)
@@ -91,12 +87,13 @@ class Transaction(Reader):
         self.unknown: set[str] = set()  #: ids and natural keys looked up, and not there
         self._wal = wal
         self._handles: dict[str, CommandHandle] = {}
-        self._numbers: dict[str, int] = {}
+        self.numbers = RowNumbers(connection)
 
     @property
     def connection(self) -> Connection:
         """What to query: everything held back is written down first."""
         self.flush()
+        self._move_balances()
         return self.raw
 
     def command(
@@ -122,12 +119,15 @@ class Transaction(Reader):
         return handle
 
     def number(self, table: Any) -> int:
-        """The next row number of a table: without gaps, for there is one writer at a time."""
-        name = table.__tablename__
-        if name not in self._numbers:
-            self._numbers[name] = self.raw.execute(_last_number(table)).scalar() or 0
-        self._numbers[name] += 1
-        return self._numbers[name]
+        """The next row number of a table."""
+        return self.numbers.next(table.__tablename__)
+
+    def expect(self, **counts: int) -> None:
+        """Have the numbers of so many rows at hand, by table, in one round trip.
+
+        To be asked for once their rows are certain: what is not used is lost.
+        """
+        self.numbers.expect(counts)
 
     def post(
         self,
@@ -179,18 +179,28 @@ class Transaction(Reader):
         if changed.rowcount != len(rows):
             raise WrongState(f"{what()}; {len(rows) - changed.rowcount} of {len(rows)} were not")
 
-    def flush(self, final: dict[int, dict[str, Any]] | None = None) -> None:
-        """Write down everything held back, parents before children.
+    def flush(self) -> None:
+        """Write down the rows held back; balances stay for the end.
 
         A command that goes out before it is finished is written again when it is.
         """
-        pending, self.pending = self.pending, Pending()
+        rows = self._rows_held_back()
+        if any(held for _, held in rows):
+            with one_trip(self.raw):
+                self._write(rows)
+
+    def _rows_held_back(
+        self, final: dict[int, dict[str, Any]] | None = None
+    ) -> list[tuple[Any, list[dict[str, Any]]]]:
+        """The rows held back by table, parents before children; from here on they are not."""
+        pending = self.pending
+        self.pending = Pending(balances=pending.balances, odd=pending.odd)
         self.pools.flush(self.raw)
         pieces = self.vault.cut_all(pending.material)
         rows = [final[handle.command_id] if final else handle.row() for handle in pending.commands]
         for handle in pending.commands:
             handle.written = True
-        for table, held in (
+        return [
             (Command, rows),
             (DataKey, pending.data_keys),
             (Block, pending.blocks),
@@ -202,9 +212,16 @@ class Transaction(Reader):
             (ReservationPart, pending.reserved),
             (KeyRow, pending.keys),
             (KeyRecipient, pending.recipients),
-        ):
+        ]
+
+    def _write(self, rows: list[tuple[Any, list[dict[str, Any]]]]) -> None:
+        for table, held in rows:
             if held:
                 execute_many(self.raw, _into(table), held)
+
+    def _move_balances(self) -> None:
+        """Bring the running balances up to date; from here on they are locked for all others."""
+        pending = self.pending
         for statement, figures in ((_BALANCE, pending.balances), (_ODD, pending.odd)):
             moves = [
                 {"account_": number, "change_": change}
@@ -213,6 +230,7 @@ class Transaction(Reader):
             ]
             if moves:
                 execute_many(self.raw, statement, moves)
+        pending.balances, pending.odd = {}, {}
 
     def complete(self) -> None:
         """Write the rest before the commit. Raises LedgerError if a command has no answer."""
@@ -221,7 +239,13 @@ class Transaction(Reader):
             if handle.answer is None:
                 raise LedgerError(f"request {handle.request_id!r} was never finished")
         rows = {handle.command_id: handle.row() for handle in self._handles.values()}
-        self.flush(rows)
+        held = self._rows_held_back(rows)
+        with one_trip(self.raw):
+            self._write(held)
+            self._write_last(rows, late)
+
+    def _write_last(self, rows: dict[int, dict[str, Any]], late: list[CommandHandle]) -> None:
+        """Commands as they ended, then the balances, for which others wait, and the leaves."""
         finished = [
             {"command_": handle.command_id}
             | {f"{name}_": rows[handle.command_id][name] for name in _ANSWERED}
@@ -234,6 +258,7 @@ class Transaction(Reader):
         for handle in self._handles.values():
             digest = rows[handle.command_id]["sha256"]
             self.trail.record("command", str(handle.command_id), digest)
+        self._move_balances()
         self.trail.append(self.raw)
 
     def publish(self) -> None:

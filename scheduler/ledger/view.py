@@ -36,10 +36,12 @@ class LedgerView:
         ring: Keyring | None = None,
         *,
         key_folder: Path | None = None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self.ring = ring  #: None: an audit takes what is at hand
         self._engine = engine
         self._key_folder = key_folder
+        self._settle = settle  #: numbers the leaves that wait, where this process may write
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -65,6 +67,7 @@ class LedgerView:
         with the one at hand; without any, everything else is verified. Raises KeystoreError for a
         key of another ledger, LedgerError if a process ends before its time.
         """
+        self._settle()
         with self.read() as reader:
             ring = self.ring or self._ring_at_hand(reader)
             if executor is None or not self._can_hold_still():
@@ -92,6 +95,7 @@ class LedgerView:
 
     def export_lines(self) -> Iterator[str]:
         """The ledger as canonical JSON, one object a line; no key, nonce or wall time in it."""
+        self._settle()
         with self.read() as reader:
             yield from export.lines(reader.connection)
 

@@ -239,6 +239,7 @@ def _fill_log(ledger: Ledger, size: int) -> None:
                 nodes += [(next(places), done) for _, done in merkle.grow(frontier, seq, hashed)]
             cursor.executemany("INSERT INTO audit_leaf VALUES (?, ?, ?, ?)", leaves)
             cursor.executemany("INSERT INTO audit_node VALUES (?, ?)", nodes)
+        cursor.execute("UPDATE audit_head SET size = ?", (size,))
         cursor.execute("COMMIT")
 
 

@@ -7,7 +7,8 @@ row of 15 columns, six times what SQLite takes to store it. Here only instants a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Dialect, TextClause, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -77,7 +79,27 @@ def execute_many(
                 if value not in known:
                     known[value] = convert(value)
                 row[name] = known[value]
-    return connection.exec_driver_sql(compiled.text, made)
+    return connection.exec_driver_sql(compiled.text, made if len(made) > 1 else made[0])
+
+
+@contextmanager
+def one_trip(connection: Connection) -> Iterator[None]:
+    """Send the statements inside to PostgreSQL together; none may ask what became of it.
+
+    Raises DBAPIError at the end for the first of them that failed.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    errors: Any = connection.dialect.loaded_dbapi
+    try:
+        with driver.pipeline():
+            yield
+    except errors.Error as error:
+        raise DBAPIError.instance(
+            None, None, error, errors.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 def wanted(dialect_name: str, names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,16 +13,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from scheduler.errors import SettingsError
+from scheduler.ledger.db.bulk import one_trip
 from scheduler.ledger.db.failures import refused
 from scheduler.ledger.db.files import BUSY_TIMEOUT_S, CACHE_KIB, connect_to_read
 from scheduler.ledger.db.wal import BACKSTOP_PAGES
 
 MIGRATION_LOCK = 20160816
 """Number of the advisory lock under which PostgreSQL is migrated (the day Micius flew)."""
+
+WRITERS_LOCK = 20160818
+"""Number of the advisory lock that PostgreSQL's writers share, or one of them has for itself."""
 
 _PASSWORD = re.compile(r"(//[^:/]*:).*@")
 ALLOWED = "sqlite:///FILE, postgresql://HOST/NAME"
@@ -139,28 +144,51 @@ def _sqlite_reading_engine(url: URL) -> Engine:
 
 def _postgres_engine(url: URL) -> Engine:
     try:
-        engine = create_engine(
-            url, hide_parameters=True, isolation_level="SERIALIZABLE", pool_pre_ping=True
-        )
+        engine = create_engine(url, hide_parameters=True, isolation_level="SERIALIZABLE")
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"PostgreSQL needs the extra `postgres` ({error.name} is not installed)"
         ) from None
+
+    @event.listens_for(engine, "checkout")
+    def _check(connection: Any, _record: object, _proxy: object) -> None:
+        # What a server has to say to a connection that asked nothing is its goodbye; unlike
+        # a ping, to see whether it did costs no round trip.
+        if select.select([connection.pgconn.socket], [], [], 0)[0]:
+            raise DisconnectionError("the server closed a connection that nobody used")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get("ledger_migrates", False):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        elif options.get("ledger_writes", False):
-            # The log is one sequence, so writers take turns. A lock on a table, unlike any
-            # query, takes no snapshot: whoever waited here then sees what the one before
-            # committed, and serialization fails only against foreign sessions.
-            connection.exec_driver_sql("LOCK TABLE audit_leaf IN EXCLUSIVE MODE")
-        else:
+        elif not options.get("ledger_writes", False):
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        elif not options.get("ledger_numbers", False):
+            # Taken first: whoever waited here sees, statement by statement, what was committed.
+            shared = "_shared" if options.get("ledger_shares", False) else ""
+            driver: Any = connection.connection.driver_connection
+            with one_trip(connection):  # the driver's own, for SQLAlchemy would ask what came back
+                driver.execute(f"SELECT pg_advisory_xact_lock{shared}({WRITERS_LOCK})")
 
     return engine
+
+
+def writing(engine: Engine, *, side_by_side: bool = False) -> Connection:
+    """A connection whose transactions write, alone or beside others that do so side by side."""
+    return _committed(engine, ledger_writes=True, ledger_shares=side_by_side)
+
+
+def numbering(engine: Engine) -> Connection:
+    """A connection whose transactions number the log's leaves, beside the writers."""
+    return _committed(engine, ledger_writes=True, ledger_numbers=True)
+
+
+def _committed(engine: Engine, **options: Any) -> Connection:
+    """A connection whose every statement sees what is committed by then, not a snapshot."""
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "READ COMMITTED"
+    return engine.connect().execution_options(**options)
 
 
 def migrating(engine: Engine) -> Connection:

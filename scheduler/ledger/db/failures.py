@@ -6,8 +6,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from scheduler.errors import LedgerError, LedgerUnavailable
 
-CONFLICTS = frozenset({"40001", "40P01"})
-"""PostgreSQL's serialization failure and deadlock: nothing was done, the work may be redone."""
+CONFLICTS = frozenset({"40001", "40P01", "23505"})
+"""PostgreSQL's serialization failure, deadlock, and a name that another session took meanwhile.
+
+Nothing was done; the work may be redone, and finds then what is there.
+"""
 
 
 def refused(error: DBAPIError, *, opening: str | None = None) -> LedgerError:

@@ -77,16 +77,19 @@ class WriteQueue(Generic[U]):
         return result
 
     def _commit_group(self) -> None:
-        jobs = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+        jobs: list[_Job] = []
         good: list[U] = []
         try:
             with self._writing() as connection:
+                # Whoever came while other processes wrote shares the commit as well.
+                jobs = self._take()
                 for job in jobs:
                     unit = self._unit_on(connection)
                     if _attempt(connection, job, unit):
                         good.append(unit)
         except BaseException as error:
             # Nothing was committed: whoever had no error of its own shares this one.
+            jobs = jobs or self._take()
             for job in jobs:
                 job.error = job.error or error
             if not isinstance(error, Exception):
@@ -97,6 +100,9 @@ class WriteQueue(Generic[U]):
         finally:
             for job in jobs:
                 job.done = True
+
+    def _take(self) -> list[_Job]:
+        return [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
 
 
 def _attempt(connection: Connection, job: _Job, unit: Unit) -> bool:

@@ -72,6 +72,7 @@ def draw_keys(
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
     bits = size_bits * len(key_ids)
     numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among)
+    tx.expect(ledger_entry=len(ranges), key=len(key_ids))
     drawn: dict[UUID, Range] = {}
     fresh = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
@@ -150,6 +151,7 @@ def take_keys(tx: Transaction, rows: Sequence[KeyLine], *, keep: bool = False) -
 
     With `keep` all of them stay in the store.
     """
+    _hold_blocks(tx, {row.block_ref for row in rows})
     kept = {row.id for row in rows} if keep else _wanted_by_others(tx.raw, rows)
     taken: dict[str, bytes] = {}
     for run in _runs(rows, kept):
@@ -183,6 +185,7 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
     Of each key a row for every end at which its bytes are still there: `KEY_COLUMNS`, the end,
     and the hash of the key's row.
     """
+    _hold_blocks(tx, {row.block_ref for row in rows})
     sides = {(row.id, row.side): row for row in rows}
     for row in sides.values():
         tx.vault.take(_names(row), row.start_bit // 8, row.end_bit // 8, (row.side,))
@@ -262,6 +265,17 @@ def _waiting(
         if row.closed_by is not None or (row.expires_at and row.expires_at <= handle.at):
             raise WrongState(f"key {row.key_id} expired at {row.expires_at}")
     return found
+
+
+def _hold_blocks(tx: Transaction, block_refs: set[int]) -> None:
+    """Keep other sessions from taking bytes of these blocks; SQLite has one writer anyway.
+
+    Two recipients at one end would each see the other wait, and nobody would erase the key.
+    """
+    for first in range(0, len(refs := sorted(block_refs)), KEYS_AT_ONCE):
+        some = refs[first : first + KEYS_AT_ONCE]
+        query = select(Block.id).where(Block.id.in_(some)).order_by(Block.id)
+        tx.raw.execute(query.with_for_update())
 
 
 def _wanted_by_others(connection: Connection, rows: Sequence[KeyLine]) -> set[int]:

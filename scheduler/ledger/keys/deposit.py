@@ -82,6 +82,7 @@ def expect_blocks(tx: Transaction, blocks: Iterable[NewBlock]) -> None:
     Raises DuplicateBlock if the ledger has one of these ids or natural keys.
     """
     wanted = {str(block.block_id): block.natural_key for block in blocks}
+    tx.expect(block=len(wanted), ledger_entry=len(wanted))
     for column, values in (("block_id", wanted), ("natural_key", wanted.values())):
         known = known_of(tx.raw, Block.__tablename__, column, values)
         if known is not None:
@@ -98,7 +99,7 @@ def _add_block(
     expires_at: datetime | None,
 ) -> BlockNames:
     pool_id = block.pool.pool_id
-    numbers = tx.pools.open(tx.raw, block.pool)
+    numbers = tx.pools.open(tx.raw, block.pool, tx.numbers)
     if block.simulated:
         tx.pools.mark_simulated(tx.raw, pool_id)
     epoch = tx.pools.epoch(tx.raw, pool_id)

@@ -89,6 +89,7 @@ def reserve_key(
     if until <= handle.at:
         raise FactError(f"reservation until {until}, which is not after {handle.at}")
     numbers, ranges = claim(tx, pool_id, bits, at=handle.at)
+    tx.expect(ledger_entry=len(ranges), reservation=1)
     row: dict[str, Any] = {
         "id": tx.number(ReservationRow),
         "reservation_id": str(reservation_id),
@@ -128,6 +129,7 @@ def intend_reservation(tx: Transaction, handle: CommandHandle, reservation_id: U
     """
     row = _row(tx, reservation_id)
     _refuse_late(row, handle)
+    tx.flush()  # the reservation will name this command
     tx.guarded(
         update(ReservationRow)
         .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
@@ -180,6 +182,7 @@ def resolve_reservation(
     source = ACCOUNT_OF[
         KeyState.UNCERTAIN if was is ReservationState.UNCERTAIN else KeyState.RESERVED
     ]
+    tx.expect(ledger_entry=len(parts))
     for part in parts:
         tx.post(handle, numbers.accounts, source, enters, part.range.span, part.entry_id)
     if to is ReservationState.UNCERTAIN:
@@ -211,7 +214,8 @@ def expire_reservations(tx: Transaction, handle: CommandHandle) -> TimedOut:
 
 
 def _row(tx: Transaction, reservation_id: UUID) -> Any:
-    tx.flush()
+    if tx.pending.reservations:
+        tx.flush()
     row = tx.raw.execute(
         select(
             *(getattr(ReservationRow, name) for name in FORMS["reservation"].hashed),
@@ -276,6 +280,8 @@ def _parts(tx: Transaction, row: Any) -> list[_Part]:
         .join(Block, entry.block_ref == Block.id)
         .where(ReservationPart.reservation_ref == row.id)
         .order_by(entry.id)
+        # Whoever takes a block's bytes, or gives them back, does so alone.
+        .with_for_update(of=Block)
     ).all()
     latest = {part.id: part.id for part in rows}
     if row.state == ReservationState.UNCERTAIN:

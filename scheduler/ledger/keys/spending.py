@@ -85,7 +85,10 @@ _COLUMNS = (
     Block.simulated,
 )
 OPEN_FEW, OPEN_MANY = 4, 256
-"""Open blocks looked up for each pool: most spends end in the first or second of them."""
+"""Open blocks looked up for each pool: most spends end in the first or second of them.
+
+PostgreSQL locks all that it looks up, so there it is the first alone, then a few, then many.
+"""
 _LAST = 2**62
 """Above every block's number."""
 
@@ -143,8 +146,11 @@ def _freed_query(terms: _Terms) -> Select[Any]:
 
 
 @cache
-def _open_query(dialect_name: str, terms: _Terms) -> Executable:
-    """The first open blocks of each wanted pool behind a block number, in the order of use."""
+def _open_query(dialect_name: str, terms: _Terms, *, waits: bool) -> Executable:
+    """The first open blocks of each wanted pool behind a block number, in the order of use.
+
+    Those that another session holds are left out, or waited for.
+    """
     rows = wanted(dialect_name, ("pool_ref", "after"))
     behind, order = ("<", " DESC") if terms.young else (">", "")
     first = (
@@ -153,7 +159,8 @@ def _open_query(dialect_name: str, terms: _Terms) -> Executable:
     )
     blocks = f"block AS b WHERE b.id IN (SELECT o.id {first})"
     if dialect_name == "postgresql":
-        blocks = f"LATERAL (SELECT o.* {first} FOR UPDATE SKIP LOCKED) AS b"
+        skip = "" if waits else " SKIP LOCKED"
+        blocks = f"LATERAL (SELECT o.* {first} FOR UPDATE{skip}) AS b"
     more = ", b.received_at" if terms.young else ""
     return terms.typed(
         "SELECT w.place, b.id, b.block_id, b.pool_ref, b.epoch, b.eps_total, b.simulated,"
@@ -201,6 +208,7 @@ def spend_pools(
         raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
     after = None if received_after is None else as_utc(received_after)
     claimed = claim_all(tx, needs, Eligible(handle.at, after))
+    tx.expect(ledger_entry=sum(len(ranges) for _, ranges in claimed.values()))
     for numbers, ranges in claimed.values():
         for part in ranges:
             tx.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
@@ -313,9 +321,20 @@ class _Gathering:
     def open(self, needs: Mapping[str, int]) -> dict[str, int]:
         """Choose behind the cursors of open blocks; return the pools that lack bits at the end."""
         lacking = {pool_id: bits for pool_id, bits in needs.items() if bits}
+        is_postgres = self.tx.raw.dialect.name == "postgresql"
+        self._pass(lacking, waits=False, most=1 if is_postgres else OPEN_FEW)
+        if lacking and is_postgres:
+            # What is left may be in blocks from which others spend at this moment.
+            self._pass(lacking, waits=True, most=OPEN_FEW)
+        return lacking
+
+    def _pass(self, lacking: dict[str, int], *, waits: bool, most: int) -> None:
+        """Go over the open blocks once, oldest or youngest first, `most` of them at a time."""
         start, connection = _LAST if self.terms.young else 0, self.tx.raw
-        after, ended, most = dict.fromkeys(lacking, start), set[str](), OPEN_FEW
-        query = _open_query(connection.dialect.name, self.terms)
+        after, ended = dict.fromkeys(lacking, start), set[str]()
+        chosen = (part for _, ranges in self.chosen.values() for part in ranges)
+        before = {part.names.ref for part in chosen if not part.freed}
+        query = _open_query(connection.dialect.name, self.terms, waits=waits)
         while wanted_of := [pool_id for pool_id in lacking if pool_id not in ended]:
             seen = dict.fromkeys(wanted_of, 0)
             rows = rows_json((self.chosen[pool_id][0].ref, after[pool_id]) for pool_id in wanted_of)
@@ -324,15 +343,15 @@ class _Gathering:
                 pool_id = wanted_of[row.place]
                 after[pool_id] = row.id
                 seen[pool_id] += 1
-                if bits := lacking.get(pool_id, 0):
+                bits = lacking.get(pool_id, 0)
+                if bits and row.id not in before:
                     span = (row.next_bit, row.length_bits)
                     part = self._choose(row, pool_id, span, bits, freed=False)
                     lacking[pool_id] -= part
                     if part == bits:
                         del lacking[pool_id]
             ended = {pool_id for pool_id, count in seen.items() if count < most} | ended
-            most = OPEN_MANY
-        return lacking
+            most = OPEN_FEW if most < OPEN_FEW else OPEN_MANY
 
     def _choose(
         self, row: Any, pool_id: str, span: tuple[int, int], bits: int, *, freed: bool

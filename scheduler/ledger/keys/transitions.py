@@ -182,6 +182,7 @@ def _row(tx: Transaction, block_id: UUID) -> Any:
         select(Block.id, Block.state, Block.next_bit, Block.length_bits, PoolRow.pool_id)
         .join(PoolRow, Block.pool_ref == PoolRow.id)
         .where(Block.block_id == str(block_id))
+        .with_for_update(of=Block)
     ).one_or_none()
     if row is None:
         raise UnknownName(f"no block {block_id}")

@@ -14,8 +14,8 @@ from scheduler.ledger.schema import Base
 
 FORMAT = "skytrunk-ledger/1"
 
-LEFT_OUT = frozenset({"material", "audit_key", "audit_checkpoint", "audit_node"})
-"""What no seed decides: sealed bytes, signing keys, signatures; nodes follow from the leaves."""
+LEFT_OUT = frozenset({"material", "audit_key", "audit_checkpoint", "audit_node", "audit_head"})
+"""What no seed decides: sealed bytes, signing keys, signatures; the last two follow."""
 
 EXPORTED: tuple[Table, ...] = tuple(
     table for table in Base.metadata.sorted_tables if table.name not in LEFT_OUT

@@ -2,49 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
-from scheduler.errors import ProofInvalid
+from scheduler.errors import LedgerBroken, LedgerError, ProofInvalid
 from scheduler.ledger.db.bulk import execute_many
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof, record_of
-from scheduler.ledger.schema import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
+from scheduler.ledger.schema import AuditCheckpoint, AuditHead, AuditKey, AuditLeaf, AuditNode
 
 LOOKUPS_AT_ONCE = 500
 
+Leaf = tuple[str, str, str]
+"""The kind of row that changed, its natural key, the row's hash."""
+
 _ADD_LEAF, _ADD_NODE = insert(AuditLeaf), insert(AuditNode)
+_WAIT = text(
+    "INSERT INTO audit_waiting (kind, subject, row_sha256) VALUES (:kind, :subject, :row_sha256)"
+)
+_HEAD = select(AuditHead.size).with_for_update()
+_MOVE_HEAD = (
+    update(AuditHead).where(AuditHead.size == bindparam("from_")).values(size=bindparam("to_"))
+)
 
 
 class AuditTrail:
     """Changes of one transaction, appended to the log when it completes."""
 
     def __init__(self) -> None:
-        self._pending: list[tuple[str, str, str]] = []
+        self._pending: list[Leaf] = []
 
     def record(self, kind: str, subject: str, row_sha256: str) -> None:
         """Note a change: the kind of row, its natural key, the row's hash."""
         self._pending.append((kind, subject, row_sha256))
 
     def append(self, connection: Connection) -> None:
-        """Append what was noted: leaves, and the subtrees that they complete."""
-        if not self._pending:
-            return
-        size = tree_size(connection)
-        frontier = _hashes(connection, merkle.cover(0, size))
-        leaves, nodes = [], []
-        for seq, (kind, subject, row_sha256) in enumerate(self._pending, start=size):
-            leaves.append({"seq": seq, "kind": kind, "subject": subject, "row_sha256": row_sha256})
-            hashed = merkle.leaf_hash(leaf_data(seq, kind, subject, row_sha256))
-            nodes += [
-                {"position": merkle.position(part), "hash": done}
-                for part, done in merkle.grow(frontier, seq, hashed)
-            ]
-        self._pending = []
-        execute_many(connection, _ADD_LEAF, leaves)
-        execute_many(connection, _ADD_NODE, nodes)
+        """Append what was noted; the last thing that a transaction does before its commit.
+
+        SQLite has one writer at a time, which numbers its leaves itself. On PostgreSQL they wait
+        for whoever numbers them (`sequencer`), or one transaction would keep all others waiting.
+        """
+        leaves, self._pending = self._pending, []
+        if connection.dialect.name == "sqlite":
+            self.number(connection, leaves)
+        elif leaves:
+            names = ("kind", "subject", "row_sha256")
+            rows = [dict(zip(names, leaf, strict=True)) for leaf in leaves]
+            execute_many(connection, _WAIT, rows)
+
+    @staticmethod
+    def number(connection: Connection, leaves: Sequence[Leaf]) -> None:
+        """Append leaves with their numbers."""
+        if leaves:
+            add_leaves(connection, lock_head(connection), leaves)
+
+
+def lock_head(connection: Connection) -> int:
+    """How many leaves are numbered; nobody else numbers any before this transaction ends."""
+    size = connection.execute(_HEAD).scalar()
+    if size is None:
+        raise LedgerBroken("audit_head has no row; `skytrunk ledger verify` says more")
+    return size
+
+
+def add_leaves(connection: Connection, size: int, leaves: Sequence[Leaf]) -> None:
+    """Number leaves from `size` on and add the subtrees that they complete.
+
+    Raises LedgerError if the log's head is not, or no longer, at `size`.
+    """
+    if not leaves:
+        return
+    frontier = _hashes(connection, merkle.cover(0, size))
+    rows, nodes = [], []
+    for seq, (kind, subject, row_sha256) in enumerate(leaves, start=size):
+        rows.append({"seq": seq, "kind": kind, "subject": subject, "row_sha256": row_sha256})
+        hashed = merkle.leaf_hash(leaf_data(seq, kind, subject, row_sha256))
+        nodes += [
+            {"position": merkle.position(part), "hash": done}
+            for part, done in merkle.grow(frontier, seq, hashed)
+        ]
+    execute_many(connection, _ADD_LEAF, rows)
+    execute_many(connection, _ADD_NODE, nodes)
+    # The fence: whoever locks the head may lose the lock with its connection, unnoticed.
+    moved = execute_many(connection, _MOVE_HEAD, [{"from_": size, "to_": size + len(leaves)}])
+    if moved.rowcount != 1:
+        raise LedgerError(f"the audit log was to end at leaf {size}; nothing was added to it")
 
 
 def tree_size(connection: Connection) -> int:

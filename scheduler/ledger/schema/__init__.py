@@ -42,7 +42,14 @@ from scheduler.ledger.schema.key import (
     ReservationRow,
     SettledSession,
 )
-from scheduler.ledger.schema.log import AuditCheckpoint, AuditKey, AuditLeaf, AuditNode
+from scheduler.ledger.schema.log import (
+    AuditCheckpoint,
+    AuditHead,
+    AuditKey,
+    AuditLeaf,
+    AuditNode,
+    AuditWaiting,
+)
 
 __all__ = [
     "EXPIRED_BLOCK",
@@ -57,9 +64,11 @@ __all__ = [
     "AnnouncementPart",
     "AnnouncementRow",
     "AuditCheckpoint",
+    "AuditHead",
     "AuditKey",
     "AuditLeaf",
     "AuditNode",
+    "AuditWaiting",
     "Base",
     "Block",
     "BookingEventRow",

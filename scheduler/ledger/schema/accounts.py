@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.ledger.schema.base import Audited, Base, Number
+from scheduler.ledger.schema.base import Audited, Base, Number, identity
 from scheduler.ledger.schema.columns import UtcDateTime
 
 
@@ -38,7 +38,7 @@ class PoolRow(Base):
     __tablename__ = "pool"
     audited = Audited(later=("simulated", "epoch"))
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     pool_id: Mapped[str] = mapped_column(String(200), unique=True)
     kind: Mapped[str] = mapped_column(String(16))
     node_a: Mapped[str] = mapped_column(String(80))
@@ -63,7 +63,7 @@ class Account(Base):
         CheckConstraint("kind = 'generated' OR balance_bits >= 0", name="not_below_zero"),
     )
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     kind: Mapped[str] = mapped_column(String(16))
     balance_bits: Mapped[int] = mapped_column(Number)
@@ -77,7 +77,7 @@ class Command(Base):
     __tablename__ = "command"
     audited = Audited(leaf=("id",))
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     request_id: Mapped[str] = mapped_column(String(200), unique=True)
     kind: Mapped[str] = mapped_column(String(40))
     digest: Mapped[str] = mapped_column(String(64))  #: of the request, to tell two apart
@@ -123,7 +123,7 @@ class LedgerEntry(Base):
         ONE_USE,
     )
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     command_id: Mapped[int] = mapped_column(ForeignKey("command.id"))
     line: Mapped[int] = mapped_column(Integer)
     source_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
@@ -144,7 +144,7 @@ class AnnouncementRow(Base):
     __tablename__ = "announcement"
     audited = Audited(under={"command_id": "announcement"})
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     announcement_id: Mapped[str] = mapped_column(String(36), unique=True)
     command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
     relay: Mapped[str] = mapped_column(String(80))

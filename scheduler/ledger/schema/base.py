@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Integer, MetaData
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import BigInteger, Identity, Integer, MetaData
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
 Number = BigInteger().with_variant(Integer, "sqlite")
 """64-bit everywhere; SQLite wants the word INTEGER to make a column its row id."""
+
+
+def identity() -> MappedColumn[int]:
+    """The column of a table's own numbers: PostgreSQL's identity, SQLite's row id."""
+    return mapped_column(Number, Identity(cache=1), primary_key=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.ledger.schema.base import Audited, Base, Number
+from scheduler.ledger.schema.base import Audited, Base, Number, identity
 from scheduler.ledger.schema.columns import UtcDateTime
 
 OPEN_BLOCK = "state = 'available' AND next_bit <= length_bits - 8"
@@ -74,7 +74,7 @@ class Block(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     block_id: Mapped[str] = mapped_column(String(36), unique=True)
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     natural_key: Mapped[str] = mapped_column(String(300), unique=True)
@@ -153,7 +153,7 @@ class DataKey(Base):
     )
     __table_args__ = (UniqueConstraint("pool_ref", "epoch"),)
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
     epoch: Mapped[int] = mapped_column(Integer)
     command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
@@ -181,7 +181,7 @@ class ReservationRow(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     reservation_id: Mapped[str] = mapped_column(String(36), unique=True)
     command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
     pool_ref: Mapped[int] = mapped_column(ForeignKey("pool.id"))
@@ -209,7 +209,7 @@ class KeyRow(Base):
     audited = Audited(later=("closed_by",), under={"command_id": "key", "closed_by": "closed"})
     __table_args__ = (CheckConstraint("end_bit > start_bit", name="some_bits"),)
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    id: Mapped[int] = identity()
     key_id: Mapped[str] = mapped_column(String(36), unique=True)
     command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), index=True)
     block_ref: Mapped[int] = mapped_column(ForeignKey("block.id"), index=True)

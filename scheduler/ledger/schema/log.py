@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from scheduler.ledger.schema.base import Base, Number
+from scheduler.ledger.schema.base import Base, Number, identity
 from scheduler.ledger.schema.columns import UtcDateTime
 
 
@@ -26,6 +26,26 @@ class AuditLeaf(Base):
     kind: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(300))
     row_sha256: Mapped[str] = mapped_column(String(64))
+
+
+class AuditWaiting(Base):
+    """A leaf that has no number yet: durable with its change, in the log a moment later."""
+
+    __tablename__ = "audit_waiting"
+
+    id: Mapped[int] = identity()
+    kind: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(300))
+    row_sha256: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """How many leaves are numbered: one row, which whoever numbers more moves on."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)  #: 1
+    size: Mapped[int] = mapped_column(Number)
 
 
 class AuditNode(Base):

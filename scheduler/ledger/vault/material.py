@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from scheduler.errors import LedgerBroken
-from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
+from scheduler.ledger.db.bulk import execute_many, one_trip, rows_json, wanted
 from scheduler.ledger.schema import Material
 from scheduler.ledger.vault.datakeys import DataKeys
 from scheduler.ledger.vault.keystore import new_nonces, seal
@@ -141,14 +141,15 @@ class Vault:
         return taken
 
     def _write(self, changes: _Changes) -> None:
-        for statement, rows in (
-            (_ERASE, changes.erased),
-            (_ERASE_END, changes.erased_at_end),
-            (_SHORTEN, changes.shortened),
-            (_ADD, changes.added),
-        ):
-            if rows:
-                execute_many(self._connection, statement, rows)
+        with one_trip(self._connection):
+            for statement, rows in (
+                (_ERASE, changes.erased),
+                (_ERASE_END, changes.erased_at_end),
+                (_SHORTEN, changes.shortened),
+                (_ADD, changes.added),
+            ):
+                if rows:
+                    execute_many(self._connection, statement, rows)
 
     def _cut_out(
         self,

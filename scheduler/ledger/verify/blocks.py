@@ -14,6 +14,7 @@ from scheduler.ledger.states import ACCOUNT_OF, AccountKind, KeyState
 from scheduler.ledger.vault.keystore import OVERHEAD_BYTES
 from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece
 from scheduler.ledger.verify.context import AuditContext, Findings, Outcome, Shard
+from scheduler.ledger.verify.log import leaves_in
 from scheduler.ledger.verify.ranges import REST, RangeMap, Spans, joined
 
 REST_KIND = {
@@ -50,7 +51,9 @@ WAITING = """
 """
 
 
-ERASED = "SELECT row_sha256 FROM audit_leaf WHERE kind = 'erased' AND subject = :block_id"
+ERASED = """
+    SELECT row_sha256 FROM {leaves} AS leaf WHERE kind = 'erased' AND subject = :block_id
+"""
 
 
 class BlockFacts(NamedTuple):
@@ -89,6 +92,7 @@ class BlockAudit:
             Grouped(snapshot.rows(query, **shard.span)) for query in (PIECES, FREED, WAITING)
         )
         self._snapshot = snapshot
+        self._erased = ERASED.format(leaves=leaves_in(snapshot))
         self.found = Findings()
         self.entries = 0
         self.sums: defaultdict[int, int] = defaultdict(int)
@@ -215,7 +219,9 @@ class BlockAudit:
             self._note(block, f"is {block.state} with cursor {block.next_bit}, it ended at {due}")
         if ending and block.state == KeyState.DESTROYED:
             # What was spent is gone by its entries; where a rest was erased, the log says so.
-            leaves = [digest for (digest,) in self._snapshot.rows(ERASED, block_id=block.block_id)]
+            leaves = [
+                digest for (digest,) in self._snapshot.rows(self._erased, block_id=block.block_id)
+            ]
             if leaves != [marker_digest(block.block_id)]:
                 self._note(block, "is destroyed, not as the audit log has it")
 

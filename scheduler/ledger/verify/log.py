@@ -149,24 +149,32 @@ def data_of(seq: int, kind: Any, subject: Any, row_sha256: Any) -> bytes:
         return b""
 
 
+WAITING = "SELECT count(*) FROM audit_waiting"
+WITH_WAITING = f"""(
+    SELECT kind, subject, row_sha256, seq FROM audit_leaf
+    UNION ALL SELECT kind, subject, row_sha256, {HIGHEST} FROM audit_waiting
+)"""
+HEADS = "SELECT id, size FROM audit_head ORDER BY id"
+END = "SELECT coalesce(max(seq) + 1, 0) FROM audit_leaf"
 UNCOVERED = """
     SELECT {subject}, leaf.row_sha256 FROM "{table}" AS mine
-    LEFT JOIN audit_leaf AS leaf ON leaf.kind = :kind AND leaf.subject = {subject}
+    LEFT JOIN {leaves} AS leaf ON leaf.kind = :kind AND leaf.subject = {subject}
     WHERE (leaf.row_sha256 IS NULL OR leaf.row_sha256 <> mine."{digest}") AND {among}
     ORDER BY {order}
 """
 COUNTS = """
-    SELECT (SELECT count(*) FROM audit_leaf WHERE kind = :kind), (SELECT count(*) FROM "{table}")
+    SELECT (SELECT count(*) FROM {leaves} AS leaf WHERE kind = :kind),
+        (SELECT count(*) FROM "{table}")
 """
 KINDS_WITHOUT_ROW = frozenset({"pool", "epoch", "checkpoint", "erased", "rewrapped"})
 """Leaves that stand for more than a row, or for less."""
 
 STRANGE = """
-    SELECT kind, min(seq), count(*) FROM audit_leaf WHERE kind NOT IN ({kinds})
+    SELECT kind, min(seq), count(*) FROM {leaves} AS leaf WHERE kind NOT IN ({kinds})
     GROUP BY kind ORDER BY min(seq) LIMIT :most
 """
 ERASED = """
-    SELECT count(*), count(block.id) FROM audit_leaf AS leaf
+    SELECT count(*), count(block.id) FROM {leaves} AS leaf
     LEFT JOIN block ON block.block_id = leaf.subject AND block.state = 'destroyed'
     WHERE leaf.kind = 'erased'
 """
@@ -175,13 +183,38 @@ POOL_ACCOUNTS = """
     SELECT pool_ref, sha256 FROM account WHERE pool_ref BETWEEN :first AND :last
     ORDER BY pool_ref, id
 """
-OF_KIND = "SELECT subject, row_sha256 FROM audit_leaf WHERE kind = :kind ORDER BY seq"
+OF_KIND = "SELECT subject, row_sha256 FROM {leaves} AS leaf WHERE kind = :kind ORDER BY seq"
+LOST = """
+    SELECT leaf.subject FROM {leaves} AS leaf LEFT JOIN command ON {number} = leaf.subject
+    WHERE leaf.kind = 'command' AND command.id IS NULL ORDER BY leaf.seq LIMIT :most
+"""
+
+
+def waiting(snapshot: Snapshot) -> int:
+    """How many leaves wait for their number."""
+    count: int = snapshot.one(WAITING)[0]
+    return count
+
+
+def leaves_in(snapshot: Snapshot) -> str:
+    """SQL for every leaf, with those that wait for their number behind the others."""
+    return WITH_WAITING if waiting(snapshot) else "audit_leaf"
+
+
+def check_head(snapshot: Snapshot, found: Findings) -> None:
+    """The head of the log is where its leaves end; on SQLite none waits."""
+    with snapshot.failures():
+        heads, (leaves,) = list(snapshot.rows(HEADS)), snapshot.one(END)
+        if heads != [(1, leaves)]:
+            found.add(f"audit_head: has {str(heads[:2])[:80]}; allowed: [(1, {leaves})]")
+        if snapshot.is_sqlite and (count := waiting(snapshot)):
+            found.add(f"audit_waiting: {count} leaves wait, on SQLite none does")
 
 
 def leaves_of(snapshot: Snapshot, kind: str) -> dict[str, list[str]]:
     """The hashes that leaves of one kind hold, by subject, in the order of the log."""
     logged: dict[str, list[str]] = {}
-    for subject, digest in snapshot.rows(OF_KIND, kind=kind):
+    for subject, digest in snapshot.rows(OF_KIND.format(leaves=leaves_in(snapshot)), kind=kind):
         logged.setdefault(subject, []).append(digest)
     return logged
 
@@ -192,6 +225,7 @@ def check_logged(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Out
     form = context.forms[shard.table]
     subject = f" || '{form.joint}' || ".join(_text_of(snapshot, form, name) for name in form.leaf)
     query = UNCOVERED.format(
+        leaves=leaves_in(snapshot),
         subject=subject,
         table=form.table,
         digest=form.hash,
@@ -215,17 +249,32 @@ def _text_of(snapshot: Snapshot, form: Form, name: str) -> str:
 def check_leaves(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outcome:
     """Every leaf is of a known kind; the facts are how many there are, and rows, of each table."""
     found = Findings()
+    every = leaves_in(snapshot)
     logged = [form.table for form in context.forms.values() if form.leaf]
-    counts = {table: snapshot.one(COUNTS.format(table=table), kind=table) for table in logged}
+    counts = {
+        table: snapshot.one(COUNTS.format(leaves=every, table=table), kind=table)
+        for table in logged
+    }
     kinds = ", ".join(f"'{kind}'" for kind in sorted({*logged, *KINDS_WITHOUT_ROW}))
-    for kind, seq, leaves in snapshot.rows(STRANGE.format(kinds=kinds), most=PROBLEMS_MAX):
+    strange = STRANGE.format(leaves=every, kinds=kinds)
+    for kind, seq, leaves in snapshot.rows(strange, most=PROBLEMS_MAX):
         found.add(f"audit_leaf {seq}: of kind {kind!r}, which is none ({leaves} such leaves)")
-    counts["erased"] = snapshot.one(ERASED)
+    counts["erased"] = snapshot.one(ERASED.format(leaves=every))
+    if counts["command"][0] > counts["command"][1]:
+        _name_lost(snapshot, every, found)
     _check_pools_logged(snapshot, found)
-    for expected, (subject, _digest) in enumerate(snapshot.rows(OF_KIND, kind="checkpoint"), 1):
+    signed = OF_KIND.format(leaves=every)
+    for expected, (subject, _digest) in enumerate(snapshot.rows(signed, kind="checkpoint"), 1):
         if subject != str(expected):
             found.add(f"audit_checkpoint {expected} is not in the audit log")
     return Outcome(found.problems, counts)
+
+
+def _name_lost(snapshot: Snapshot, every: str, found: Findings) -> None:
+    """Name the commands that the log has and their table lacks."""
+    number = "CAST(command.id AS TEXT)"
+    for (subject,) in snapshot.rows(LOST.format(leaves=every, number=number), most=PROBLEMS_MAX):
+        found.add(f"command {subject} is missing, the audit log has it")
 
 
 def _check_pools_logged(snapshot: Snapshot, found: Findings) -> None:

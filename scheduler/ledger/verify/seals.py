@@ -16,7 +16,7 @@ from scheduler.ledger.vault.keyring import Epoch, Keyring
 from scheduler.ledger.vault.keystore import KeyEncryptionKey, signing_context
 from scheduler.ledger.vault.pieces import Ciphers
 from scheduler.ledger.verify.context import AuditContext, Findings
-from scheduler.ledger.verify.log import OF_KIND, leaves_of
+from scheduler.ledger.verify.log import OF_KIND, leaves_in, leaves_of
 
 KINDS = {kind.value: kind for kind in AccountKind}
 
@@ -132,7 +132,8 @@ def check_data_keys(snapshot: Snapshot, found: Findings) -> None:
     with snapshot.failures():
         keys = list(snapshot.rows(DATA_KEYS))
         signers = {kek_id for _, _, kek_id, _ in snapshot.rows(SIGNERS)}
-        rewrapped = list(snapshot.rows(OF_KIND, kind="rewrapped"))
+        every = OF_KIND.format(leaves=leaves_in(snapshot))
+        rewrapped = list(snapshot.rows(every, kind="rewrapped"))
     for number, epoch, open_id, shredded_by, present, pool_id in keys:
         name = f"data_key {number}"
         if open_id != (number if shredded_by is None else None):

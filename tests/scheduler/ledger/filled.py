@@ -126,6 +126,8 @@ def fill_all(ledger: Ledger) -> None:
     assert ledger.view.verify().problems == ()
     with ledger.view.read() as reader:
         for table in Base.metadata.sorted_tables:
+            if table.name == "audit_waiting":  # emptied by the audit
+                continue
             count = text(f'SELECT count(*) FROM "{table.name}"')
             assert reader.connection.execute(count).scalar_one(), f"{table.name} is empty"
 

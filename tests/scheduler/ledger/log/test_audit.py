@@ -29,6 +29,7 @@ def test_every_change_has_a_leaf_in_its_own_transaction(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 256)
         add_booking(tx, booking("b", 0, 100))
+    ledger.number_leaves()
     with ledger.view.read() as reader:
         size, _ = trail.head(reader.connection)
         assert size == 4  # booking, its first event, pool, command
@@ -167,8 +168,8 @@ def _rewrite(ledger: Ledger, *, left_out: str = "") -> None:
     """What an intruder with the database, but not the signing key, would do: all hashes anew."""
     from sqlalchemy import delete, func, select, update
 
-    from scheduler.ledger.log.trail import AuditTrail
-    from scheduler.ledger.schema import AuditLeaf, AuditNode, RunFact
+    from scheduler.ledger.log.trail import add_leaves
+    from scheduler.ledger.schema import AuditHead, AuditLeaf, AuditNode, RunFact
 
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
         row = connection.execute(select(*RunFact.__table__.c)).mappings().one()
@@ -182,10 +183,9 @@ def _rewrite(ledger: Ledger, *, left_out: str = "") -> None:
         ).all()
         connection.execute(delete(AuditLeaf))
         connection.execute(delete(AuditNode))
-        trail = AuditTrail()
-        for kind, subject, sha256 in leaves:
-            trail.record(kind, subject, digest if kind == "run_fact" else sha256)
-        trail.append(connection)
+        connection.execute(update(AuditHead).values(size=0))
+        forged = [(k, s, digest if k == "run_fact" else sha256) for k, s, sha256 in leaves]
+        add_leaves(connection, 0, forged)
         assert connection.execute(select(func.count()).select_from(AuditLeaf)).scalar() == len(
             leaves
         )

@@ -17,7 +17,7 @@ CHANGES = [
     ("UPDATE ledger_entry SET amount_bits = 8, end_bit = start_bit + 8 WHERE id = 4", "entry 4"),
     ("UPDATE ledger_entry SET target_id = target_id + 1 WHERE id = 3", "entry 3"),
     ("UPDATE ledger_entry SET enters = 'combined' WHERE id = 3", "entry 3"),
-    ("DELETE FROM ledger_entry WHERE id = 4", "rows are missing"),
+    ("DELETE FROM ledger_entry WHERE id = 4", "the rows it wrote are not those it has now"),
     ("UPDATE account SET balance_bits = balance_bits + 8 WHERE id = 2", "account 2"),
     ("UPDATE account SET odd_bits = odd_bits + 1 WHERE id = 2", "account 2"),
     ("UPDATE account SET kind = 'pond' WHERE id = 2", "account 2"),

@@ -38,7 +38,10 @@ from tests.scheduler.ledger.verify.changes import change, verify_with
 
 Values = dict[str, Any]
 
-TABLES = {table.name: table for table in Base.metadata.sorted_tables}
+TABLES = {
+    table.name: table for table in Base.metadata.sorted_tables if table.name != "audit_waiting"
+}
+"""Every table but the one that an audit finds empty; `test_sequencer` has what may not be there."""
 COLUMNS = [(table.name, column.name) for table in TABLES.values() for column in table.c]
 
 WORDS: dict[tuple[str, str], type[StrEnum]] = {

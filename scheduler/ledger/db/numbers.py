@@ -1,0 +1,68 @@
+"""Row numbers: the next ones of a table, known before its rows are written.
+
+SQLite has one writer at a time, so they follow the highest. PostgreSQL's identities give them to
+several writers at once; what an undone transaction took is never given again, so there are gaps.
+Whoever reads first and asks for numbers then has higher ones than all that it read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from sqlalchemy import Connection, TextClause, text
+
+
+class RowNumbers:
+    """The numbers of the rows that one transaction adds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._last: dict[str, int] = {}  #: by table, in SQLite
+        self._given: dict[str, list[int]] = {}  #: by table, in PostgreSQL, the lowest last
+
+    def expect(self, counts: Mapping[str, int]) -> None:
+        """Fetch the numbers of so many rows of each table in one round trip: exactly those."""
+        if self._is_sqlite:
+            return
+        missing = {
+            table: count - len(self._given.get(table, ()))
+            for table, count in counts.items()
+            if count > len(self._given.get(table, ()))
+        }
+        if not missing:
+            return
+        values = {f"count_{place}": count for place, count in enumerate(missing.values())}
+        fresh: dict[str, list[int]] = {}
+        for place, number in self._connection.execute(_fetch(tuple(missing)), values):
+            fresh.setdefault(tuple(missing)[place], []).append(number)
+        for table, numbers in fresh.items():
+            self._given[table] = [*sorted(numbers, reverse=True), *self._given.get(table, ())]
+
+    def next(self, table: str) -> int:
+        """The number of a table's next row."""
+        if self._is_sqlite:
+            if table not in self._last:
+                self._last[table] = self._connection.execute(_highest(table)).scalar() or 0
+            self._last[table] += 1
+            return self._last[table]
+        if not self._given.get(table):
+            self.expect({table: 1})
+        return self._given[table].pop()
+
+
+# A statement costs more to build than to run, so each is built once.
+@cache
+def _highest(table: str) -> TextClause:
+    return text(f'SELECT max(id) FROM "{table}"')
+
+
+@cache
+def _fetch(tables: tuple[str, ...]) -> TextClause:
+    return text(
+        " UNION ALL ".join(
+            f"SELECT {place}, nextval('{table}_id_seq') FROM generate_series(1, :count_{place})"
+            for place, table in enumerate(tables)
+        )
+    )

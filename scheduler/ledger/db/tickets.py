@@ -1,0 +1,79 @@
+"""Processes that want to write to one SQLite file, in the order in which they came.
+
+SQLite lets whoever asks at the right moment begin to write: one of eight processes waited for
+eight seconds. Here each draws a ticket, a byte of a file beside the database, and locks it; its
+turn comes when the byte before its own is free. The kernel wakes whoever waits, and frees what a
+process held that died. Whoever writes still begins with SQLite's own lock, so this decides about
+order alone, never about who may write.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SUFFIX = "-queue"
+_NUMBER = struct.Struct("<q")
+_FIRST = _NUMBER.size  #: behind the number of the last ticket; byte 0 guards that
+_LOCK = struct.Struct("hhqqi4x")  #: Linux's struct flock: kind, from where, start, length, process
+
+
+class TicketQueue:
+    """A line of processes before one database file; one at a time of each may stand in it."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + SUFFIX)
+        self._handle: int | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until all who came before are done."""
+        handle = self._open()
+        ticket = self._draw(handle)
+        try:
+            _lock(handle, ticket - 1)
+            _unlock(handle, ticket - 1)
+            yield
+        finally:
+            _unlock(handle, ticket)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _open(self) -> int:
+        if self._handle is None:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._handle
+
+    @staticmethod
+    def _draw(handle: int) -> int:
+        """The next ticket, locked: the byte of the file that stands for it."""
+        _lock(handle, 0)
+        try:
+            last = os.pread(handle, _NUMBER.size, 0)
+            ticket = _NUMBER.unpack(last)[0] + 1 if len(last) == _NUMBER.size else _FIRST + 1
+            _lock(handle, ticket)
+            os.pwrite(handle, _NUMBER.pack(ticket), 0)
+        finally:
+            _unlock(handle, 0)
+        return ticket
+
+
+def _lock(handle: int, byte: int) -> None:
+    """Wait for a byte of the file; held by this opening of it, not by the whole process."""
+    _set(handle, fcntl.F_WRLCK, byte)
+
+
+def _unlock(handle: int, byte: int) -> None:
+    _set(handle, fcntl.F_UNLCK, byte)
+
+
+def _set(handle: int, kind: int, byte: int) -> None:
+    fcntl.fcntl(handle, fcntl.F_OFD_SETLKW, _LOCK.pack(kind, os.SEEK_SET, byte, 1, 0))

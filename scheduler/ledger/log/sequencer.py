@@ -1,0 +1,98 @@
+"""Numbering the leaves that wait: one at a time, in an order in which conflicts stand right.
+
+A transaction writes its leaves last, after its row locks, so of two that touch one row the later
+has the higher identity. Whoever numbers takes all leaves that it sees, ordered by identity. A
+leaf with a low identity that is committed late gets a later number; nothing is left out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+
+from scheduler.errors import LedgerError
+from scheduler.ledger.log import trail
+
+POLL_S = 0.02
+"""Time between two looks at what waits, while this process writes."""
+
+LEAVES_AT_ONCE = 5_000
+"""Leaves numbered in one transaction; more would keep a checkpoint waiting too long."""
+
+LEADER = 20160817
+"""Number of PostgreSQL's advisory lock of whoever numbers; a lost connection gives it up."""
+
+_LEAD = text(f"SELECT pg_try_advisory_xact_lock({LEADER})")
+_ANY = text("SELECT EXISTS (SELECT 1 FROM audit_waiting)")
+_TAKE = text(
+    "DELETE FROM audit_waiting WHERE id IN"
+    " (SELECT id FROM audit_waiting ORDER BY id LIMIT :most_)"
+    " RETURNING id, kind, subject, row_sha256"
+)
+
+
+def number_waiting(connection: Connection, most: int = LEAVES_AT_ONCE) -> int:
+    """Number leaves that wait, the oldest `most` of those seen here; return how many.
+
+    The transaction must read what is committed, statement by statement. Raises LedgerError if
+    the head of the log moved meanwhile, which its row lock forbids.
+    """
+    size = trail.lock_head(connection)
+    taken = sorted(connection.execute(_TAKE, {"most_": most}).all())
+    trail.add_leaves(connection, size, [(row[1], row[2], row[3]) for row in taken])
+    return len(taken)
+
+
+def lead(connection: Connection) -> bool:
+    """Whether this transaction is the one that numbers; a second would only stand in line."""
+    return bool(connection.execute(_LEAD).scalar_one())
+
+
+def any_waits(connection: Connection) -> bool:
+    """Whether any leaf waits for its number."""
+    return bool(connection.execute(_ANY).scalar_one())
+
+
+class Sequencer:
+    """A thread that numbers leaves while this process writes any, and sleeps when none waits."""
+
+    def __init__(self, work: Callable[[], bool]) -> None:
+        self._work = work  #: numbers what it can; True if nothing waits any more
+        self._due = threading.Event()
+        self._over = threading.Event()
+        self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def nudge(self) -> None:
+        """Say that a leaf was written; returns at once."""
+        with self._guard:
+            if self._thread is None and not self._over.is_set():
+                # A daemon: an open ledger must not keep its process alive.
+                self._thread = threading.Thread(
+                    target=self._keep, name="skytrunk-sequencer", daemon=True
+                )
+                self._thread.start()
+        self._due.set()
+
+    def close(self) -> bool:
+        """Let the thread end; True if there ever was one, and something may still wait."""
+        with self._guard:
+            self._over.set()
+            thread = self._thread
+        self._due.set()
+        if thread is not None:
+            thread.join()
+        return thread is not None
+
+    def _keep(self) -> None:
+        while self._due.wait() and not self._over.is_set():
+            self._due.clear()
+            done = False
+            while not done and not self._over.wait(POLL_S):
+                try:
+                    done = self._work()
+                except LedgerError:
+                    # A database that is away is tried again; the leaves are safe where they are.
+                    done = False
