@@ -214,7 +214,7 @@ def expire_reservations(tx: Transaction, handle: CommandHandle) -> TimedOut:
 
 
 def _row(tx: Transaction, reservation_id: UUID) -> Any:
-    if tx.pending.reservations:
+    if tx.pending.reservations or tx.pending.entries:
         tx.flush()
     row = tx.raw.execute(
         select(

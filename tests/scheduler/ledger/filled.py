@@ -274,7 +274,7 @@ def _answer_others(ledger: Ledger) -> None:
         handle = tx.command("dec doubted", kind="dec-keys", at=NOON)
         collect_keys(tx, handle, [uuid_of("doubted answer")], "s", keep=True)
         handle.finish({})
-        handle = tx.command("settle", kind="keys-settled", at=NOON)
+        handle = tx.command("settle-answers", kind="keys-settled", at=NOON)
         settle_answers(tx, handle, ["answered", "doubted answer"])
         handle.finish({})
         handle = tx.command("doubt", kind="keys-doubted", at=NOON)
