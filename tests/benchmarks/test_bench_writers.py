@@ -99,8 +99,9 @@ def _measure(name: str, url: str, keys: Path, processes: int) -> None:
     counts = [len(client.took_s) for client in got]
     handed_out = [digest for client in got for digest in client.digests]
     print(
-        f"{name}, {processes} processes: {len(handed_out) / SECONDS:.0f} keys/s reserved and delivered,"
-        f" p99 {quantiles(took, n=100)[98] * 1e3:.0f} ms, longest {took[-1] * 1e3:.0f} ms,"
+        f"{name}, {processes} processes: {len(handed_out) / SECONDS:.0f} keys/s reserved and"
+        f" delivered, p99 {quantiles(took, n=100)[98] * 1e3:.0f} ms,"
+        f" longest {took[-1] * 1e3:.0f} ms,"
         f" slowest client {min(counts)} keys, fastest {max(counts)}"
     )
     assert len(set(handed_out)) == len(handed_out)
