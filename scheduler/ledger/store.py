@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from orbits import as_utc
-from scheduler.errors import KeystoreError, LedgerError, LedgerUnavailable
+from scheduler.errors import KeystoreError, LedgerError, LedgerUnavailable, RequestConflict
 from scheduler.ledger.db.engine import (
     make_engine,
     numbering,
@@ -139,7 +139,11 @@ class Ledger:
             transaction.publish()
             return result
 
-        return _insisting(attempt)
+        try:
+            return _insisting(attempt)
+        except RequestConflict:
+            # Answered by another session between the question and the command: it asks again.
+            return _insisting(attempt)
 
     def number_leaves(self) -> None:
         """Number every leaf that waits now; only on PostgreSQL any does."""

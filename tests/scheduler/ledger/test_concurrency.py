@@ -161,13 +161,8 @@ def test_work_that_lost_against_a_foreign_session_is_done_again(
         attempts.append(1)
         before = get_balances(tx)[POOL_ID]["pool"]
         if len(attempts) == 1:
-            # A session that does not queue up with ours changes what was just read.
-            with ledger._engine.connect() as foreign:
-                foreign.execution_options(ledger_migrates=True)
-                foreign.exec_driver_sql(
-                    "UPDATE account SET balance_bits = balance_bits WHERE id = 2"
-                )
-                foreign.commit()
+            # What the server says to one of two sessions that wait for each other.
+            tx.raw.exec_driver_sql("DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''40P01''; END'")
         handle = tx.command("spend", kind="spend", at=NOON)
         spend_pool(tx, handle, POOL_ID, 8)
         handle.finish({})
