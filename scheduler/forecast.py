@@ -139,7 +139,9 @@ def forecast_passes(
         if span is not None and with_key
     ]
     gained = link_forecasts(links, step_s=step_s, bound=bound, learned=learned)
-    ends = _key_ends(links if quantiles else (), step_s=step_s, bound=bound, learned=learned)
+    ends = key_quantiles(
+        links if quantiles else (), (0.1, 0.9), step_s=step_s, bound=bound, learned=learned
+    )
     found: list[PassForecast] = []
     for (item, satellite, *_), span, sun in zip(passes, dark, sun_deg.tolist(), strict=True):
         candidate = None
@@ -203,18 +205,23 @@ def link_forecasts(
         yield from map(LinkForecast, *(column.tolist() for column in columns))
 
 
-def _key_ends(
-    links: Sequence[Downlink], *, step_s: float, bound: str, learned: Learned
-) -> Iterator[tuple[int, int]]:
-    """The 10 and the 90 % quantile of the secret bits of each link."""
+def key_quantiles(
+    links: Sequence[Downlink],
+    levels: Sequence[float],
+    *,
+    step_s: float,
+    bound: str,
+    learned: Learned = NOTHING_LEARNED,
+) -> Iterator[tuple[int, ...]]:
+    """Quantiles of the secret bits of each link under a clear sky, by how passes differ."""
     for first in range(0, len(links), _AT_ONCE):
         some = links[first : first + _AT_ONCE]
         sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
-        low, high = (
+        columns = [
             _keys(sampled, presets, some, ratios, learned)[1].tolist()
-            for ratios in (_ratios(some, presets, learned, level) for level in (0.1, 0.9))
-        )
-        yield from zip(low, high, strict=True)
+            for ratios in (_ratios(some, presets, learned, level) for level in levels)
+        ]
+        yield from zip(*columns, strict=True)
 
 
 def _ratios(

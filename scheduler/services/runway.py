@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from scheduler.domain import (
 )
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import InputError
+from scheduler.forecast import Downlink, key_quantiles
 from scheduler.ledger.books import outages
 from scheduler.ledger.books.bookings import get_bookings
 from scheduler.ledger.keys.blocks import get_waiting_blocks
@@ -32,7 +33,6 @@ from scheduler.plan import PlanProblem, demand_served
 from scheduler.runway import (
     Band,
     Change,
-    FloatArray,
     Runway,
     RunwayLink,
     RunwayPair,
@@ -42,6 +42,7 @@ from scheduler.runway import (
     quantiles_of,
     shares_of,
 )
+from scheduler.services.learning import learned_by
 from scheduler.services.outages import meets
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
@@ -55,6 +56,8 @@ DAYS = 7.0
 DAYS_MIN = 0.01  # a quarter of an hour: less is no look ahead
 DAYS_MAX = 60.0
 DRAWS = 100
+LEVELS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
+"""Quantiles between which a session's key is drawn; what lies outside counts as the nearest."""
 DAY_S = 86_400.0
 HOUR_S = 3600.0
 DEG_PER_HOUR = 15.0
@@ -85,7 +88,7 @@ def key_runway(
     all of its sessions. What a pair loses by that is in `changes`.
 
     Sessions' outcomes are drawn from the forecast of each: the sky of a station is clear or not
-    for a whole night, the key spreads as the forecast says. The same question gives the same
+    for a whole night, the key spreads as its link's passes do. The same question gives the same
     draws. Flows are held at the shares of the best flows over what is booked.
 
     Raises InputError for days out of range or a pass that is not booked, UnknownName.
@@ -167,7 +170,11 @@ def _runway_problem(
         )
         for one in problem.supplies
     }
-    passes = [_drawn(context, booking.candidate, problem.now) for booking in bookings]
+    candidates = [booking.candidate for booking in bookings]
+    passes = [
+        _drawn(context, candidate, bits, problem.now)
+        for candidate, bits in zip(candidates, _spread(context, candidates), strict=True)
+    ]
     for supply in problem.supplies:
         for number, (when, bits) in enumerate(supply.coming):
             passes.append(
@@ -201,8 +208,30 @@ def _runway_problem(
     )
 
 
-def _drawn(context: Context, candidate: Candidate, now: datetime) -> RunwayPass:
-    """A session with its outcomes: log-normal about the forecast, nothing under clouds.
+def _spread(context: Context, candidates: Sequence[Candidate]) -> Iterator[tuple[int, ...]]:
+    """The key of each session at LEVELS, by its preset and what its link's sessions taught."""
+    links = []
+    for candidate in candidates:
+        satellite = context.satellite(candidate.satellite_id)
+        (station,) = context.stations([candidate.station_id])
+        elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
+        links.append(
+            Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
+        )
+    settings = context.settings
+    return key_quantiles(
+        links,
+        LEVELS,
+        step_s=settings.track_step_s,
+        bound=settings.bound,
+        learned=learned_by(context, context.clock.now()),
+    )
+
+
+def _drawn(
+    context: Context, candidate: Candidate, bits: Sequence[int], now: datetime
+) -> RunwayPass:
+    """A session with its outcomes: between the quantiles of its key, nothing under clouds.
 
     Assumed: a station's sky is the same for all sessions of one of its nights, and stations'
     skies know nothing of each other.
@@ -211,22 +240,13 @@ def _drawn(context: Context, candidate: Candidate, now: datetime) -> RunwayPass:
     night = candidate.acquires_at + timedelta(hours=station.lon_deg / DEG_PER_HOUR - 12.0)
     draws = KeyedEntropy(0)
     sky = draws.generator("runway-sky", station.station_id, str(night.date())).random(DRAWS)
-    normal = draws.generator("runway-key", candidate.pass_id).standard_normal(DRAWS)
+    level = draws.generator("runway-key", candidate.pass_id).random(DRAWS)
     return RunwayPass(
         name=candidate.candidate_id,
         pool_id=Pool.link(candidate.satellite_id, station.node or station.station_id).pool_id,
         usable_s=max(0.0, (candidate.loses_at - now).total_seconds()),
-        draws_bits=_key(candidate, normal) * (sky < candidate.clear_probability),
+        draws_bits=np.interp(level, LEVELS, bits) * (sky < candidate.clear_probability),
     )
-
-
-def _key(candidate: Candidate, normal: FloatArray) -> FloatArray:
-    """Log-normal key with the mean and the standard deviation of the forecast."""
-    if candidate.secret_bits <= 0.0:
-        return np.zeros_like(normal)
-    variance = np.log1p((candidate.secret_bits_spread / candidate.secret_bits) ** 2)
-    drawn: FloatArray = candidate.secret_bits * np.exp(np.sqrt(variance) * normal - variance / 2.0)
-    return drawn
 
 
 def _demands_by_pool(
