@@ -37,7 +37,6 @@ class AccountKind(StrEnum):
     """
 
     GENERATED = "generated"
-    SIFTED = "sifted"
     POOL = "pool"
     RECEIVED = "received"
     QUARANTINED = "quarantined"
@@ -48,6 +47,7 @@ class AccountKind(StrEnum):
     EXPIRED = "expired"
     DELIVERED = "delivered"
     WITHDRAWN = "withdrawn"
+    SIFTED = "sifted"
     DISTILLED = "distilled"
 
 
