@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 from orbits import NoElementsError, OrbitsError, as_utc, find_passes_in_archive, iso_utc
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
-from scheduler.forecast import (
-    assumed_receiver,
-    forecast_passes,
-    ground_station,
-)
+from scheduler.forecast import forecast_passes, ground_station
+from scheduler.hardware import assumed_receiver
 from scheduler.learned import NOTHING_LEARNED
 from scheduler.services.learning import learned_by
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scheduler.errors import InputError
-from scheduler.forecast import link_preset
+from scheduler.hardware import link_preset
 from scheduler.network import Scenario, parse_scenario
 from scheduler.services.places import ASSUMED_PRESET, any_satellite
 

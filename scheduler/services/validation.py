@@ -22,7 +22,8 @@ from qkd.validation import (
     validate_micius,
 )
 from scheduler.domain import PresetNotes, RateModel, UsedElements, Validation
-from scheduler.forecast import ground_station, link_preset
+from scheduler.forecast import ground_station
+from scheduler.hardware import link_preset
 from scheduler.network import published as published_terminal
 from scheduler.sampling import Samples
 from scheduler.sources.scenarios import load_scenario

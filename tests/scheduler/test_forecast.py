@@ -21,9 +21,9 @@ from scheduler.forecast import (
     forecast_flights,
     ground_station,
     link_forecasts,
-    link_preset,
     sample_hardware,
 )
+from scheduler.hardware import link_preset
 from scheduler.network import StatedNumber
 from scheduler.services.context import Context
 from scheduler.settings import Settings

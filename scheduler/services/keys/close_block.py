@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import qkd
 from scheduler.domain import NewBlock, Pool, instant_key
-from scheduler.forecast import link_preset
+from scheduler.hardware import link_preset
 from scheduler.learned import OpenBlock
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import epsilon_of, sifted_sessions, take_sifted

@@ -10,7 +10,7 @@ import qkd
 from qkd.geometry import circular_pass
 from qkd.presets.terminals import RECEIVER_NUMBERS, TRANSMITTER_NUMBERS
 from scheduler.errors import ScenarioError
-from scheduler.forecast import link_preset
+from scheduler.hardware import link_preset
 from scheduler.network import FIBRE_PRESETS, SATELLITE_PRESETS, Scenario, parse_scenario, schema
 from tests.scheduler.network.test_parse import SMALL
 
