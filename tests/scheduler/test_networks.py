@@ -193,6 +193,8 @@ def test_every_network_runs(name: str, settings_of: SettingsOf) -> None:
     assert summary.refusals == {}
     if name in MERGING - {"micius-2016", "micius-2016-fibre"}:
         assert sum(pair.merged_bits for pair in summary.pairs) > 0
+    if name == "quantum-mesh":  # a key of 256 bits for every pair and second
+        assert [(one.merges, one.merged_bits) for one in summary.pairs] == [(12, 12 * 256)] * 3
     if name in {"micius-2016", "portable-stations", "intercontinental"}:
         assert sum(one.secret_bits for one in summary.settled) > 0
 
