@@ -27,6 +27,7 @@ from api.cli import (
     sae,
     scenario,
     serve,
+    settings,
     token,
     track,
     validate,
@@ -75,6 +76,7 @@ app.command("replay")(replay.replay)
 app.command("validate")(validate.validate)
 app.command("serve")(serve.serve)
 app.command("run")(serve.run)
+app.command("settings")(settings.settings)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
 app.command("runway")(runway.runway)
