@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Annotated, Any, cast
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard.render import HEADERS, page
+from api.dashboard.render import HEADERS, clock, page, pair_name
 from api.dashboard.svg.bands import BandPicture, band_axis, band_picture
 from api.dashboard.svg.network import network_picture
 from api.dashboard.svg.sky import SkyPath, rings, sky_paths
@@ -111,13 +111,15 @@ def today(request: Request) -> HTMLResponse:
     except known_errors() as error:
         alerts.append(message_of(error))
     alerts += [
-        f"{row.pool_id} runs dry at {row.dry_at[1]:%m-%d %H:%M} UTC in the median"
+        f"{pair_name(row.pool_id)} is dry"
+        if row.dry_at[1] <= row.times[0]
+        else f"{pair_name(row.pool_id)} runs dry at {clock(row.dry_at[1])} UTC in the median"
         for row, _ in rows
         if row.dry_at[1]
     ]
     return page(
         request, "today", upcoming=upcoming, next_row=next_row, alerts=alerts, pairs=rows,
-        runway_note=note, bookings=Bookings.of(bookings).table() if bookings else None,
+        runway_note=note, bookings=_booked(bookings) if bookings else None,
     )  # fmt: skip
 
 
@@ -343,6 +345,12 @@ def _sky(context: Context, asked: Asked, rows: Sequence[PassRow]) -> list[SkyPat
 def _pass_label(row: PassRow) -> str:
     when = f"{row.rises_at:%m-%d %H:%M} to {row.sets_at:%H:%M} UTC"
     return f"{when}, {row.max_elevation_deg:.1f} degrees"
+
+
+def _booked(bookings: Iterable[Any]) -> Table:
+    """Bookings without their ids, which nobody reads on a page."""
+    table = Bookings.of(bookings).table()
+    return replace(table, columns=[one for one in table.columns if not one.short])
 
 
 def _served(demands: Iterable[Any]) -> list[DemandServed]:

@@ -60,6 +60,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     found.filters |= {
         "bits": bits, "clock": clock, "instant": instant_key, "span": span, "pair": pair_name,
+        "passing": pass_name,
     }  # fmt: skip
     return found
 
@@ -96,3 +97,9 @@ def pair_name(pool_id: str) -> str:
     """The two ends of a pool."""
     pool = Pool.parse(pool_id)
     return f"{pool.node_a} – {pool.node_b}"
+
+
+def pass_name(pass_id: str) -> str:
+    """A pass as people name it: satellite/station, month, day, hour and minute."""
+    place, _, rise = pass_id.rpartition("/")
+    return f"{place} {clock(datetime.fromisoformat(rise))}"
