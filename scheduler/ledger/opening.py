@@ -87,6 +87,8 @@ def key_folder_of(engine: Engine, named: Path | None) -> Path:
 def keyring(connection: Connection, kek: KeyEncryptionKey, folder: Path) -> Keyring:
     """The data keys of a ledger. Raises KeystoreError if a folder holds none of those it has."""
     ring = Keyring(kek, KeyFolder(folder), ledger_id_of(connection))
+    if not ring.ledger_id:  # its audit tables were emptied, which others tell
+        return ring
     due = {ring.name(of) for of in open_epochs(connection)}
     if due and not due.intersection(ring.names()):
         raise KeystoreError(
@@ -97,8 +99,8 @@ def keyring(connection: Connection, kek: KeyEncryptionKey, folder: Path) -> Keyr
 
 
 def ledger_id_of(connection: Connection) -> str:
-    """What tells this ledger's key files from those of others: its first signing key."""
-    return min(str(row.key_id) for row in _signing_keys(connection))
+    """What tells this ledger's key files from those of others: its first signing key, if any."""
+    return min((str(row.key_id) for row in _signing_keys(connection)), default="")
 
 
 def kek_id_of(connection: Connection) -> str | None:

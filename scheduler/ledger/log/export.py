@@ -14,7 +14,9 @@ from scheduler.ledger.schema import Base
 
 FORMAT = "skytrunk-ledger/1"
 
-LEFT_OUT = frozenset({"material", "audit_key", "audit_checkpoint", "audit_node", "audit_head"})
+LEFT_OUT = frozenset(
+    {"material", "audit_key", "audit_checkpoint", "audit_node", "audit_head", "audit_waiting"}
+)
 """What no seed decides: sealed bytes, signing keys, signatures; the last two follow."""
 
 EXPORTED: tuple[Table, ...] = tuple(

@@ -56,7 +56,6 @@ def verify(
     found = Findings()
     tally = audit(snapshot, context, found, progress, run)
     check_schema(connection, found)
-    seals.check_data_keys(snapshot, found)
     check_checkpoints(snapshot, found)
     check_head(snapshot, found)
     if ring is not None and context.ciphers is not None:
@@ -97,6 +96,7 @@ def audit(
         if check == "blocks":
             seals.check_balances(snapshot, context, tally.sums, found)
     seals.check_epochs(snapshot, found)
+    seals.check_data_keys(snapshot, found)
     return tally
 
 

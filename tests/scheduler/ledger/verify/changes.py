@@ -50,6 +50,8 @@ CHANGES = [
     ("DELETE FROM audit_node WHERE position = 4", "audit_node 4 is missing"),
     ("UPDATE audit_node SET hash = zeroblob(32) WHERE position = 2", "audit_node 2"),
     ("UPDATE audit_checkpoint SET size = 3", "audit_checkpoint"),
+    ("UPDATE audit_head SET size = size - 1", "audit_head"),
+    ("UPDATE settled_session SET sifted_bits = sifted_bits + 1", "settled_session"),
     ("UPDATE audit_checkpoint SET root = substr(signature, 1, 64)", "audit_checkpoint"),
     ("UPDATE audit_key SET public_key = 'aa'", "audit_key"),
     ("UPDATE reservation SET state = 'released'", "is released"),

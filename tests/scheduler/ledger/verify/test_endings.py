@@ -23,6 +23,7 @@ ENDED = "(SELECT max(id) FROM block)"
 
 
 def _leaves(ledger: Ledger) -> dict[str, int]:
+    ledger.number_leaves()
     with ledger.view.read() as reader:
         return dict(map(tuple, reader.connection.exec_driver_sql(COUNTS)))
 

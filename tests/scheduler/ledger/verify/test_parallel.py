@@ -140,7 +140,8 @@ def test_workers_say_what_one_process_says(ledger: Ledger, small_shards: None) -
         if statement.startswith("UPDATE"):
             changes.setdefault(statement.split()[1], statement)
     changes["reservation_part"] = "DELETE FROM reservation_part"
-    assert set(changes) == {table.name for table in Base.metadata.sorted_tables}
+    # What waits for its number an audit finds numbered: `test_sequencer`.
+    assert set(changes) | {"audit_waiting"} == {t.name for t in Base.metadata.sorted_tables}
     assert verify_with(ledger.view, 3) == ledger.view.verify()
     for number, statement in enumerate(changes.values(), start=1):
         change(ledger, statement)
@@ -198,6 +199,7 @@ def test_writers_raise_no_false_alarm(ledger: Ledger, small_shards: None) -> Non
 def test_all_begin_anew_if_somebody_wrote_before_all_had_begun(sqlite_ledger: Ledger) -> None:
     ledger = sqlite_ledger
     fill(ledger)
+    entries = ledger.view.verify().entries
     engine, alone = ledger._engine, ledger._queue.alone
     with (
         worker_pool(1) as executor,
@@ -213,7 +215,7 @@ def test_all_begin_anew_if_somebody_wrote_before_all_had_begun(sqlite_ledger: Le
                 together.join()
         with engine.connect() as connection, connection.begin():
             parallel._Together(connection, helpers, guard, alone).join()
-            assert verify.verify(connection, ledger._ring).entries == 7
+            assert verify.verify(connection, ledger._ring).entries == entries + 1
 
 
 def test_an_audit_begins_anew_and_ends(

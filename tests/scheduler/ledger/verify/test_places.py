@@ -61,7 +61,7 @@ def test_every_place_of_a_ledger_with_some_of_everything_is_known(
                     f" AND side = {side} AND start_byte = {start}"
                 )
                 shut = verify.verify(connection, None).problems
-                opened = verify.verify(connection, kek).problems
+                opened = verify.verify(connection, ledger._ring).problems
                 transaction.rollback()
             assert any(f"in the store at end {side}" in problem for problem in shut)
             assert any("does not open" in problem for problem in opened)
