@@ -101,9 +101,7 @@ def _passes_of(flight: Flight, grounds: Sequence[GroundStation]) -> list[Satelli
     window_s = (flight.end - table.start).total_seconds()
     table = table.where(~table.cut_at_start & (table.rise_offset_s < window_s))
     if flight.history is not None:
-        age_s = table.culmination_offset_s + (table.start - elements.epoch).total_seconds()
-        errors = flight.history.time_errors(elements.norad_id)
-        table = table.with_sigma(errors.sigma_s(elements, age_s / 86_400.0))
+        table = table.with_sigma(flight.history.time_sigmas_s(elements, table.culminates_at))
     return sorted(table, key=lambda one: (one.rises_at, one.station_id))
 
 

@@ -14,7 +14,7 @@ from orbits.passes import PassTable, find_passes
 from orbits.passes.assemble import Block, concatenate
 from orbits.passes.engine import Engine
 from orbits.station import GroundStation
-from orbits.times import DAY_S, seconds_between, window
+from orbits.times import seconds_between, window
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -68,10 +68,8 @@ def find_passes_in_archive(
         for k, table in enumerate(tables)
     ]
     borders_s = [seconds_between(start, piece.end) for piece in pieces[:-1]]
-    block = _chained(blocks, borders_s)
-    return PassTable(
-        block,
-        time_sigma_s=_time_sigma_s(archive, pieces, block, start),
+    found = PassTable(
+        _chained(blocks, borders_s),
         elements=tuple(piece.elements for piece in pieces),
         stations=tables[0].stations,
         start=start,
@@ -81,19 +79,15 @@ def find_passes_in_archive(
         ),
         unusable=tuple(gap for table in tables for gap in table.unusable),
     )
+    return found.with_sigma(_time_sigma_s(archive, found))
 
 
-def _time_sigma_s(
-    archive: Archive, pieces: Sequence[Segment], block: Block, start: datetime
-) -> NDArray[np.float64] | None:
+def _time_sigma_s(archive: Archive, passes: PassTable) -> NDArray[np.float64] | None:
     """Return one sigma of each pass's times; None if the archive has no history."""
-    errors = archive.time_errors(pieces[0].elements.norad_id)
-    sigma_s = np.zeros(len(block))
-    for k, piece in enumerate(pieces):
-        mine = block.satellite == k
-        epoch_s = seconds_between(start, piece.elements.epoch)
-        age_days = (block.culmination_s[mine] - epoch_s) / DAY_S
-        found = errors.sigma_s(piece.elements, age_days)
+    sigma_s = np.zeros(len(passes))
+    for k, elements in enumerate(passes.elements):
+        mine = passes.satellite_index == k
+        found = archive.time_sigmas_s(elements, passes.culminates_at[mine])
         if found is None:
             return None
         sigma_s[mine] = found

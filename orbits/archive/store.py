@@ -116,6 +116,14 @@ class Archive:
             self.time_errors(elements.norad_id).sigma_s(elements, [_age_days(elements, t)])
         )
 
+    def time_sigmas_s(
+        self, elements: Elements, times: NDArray[np.datetime64]
+    ) -> NDArray[np.float64] | None:
+        """Return the same at many UTC instants, NaN where no width can be told."""
+        epoch = np.datetime64(elements.epoch.replace(tzinfo=None), "us")
+        age_days = (times - epoch) / np.timedelta64(1, "D")
+        return self.time_errors(elements.norad_id).sigma_s(elements, age_days)
+
     def time_bound_s(self, elements: Elements, t: datetime) -> float | None:
         """Return the width in s that holds 95 % of them; errors have heavy tails."""
         return _only(

@@ -293,8 +293,7 @@ def test_every_pass_tells_its_timing_from_the_archives_own_history(context: Cont
     for row in answer.rows:
         (elements,) = (item for item in archive if item.epoch == row.elements_epoch)
         expected = archive.time_sigma_s(elements, row.culminates_at)
-        assert row.time_sigma_s == pytest.approx(expected, abs=1e-9)
-        assert row.time_sigma_s is not None
+        assert row.time_sigma_s == expected is not None
         # Micius drifts by up to 1.5 km along its track within three days: 0.2 s at 7.6 km/s.
         assert 0.0 < row.time_sigma_s < 0.5
     assert answer.notes == ()
