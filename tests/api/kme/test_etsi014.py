@@ -330,8 +330,15 @@ def test_bodies_that_are_no_sound_json(master: Caller, content: bytes, status: i
 def test_other_types_methods_and_places_have_the_shape_of_an_error(master: Caller) -> None:
     kind = {"content-type": "text/xml"}
     refused(master.ask("POST", ENC, content=b"<a/>", headers=kind), 415)
+    for method, path, allowed in (
+        ("PUT", ENC, "GET, POST"),
+        ("HEAD", DEC, "GET, POST"),
+        ("DELETE", "/api/v1/keys/bank-w/status", "GET"),
+        ("GET", "/kmapi/v1/ext_keys", "POST"),
+    ):
+        answer = master.ask(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     refused(master.ask("PUT", ENC), 405)
-    refused(master.ask("DELETE", "/api/v1/keys/bank-w/status"), 405)
     for path in ("/", "/api/v1/keys", "/api/v1/keys/bank-w", "/api/v1/keys/a%2Fb/status",
                  "/api/v1/keys//status", "/api/v1/keys/../status", "/openapi.json"):  # fmt: skip
         refused(master.ask("GET", path), 404)
