@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from api.errors import message_of, outcome_of, outcomes
@@ -92,16 +92,15 @@ def _http_problem(request: Request, error: Exception) -> JSONResponse:
     title = HTTPStatus(error.status_code).phrase
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+        methods = allowed_methods(request.app.state.routes, request.scope)
+        headers["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return problem(error.status_code, title, str(error.detail), headers=headers)
 
 
-def _methods_of(request: Request) -> set[str]:
-    """What a path takes by any of its routes; the router names those of the first alone."""
-    routes: list[Route] = request.app.state.routes
-    found = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
-    methods = {method for one in found for method in one.methods or ()}
-    return methods | ({"HEAD"} if "GET" in methods else set())
+def allowed_methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
+    """Return what a path takes by any of the routes; a router names those of the first alone."""
+    found = [one for one in routes if one.matches(scope)[0] is not Match.NONE]
+    return {method for one in found for method in getattr(one, "methods", None) or ()}
 
 
 def _fault(_request: Request, _error: Exception) -> JSONResponse:

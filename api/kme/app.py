@@ -14,6 +14,8 @@ from api.kme.sending import Outbox
 from api.security.certificates import peer_of as peer_of_certificate
 from scheduler.services.context import Context
 
+ROUTERS = (etsi014.router, etsi020.router, skip.router)
+
 
 def build_app(context: Context, *, peer_of: PeerOf = peer_of_certificate) -> FastAPI:
     """Return the doors for key on a context, which stays its owner's to close.
@@ -44,6 +46,7 @@ def build_app(context: Context, *, peer_of: PeerOf = peer_of_certificate) -> Fas
     app.state.context = context
     app.state.peer_of = peer_of
     add_error_handlers(app)
-    for router in (etsi014.router, etsi020.router, skip.router):
+    for router in ROUTERS:
         app.include_router(router)
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     return app

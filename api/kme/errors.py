@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.errors import message_of
+from api.problems import allowed_methods
 from scheduler.errors import (
     ConstraintNotMet,
     InputError,
@@ -92,7 +93,12 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase.lower()
-    return error_answer(request, error.status_code, phrase, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(
+            sorted(allowed_methods(request.app.state.routes, request.scope))
+        )
+    return error_answer(request, error.status_code, phrase, headers=headers)
 
 
 def _validation(request: Request, _error: Exception) -> JSONResponse:

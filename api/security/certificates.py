@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,15 +10,13 @@ from typing import Any, Literal, get_args
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from scheduler.errors import NotAuthenticated
+from scheduler.domain import check_sae_id
+from scheduler.errors import FactError, NotAuthenticated
 
 Plane = Literal["application", "peer"]
 PLANES: tuple[Plane, ...] = get_args(Plane)
 
 URN_OF: dict[Plane, str] = {"application": "urn:sae:", "peer": "urn:kme:"}
-# What can stand in a path of ETSI GS QKD 014 without escapes, and is no step in a path.
-NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~:@+-]{1,128}\Z")
-ALLOWED_NAME = "1 to 128 of A-Z a-z 0-9 . _ ~ : @ + -"
 CERTIFICATES_KEPT = 4096  # parsed ones; a client sends the same one with each connection
 
 
@@ -86,8 +83,10 @@ def name_in(certificate: x509.Certificate, plane: Plane) -> str:
         raise NotAuthenticated(
             f"the certificate names {len(names)} ids; allowed: one {URN_OF[plane]}NAME, else one CN"
         )
-    if not NAME.match(names[0]):
-        raise NotAuthenticated(f"the certificate names {names[0]!r:.140}; allowed: {ALLOWED_NAME}")
+    try:
+        check_sae_id(names[0])
+    except FactError as error:
+        raise NotAuthenticated(f"the certificate names an {error}") from None
     return names[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from api.security.certificates import ALLOWED_NAME, NAME, PLANES, URN_OF, Plane, name_in
+from api.security.certificates import PLANES, URN_OF, Plane, name_in
+from scheduler.domain import check_sae_id
 from scheduler.errors import InputError, UnknownName
 
 DAYS_MAX = 825  # CA/Browser Forum's old limit, and enough for a laboratory
@@ -30,6 +32,7 @@ LIST_DAYS = 365  # signed again by every `issue` and `revoke`
 SKEW = timedelta(minutes=5)  # by which the clock of a client may be behind
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\Z")
+FILE_NAME_MAX = 200  # of a longer name the file bears the beginning and a digest
 AUTHORITY_NAME: dict[Plane, str] = {"application": "applications", "peer": "peers"}
 ISSUED = "issued"
 
@@ -54,6 +57,8 @@ class Laboratory:
 
     def file_of(self, name: str) -> Path:
         """Where the certificate and key of `name` are, in one file."""
+        if len(name) > FILE_NAME_MAX:
+            name = f"{name[:FILE_NAME_MAX]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
         return self.folder / f"{name}.pem"
 
     def authority_file(self, plane: Plane) -> Path:
@@ -100,8 +105,7 @@ class Laboratory:
         client. Raises InputError for a name or host that cannot be, for days out of range, and if
         the file is there and `replace` is not asked for.
         """
-        if not NAME.match(name):
-            raise InputError(f"name {name!r:.140}; allowed: {ALLOWED_NAME}")
+        check_sae_id(name)
         if not 1 <= days <= DAYS_MAX:
             raise InputError(f"days {days}; allowed: 1 to {DAYS_MAX}")
         if not hosts and plane == "peer":

@@ -72,13 +72,14 @@ from scheduler.domain.replays import (
     StationTally,
 )
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
-from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
+from scheduler.domain.saes import SAE_ID_MAX, KeyRunway, Sae, check_sae_id
 from scheduler.domain.tokens import AccessToken, Role
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 from scheduler.domain.vault import KeyEpoch, VaultStatus
 
 __all__ = [
     "KEY_GRAIN_BITS",
+    "SAE_ID_MAX",
     "SLACK",
     "TERMINAL_STATES",
     "AccessToken",

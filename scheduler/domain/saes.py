@@ -8,8 +8,10 @@ from datetime import datetime
 
 from scheduler.errors import FactError
 
+# Senders are known whose ids have 291 characters.
 SAE_ID_MAX = 300
-_SAE_ID = re.compile(rf"[A-Za-z0-9._~:@+=-]{{1,{SAE_ID_MAX}}}", re.ASCII)
+# What can stand in a path of ETSI GS QKD 014 without escapes, and is no step in a path.
+_SAE_ID = re.compile(rf"(?!\.{{1,2}}\Z)[A-Za-z0-9._~:@+=-]{{1,{SAE_ID_MAX}}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,9 @@ class KeyRunway:
 
 
 def check_sae_id(sae_id: str) -> None:
-    """Raise FactError for what can be no SAE id."""
+    """Raise FactError for what can be no id of an application, nor of a key manager."""
     if not _SAE_ID.fullmatch(sae_id):
         raise FactError(
-            f"SAE id {sae_id[:40]!a} of {len(sae_id)} characters; allowed: 1 to {SAE_ID_MAX}"
-            " of A-Z a-z 0-9 . _ ~ : @ + = -"
+            f"id {sae_id[:40]!a} of {len(sae_id)} characters; allowed: 1 to {SAE_ID_MAX}"
+            " of A-Z a-z 0-9 . _ ~ : @ + = -, not . and .. alone"
         )

@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from scheduler.domain import SAE_ID_MAX
 from scheduler.ledger.schema.base import Audited, Base
 from scheduler.ledger.schema.columns import UtcDateTime
 
@@ -89,7 +90,7 @@ class SaeRow(Base):
     )
 
     command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
-    sae_id: Mapped[str] = mapped_column(String(300))
+    sae_id: Mapped[str] = mapped_column(String(SAE_ID_MAX))
     node: Mapped[str] = mapped_column(String(80))
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"))
     sha256: Mapped[str] = mapped_column(String(64))  #: over all but `removed_by`

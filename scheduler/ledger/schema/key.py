@@ -247,7 +247,8 @@ class KeyRecipient(Base):
     )
 
     key_ref: Mapped[int] = mapped_column(ForeignKey("key.id"), primary_key=True)
-    recipient: Mapped[str] = mapped_column(String(300), primary_key=True)
+    #: an SAE id, behind the name of its network where that is another one
+    recipient: Mapped[str] = mapped_column(String(400), primary_key=True)
     side: Mapped[int] = mapped_column(Integer)
     delivered_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
     #: the command that found nobody to say whether the answer left

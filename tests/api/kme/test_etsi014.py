@@ -133,7 +133,7 @@ def test_number_and_size_are_obeyed_by_get_and_post(master: Caller, number: int,
         ({"additional_slave_SAE_IDs": ["nobody"]}, "not known"),
         ({"additional_slave_SAE_IDs": ["bank-w"]}, "twice"),
         ({"additional_slave_SAE_IDs": ["bank-e"]}, "own slave"),
-        ({"additional_slave_SAE_IDs": ["no id"]}, "SAE id"),
+        ({"additional_slave_SAE_IDs": ["no id"]}, "allowed: 1 to 300"),
         ({"additional_slave_SAE_IDs": "bank-w2"}, "list"),
         ({"additional_slave_SAE_IDs": [1]}, "strings"),
         ({"additional_slave_SAE_IDs": ["x"] * 17}, "additional slave SAEs"),
@@ -302,7 +302,7 @@ def test_a_long_id_is_an_id(context: Context, client: InsideClient, master: Call
 
 @pytest.mark.parametrize("name", ["%20", "a%20b", "%00", "%C3%A9", "a%0d%0ab", "f" * 301, "%25"])
 def test_an_impossible_id_in_the_path_is_400(master: Caller, name: str) -> None:
-    refused(master.ask("GET", f"/api/v1/keys/{name}/status"), 400, "SAE id")
+    refused(master.ask("GET", f"/api/v1/keys/{name}/status"), 400, "allowed: 1 to 300")
 
 
 # Bodies, methods, places
@@ -330,8 +330,15 @@ def test_bodies_that_are_no_sound_json(master: Caller, content: bytes, status: i
 def test_other_types_methods_and_places_have_the_shape_of_an_error(master: Caller) -> None:
     kind = {"content-type": "text/xml"}
     refused(master.ask("POST", ENC, content=b"<a/>", headers=kind), 415)
+    for method, path, allowed in (
+        ("PUT", ENC, "GET, POST"),
+        ("HEAD", DEC, "GET, POST"),
+        ("DELETE", "/api/v1/keys/bank-w/status", "GET"),
+        ("GET", "/kmapi/v1/ext_keys", "POST"),
+    ):
+        answer = master.ask(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     refused(master.ask("PUT", ENC), 405)
-    refused(master.ask("DELETE", "/api/v1/keys/bank-w/status"), 405)
     for path in ("/", "/api/v1/keys", "/api/v1/keys/bank-w", "/api/v1/keys/a%2Fb/status",
                  "/api/v1/keys//status", "/api/v1/keys/../status", "/openapi.json"):  # fmt: skip
         refused(master.ask("GET", path), 404)

@@ -54,6 +54,7 @@ NAMED: list[tuple[tuple[str, ...], tuple[str, ...], Plane, str]] = [
     (("some host",), ("urn:sae:SAE-A",), "application", "SAE-A"),
     (("some host",), ("https://a.example", "URN:sae:Bank.1"), "application", "Bank.1"),
     ((), ("urn:sae:A",), "application", "A"),
+    (("some",), ("urn:sae:CN=" + "f" * 297,), "application", "CN=" + "f" * 297),
     (("KME-A",), (), "peer", "KME-A"),
     (("x",), ("urn:kme:KME-A",), "peer", "KME-A"),
 ]
@@ -81,8 +82,8 @@ REFUSED: list[tuple[tuple[str, ...], tuple[str, ...], Plane, str]] = [
     (("A",), ("urn:sae:a%20b",), "application", "'a%20b'"),
     (("A b",), (), "application", "'A b'"),
     (("A\n",), (), "application", r"'A\n'"),
-    (("SAE-\u0410",), (), "application", "\u0410"),
-    (("A",), ("urn:sae:" + "x" * 129,), "application", "1 to 128"),
+    (("SAE-\u0410",), (), "application", r"\u0410"),
+    (("A",), ("urn:sae:" + "x" * 301,), "application", "1 to 300"),
 ]
 
 

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 
 from api.security.pki import DAYS_MAX, Laboratory
+from scheduler.domain import SAE_ID_MAX
 from scheduler.errors import InputError
 
 Command = Callable[..., Any]
@@ -43,6 +44,15 @@ def test_every_file_is_its_owners_alone(laboratory: Laboratory) -> None:
 
     assert len(files) == 2 * 3 + 2 + 3  # authorities, certificates with keys, records
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_names_as_long_as_the_ledgers_have_files_of_their_own(laboratory: Laboratory) -> None:
+    names = ["f" * SAE_ID_MAX, "f" * (SAE_ID_MAX - 1) + "g"]
+    files = {laboratory.issue(one, plane="application", now=NOW) for one in names}
+
+    assert len(files) == 2
+    assert set(names) < {one.name for one in laboratory.list()}
+    assert [one.name for one in laboratory.revoke(names[1], NOW)] == names[1:]
 
 
 REFUSED: list[tuple[tuple[str, ...], str]] = [
