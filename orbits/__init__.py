@@ -42,13 +42,17 @@ from orbits.horizon import HorizonMask, as_mask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
     Engine,
+    Overlaps,
     PassLight,
     PassTable,
     SatellitePass,
+    Sequences,
     Unusable,
     Visibility,
     find_passes,
     iter_passes,
+    overlaps,
+    sequences,
 )
 from orbits.sights import Sights, SunAndMoon, sights
 from orbits.station import GroundStation
@@ -69,6 +73,7 @@ __all__ = [
     "HorizonMask",
     "NoElementsError",
     "OrbitsError",
+    "Overlaps",
     "PassLight",
     "PassTable",
     "PassTimesError",
@@ -76,6 +81,7 @@ __all__ = [
     "SatellitePass",
     "SearchError",
     "Segment",
+    "Sequences",
     "SetRule",
     "Sights",
     "StaleElementsError",
@@ -100,12 +106,14 @@ __all__ = [
     "iter_passes",
     "judge",
     "omm_fields",
+    "overlaps",
     "parse_omm",
     "parse_tle",
     "read_bulletin",
     "read_elements",
     "read_horizon",
     "sample_offsets",
+    "sequences",
     "sights",
     "subpoint",
     "track",

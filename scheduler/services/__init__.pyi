@@ -42,7 +42,6 @@ from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
-from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
@@ -54,6 +53,7 @@ from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
 from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
+from .weather import weather_identity
 
 __all__ = [
     "Context",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from orbits import NoElementsError
@@ -20,8 +18,7 @@ from scheduler.forecast import (
 from scheduler.learned import NOTHING_LEARNED
 from scheduler.plan import Part, PlanRules, part_of, with_parts
 from scheduler.services.learning import learned_by
-from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
-from scheduler.weather import ForecastTable
+from scheduler.services.weather import weather_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from scheduler.learned import Learned
     from scheduler.network import Satellite
     from scheduler.services.context import Context
-    from scheduler.weather import Forecast, Weather
+    from scheduler.weather import Weather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,60 +232,13 @@ def _under(
     return tuple(found)
 
 
-def weather_in_use(context: Context) -> str:
-    """The name of the weather that plans use: none, climatology, open-meteo, or a file's."""
-    settings = context.settings
-    if settings.weather_file is not None:
-        return f"file {settings.weather_file.name}"
-    return settings.weather or context.scenario.planning.weather.value
-
-
-def weather_identity(context: Context) -> str:
-    """Which weather plans use, for the identity of a run: a file counts by its content."""
-    file = context.settings.weather_file
-    if file is None:
-        return weather_in_use(context)
-    return f"file {hashlib.sha256(file.read_bytes()).hexdigest()}"
-
-
 def _weather(
     context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate], *, at: datetime
 ) -> Weather | None:
-    settings = context.settings
-    used = weather_in_use(context)
-    if used == "none" or not candidates:
-        return None
-    if settings.weather_file is not None:
-        forecasts = read_forecasts(settings.weather_file)
-    elif used == "open-meteo":
-        last = max(candidate.loses_at for candidate in candidates)
-        forecasts, wrong = fetch_forecasts(
-            context.scenario.stations, issued_at=at, days=(last - at).days + 1
-        )
-        ahead.notes += wrong
-    else:
-        return weather_of((), context.scenario.stations)
-    ahead.notes += _unused(context, used, forecasts, candidates, at=at)
-    return weather_of(forecasts, context.scenario.stations)
-
-
-def _unused(
-    context: Context,
-    used: str,
-    forecasts: tuple[Forecast, ...],
-    candidates: Sequence[Candidate],
-    *,
-    at: datetime,
-) -> Iterator[str]:
-    """Yield what of a source of weather says nothing to this plan, in sentences."""
-    known = [station.station_id for station in context.scenario.stations]
-    for name in sorted({forecast.station_id for forecast in forecasts} - {*known}):
-        near = get_close_matches(name, known, n=1)
-        meant = f"; probably meant: {near[0]}" if near else ""
-        yield f"weather: {used} names {name!r}, no station of the scenario{meant}"
-    table = ForecastTable(forecasts)
-    if not any(table.outlook(one.station_id, _middle(one), known_at=at) for one in candidates):
-        yield f"weather: {used} has nothing for these passes; climatology instead"
+    looks = [(one.station_id, _middle(one)) for one in candidates]
+    weather, notes = weather_over(context, context.scenario.stations, looks, at=at)
+    ahead.notes += notes
+    return weather
 
 
 def _middle(candidate: Candidate) -> datetime:
