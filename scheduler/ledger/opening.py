@@ -13,7 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from scheduler.errors import KeystoreError, LedgerError
 from scheduler.ledger.db.engine import sqlite_file
+from scheduler.ledger.log import merkle
 from scheduler.ledger.log.checkpoints import key_id_of
+from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.schema import AuditHead, AuditKey, DataKey, PoolRow
 from scheduler.ledger.vault.files import destroy_file, failures, put_in_place
 from scheduler.ledger.vault.keyring import Epoch, KeyFolder, Keyring
@@ -87,10 +89,8 @@ def key_folder_of(engine: Engine, named: Path | None) -> Path:
 def keyring(connection: Connection, kek: KeyEncryptionKey, folder: Path) -> Keyring:
     """The data keys of a ledger. Raises KeystoreError if a folder holds none of those it has."""
     ring = Keyring(kek, KeyFolder(folder), ledger_id_of(connection))
-    if not ring.ledger_id:  # its audit tables were emptied, which others tell
-        return ring
     due = {ring.name(of) for of in open_epochs(connection)}
-    if due and not due.intersection(ring.names()):
+    if due and ring.ledger_id and not due.intersection(ring.names()):
         raise KeystoreError(
             f"{ring.files} holds none of the {len(due)} data keys of this ledger;"
             f" set {KEY_FOLDER_VARIABLE} to where they are. The ledger stays shut"
@@ -98,8 +98,16 @@ def keyring(connection: Connection, kek: KeyEncryptionKey, folder: Path) -> Keyr
     return ring
 
 
+def log_mac(ring: Keyring) -> LogMac:
+    """What authenticates a ledger's audit log."""
+    return LogMac(ring.log_key(), ring.kek.kek_id)
+
+
 def ledger_id_of(connection: Connection) -> str:
-    """What tells this ledger's key files from those of others: its first signing key, if any."""
+    """What tells this ledger's key files from those of others: its first signing key.
+
+    Nothing if that was taken away: then no key file is its own.
+    """
     return min((str(row.key_id) for row in _signing_keys(connection)), default="")
 
 
@@ -217,7 +225,7 @@ def refuse_emptied(connection: Connection) -> None:
         )
 
 
-def begin_log(connection: Connection, kek: KeyEncryptionKey) -> None:
+def begin_log(connection: Connection, kek: KeyEncryptionKey, folder: Path) -> None:
     """Give a new ledger its empty log, and the key that signs its checkpoints."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
@@ -229,4 +237,6 @@ def begin_log(connection: Connection, kek: KeyEncryptionKey) -> None:
         "wrapped": kek.wrap(private.private_bytes_raw(), signing_context(key_id)),
     }
     connection.execute(insert(AuditKey), [row])
-    connection.execute(insert(AuditHead), [{"id": 1, "size": 0}])
+    mac = log_mac(Keyring(kek, KeyFolder(folder), key_id))
+    head = {"id": 1, "size": 0, "mac": mac.head(0, merkle.EMPTY_ROOT)}
+    connection.execute(insert(AuditHead), [head])

@@ -38,6 +38,7 @@ from scheduler.ledger.opening import (
     key_folder_of,
     keyring,
     left_behind,
+    log_mac,
     missing_kek,
     open_epochs,
     refuse_emptied,
@@ -74,6 +75,7 @@ class Ledger:
         self.view = LedgerView(engine, ring, settle=self._settle)
         self._engine = engine
         self._ring = ring
+        self._mac = log_mac(ring)
         self.kek_file = kek_file  #: where its key-encryption key comes from, if from a file
         self._pools: dict[str, PoolNumbers] = {}
         self._shared_keys = SharedKeys()
@@ -86,7 +88,7 @@ class Ledger:
 
     def _transaction(self, connection: Connection) -> Transaction:
         keys = DataKeys(self._ring, self._shared_keys)
-        return Transaction(connection, PoolBook(self._pools), keys, self._wal)
+        return Transaction(connection, PoolBook(self._pools), keys, self._mac, self._wal)
 
     @contextmanager
     def _writing(self, *, side_by_side: bool = False) -> Iterator[Connection]:
@@ -149,7 +151,13 @@ class Ledger:
         """Number every leaf that waits now; only on PostgreSQL any does."""
         if self._sequencer is not None:
             with self._numbering() as connection:
-                _number_all(connection)
+                self._number_all(connection)
+
+    def _number_all(self, connection: Connection) -> None:
+        """Number every leaf that is committed by now."""
+        if connection.dialect.name == "postgresql":
+            while sequencer.number_waiting(connection, self._mac) == sequencer.LEAVES_AT_ONCE:
+                pass
 
     def _settle(self) -> None:
         """Number what can be numbered; of the rest an audit says that it waits."""
@@ -169,7 +177,7 @@ class Ledger:
         """Number leaves unless another process does; True if none is left for this one."""
         with self._numbering() as connection:
             if sequencer.lead(connection):
-                return sequencer.number_waiting(connection) < sequencer.LEAVES_AT_ONCE
+                return sequencer.number_waiting(connection, self._mac) < sequencer.LEAVES_AT_ONCE
             return not sequencer.any_waits(connection)
 
     def checkpoint(self, at: datetime) -> Checkpoint:
@@ -182,12 +190,13 @@ class Ledger:
 
     def _checkpoint(self, at: datetime) -> Checkpoint:
         with self._queue.alone(), self._numbering() as connection:
-            _number_all(connection)
+            self._number_all(connection)
             key = connection.execute(
                 select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
             ).one()
             private = self._ring.kek.unwrap(key.wrapped, signing_context(key.key_id))
-            size = audit.lock_head(connection)
+            head = audit.lock_head(connection)
+            size = head.size
             signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
             last = connection.execute(select(func.max(AuditCheckpoint.id))).scalar() or 0
             row = {
@@ -200,7 +209,9 @@ class Ledger:
             }
             connection.execute(insert(AuditCheckpoint), [row])
             digest = checkpoints.checkpoint_digest(last + 1, size=size, root=signed.root, at=at)
-            audit.add_leaves(connection, size, [("checkpoint", str(last + 1), digest)])
+            audit.add_leaves(
+                connection, head, [("checkpoint", str(last + 1), digest)], self._mac
+            )
         return signed
 
     def rotate_kek(self, kek: KeyEncryptionKey | None = None) -> int:
@@ -228,10 +239,12 @@ class Ledger:
 
         with self._queue.alone(), self._writing() as connection:
             new = rewrap(connection, old, make)
-            trail = audit.AuditTrail()
-            trail.record("rewrapped", new.kek.kek_id, marker_digest(new.kek.kek_id))
-            trail.append(connection)
+            self._number_all(connection)
+            leaf = ("rewrapped", new.kek.kek_id, marker_digest(new.kek.kek_id))
+            head = audit.lock_head(connection)
+            audit.add_leaves(connection, head, [leaf], self._mac, later=log_mac(new))
         self._ring = self.view.ring = new
+        self._mac = log_mac(new)
         self.tidy_keys()
         with self.view.read() as reader:
             return len(open_epochs(reader.connection))
@@ -281,13 +294,6 @@ class Ledger:
         self.close()
 
 
-def _number_all(connection: Connection) -> None:
-    """Number every leaf that is committed by now."""
-    if connection.dialect.name == "postgresql":
-        while sequencer.number_waiting(connection) == sequencer.LEAVES_AT_ONCE:
-            pass
-
-
 def _insisting(work: Callable[[], T]) -> T:
     """Do a transaction again, up to ATTEMPTS_MAX times, if it lost against a foreign session."""
     for attempt in range(1, ATTEMPTS_MAX + 1):
@@ -321,7 +327,7 @@ def open_ledger(
             raise missing_kek(engine)
         folder = key_folder_of(engine, key_folder)
         if is_new:
-            make_tables(engine, partial(begin_log, kek=found))
+            make_tables(engine, partial(begin_log, kek=found, folder=folder))
         with engine.connect() as connection, connection.begin():
             refuse_emptied(connection)
             check_kek(connection, found)

@@ -15,6 +15,7 @@ from scheduler.ledger.commands import CommandHandle, Pending
 from scheduler.ledger.db.bulk import execute_many, one_trip
 from scheduler.ledger.db.numbers import RowNumbers
 from scheduler.ledger.db.wal import WalCheckpointer
+from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.pools import PoolBook
@@ -74,13 +75,14 @@ class Transaction(Reader):
         connection: Connection,
         pools: PoolBook,
         keys: DataKeys,
+        mac: LogMac,
         wal: WalCheckpointer | None = None,
     ) -> None:
         super().__init__(connection)
         self.pools = pools
         self.keys = keys
         self.vault = Vault(connection, keys)
-        self.trail = AuditTrail()
+        self.trail = AuditTrail(mac)
         self.pending = Pending()
         self.erased = False  #: key was destroyed, or what opens it
         self.deposited: set[str] = set()  #: ids and natural keys of blocks seen here

@@ -212,7 +212,7 @@ def test_a_proof_is_given_out_of_ten_million_leaves(ledger: Ledger) -> None:
             trail.inclusion(reader.connection, number * 7919 % size)
         prove.append(time.perf_counter() - start)
     for number in range(50):
-        changes = AuditTrail()
+        changes = AuditTrail(ledger._mac)
         changes.record("command", str(number), "00" * 32)
         with ledger.begin() as tx:
             start = time.perf_counter()

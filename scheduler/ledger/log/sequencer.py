@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-from scheduler.errors import LedgerError
+from scheduler.errors import LedgerBroken, LedgerError
 from scheduler.ledger.log import trail
+from scheduler.ledger.log.macs import LogMac
 
 POLL_S = 0.02
 """Time between two looks at what waits, while this process writes."""
@@ -29,19 +30,26 @@ _ANY = text("SELECT EXISTS (SELECT 1 FROM audit_waiting)")
 _TAKE = text(
     "DELETE FROM audit_waiting WHERE id IN"
     " (SELECT id FROM audit_waiting ORDER BY id LIMIT :most_)"
-    " RETURNING id, kind, subject, row_sha256"
+    " RETURNING id, kind, subject, row_sha256, mac"
 )
 
 
-def number_waiting(connection: Connection, most: int = LEAVES_AT_ONCE) -> int:
+def number_waiting(connection: Connection, mac: LogMac, most: int = LEAVES_AT_ONCE) -> int:
     """Number leaves that wait, the oldest `most` of those seen here; return how many.
 
-    The transaction must read what is committed, statement by statement. Raises LedgerError if
-    the head of the log moved meanwhile, which its row lock forbids.
+    The transaction must read what is committed, statement by statement. Raises LedgerBroken if
+    one of them was not written under the key-encryption key, LedgerError if the head of the log
+    moved meanwhile, which its row lock forbids.
     """
-    size = trail.lock_head(connection)
+    head = trail.lock_head(connection)
     taken = sorted(connection.execute(_TAKE, {"most_": most}).all())
-    trail.add_leaves(connection, size, [(row[1], row[2], row[3]) for row in taken])
+    for number, *leaf, given in taken:
+        if not mac.is_leaf(given, *leaf):
+            raise LedgerBroken(
+                f"audit_waiting {number} ({leaf[0]} {leaf[1]}): was not written under"
+                f" key-encryption key {mac.kek_id}"
+            )
+    trail.add_leaves(connection, head, [(row[1], row[2], row[3]) for row in taken], mac)
     return len(taken)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
@@ -10,6 +11,7 @@ from scheduler.errors import LedgerBroken, LedgerError, ProofInvalid
 from scheduler.ledger.db.bulk import execute_many
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data
+from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof, record_of
 from scheduler.ledger.schema import AuditCheckpoint, AuditHead, AuditKey, AuditLeaf, AuditNode
 
@@ -19,19 +21,32 @@ Leaf = tuple[str, str, str]
 """The kind of row that changed, its natural key, the row's hash."""
 
 _ADD_LEAF, _ADD_NODE = insert(AuditLeaf), insert(AuditNode)
+# A process that missed a rotation has the wrong key: its leaves would wait for ever. They get
+# no MAC, which the column refuses.
 _WAIT = text(
-    "INSERT INTO audit_waiting (kind, subject, row_sha256) VALUES (:kind, :subject, :row_sha256)"
+    "INSERT INTO audit_waiting (kind, subject, row_sha256, mac) VALUES (:kind, :subject,"
+    " :row_sha256, CASE WHEN EXISTS (SELECT 1 FROM audit_key WHERE kek_id = :kek_id) THEN :mac END)"
 )
-_HEAD = select(AuditHead.size).with_for_update()
+_HEAD = select(AuditHead.size, AuditHead.mac).with_for_update()
 _MOVE_HEAD = (
-    update(AuditHead).where(AuditHead.size == bindparam("from_")).values(size=bindparam("to_"))
+    update(AuditHead)
+    .where(AuditHead.size == bindparam("from_"))
+    .values(size=bindparam("to_"), mac=bindparam("mac_"))
 )
+
+
+class Head(NamedTuple):
+    """Where the log ends, as its head says."""
+
+    size: int
+    mac: str
 
 
 class AuditTrail:
     """Changes of one transaction, appended to the log when it completes."""
 
-    def __init__(self) -> None:
+    def __init__(self, mac: LogMac) -> None:
+        self._mac = mac
         self._pending: list[Leaf] = []
 
     def record(self, kind: str, subject: str, row_sha256: str) -> None:
@@ -46,35 +61,53 @@ class AuditTrail:
         """
         leaves, self._pending = self._pending, []
         if connection.dialect.name == "sqlite":
-            self.number(connection, leaves)
+            if leaves:
+                add_leaves(connection, lock_head(connection), leaves, self._mac)
         elif leaves:
             names = ("kind", "subject", "row_sha256")
-            rows = [dict(zip(names, leaf, strict=True)) for leaf in leaves]
+            rows = [
+                {
+                    **dict(zip(names, leaf, strict=True)),
+                    "mac": self._mac.leaf(*leaf),
+                    "kek_id": self._mac.kek_id,
+                }
+                for leaf in leaves
+            ]
             execute_many(connection, _WAIT, rows)
 
-    @staticmethod
-    def number(connection: Connection, leaves: Sequence[Leaf]) -> None:
-        """Append leaves with their numbers."""
-        if leaves:
-            add_leaves(connection, lock_head(connection), leaves)
 
-
-def lock_head(connection: Connection) -> int:
-    """How many leaves are numbered; nobody else numbers any before this transaction ends."""
-    size = connection.execute(_HEAD).scalar()
-    if size is None:
+def lock_head(connection: Connection) -> Head:
+    """Where the log ends; nobody else numbers any leaf before this transaction ends."""
+    row = connection.execute(_HEAD).one_or_none()
+    if row is None:
         raise LedgerBroken("audit_head has no row; `skytrunk ledger verify` says more")
-    return size
+    return Head(*row)
 
 
-def add_leaves(connection: Connection, size: int, leaves: Sequence[Leaf]) -> None:
-    """Number leaves from `size` on and add the subtrees that they complete.
+def add_leaves(
+    connection: Connection,
+    head: Head,
+    leaves: Sequence[Leaf],
+    mac: LogMac,
+    *,
+    later: LogMac | None = None,
+) -> None:
+    """Number leaves from the head on, and add the subtrees that they complete.
 
-    Raises LedgerError if the log's head is not, or no longer, at `size`.
+    The new head is authenticated by `later` where a rotation has another key from here on. Raises
+    LedgerBroken if the head is not one that this key wrote for this log (an altered log must not
+    become a good one by going on), LedgerError if it moved meanwhile.
     """
     if not leaves:
         return
+    size = head.size
     frontier = _hashes(connection, merkle.cover(0, size))
+    if not mac.is_head(head.mac, size, merkle.fold(frontier)):
+        raise LedgerBroken(
+            f"audit_head: the log of {size} leaves was not written under key-encryption key"
+            f" {mac.kek_id}: it was altered, or the key replaced and this process not started"
+            " again; `skytrunk ledger verify` says more"
+        )
     rows, nodes = [], []
     for seq, (kind, subject, row_sha256) in enumerate(leaves, start=size):
         rows.append({"seq": seq, "kind": kind, "subject": subject, "row_sha256": row_sha256})
@@ -86,7 +119,12 @@ def add_leaves(connection: Connection, size: int, leaves: Sequence[Leaf]) -> Non
     execute_many(connection, _ADD_LEAF, rows)
     execute_many(connection, _ADD_NODE, nodes)
     # The fence: whoever locks the head may lose the lock with its connection, unnoticed.
-    moved = execute_many(connection, _MOVE_HEAD, [{"from_": size, "to_": size + len(leaves)}])
+    end = size + len(leaves)
+    moved = execute_many(
+        connection,
+        _MOVE_HEAD,
+        [{"from_": size, "to_": end, "mac_": (later or mac).head(end, merkle.fold(frontier))}],
+    )
     if moved.rowcount != 1:
         raise LedgerError(f"the audit log was to end at leaf {size}; nothing was added to it")
 

@@ -37,15 +37,17 @@ class AuditWaiting(Base):
     kind: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(300))
     row_sha256: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))  #: hex, under the key-encryption key
 
 
 class AuditHead(Base):
-    """How many leaves are numbered: one row, which whoever numbers more moves on."""
+    """Where the log ends: one row, which whoever numbers more leaves moves on."""
 
     __tablename__ = "audit_head"
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)  #: 1
-    size: Mapped[int] = mapped_column(Number)
+    size: Mapped[int] = mapped_column(Number)  #: how many leaves are numbered
+    mac: Mapped[str] = mapped_column(String(64))  #: hex, of size and root, under the same key
 
 
 class AuditNode(Base):

@@ -108,6 +108,10 @@ class Keyring:
         pool = hashlib.sha256(of.pool_id.encode()).hexdigest()[:DIGITS]
         return f"{self.ledger_id}.{pool}.{of.epoch}.{self.kek.kek_id}"
 
+    def log_key(self) -> bytes:
+        """The key under which this ledger's audit log is authenticated."""
+        return self.kek.derive(f"audit log of ledger {self.ledger_id}".encode())
+
     def find(self, of: Epoch) -> bytes | None:
         """A data key in clear; None if it is not there. Raises KeystoreError if it is another's."""
         wrapped = self.files.get(self.name(of))

@@ -17,6 +17,8 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from scheduler.errors import KeystoreError
 from scheduler.ledger.vault.files import add_file, failures
@@ -49,6 +51,12 @@ class KeyEncryptionKey(Protocol):
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Undo `wrap`. Raises KeystoreError if key or context is another."""
 
+    def derive(self, context: bytes) -> bytes:
+        """A key for another purpose (HKDF-SHA256, RFC 5869); neither tells anything of the other.
+
+        32 bytes, always the same for one context.
+        """
+
 
 class LocalKek:
     """A key-encryption key held in this process."""
@@ -57,6 +65,7 @@ class LocalKek:
         if len(key) != KEY_BYTES:
             raise KeystoreError(f"key-encryption key of {len(key)} bytes; allowed: {KEY_BYTES}")
         self._cipher = AESGCM(key)
+        self._key = key
         self._kek_id = hashlib.sha256(b"skytrunk kek fingerprint" + key).hexdigest()[:16]
 
     @property
@@ -76,6 +85,10 @@ class LocalKek:
             raise KeystoreError(
                 f"key-encryption key {self._kek_id} does not open {context.decode()}"
             ) from None
+
+    def derive(self, context: bytes) -> bytes:
+        """The key of a purpose."""
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=context).derive(self._key)
 
     def __repr__(self) -> str:
         return f"LocalKek({self._kek_id})"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Grouped, Row, Snapshot
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data, pool_digest
+from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.rows import Form
 from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
 
@@ -154,7 +155,8 @@ WITH_WAITING = f"""(
     SELECT kind, subject, row_sha256, seq FROM audit_leaf
     UNION ALL SELECT kind, subject, row_sha256, {HIGHEST} FROM audit_waiting
 )"""
-HEADS = "SELECT id, size FROM audit_head ORDER BY id"
+HEADS = "SELECT id, size, mac FROM audit_head ORDER BY id"
+WAITING_LEAVES = "SELECT id, kind, subject, row_sha256, mac FROM audit_waiting ORDER BY id"
 END = "SELECT coalesce(max(seq) + 1, 0) FROM audit_leaf"
 UNCOVERED = """
     SELECT {subject}, leaf.row_sha256 FROM "{table}" AS mine
@@ -204,11 +206,24 @@ def leaves_in(snapshot: Snapshot) -> str:
 def check_head(snapshot: Snapshot, found: Findings) -> None:
     """The head of the log is where its leaves end; on SQLite none waits."""
     with snapshot.failures():
-        heads, (leaves,) = list(snapshot.rows(HEADS)), snapshot.one(END)
+        heads = [(number, size) for number, size, _ in snapshot.rows(HEADS)]
+        (leaves,) = snapshot.one(END)
         if heads != [(1, leaves)]:
             found.add(f"audit_head: has {str(heads[:2])[:80]}; allowed: [(1, {leaves})]")
         if snapshot.is_sqlite and (count := waiting(snapshot)):
             found.add(f"audit_waiting: {count} leaves wait, on SQLite none does")
+
+
+def check_macs(snapshot: Snapshot, mac: LogMac, size: int, root: str, found: Findings) -> None:
+    """The head, and every leaf that waits, were written under the key-encryption key."""
+    with snapshot.failures():
+        heads, waits = list(snapshot.rows(HEADS)), list(snapshot.rows(WAITING_LEAVES))
+    under = f"was not written under key-encryption key {mac.kek_id}"
+    if not any(mac.is_head(given, size, bytes.fromhex(root)) for _, _, given in heads):
+        found.add(f"audit_head: the log of {size} leaves {under}; it was made anew")
+    for number, kind, subject, digest, given in waits:
+        if not mac.is_leaf(given, kind, subject, digest):
+            found.add(f"audit_waiting {number} ({kind} {subject}): {under}")
 
 
 def leaves_of(snapshot: Snapshot, kind: str) -> dict[str, list[str]]:

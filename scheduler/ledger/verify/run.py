@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from scheduler.domain import VerifyReport
 from scheduler.ledger.db.snapshot import Snapshot, snapshot_of
+from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.tables import FORMS
 from scheduler.ledger.vault.keyring import Keyring
 from scheduler.ledger.verify import seals
 from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
-from scheduler.ledger.verify.log import check_head, join_log, waiting
+from scheduler.ledger.verify.log import check_head, check_macs, join_log, waiting
 from scheduler.ledger.verify.schema import check_schema
 from scheduler.ledger.verify.shards import CHECKS, check_shard, shards_of, tops_of
 from scheduler.ledger.verify.signed import check_checkpoints
@@ -60,6 +61,8 @@ def verify(
     check_head(snapshot, found)
     if ring is not None and context.ciphers is not None:
         seals.check_wrapping(snapshot, ring.kek, context.ciphers, found)
+        mac = LogMac(ring.log_key(), ring.kek.kek_id)
+        check_macs(snapshot, mac, tally.size, tally.root, found)
     return VerifyReport(
         commands=tally.commands,
         entries=tally.entries,

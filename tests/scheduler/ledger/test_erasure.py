@@ -227,7 +227,7 @@ def test_a_rotation_cut_short_is_undone_or_finished_at_the_next_opening(
 
     file = tmp_path / "ledger.db"
     key_file = tmp_path / "ledger.db.kek"
-    where = "audit.AuditTrail" if cut.startswith("before") else "tidy_keys"
+    where = "audit.add_leaves" if cut.startswith("before") else "tidy_keys"
     with open_ledger(f"sqlite:///{file}") as ledger:
         with ledger.begin() as tx:
             key = deposit(tx, "one", BITS)

@@ -168,7 +168,9 @@ def _rewrite(ledger: Ledger, *, left_out: str = "") -> None:
     """What an intruder with the database, but not the signing key, would do: all hashes anew."""
     from sqlalchemy import delete, func, select, update
 
-    from scheduler.ledger.log.trail import add_leaves
+    from scheduler.ledger.log import merkle
+    from scheduler.ledger.log.macs import LogMac
+    from scheduler.ledger.log.trail import add_leaves, lock_head
     from scheduler.ledger.schema import AuditHead, AuditLeaf, AuditNode, RunFact
 
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
@@ -183,9 +185,11 @@ def _rewrite(ledger: Ledger, *, left_out: str = "") -> None:
         ).all()
         connection.execute(delete(AuditLeaf))
         connection.execute(delete(AuditNode))
-        connection.execute(update(AuditHead).values(size=0))
+        guessed = LogMac(b"a guess", ledger.kek_id)
+        start = {"size": 0, "mac": guessed.head(0, merkle.EMPTY_ROOT)}
+        connection.execute(update(AuditHead).values(start))
         forged = [(k, s, digest if k == "run_fact" else sha256) for k, s, sha256 in leaves]
-        add_leaves(connection, 0, forged)
+        add_leaves(connection, lock_head(connection), forged, guessed)
         assert connection.execute(select(func.count()).select_from(AuditLeaf)).scalar() == len(
             leaves
         )
@@ -196,14 +200,18 @@ def test_a_full_rewrite_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     fill(ledger)
     signed = ledger.checkpoint(NOON)
     _rewrite(ledger)
-    problems = ledger.view.verify().problems
-    assert len(problems) == 1
-    assert f"audit_checkpoint 1: of size {signed.size}: signed root" in problems[0]
+    stored, head = ledger.view.verify().problems
+    assert f"audit_checkpoint 1: of size {signed.size}: signed root" in stored
+    assert "was not written under key-encryption key" in head
     change(ledger, "DELETE FROM audit_checkpoint")
-    assert ledger.view.verify().problems == ("audit_checkpoint 1 is missing, the audit log has it",)
-    # Even with its leaf gone too, the checkpoint that was kept elsewhere tells.
+    assert ledger.view.verify().problems == (
+        "audit_checkpoint 1 is missing, the audit log has it",
+        head,
+    )
+    # With its leaf gone too, the head tells, and the checkpoint that was kept elsewhere.
     _rewrite(ledger, left_out="checkpoint")
-    assert ledger.view.verify().problems == ()
+    (head,) = ledger.view.verify().problems
+    assert "audit_head: the log of" in head
     (problem,) = verify_lines(ledger.view.export_lines(), checkpoint=signed).problems
     assert "it was rewritten" in problem
 

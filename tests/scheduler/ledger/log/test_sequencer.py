@@ -101,9 +101,10 @@ def test_the_head_fences_off_whoever_lost_its_lock(ledger: Ledger) -> None:
     _fill(ledger)
     ledger.number_leaves()
     with ledger._engine.connect().execution_options(ledger_writes=True) as connection:
+        head = trail.lock_head(connection)
         connection.execute(text("UPDATE audit_head SET size = 2"))
         with pytest.raises(LedgerError):
-            trail.add_leaves(connection, 3, [("command", "9", "00" * 32)])
+            trail.add_leaves(connection, head, [("command", "9", "00" * 32)], ledger._mac)
         connection.rollback()
     assert ledger.view.verify().problems == ()
 
