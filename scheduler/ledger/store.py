@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,11 @@ ATTEMPTS_MAX = 10
 
 T = TypeVar("T")
 
+Rider = Callable[[Transaction], AbstractContextManager[None]]
+"""What goes along with every transaction of somebody's: it may refuse one, and add to it."""
+
+_RIDER: ContextVar[Rider | None] = ContextVar("rider", default=None)
+
 
 class Ledger:
     """One database of key, bookings and everything that happened; get one from `open_ledger`."""
@@ -115,9 +121,20 @@ class Ledger:
         """
         with self._queue.alone(), self._writing() as connection:
             transaction = self._transaction(connection)
-            yield transaction
+            rider = _RIDER.get()
+            with rider(transaction) if rider else nullcontext():
+                yield transaction
             transaction.complete()
         transaction.publish()
+
+    @contextmanager
+    def riding(self, rider: Rider) -> Iterator[None]:
+        """Have `rider` go along with every transaction that this thread begins alone meanwhile."""
+        before = _RIDER.set(rider)
+        try:
+            yield
+        finally:
+            _RIDER.reset(before)
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Do some work in a transaction and return its result after the commit.

@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_f6233c83"
+revision = "first_08bcb355"
 down_revision = None
 branch_labels = None
 depends_on = None
