@@ -18,7 +18,7 @@ class Work(IntEnum):
 
     What ends is settled, then the trunk deposits, pooled blocks that are due close, what time
     brings is announced or expires, then merges spend what is left, the next window is planned, and
-    last a session may begin.
+    last a session may begin, and the log is signed.
     """
 
     SETTLE = 0
@@ -29,6 +29,7 @@ class Work(IntEnum):
     MERGE = 5
     PLAN = 6
     BEGIN = 7
+    CHECKPOINT = 8  #: of a live ledger; a replay signs none
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -64,9 +65,16 @@ class Agenda:
     interval; deposits, announcements and merges are due where an interval ends.
     """
 
-    def __init__(self, schedule: Schedule, *, start: datetime, end: datetime | None = None) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        start: datetime,
+        end: datetime | None = None,
+        checkpoint_interval_s: int | None = None,
+    ) -> None:
         self._end = end
-        self._steps_s = {
+        self.steps_s = {
             Work.TRUNK: schedule.trunk_interval_s,
             Work.CLOSE: schedule.merge_interval_s,
             Work.ANNOUNCE: schedule.merge_interval_s,
@@ -74,15 +82,19 @@ class Agenda:
             Work.MERGE: schedule.merge_interval_s,
             Work.PLAN: schedule.plan_interval_s,
         }
-        self._heap: list[tuple[datetime, Work, int, Due]] = []
+        if checkpoint_interval_s is not None:
+            self.steps_s[Work.CHECKPOINT] = checkpoint_interval_s
+        #: instant, work, order of adding, the work itself, and whether it comes once more
+        self._heap: list[tuple[datetime, Work, int, Due, bool]] = []
         self._order = count()
-        self._known: set[tuple[Work, UUID]] = set()
-        for work in self._steps_s:
+        self._known: dict[tuple[Work, UUID], datetime] = {}
+        self._latest: dict[Work, datetime] = {}  #: of work that repeats: the instant taken last
+        for work in self.steps_s:
             self._repeat(work, start if work is Work.PLAN else self._next(work, start), start)
 
     def _next(self, work: Work, when: datetime) -> datetime:
-        step = timedelta(seconds=self._steps_s[work])
-        return on_grid(when, self._steps_s[work]) + step
+        step = timedelta(seconds=self.steps_s[work])
+        return on_grid(when, self.steps_s[work]) + step
 
     def _repeat(self, work: Work, at: datetime, since: datetime) -> None:
         # A window that would begin at the end is empty; an interval that ends there is whole.
@@ -94,44 +106,66 @@ class Agenda:
         self._put(Due(at=at, work=work, since=since, until=until))
 
     def _put(self, due: Due) -> None:
-        heapq.heappush(self._heap, (due.at, due.work, next(self._order), due))
+        heapq.heappush(self._heap, (due.at, due.work, next(self._order), due, False))
+
+    def put_back(self, due: Due, *, until: datetime | None = None) -> None:
+        """Have work that was taken come once more: at once, or at `until`."""
+        if due.booking_id is not None:
+            self._known[due.work, due.booking_id] = due.at
+        heapq.heappush(self._heap, (until or due.at, due.work, next(self._order), due, True))
+
+    def due_now(self, work: Work, now: datetime) -> Due:
+        """Work that repeats, as if it were due now."""
+        since = on_grid(now, self.steps_s[work])
+        return Due(at=now, work=work, since=since, until=self._next(work, now))
 
     def add_session(self, booking_id: UUID, *, begins: datetime, ends: datetime) -> None:
-        """Put the beginning and the end of a session on the agenda, unless they are there."""
+        """Put the beginning and the end of a session on the agenda, unless they are there.
+
+        One that is there at another instant goes.
+        """
         for work, at in ((Work.BEGIN, begins), (Work.SETTLE, ends)):
-            if (work, booking_id) not in self._known:
-                self._known.add((work, booking_id))
+            if self._known.get((work, booking_id)) != at:
+                self._known[work, booking_id] = at
                 self._put(Due(at=at, work=work, since=at, until=at, booking_id=booking_id))
 
     @property
     def next_at(self) -> datetime | None:
         """When the next work is due; None if there is none."""
+        while self._heap and not self._counts(self._heap[0][3]):
+            heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    def _counts(self, due: Due) -> bool:
+        """False for a session that was put on the agenda at another instant since."""
+        return due.booking_id is None or self._known.get((due.work, due.booking_id)) == due.at
 
     def take(self) -> Due:
         """Take the earliest; ties in the order of `Work`, then of adding. Work repeats."""
-        due = heapq.heappop(self._heap)[-1]
+        assert self.next_at is not None
+        _, _, _, due, again = heapq.heappop(self._heap)
         if due.booking_id is not None:
-            self._known.discard((due.work, due.booking_id))
-        else:
+            del self._known[due.work, due.booking_id]
+        elif not again:
+            self._latest[due.work] = due.at
             self._repeat(due.work, self._next(due.work, due.at), due.at)
         return due
 
-    def take_until(self, now: datetime) -> list[Due]:
-        """Take all that is due by now, in order.
+    def take_until(self, now: datetime) -> tuple[list[Due], list[Due]]:
+        """Take all that is due by now: what is to be done, in order, and what is left out.
 
-        Of work that catches up with whatever lies behind it only the last is kept: a plan, a
-        merge, closing, announcements and expiry. Deposits and sessions each count.
+        Of work that catches up with whatever lies behind it only the last is done: a plan, a
+        merge, closing, announcements, expiry, a checkpoint. Deposits and sessions each count.
         """
         found: list[Due] = []
-        while self._heap and self._heap[0][0] <= now:
+        while (when := self.next_at) is not None and when <= now:
             found.append(self.take())
-        last = {due.work: place for place, due in enumerate(found)}
-        catching_up = {Work.CLOSE, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE, Work.PLAN}
-        return [
-            due for place, due in enumerate(found)
-            if due.work not in catching_up or last[due.work] == place
-        ]  # fmt: skip
+        each = {Work.TRUNK, Work.BEGIN, Work.SETTLE}
+        late = [due.work not in each and due.at < self._latest[due.work] for due in found]
+        return (
+            [due for due, is_late in zip(found, late, strict=True) if not is_late],
+            [due for due, is_late in zip(found, late, strict=True) if is_late],
+        )
 
 
 def on_grid(when: datetime, step_s: float) -> datetime:

@@ -1,17 +1,19 @@
 """The live clockwork: APScheduler wakes it, the agenda says what is due, use cases do it.
 
-The ledger is the truth and this is not: the agenda lives in memory, is rebuilt from the bookings
-at start, and work that is done twice finds its request answered already.
+The ledger is the truth and this is not: the agenda lives in memory and is rebuilt from the
+bookings at start. What a job's row says is what counts: who took it, and what became of it.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from traceback import format_exception
-from typing import Any
+from pathlib import Path
+from traceback import extract_tb
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -20,16 +22,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from scheduler import services
 from scheduler.agenda import Agenda, Due, Work, on_grid
 from scheduler.clock import Clock, SystemClock, live_clock
-from scheduler.domain import Booking, BookingState
-from scheduler.errors import ClockStepped
+from scheduler.domain import FINAL_JOB_STATES, Booking, BookingState, Job, JobState
+from scheduler.errors import ClockStepped, LedgerError, SchedulerError
 from scheduler.process import freeze_gc
 from scheduler.services.context import Context
+from scheduler.services.jobs import CHECKPOINT_S
 from scheduler.settings import Settings
 
 log = structlog.get_logger("skytrunk.jobs")
 
 _VAULT_S = 60.0  # of the machine; a data key that grew old is replaced this soon
 _WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
+_BEAT_S = 10.0  # of the machine; a lease lasts three of these
+_STAND_BY_S = 1.0  # of the machine; how often one looks at a job that another process runs
 
 
 class JobRunner:
@@ -46,16 +51,20 @@ class JobRunner:
         """`warmed_up` is called when a job has run for the first time, with all that it loads."""
         self.context = context
         self.clock = clock
-        self.rate = rate
+        self.worker = services.Worker.here(rate)
         self.fired: dict[str, int] = {}
         self._warmed_up = warmed_up
         self._busy = threading.RLock()
         self._stopping = False
-        self._agenda = Agenda(context.scenario.schedule, start=clock.now())
+        self._held: Job | None = None  #: the job at hand
+        self._agenda = Agenda(
+            context.scenario.schedule, start=clock.now(), checkpoint_interval_s=CHECKPOINT_S
+        )
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            # One thread: the ledger has one writer, and use cases are short.
-            executors={"default": ThreadPoolExecutor(1)},
+            # One thread: the ledger has one writer, and use cases are short. Another holds on to
+            # the job at hand meanwhile.
+            executors={"default": ThreadPoolExecutor(1), "beat": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -64,127 +73,163 @@ class JobRunner:
         self._guard("recover", self._recover)
         self._scheduler.add_job(self._watch, "interval", seconds=_WATCH_S, id="watch")
         self._scheduler.add_job(self._keep_vault, "interval", seconds=_VAULT_S, id="vault")
+        self._scheduler.add_job(
+            self._hold_on, "interval", seconds=_BEAT_S, id="beat", executor="beat"
+        )
         self._arm()
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Let the running job end, then begin no other."""
+        """Let the running job end, begin no other, and let go of what is under way."""
         self._stopping = True
         if self._scheduler.running:
             # Waiting inside shutdown would hold the lock that a job needs to wake up again.
             self._scheduler.shutdown(wait=False)
+        if job := self._held:
+            log.info("stopping", waits_for=job.job_key)
         with self._busy:
-            pass
+            self._guard("release", self._release)
 
-    def _arm(self) -> None:
-        """Wake up when the next work is due."""
+    def _release(self) -> None:
+        for job in services.release_jobs(self.context, self.worker):
+            log.info("let go", job=job.job_key, at=job.scheduled_for.isoformat())
+
+    def _arm(self, *, after_s: float = 0.0) -> None:
+        """Wake up when the next work is due, and not before `after_s`."""
         when = self._agenda.next_at
         if when is not None and not self._stopping:
+            soonest = SystemClock().now() + timedelta(seconds=after_s)
             self._scheduler.add_job(
-                self._work, "date", run_date=self._wall(when), id="work", replace_existing=True
+                self._work,
+                "date",
+                run_date=max(soonest, self._wall(when)),
+                id="work",
+                replace_existing=True,
             )
 
     def _work(self) -> None:
-        """Do what is due by now, in order."""
+        """Do what is due by now, in order, as far as no other process is at it."""
         with self._busy:
             if not self._clock_is_right():
                 return  # the watch arms it again
-            for due in self._agenda.take_until(self.clock.now()):
-                if not self._stopping:
-                    self._guard(str(due.work), partial(self._do, due))
+            due_now, left_out = self._agenda.take_until(self.clock.now())
+            for due in left_out:
+                self._miss(due, "late: the next one does its work too")
+            while due_now and not self._stopping:
+                due = due_now.pop(0)
+                if not self._is_over(due):
+                    # What comes after it may rest on it, so all of it waits.
+                    for one in (due, *due_now):
+                        self._agenda.put_back(one)
+                    self._arm(after_s=_STAND_BY_S)
+                    return
             self._arm()
 
-    def _do(self, due: Due) -> None:
-        match due.work:
-            case Work.SETTLE:
-                self._settle(due)
-            case Work.TRUNK:
-                answer = services.deposit_trunk(self.context, start=due.since, end=due.at)
-                log.info("trunk", until=due.at.isoformat(), **answer)
-            case Work.CLOSE:
-                for closed in services.close_blocks(self.context, at=due.at):
-                    log.info(
-                        "block closed", station=closed["station"], why=closed["reason"],
-                        sessions=len(closed["sessions"]), secret_bits=closed["secret_bits"],
-                    )  # fmt: skip
-            case Work.ANNOUNCE:
-                self._announce(due.at)
-            case Work.EXPIRE:
-                log.info("expire", **services.expire_due(self.context, at=due.at))
-            case Work.MERGE:
-                answer = services.merge_due(self.context, scheduled_for=due.at)
-                log.info("merge", at=due.at.isoformat(), steps=len(answer["steps"]))
-            case Work.PLAN:
-                self._plan(due)
-            case Work.BEGIN:
-                self._begin(due)
+    def _is_over(self, due: Due) -> bool:
+        """Do a job unless somebody did; False while another process is at it."""
+        if due.work is Work.BEGIN and self._is_late(due):
+            return True
+        try:
+            outcome = services.run_job(
+                self.context, self._whole(due), worker=self.worker, begun=self._note_held
+            )
+        except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
+            self._fail(due, error)
+            return True
+        if outcome.done is None:
+            return self._stands(due, outcome.job)
+        for event, figures in outcome.done.lines:
+            log.info(event, **figures)
+        for booking in outcome.done.bookings:
+            self._schedule(booking)
+        self._count(str(due.work))
+        return True
+
+    def _whole(self, due: Due) -> Due:
+        """The job of what is due: a plan's window is whole, whenever in it this was started."""
+        if due.work is not Work.PLAN:
+            return due
+        start = on_grid(due.at, self._agenda.steps_s[Work.PLAN])
+        return replace(due, at=start, since=start)
+
+    def _stands(self, due: Due, job: Job) -> bool:
+        """What to make of a job that was not ours to do."""
+        if job.state is JobState.RUNNING:
+            return False
+        if job.retry_at is not None:
+            self._agenda.put_back(due, until=job.retry_at)
+        elif job.state is JobState.DONE and due.work is Work.PLAN:
+            self._see_bookings()
+        elif job.state in FINAL_JOB_STATES and job.reason:
+            log.debug("not done", job=job.job_key, state=str(job.state), why=job.reason)
+        return True
+
+    def _fail(self, due: Due, error: Exception) -> None:
+        """Log and write down that a job failed, and have it tried again."""
+        reason = services.failure_reason(error)
+        again = None
+        try:
+            whole = self._whole(due)
+            job = services.fail_job(self.context, whole, worker=self.worker, reason=reason)
+            again = job.retry_at
+        except SchedulerError as also:
+            log.error("failure not recorded", job=str(due.work), why=_words(also))
+            again = self.clock.now() + timedelta(seconds=60)
+        if again is not None:
+            self._agenda.put_back(due, until=again)
+        log.error(
+            "job failed", job=str(due.work), at=due.at.isoformat(), why=_words(error),
+            where=_where(error), again_at=again and again.isoformat(),
+        )  # fmt: skip
+
+    def _miss(self, due: Due, reason: str) -> None:
+        log.warning("missed", job=str(due.work), at=due.at.isoformat(), why=reason)
+        whole = self._whole(due)
+        self._guard("missed", lambda: services.miss_job(self.context, whole, reason=reason))
+
+    def _is_late(self, due: Due) -> bool:
+        """Miss a session that can no longer begin in its time: none is run late."""
+        assert due.booking_id is not None
+        (booking,) = services.bookings_of_plan(self.context, {"bookings": [str(due.booking_id)]})
+        if booking.state is not BookingState.BOOKED:
+            return False
+        now = self.clock.now()
+        # No later than half of the pass, or a second of the machine on a fast clock.
+        late_s = max(self.worker.rate, booking.candidate.duration_s / 2)
+        if now < booking.candidate.loses_at and now <= due.at + timedelta(seconds=late_s):
+            return False
+        reason = f"the clockwork came {(now - due.at).total_seconds():.0f} s late"
+        self._guard("missed", lambda: self._miss_session(due, reason))
+        return True
+
+    def _miss_session(self, due: Due, reason: str) -> None:
+        assert due.booking_id is not None
+        services.miss_session(self.context, due.booking_id, at=self.clock.now(), reason=reason)
+        self._miss(due, reason)
 
     def _wall(self, simulated: datetime) -> datetime:
         """The machine's instant at which the clock will show `simulated`."""
-        wait_s = (simulated - self.clock.now()).total_seconds() / self.rate
+        wait_s = (simulated - self.clock.now()).total_seconds() / self.worker.rate
         # The scheduler's own clock is the machine's; this is the one place that must ask it.
         return SystemClock().now() + timedelta(seconds=wait_s)
-
-    def _plan(self, due: Due) -> None:
-        # A window is whole, whenever in it this was started: its answer is the same after that.
-        start = on_grid(due.at, self.context.scenario.schedule.plan_interval_s)
-        answer = services.plan_window(self.context, start=start, end=due.until)
-        for part in answer["unplanned"]:
-            log.warning("nothing planned", **part)
-        log.info("plan", at=start.isoformat(), bookings=len(answer["bookings"]))
-        for booking in services.bookings_of_plan(self.context, answer):
-            self._schedule(booking)
-
-    def _announce(self, when: datetime) -> None:
-        for answer in services.announce_due(self.context, at=when):
-            self._log_announced(answer)
-
-    def _log_announced(self, answer: dict[str, Any]) -> None:
-        log.info(
-            "announced", satellite=answer["satellite"], bits=answer["bits"],
-            blocks=len(answer["blocks"]), why=answer["why"],
-        )  # fmt: skip
 
     def _schedule(self, booking: Booking) -> None:
         """Put a booked session on the agenda."""
         candidate, now = booking.candidate, self.clock.now()
-        if booking.state is not BookingState.BOOKED:
-            return
-        if candidate.loses_at <= now:
+        if booking.state is BookingState.BOOKED and candidate.loses_at <= now:
             services.miss_session(
                 self.context, booking.booking_id, at=now, reason="its time had passed"
             )
-            return
-        self._agenda.add_session(
-            booking.booking_id, begins=candidate.acquires_at, ends=candidate.loses_at
-        )
-
-    def _settle(self, due: Due) -> None:
-        assert due.booking_id is not None
-        if answer := services.settle_session(self.context, due.booking_id, at=due.at):
-            log.info(
-                "session settled", station=answer["station"], at=due.at.isoformat(),
-                secret_bits=answer["secret_bits"],
-            )  # fmt: skip
-
-    def _begin(self, due: Due) -> None:
-        """Begin a session in its time, or not at all: none is run late."""
-        assert due.booking_id is not None
-        (booking,) = services.bookings_of_plan(self.context, {"bookings": [str(due.booking_id)]})
-        now = self.clock.now()
-        # No later than half of the pass, or a second of the machine on a fast clock.
-        late_s = max(self.rate, booking.candidate.duration_s / 2)
-        if now < booking.candidate.loses_at and now <= due.at + timedelta(seconds=late_s):
-            if answer := services.begin_session(self.context, due.booking_id, at=due.at):
-                self._log_announced(answer)
-        else:
-            services.miss_session(
-                self.context, due.booking_id, at=now, reason="the clockwork came too late"
+        elif booking.state in {BookingState.BOOKED, BookingState.RUNNING}:
+            self._agenda.add_session(
+                booking.booking_id, begins=candidate.acquires_at, ends=candidate.loses_at
             )
 
     def _recover(self) -> None:
-        """Schedule what is still to come; close what can no longer happen."""
+        """Schedule what is still to come; close what can no longer happen, and list it."""
         services.close_overdue(self.context, at=self.clock.now())
+        for job in services.miss_idle_time(self.context, self._agenda):
+            log.warning("missed", job=job.job_key, why=job.reason)
         self._see_bookings()
 
     def _see_bookings(self) -> None:
@@ -197,6 +242,18 @@ class JobRunner:
             if not self._stopping and self._clock_is_right():
                 self._guard("watch", self._see_bookings)
                 self._arm()
+
+    def _note_held(self, job: Job | None) -> None:
+        self._held = job
+
+    def _hold_on(self) -> None:
+        """Renew the lease of the job at hand, if it takes long."""
+        job = self._held
+        if job is None:
+            return
+        # It may just have ended; what has been lost, the work's own transaction finds out.
+        with suppress(LedgerError, ClockStepped):
+            services.hold_job(self.context, job)
 
     def _clock_is_right(self) -> bool:
         """False, and a line in the log, while the clock shows what cannot be."""
@@ -221,25 +278,61 @@ class JobRunner:
         if any(done.values()):
             log.info("vault", **done)
 
-    def _guard(self, name: str, work: Callable[[], Any]) -> None:
-        """Run a job; what fails is logged and recorded, and the work goes on."""
+    def _guard(self, name: str, work: Callable[[], object]) -> None:
+        """Do what is no job of the agenda; what fails is logged and recorded, and all goes on."""
         try:
             work()
-            if name not in self.fired:
-                self._warmed_up()
-            self.fired[name] = self.fired.get(name, 0) + 1
+            self._count(name)
         except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
-            # As text of our own: structlog's rendering shows local variables, key among them.
-            log.error("job failed", job=name, traceback="".join(format_exception(error)))
-            services.record_failure(
-                self.context, name, at=self.clock.now(), reason=type(error).__name__
-            )
+            log.error("job failed", job=name, why=_words(error), where=_where(error))
+            try:
+                services.note_failure(self.context, name, reason=services.failure_reason(error))
+            except SchedulerError as also:
+                log.error("failure not recorded", job=name, why=_words(also))
+
+    def _count(self, name: str) -> None:
+        if name not in self.fired:
+            self._warmed_up()
+        self.fired[name] = self.fired.get(name, 0) + 1
+
+
+def _words(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+
+
+def _where(error: Exception) -> str:
+    """Where it was raised: no frame is shown, for frames hold key."""
+    frames = extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f"{Path(last.filename).name}:{last.lineno} in {last.name}"
+
+
+class _ToStructlog(logging.Handler):
+    """Lines of a library that logs by Python's own means, among ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record, and of its traceback the last line."""
+        error = record.exc_info[1] if record.exc_info else None
+        why = {"why": _words(error)} if isinstance(error, Exception) else {}
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **why)
+
+
+def _take_in_logs(name: str) -> None:
+    """Have what a library warns of among our own lines, and nowhere else."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(handler, _ToStructlog) for handler in logger.handlers):
+        logger.addHandler(_ToStructlog(logging.WARNING))
+    logger.propagate = False
 
 
 def run_forever(
     settings: Settings, *, clock_start: datetime | None, clock_rate: float, stop: threading.Event
 ) -> None:
     """Run the live clockwork until `stop` is set."""
+    _take_in_logs("apscheduler")
     clock = live_clock(clock_start, clock_rate)
     with Context(settings, clock=clock) as context:
         with context.ledger.view.read() as reader:
@@ -247,7 +340,7 @@ def run_forever(
         runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=freeze_gc)
         log.info(
             "started", scenario=context.scenario.name, now=clock.now().isoformat(),
-            rate=clock_rate, jobs=[str(work) for work in Work],
+            rate=clock_rate, worker=runner.worker.name, jobs=[str(work) for work in Work],
         )  # fmt: skip
         runner.start()
         try:

@@ -81,27 +81,10 @@ def _drive(
 
 
 def _do(context: Context, agenda: Agenda, due: Due) -> None:
-    """Call the use case that is due."""
-    match due.work:
-        case Work.SETTLE | Work.BEGIN:
-            assert due.booking_id is not None
-            act = services.settle_session if due.work is Work.SETTLE else services.begin_session
-            act(context, due.booking_id, at=due.at)
-        case Work.TRUNK:
-            services.deposit_trunk(context, start=due.since, end=due.at)
-        case Work.CLOSE:
-            services.close_blocks(context, at=due.at)
-        case Work.ANNOUNCE:
-            services.announce_due(context, at=due.at)
-        case Work.EXPIRE:
-            services.expire_due(context, at=due.at)
-        case Work.MERGE:
-            services.merge_due(context, scheduled_for=due.at)
-        case Work.PLAN:
-            answer = services.plan_window(context, start=due.at, end=due.until)
-            for booking in services.bookings_of_plan(context, answer):
-                agenda.add_session(
-                    booking.booking_id,
-                    begins=booking.candidate.acquires_at,
-                    ends=booking.candidate.loses_at,
-                )
+    """Do what is due, and put the sessions that it books on the agenda."""
+    for booking in services.perform(context, due).bookings:
+        agenda.add_session(
+            booking.booking_id,
+            begins=booking.candidate.acquires_at,
+            ends=booking.candidate.loses_at,
+        )

@@ -13,6 +13,7 @@ import typer
 from api.cli import (
     compare,
     elements,
+    jobs,
     keys,
     ledger,
     merge,
@@ -86,6 +87,7 @@ app.add_typer(plan.app, name="plan")
 app.add_typer(outage.app, name="outage")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(elements.app, name="elements")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(vault.app, name="vault")
 app.add_typer(merge.app, name="merge")
 app.add_typer(keys.app, name="keys")

@@ -5,6 +5,7 @@ from api.routes import (
     docs,
     elements,
     health,
+    jobs,
     ledger,
     merges,
     network,
@@ -25,6 +26,7 @@ ALL_ROUTERS = (
     ledger.router,
     merges.router,
     runway.router,
+    jobs.router,
     docs.router,
 )
 

@@ -23,6 +23,13 @@ from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
 from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck, KnownSet
 from scheduler.domain.instants import instant_key
+from scheduler.domain.jobs import (
+    ATTEMPTS_MAX,
+    FINAL_JOB_STATES,
+    Job,
+    JobPause,
+    JobState,
+)
 from scheduler.domain.keys import (
     Announcement,
     Chunk,
@@ -78,6 +85,8 @@ from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Va
 from scheduler.domain.vault import KeyEpoch, VaultStatus
 
 __all__ = [
+    "ATTEMPTS_MAX",
+    "FINAL_JOB_STATES",
     "KEY_GRAIN_BITS",
     "SAE_ID_MAX",
     "SLACK",
@@ -100,6 +109,9 @@ __all__ = [
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
+    "Job",
+    "JobPause",
+    "JobState",
     "KeyConstraints",
     "KeyEpoch",
     "KeyFlow",

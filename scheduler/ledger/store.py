@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,11 @@ ATTEMPTS_MAX = 10
 
 T = TypeVar("T")
 
+Rider = Callable[[Transaction], AbstractContextManager[None]]
+"""What goes along with every transaction of somebody's: it may refuse one, and add to it."""
+
+_RIDER: ContextVar[Rider | None] = ContextVar("rider", default=None)
+
 
 class Ledger:
     """One database of key, bookings and everything that happened; get one from `open_ledger`."""
@@ -117,9 +123,20 @@ class Ledger:
         """
         with self._queue.alone(), self._writing() as connection:
             transaction = self._transaction(connection)
-            yield transaction
+            rider = _RIDER.get()
+            with rider(transaction) if rider else nullcontext():
+                yield transaction
             transaction.complete()
         transaction.publish()
+
+    @contextmanager
+    def riding(self, rider: Rider) -> Iterator[None]:
+        """Have `rider` go along with every transaction that this thread begins alone meanwhile."""
+        before = _RIDER.set(rider)
+        try:
+            yield
+        finally:
+            _RIDER.reset(before)
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Do some work in a transaction and return its result after the commit.
@@ -209,9 +226,7 @@ class Ledger:
             }
             connection.execute(insert(AuditCheckpoint), [row])
             digest = checkpoints.checkpoint_digest(last + 1, size=size, root=signed.root, at=at)
-            audit.add_leaves(
-                connection, head, [("checkpoint", str(last + 1), digest)], self._mac
-            )
+            audit.add_leaves(connection, head, [("checkpoint", str(last + 1), digest)], self._mac)
         return signed
 
     def rotate_kek(self, kek: KeyEncryptionKey | None = None) -> int:

@@ -28,7 +28,24 @@ from .elements import (
     import_elements,
     list_elements,
 )
-from .jobs import health, record_failure
+from .health import health
+from .jobs import (
+    Worker,
+    end_job,
+    fail_job,
+    failure_reason,
+    hold_job,
+    job_events,
+    list_jobs,
+    miss_idle_time,
+    miss_job,
+    note_failure,
+    pause_job,
+    release_jobs,
+    resume_job,
+    run_job,
+    run_job_now,
+)
 from .keys.announce import accept_key, announce_due, void_key, waiting_key
 from .keys.close_block import close_blocks
 from .keys.device import pull_keys
@@ -54,10 +71,12 @@ from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
 from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
 from .weather import weather_identity
+from .work import perform
 
 __all__ = [
     "Context",
     "NewStation",
+    "Worker",
     "accept_elements",
     "accept_key",
     "add_outage",
@@ -80,17 +99,22 @@ __all__ = [
     "deposit_trunk",
     "doubt_overdue",
     "doubted_keys",
+    "end_job",
     "expire_due",
     "explain_pass",
     "export_elements",
     "export_ledger",
+    "fail_job",
+    "failure_reason",
     "fetch_elements",
     "get_booking",
     "get_plan",
     "ground_track",
     "health",
+    "hold_job",
     "import_elements",
     "import_keys",
+    "job_events",
     "keep_vault",
     "key_flow",
     "key_runway",
@@ -99,6 +123,7 @@ __all__ = [
     "link_numbers",
     "list_bookings",
     "list_elements",
+    "list_jobs",
     "list_outages",
     "list_plans",
     "list_saes",
@@ -106,13 +131,18 @@ __all__ = [
     "lock_booking",
     "merge_due",
     "merge_history",
+    "miss_idle_time",
+    "miss_job",
     "miss_session",
     "new_scenario",
     "next_pass",
     "nights",
+    "note_failure",
     "open_bookings",
     "pair_blocks",
     "pass_at",
+    "pause_job",
+    "perform",
     "place_at",
     "plan_by_hand",
     "plan_merges",
@@ -123,10 +153,13 @@ __all__ = [
     "public_key_of",
     "pull_keys",
     "record_access",
-    "record_failure",
+    "release_jobs",
     "remove_sae",
+    "resume_job",
     "revoke_token",
     "rotate_kek",
+    "run_job",
+    "run_job_now",
     "settle_session",
     "shred_epochs",
     "sign_checkpoint",

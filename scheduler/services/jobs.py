@@ -1,38 +1,362 @@
-"""Use cases of the clockwork itself: what failed, and whether all is well."""
+"""Use cases of the clockwork: a job taken, done and ended; what ran, and what is paused."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from scheduler.domain import instant_key
-from scheduler.errors import LedgerMissing
-from scheduler.ledger.keys.stock import get_balances
+from scheduler.agenda import Agenda, Due, Work, on_grid
+from scheduler.clock import SystemClock
+from scheduler.domain import BookingState, Job, JobPause, JobState
+from scheduler.errors import InputError, LedgerMissing, UnknownName
+from scheduler.ledger.books import jobs as books
+from scheduler.ledger.books.bookings import find_booking
+from scheduler.services.plans.directives import check_reason
+from scheduler.services.sessions import fail_session, settle_key
+from scheduler.services.work import ONE_TRANSACTION, Performed, perform
 
 if TYPE_CHECKING:
+    from scheduler.ledger import Transaction
     from scheduler.services.context import Context
 
+LEASE_S = 30.0
+"""Of the machine: how long a job is nobody else's after its process was last heard of."""
 
-def record_failure(context: Context, job: str, *, at: datetime, reason: str) -> None:
-    """Write down that a job failed; the reason names the kind of error, never its text."""
-    with context.ledger.begin() as tx:
-        command = tx.command(f"failure/{job}/{instant_key(at)}", kind="failure", at=at)
-        command.finish({"job": job, "reason": reason})
+CHECKPOINT_S = 86_400
+"""How often the log is signed."""
+
+JOBS_MAX = 1000
+SHOWN = timedelta(milliseconds=1)
+LAST = 100
+SESSIONS = frozenset({Work.BEGIN, Work.SETTLE})
 
 
-def health(context: Context) -> dict[str, Any]:
-    """What a monitor wants to know: the scenario, the clock, the ledger's size.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A process that does jobs: a name of its own, and how fast its clock runs."""
 
-    Without a ledger there are no pools yet, and all is well.
+    name: str
+    rate: float = 1.0
+
+    @classmethod
+    def here(cls, rate: float = 1.0) -> Worker:
+        """This process; started again it is another one."""
+        return cls(name=f"{socket.gethostname()[:40]}/{os.getpid()}/{uuid4().hex[:8]}", rate=rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOutcome:
+    """How a job stands, and what this process did of it: None if it was not its to do."""
+
+    job: Job
+    done: Performed | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """What was done, in words."""
+        return [
+            " ".join([event, *(f"{name}={figure}" for name, figure in figures.items())])
+            for event, figures in (self.done.lines if self.done else ())
+        ]
+
+
+def job_key(due: Due) -> str:
+    """The name of the work that is due, the same in every process."""
+    return f"{due.work}/{due.booking_id}" if due.booking_id else str(due.work)
+
+
+def run_job(
+    context: Context,
+    due: Due,
+    *,
+    worker: Worker,
+    begun: Callable[[Job | None], None] = lambda _: None,
+) -> JobOutcome:
+    """Take a job, do it, and end it; leave it if it is another's, over, paused or to wait.
+
+    Its end is written in the work's own transaction where it has one, else after it; every
+    transaction of the work first sees that the job is still this worker's. What fails raises, and
+    leaves the job to `fail_job`; `begun` is handed the job to hold on to, and None at its end.
     """
-    pools = 0
+    now = context.clock.now()
+    with context.ledger.begin() as tx:
+        reason = _paused(tx, due.work)
+        if reason is not None:
+            return JobOutcome(job=_missed(tx, due, now, reason))
+        job, taken = _claim(tx, job_key(due), due.at, worker, at=now)
+    if not taken:
+        return JobOutcome(job=job)
+    begun(job)
+    try:
+        if due.booking_id is not None and due.work is Work.SETTLE and job.reason:
+            fail_session(context, due.booking_id, at=now, reason="the process that ran it stopped")
+            done = Performed()
+        else:
+            riding = _Riding(context, due, job, worker)
+            with context.ledger.riding(riding.along):
+                done = perform(context, due)
+            if riding.ended is not None:
+                return JobOutcome(job=riding.ended, done=done)
+        return JobOutcome(job=end_job(context, job, JobState.DONE), done=done)
+    finally:
+        begun(None)
+
+
+class _Riding:
+    """Fences the transactions of a job's work, and ends the job in the only one."""
+
+    def __init__(self, context: Context, due: Due, job: Job, worker: Worker) -> None:
+        self._context, self._due, self._job, self._worker = context, due, job, worker
+        self.ended: Job | None = None  #: as it stands after its work
+
+    @contextmanager
+    def along(self, tx: Transaction) -> Iterator[None]:
+        """Raise LedgerError in a transaction of a job that was taken over."""
+        books.fence_job(tx, self._job)
+        yield
+        if self._due.work in ONE_TRANSACTION:
+            now = self._context.clock.now()
+            ended = books.end_job(tx, self._job, JobState.DONE, at=now)
+            if self._due.work is Work.BEGIN:
+                self._watch_link(tx, now)
+            self.ended = ended
+
+    def _watch_link(self, tx: Transaction, now: datetime) -> None:
+        """Who begins a session holds its settlement until then: it is nobody else's."""
+        assert self._due.booking_id is not None
+        booking = find_booking(tx, self._due.booking_id)
+        if booking.state is BookingState.RUNNING:
+            ends = booking.candidate.loses_at
+            wait_s = max(0.0, (ends - now).total_seconds()) / self._worker.rate
+            key = settle_key(booking.booking_id)
+            _claim(tx, key, ends, self._worker, at=now, lease_s=wait_s + LEASE_S)
+
+
+def _claim(
+    tx: Transaction,
+    key: str,
+    scheduled_for: datetime,
+    worker: Worker,
+    *,
+    at: datetime,
+    lease_s: float = LEASE_S,
+) -> tuple[Job, bool]:
+    machine_now = SystemClock().now()
+    return books.claim_job(
+        tx,
+        key,
+        scheduled_for,
+        holder=worker.name,
+        at=at,
+        machine_now=machine_now,
+        lease_until=machine_now + timedelta(seconds=lease_s),
+    )
+
+
+def hold_job(context: Context, job: Job) -> None:
+    """Renew the lease of a job that goes on. Raises LedgerError if it is another's, or over."""
+    with context.ledger.begin() as tx:
+        until = SystemClock().now() + timedelta(seconds=LEASE_S)
+        books.renew_lease(tx, job, at=context.clock.now(), lease_until=until)
+
+
+def end_job(context: Context, job: Job, state: JobState, *, reason: str = "") -> Job:
+    """Bring a job that this worker runs to its end. Raises LedgerError if it is another's."""
+    with context.ledger.begin() as tx:
+        return books.end_job(tx, job, state, at=context.clock.now(), reason=reason)
+
+
+def fail_job(context: Context, due: Due, *, worker: Worker, reason: str) -> Job:
+    """Write down that a job failed and why; it is tried again by and by."""
+    now, key = context.clock.now(), job_key(due)
+    with context.ledger.begin() as tx:
+        known = books.find_job(tx, key, due.at)
+        if known is not None and (known.state, known.holder) == (JobState.RUNNING, worker.name):
+            return books.end_job(tx, known, JobState.FAILED, at=now, reason=reason)
+        return books.note_job(tx, key, due.at, JobState.FAILED, at=now, reason=reason)
+
+
+def note_failure(context: Context, key: str, *, reason: str) -> Job:
+    """Write down that what is no job of the agenda failed, such as the care of data keys."""
+    now = context.clock.now()
+    with context.ledger.begin() as tx:
+        return books.note_job(tx, key, now, JobState.FAILED, at=now, reason=reason)
+
+
+def miss_job(context: Context, due: Due, *, reason: str) -> Job:
+    """Write down that a job was not done at its time, and why."""
+    with context.ledger.begin() as tx:
+        return _missed(tx, due, context.clock.now(), reason)
+
+
+def _missed(tx: Transaction, due: Due, now: datetime, reason: str) -> Job:
+    return books.note_job(tx, job_key(due), due.at, JobState.MISSED, at=now, reason=reason)
+
+
+def miss_idle_time(context: Context, agenda: Agenda) -> list[Job]:
+    """Write down what was due since a work was last seen to and now, once for each work.
+
+    Nobody ran then. The last instant stands for all of them, its reason says how many they are.
+    """
+    now, missed = context.clock.now(), []
+    with context.ledger.begin() as tx:
+        for work, step_s in agenda.steps_s.items():
+            last = books.get_jobs(tx, work=str(work), limit=1)
+            first = on_grid(now, step_s)  # a plan's window goes on, and is planned at once
+            at = first - timedelta(seconds=step_s) if work is Work.PLAN else first
+            if not last or last[0].scheduled_for >= at:
+                continue
+            count = round((at - on_grid(last[0].scheduled_for, step_s)).total_seconds() / step_s)
+            due = Due(at=at, work=work, since=last[0].scheduled_for, until=at)
+            reason = f"nobody ran: {count} times since {last[0].scheduled_for.isoformat()}"
+            missed.append(_missed(tx, due, now, reason))
+    return missed
+
+
+def release_jobs(context: Context, worker: Worker) -> list[Job]:
+    """Let go of what a worker that stops still holds; whoever stands by may go on with it."""
+    now = context.clock.now()
+    with context.ledger.begin() as tx:
+        held = books.get_jobs(tx, state=JobState.RUNNING, holder=worker.name, limit=JOBS_MAX)
+        return [
+            books.end_job(tx, job, JobState.DUE, at=now, reason=f"{worker.name} stopped")
+            for job in held
+        ]
+
+
+def _paused(tx: Transaction, work: Work) -> str | None:
+    for one in books.paused(tx):
+        if one.work == str(work):
+            return f"paused since {one.since.isoformat()}: {one.reason}"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkStatus:
+    """Work that repeats: how often, when next, and whether it is paused."""
+
+    work: str
+    interval_s: int
+    next_at: datetime
+    paused: JobPause | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsAnswer:
+    """What repeats, and the jobs there were."""
+
+    at: datetime
+    works: list[WorkStatus]
+    jobs: list[Job]
+
+
+def list_jobs(
+    context: Context, *, work: str | None = None, state: str | None = None, limit: int = LAST
+) -> JobsAnswer:
+    """What repeats, and the jobs due last, those of one kind of work or state where named."""
+    if work is not None:
+        _work_of(work, frozenset(Work))
+    try:
+        wanted = None if state is None else JobState(state)
+    except ValueError:
+        raise InputError(f"state {state!r}; allowed: {', '.join(JobState)}") from None
+    if not 1 <= limit <= JOBS_MAX:
+        raise InputError(f"limit {limit}; allowed: 1 to {JOBS_MAX}")
+    now = context.clock.now()
+    pauses: dict[str, JobPause] = {}
+    jobs: list[Job] = []
     with suppress(LedgerMissing), context.view.read() as reader:
-        pools = len(get_balances(reader))
-    return {
-        "status": "ok",
-        "scenario": context.scenario.name,
-        "now": context.clock.now(),
-        "element_sets": len(context.archive),
-        "pools": pools,
-    }
+        pauses = {one.work: one for one in books.paused(reader)}
+        jobs = books.get_jobs(reader, work=work, state=wanted, limit=limit)
+    agenda = _agenda(context, now)
+    works = [
+        WorkStatus(
+            work=str(one),
+            interval_s=step_s,
+            next_at=on_grid(now, step_s) + timedelta(seconds=step_s),
+            paused=pauses.get(str(one)),
+        )
+        for one, step_s in agenda.steps_s.items()
+        if work in {None, str(one)}
+    ]
+    return JobsAnswer(at=now, works=works, jobs=jobs)
+
+
+def job_events(context: Context, key: str, scheduled_for: datetime | None = None) -> list[Job]:
+    """The life of one job, the last of its key if no instant is given; first change first.
+
+    Raises UnknownName.
+    """
+    with context.view.read() as reader:
+        for job in books.get_jobs(reader, work=key, limit=JOBS_MAX):
+            # Instants are shown in milliseconds, and asked for as they are shown.
+            if scheduled_for is None or abs(job.scheduled_for - scheduled_for) < SHOWN:
+                return books.get_job_events(reader, job.job_key, job.scheduled_for)
+    when = "" if scheduled_for is None else f" of {scheduled_for.isoformat()}"
+    raise UnknownName(f"no job {key!r:.100}{when}; `skytrunk jobs list` shows them")
+
+
+def pause_job(context: Context, work: str, *, reason: str) -> JobPause:
+    """Have a kind of work not done until it is resumed; its instants are missed with this reason.
+
+    Raises UnknownName, InputError for sessions or without a reason, LedgerError if it is paused.
+    """
+    check_reason(reason)
+    if not reason.strip():
+        raise InputError(f"a pause needs a reason, got {reason!r}")
+    name = str(_work_of(work, frozenset(Work) - SESSIONS))
+    with context.ledger.begin() as tx:
+        command = tx.command(f"pause/{uuid4()}", kind="job-paused", at=context.clock.now())
+        made = books.pause(tx, command, name, reason=reason)
+        command.finish({"work": name, "reason": reason})
+    return made
+
+
+def resume_job(context: Context, work: str) -> JobPause:
+    """Have a kind of work done again. Raises UnknownName if it is not paused."""
+    name = str(_work_of(work, frozenset(Work)))
+    with context.existing_ledger.begin() as tx:
+        command = tx.command(f"resume/{uuid4()}", kind="job-resumed", at=context.clock.now())
+        ended = books.resume(tx, command, name)
+        command.finish({"work": name})
+    return ended
+
+
+def run_job_now(context: Context, work: str) -> JobOutcome:
+    """Do work that repeats at once, as if it were due now. Raises UnknownName, and what it does."""
+    wanted = _work_of(work, frozenset(Work) - SESSIONS)
+    now, worker = context.clock.now(), Worker.here()
+    due = _agenda(context, now).due_now(wanted, now)
+    try:
+        return run_job(context, due, worker=worker)
+    except Exception as error:
+        fail_job(context, due, worker=worker, reason=failure_reason(error))
+        raise
+
+
+def failure_reason(error: Exception) -> str:
+    """Why a job failed, as the ledger keeps it: our own words, else the kind of error alone.
+
+    What others say in an error may hold anything, key among it.
+    """
+    ours = type(error).__module__.partition(".")[0] in {"scheduler", "orbits", "qkd"}
+    words = f": {' '.join(str(error).split())}" if ours else ""
+    return f"{type(error).__name__}{words}"[:500]
+
+
+def _agenda(context: Context, now: datetime) -> Agenda:
+    return Agenda(context.scenario.schedule, start=now, checkpoint_interval_s=CHECKPOINT_S)
+
+
+def _work_of(name: str, allowed: frozenset[Work]) -> Work:
+    for work in sorted(allowed):
+        if str(work) == name:
+            return work
+    known = ", ".join(str(work) for work in sorted(allowed))
+    raise UnknownName(f"work {name!r:.60} is not known here; known: {known}")

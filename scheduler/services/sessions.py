@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from scheduler.clock import SystemClock
 from scheduler.domain import (
     Booking,
     BookingState,
     Candidate,
+    JobState,
     NewBlock,
     Pool,
     SessionResult,
@@ -22,6 +24,7 @@ from scheduler.forecast import (
 )
 from scheduler.learned import belief_of
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
+from scheduler.ledger.books.jobs import find_job
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import add_session
 from scheduler.network import KeyBlocks
@@ -222,12 +225,27 @@ def miss_session(context: Context, booking_id: UUID, *, at: datetime, reason: st
             )
 
 
+def fail_session(context: Context, booking_id: UUID, *, at: datetime, reason: str) -> None:
+    """A session under way whose link nobody watched to its end is FAILED, never guessed."""
+    with context.ledger.begin() as tx:
+        if find_booking(tx, booking_id).state is BookingState.RUNNING:
+            move_booking(
+                tx,
+                booking_id,
+                expected=BookingState.RUNNING,
+                to=BookingState.FAILED,
+                reason=reason,
+                at=at,
+            )
+
+
 def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
     """Close every booking that can no longer happen as booked, and say which.
 
-    What was still waiting is MISSED; what was under way when the process stopped is FAILED, since
-    nobody watched its link.
+    What was still waiting is MISSED; what was under way is FAILED, since nobody watched its link,
+    unless somebody holds its settlement under a lease that lasts.
     """
+    machine_now = SystemClock().now()
     ends = {
         BookingState.BOOKED: (BookingState.MISSED, "nobody ran at its time"),
         BookingState.PREPARING: (BookingState.FAILED, "the process stopped during the session"),
@@ -237,7 +255,10 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
     with context.ledger.begin() as tx:
         for before, (after, reason) in ends.items():
             for booking in get_bookings(tx, state=before):
-                if booking.candidate.loses_at <= at or before is not BookingState.BOOKED:
+                under_way = before is not BookingState.BOOKED
+                if under_way and _is_held(tx, booking, machine_now):
+                    continue
+                if booking.candidate.loses_at <= at or under_way:
                     move_booking(
                         tx, booking.booking_id, expected=before, to=after, reason=reason, at=at
                     )
@@ -245,10 +266,29 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
     return closed
 
 
+def _is_held(tx: Transaction, booking: Booking, machine_now: datetime) -> bool:
+    job = find_job(tx, settle_key(booking.booking_id), booking.candidate.loses_at)
+    return (
+        job is not None
+        and job.state is JobState.RUNNING
+        and job.lease_until is not None
+        and job.lease_until > machine_now
+    )
+
+
+def settle_key(booking_id: UUID) -> str:
+    """The key of the job that settles a session; whoever watches its link holds it."""
+    return f"settle/{booking_id}"
+
+
 def open_bookings(context: Context) -> list[Booking]:
-    """The bookings that still wait for their time."""
+    """The bookings that still wait for their time, and those under way."""
     with context.view.read() as reader:
-        return list(get_bookings(reader, state=BookingState.BOOKED))
+        return [
+            booking
+            for state in (BookingState.RUNNING, BookingState.BOOKED)
+            for booking in get_bookings(reader, state=state)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

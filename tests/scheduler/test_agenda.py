@@ -33,13 +33,14 @@ def test_a_day_holds_whole_intervals_and_one_plan() -> None:
     counted = {work: sum(due.work is work for due in found) for work in Work}
     assert counted == {
         Work.SETTLE: 0, Work.TRUNK: 4, Work.CLOSE: 4, Work.ANNOUNCE: 4, Work.EXPIRE: 4,
-        Work.MERGE: 4, Work.PLAN: 1, Work.BEGIN: 0,
+        Work.MERGE: 4, Work.PLAN: 1, Work.BEGIN: 0, Work.CHECKPOINT: 0,
     }  # fmt: skip
     assert found[-1].at == MIDNIGHT + DAY
 
 
 def test_at_one_instant_what_ends_comes_first_and_what_begins_last() -> None:
-    agenda = Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + 2 * DAY)
+    end = MIDNIGHT + 2 * DAY
+    agenda = Agenda(Schedule(), start=MIDNIGHT, end=end, checkpoint_interval_s=86_400)
     noon = MIDNIGHT + DAY
     agenda.add_session(UUID(int=2), begins=noon, ends=noon + HOURS)
     agenda.add_session(UUID(int=3), begins=noon - HOURS, ends=noon)
@@ -68,15 +69,48 @@ def test_who_comes_late_deposits_every_interval_but_merges_once() -> None:
     agenda = Agenda(Schedule(), start=MIDNIGHT)
     agenda.add_session(SESSION, begins=MIDNIGHT + 2 * HOURS, ends=MIDNIGHT + 3 * HOURS)
 
-    late = agenda.take_until(MIDNIGHT + DAY)
+    late, left_out = agenda.take_until(MIDNIGHT + DAY)
 
     counted = {work: sum(due.work is work for due in late) for work in Work}
     assert counted == {
         Work.SETTLE: 1, Work.TRUNK: 4, Work.CLOSE: 1, Work.ANNOUNCE: 1, Work.EXPIRE: 1,
-        Work.MERGE: 1, Work.PLAN: 1, Work.BEGIN: 1,
+        Work.MERGE: 1, Work.PLAN: 1, Work.BEGIN: 1, Work.CHECKPOINT: 0,
     }  # fmt: skip
     assert [due.at for due in late] == sorted(due.at for due in late)
     assert agenda.next_at == MIDNIGHT + DAY + 6 * HOURS
+    # What is left out can be told: three of four of each, and yesterday's plan.
+    assert {due.work for due in left_out} == {
+        Work.CLOSE, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE, Work.PLAN
+    }  # fmt: skip
+    assert len(left_out) == 13
+
+
+def test_what_is_put_back_comes_once_more_before_what_follows_it() -> None:
+    agenda = Agenda(Schedule(), start=MIDNIGHT)
+    (plan,), _ = agenda.take_until(MIDNIGHT)
+    agenda.put_back(plan)
+    assert agenda.take_until(MIDNIGHT) == ([plan], [])
+    agenda.put_back(plan, until=MIDNIGHT + HOURS)
+    assert agenda.take_until(MIDNIGHT + HOURS / 2) == ([], [])
+    assert agenda.take_until(MIDNIGHT + HOURS) == ([plan], [])
+
+
+def test_a_merge_that_waits_to_be_tried_again_is_left_out_after_the_next() -> None:
+    agenda = Agenda(Schedule(), start=MIDNIGHT)
+    first = [due for due in agenda.take_until(MIDNIGHT + 6 * HOURS)[0] if due.work is Work.MERGE]
+    agenda.put_back(first[0], until=MIDNIGHT + 13 * HOURS)
+    agenda.take_until(MIDNIGHT + 12 * HOURS)
+    assert agenda.take_until(MIDNIGHT + 13 * HOURS) == ([], first)
+
+
+def test_a_session_that_moved_is_on_the_agenda_at_its_new_instants_alone() -> None:
+    agenda = Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY)
+    agenda.add_session(SESSION, begins=MIDNIGHT + HOURS, ends=MIDNIGHT + 2 * HOURS)
+    agenda.add_session(SESSION, begins=MIDNIGHT + 3 * HOURS, ends=MIDNIGHT + 4 * HOURS)
+
+    found = [due for due in everything(agenda) if due.booking_id == SESSION]
+
+    assert [due.at for due in found] == [MIDNIGHT + 3 * HOURS, MIDNIGHT + 4 * HOURS]
 
 
 def test_a_session_is_on_the_agenda_once() -> None:

@@ -1,34 +1,18 @@
-"""What a database belongs to, and the jobs that somebody took."""
+"""What a database belongs to."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select
 
-from orbits import as_utc
 from scheduler.errors import LedgerMismatch
-from scheduler.ledger.log.canonical import canonical_json, instant_text
+from scheduler.ledger.log.canonical import canonical_json
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.reader import Reader
-from scheduler.ledger.schema import JobRun, RunFact
+from scheduler.ledger.schema import RunFact
 from scheduler.ledger.transaction import Transaction
-
-
-def claim_job(tx: Transaction, job_key: str, scheduled_for: datetime) -> bool:
-    """Take a job for the instant it is due; False if somebody took it before."""
-    due = as_utc(scheduled_for)
-    taken = tx.raw.execute(
-        select(JobRun.job_key).where(JobRun.job_key == job_key, JobRun.scheduled_for == due)
-    ).one_or_none()
-    if taken is not None:
-        return False
-    row = sealed("job_run", {"job_key": job_key, "scheduled_for": due})
-    tx.raw.execute(insert(JobRun), [row])
-    tx.trail.record("job_run", f"{job_key}@{instant_text(due)}", row["sha256"])
-    return True
 
 
 def bind_facts(tx: Transaction, facts: dict[str, Any]) -> None:

@@ -18,13 +18,13 @@ from scheduler.ledger.schema.books import (
     DirectiveRow,
     ElementSetRow,
     ElementVerdictRow,
-    JobRun,
     OutageRow,
     PlanOptionRow,
     PlanPassRow,
     PlanRow,
     SaeRow,
 )
+from scheduler.ledger.schema.jobs import JobEventRow, JobPauseRow, JobRow
 from scheduler.ledger.schema.key import (
     EXPIRED_BLOCK,
     EXPIRING_BLOCK,
@@ -79,7 +79,9 @@ __all__ = [
     "ElementSetRow",
     "ElementVerdictRow",
     "FreedRange",
-    "JobRun",
+    "JobEventRow",
+    "JobPauseRow",
+    "JobRow",
     "KeyRecipient",
     "KeyRow",
     "LedgerEntry",

@@ -1,4 +1,4 @@
-"""The tables beside the key: bookings, plans, outages, directives, tokens, jobs, element sets."""
+"""The tables beside the key: bookings, plans, outages, directives, tokens, element sets."""
 
 from __future__ import annotations
 
@@ -217,17 +217,6 @@ class PlanOptionRow(Base):
     booked: Mapped[bool]
     booking_id: Mapped[str | None] = mapped_column(ForeignKey("booking.booking_id"))
     why: Mapped[str] = mapped_column(Text)
-    sha256: Mapped[str] = mapped_column(String(64))
-
-
-class JobRun(Base):
-    """A job that somebody took, once for each instant it was due."""
-
-    __tablename__ = "job_run"
-    audited = Audited(leaf=("job_key", "scheduled_for"), joint="@")
-
-    job_key: Mapped[str] = mapped_column(String(200), primary_key=True)
-    scheduled_for: Mapped[datetime] = mapped_column(UtcDateTime(), primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64))
 
 

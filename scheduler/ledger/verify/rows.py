@@ -145,5 +145,28 @@ def _check_life(booking: Any, life: list[Any], found: Findings) -> None:
         found.add(f"{name}: its link is not that of its events")
 
 
+def check_jobs(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outcome:
+    """Every job stands as the last of its events says, and no event is without its job."""
+    found = Findings()
+    job, event = context.forms["job"], context.forms["job_event"]
+    lives: dict[tuple[str, Any], list[Any]] = {}
+    for one in map(named_row(event), snapshot.rows(event.select(event.order()))):
+        lives.setdefault((one.job_key, one.scheduled_for), []).append(one)
+    for one in map(named_row(job), snapshot.rows(job.select(job.order()))):
+        life = lives.pop((one.job_key, one.scheduled_for), [])
+        name = f"job {one.job_key}@{one.scheduled_for}"
+        if [event.position for event in life] != [*range(1, len(life) + 1)] or not life:
+            found.add(f"{name}: its events do not follow each other")
+        elif _stands(one) != _stands(life[-1]):
+            found.add(f"{name}: is {one.state}, attempt {one.attempts}, its events say otherwise")
+    for key, scheduled_for in lives:
+        found.add(f"job_event {key}@{scheduled_for}: its job is missing")
+    return Outcome(found.problems)
+
+
+def _stands(row: Any) -> tuple[Any, ...]:
+    return row.state, row.reason, row.attempts, row.holder, row.lease_until, row.changed_at
+
+
 def _link(row: Any) -> tuple[Any, Any, Any]:
     return row.acquires_at, row.loses_at, row.candidate

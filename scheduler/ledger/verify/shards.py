@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "drawn": owners.check_drawn,
     "delivered": owners.check_delivered,
     "bookings": rows.check_bookings,
+    "jobs": rows.check_jobs,
     "hashes": rows.check_hashes,
     "log": log.check_log,
     "logged": log.check_logged,

@@ -16,6 +16,7 @@ from scheduler.domain import (
     Candidate,
     Directive,
     DirectiveKind,
+    Job,
     NewBlock,
     Outage,
     OutageKind,
@@ -27,6 +28,7 @@ from scheduler.domain import (
 )
 from scheduler.ledger import Ledger, PlanRecord, SpentChunk, Transaction
 from scheduler.ledger.books import directives, outages, plans, tokens
+from scheduler.ledger.books.jobs import claim_job
 from scheduler.ledger.keys.announcements import record_announcement
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.spending import spend_pool
@@ -259,3 +261,14 @@ def give_token(tx: Transaction, name: str, *, revoked: bool) -> None:
         handle = tx.command(f"token-revoked/{name}", kind="token-revoked", at=NOON)
         tokens.revoke(tx, handle, name)
         handle.finish({})
+
+
+def take_job(
+    tx: Transaction, job_key: str, when: datetime, *, holder: str = "one", at: datetime = NOON
+) -> Job:
+    job, taken = claim_job(
+        tx, job_key, when, holder=holder, at=at,
+        machine_now=at, lease_until=at + timedelta(seconds=30),
+    )  # fmt: skip
+    assert taken, job
+    return job

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from orbits import Standing, Verdict
-from scheduler.domain import BookingState, NewBlock, Pool, Sae
+from scheduler.domain import BookingState, JobState, NewBlock, Pool, Sae
 from scheduler.ledger import (
     CommandHandle,
     ElementRow,
@@ -20,7 +20,8 @@ from scheduler.ledger import (
 from scheduler.ledger.books import saes
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
-from scheduler.ledger.books.runs import bind_facts, claim_job
+from scheduler.ledger.books.jobs import end_job, pause
+from scheduler.ledger.books.runs import bind_facts
 from scheduler.ledger.books.verdicts import add_verdicts
 from scheduler.ledger.keys.answers import deliver_keys, doubt_answers, settle_answers
 from scheduler.ledger.keys.delivery import collect_keys, draw_keys
@@ -40,6 +41,7 @@ from tests.scheduler.ledger.builders import (
     deposit,
     relay,
     spend,
+    take_job,
     uuid_of,
 )
 from tests.scheduler.ledger.test_books import _elements
@@ -54,7 +56,7 @@ def fill(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         bind_facts(tx, {"seed": 1})
         add_booking(tx, booking("one", 0, 300))
-        claim_job(tx, "merge", NOON)
+        end_job(tx, take_job(tx, "merge", NOON), JobState.DONE, at=NOON)
         add_elements(tx, [_elements("aa")])
         add_verdicts(tx, [_verdict("aa")], at=NOON)
         for link in chain(NODES):
@@ -63,6 +65,9 @@ def fill(ledger: Ledger) -> None:
         relay(tx, "tick", NODES, 2560)
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
     with ledger.begin() as tx:
+        handle = tx.command("pause", kind="job-paused", at=NOON)
+        pause(tx, handle, "merge", reason="maintenance")
+        handle.finish({})
         handle = tx.command("settle", kind="settle", at=NOON)
         add_session(
             tx,
@@ -163,7 +168,7 @@ def fill_all(ledger: Ledger) -> None:
 def fill_rest(ledger: Ledger) -> None:
     """On top of that: blocks, keys and reservations in every state, an epoch shredded."""
     with ledger.begin() as tx:
-        claim_job(tx, "plan", NOON)
+        take_job(tx, "plan", NOON)
         add_elements(
             tx,
             [

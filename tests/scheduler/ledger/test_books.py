@@ -19,7 +19,7 @@ from scheduler.ledger.books.bookings import (
     move_booking,
 )
 from scheduler.ledger.books.elements import add_elements, get_elements
-from scheduler.ledger.books.runs import bind_facts, claim_job, get_run_facts
+from scheduler.ledger.books.runs import bind_facts, get_run_facts
 from tests.scheduler.ledger.builders import (
     NOON,
     booking,
@@ -104,16 +104,6 @@ def test_a_booking_moves_only_from_where_it_is(ledger: Ledger) -> None:
             move_booking(tx, uuid_of("two"), expected=BookingState.RUNNING, **move)
         with pytest.raises(BookingConflict, match="there already"):
             add_booking(tx, booking("one", 1000, 1300))
-
-
-def test_a_job_is_taken_once_for_each_instant(ledger: Ledger) -> None:
-    with ledger.begin() as tx:
-        assert claim_job(tx, "merge", NOON)
-        assert not claim_job(tx, "merge", NOON)
-        assert claim_job(tx, "merge", NOON + timedelta(hours=1))
-        assert claim_job(tx, "plan", NOON)
-    with ledger.begin() as tx:
-        assert not claim_job(tx, "plan", NOON)
 
 
 def _elements(sha256: str) -> ElementRow:

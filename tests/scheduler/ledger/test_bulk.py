@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, text, update
 
 from scheduler.ledger import Ledger
 from scheduler.ledger.db.bulk import execute_many
-from scheduler.ledger.schema import BookingRow, JobRun
+from scheduler.ledger.schema import BookingRow, JobRow
 
 AT = datetime(2016, 12, 19, 12, tzinfo=UTC)
 ROWS: list[dict[str, Any]] = [
@@ -31,6 +31,12 @@ ROWS: list[dict[str, Any]] = [
     }
     for number in range(3)
 ]
+
+
+JOB = {
+    "job_key": "merge", "scheduled_for": AT, "state": "due", "reason": "", "attempts": 0,
+    "holder": "", "lease_until": None, "changed_at": AT, "sha256": "00" * 32,
+}  # fmt: skip
 
 
 def stored(ledger: Ledger, statement: Any) -> list[Any]:
@@ -55,20 +61,19 @@ def test_rows_stand_in_the_store_as_if_written_one_by_one(ledger: Ledger) -> Non
 
 def test_an_instant_is_found_again_by_the_instant_it_was_stored_with(ledger: Ledger) -> None:
     with ledger._writing() as connection:
-        rows = [{"job_key": "merge", "scheduled_for": AT, "sha256": "00" * 32}]
-        execute_many(connection, insert(JobRun), rows)
+        execute_many(connection, insert(JobRow), [JOB])
         found = connection.execute(
-            select(JobRun.scheduled_for).where(JobRun.scheduled_for >= AT)
+            select(JobRow.scheduled_for).where(JobRow.scheduled_for >= AT)
         ).all()
 
     assert [when for (when,) in found] == [AT]
 
 
 def test_a_naive_instant_is_refused(ledger: Ledger) -> None:
-    rows = [{"job_key": "merge", "scheduled_for": AT.replace(tzinfo=None), "sha256": "00" * 32}]
+    rows = [JOB | {"scheduled_for": AT.replace(tzinfo=None)}]
 
     with pytest.raises(ValueError, match="zone"), ledger._writing() as connection:
-        execute_many(connection, insert(JobRun), rows)
+        execute_many(connection, insert(JobRow), rows)
 
 
 def test_it_counts_the_rows_it_changed_and_brings_its_own_constants(ledger: Ledger) -> None:

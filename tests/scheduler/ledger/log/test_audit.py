@@ -11,14 +11,13 @@ import pytest
 from scheduler.errors import LedgerError, ProofInvalid
 from scheduler.ledger import Ledger, open_ledger, open_view
 from scheduler.ledger.books.bookings import add_booking
-from scheduler.ledger.books.runs import claim_job
 from scheduler.ledger.keys.tracing import trace_block
 from scheduler.ledger.log import checkpoints, trail
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.export import verify_lines
-from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend
+from tests.scheduler.ledger.builders import NOON, booking, chain, deposit, relay, spend, take_job
 from tests.scheduler.ledger.filled import NODES, fill
 from tests.scheduler.ledger.verify.changes import change, problems_after
 
@@ -218,14 +217,14 @@ def test_a_full_rewrite_is_found_against_a_checkpoint(ledger: Ledger) -> None:
 
 def test_a_truncated_log_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        claim_job(tx, "merge", NOON)
+        take_job(tx, "merge", NOON)
     kept = list(ledger.view.export_lines())
     with ledger.begin() as tx:
-        claim_job(tx, "merge", NOON + timedelta(hours=1))
+        take_job(tx, "merge", NOON + timedelta(hours=1))
     signed = ledger.checkpoint(NOON)
     assert verify_lines(kept).problems == ()
     (problem,) = verify_lines(kept, checkpoint=signed).problems
-    assert "checkpoint of size 2, the export's log has 1" in problem
+    assert "checkpoint of size 4, the export's log has 2" in problem
 
 
 def test_an_empty_ledger_can_be_signed(ledger: Ledger) -> None:

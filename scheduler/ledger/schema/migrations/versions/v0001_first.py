@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_48134d27"
+revision = "first_1b1406f6"
 down_revision = None
 branch_labels = None
 depends_on = None
