@@ -14,9 +14,7 @@ from scheduler.ledger.schema import Base
 
 FORMAT = "skytrunk-ledger/1"
 
-LEFT_OUT = frozenset(
-    {"material", "audit_key", "audit_checkpoint", "audit_node", "audit_head", "audit_waiting"}
-)
+LEFT_OUT = frozenset({"material", "audit_key", "audit_checkpoint", "audit_node", "audit_head"})
 """What no seed decides: sealed bytes, signing keys, signatures; the last two follow."""
 
 EXPORTED: tuple[Table, ...] = tuple(

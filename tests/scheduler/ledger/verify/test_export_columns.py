@@ -102,7 +102,8 @@ def test_no_column_of_an_export_changes_unseen(
             assert verify_lines(map(canonical_json, rows)).problems, other
 
 
-@pytest.mark.parametrize("table", sorted({table for table, _ in COLUMNS}))
+# A ledger at rest has no leaf that waits: `test_sequencer` takes one away.
+@pytest.mark.parametrize("table", sorted({table for table, _ in COLUMNS} - {"audit_waiting"}))
 def test_no_row_of_an_export_goes_unseen(exported: list[dict[str, Any]], table: str) -> None:
     mine = [place for place, row in enumerate(exported) if row["table"] == table]
     for place in (mine[0], mine[-1]):
