@@ -12,9 +12,9 @@ from scheduler.errors import InputError
 from scheduler.forecast import (
     assumed_receiver,
     forecast_passes,
-    ground_station,
 )
 from scheduler.learned import NOTHING_LEARNED
+from scheduler.network.ground import ground_station
 from scheduler.services.learning import learned_by
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 
@@ -90,6 +90,7 @@ def upcoming_passes(
             with_key=forecast,
             learned=learned,
             quantiles=forecast,
+            earth=context.earth,
         )
         rows += [one.row for one in found]
     notes += _decay_notes(archive, chosen, end)
