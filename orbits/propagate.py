@@ -102,7 +102,9 @@ def why_unusable(satellite: Satrec, jd: float, fraction: float) -> str:
     """Return in words why SGP4 has no position worth using at an instant."""
     code, position_km, _ = satellite.sgp4(jd, fraction)
     if code:
-        return f"SGP4 error {code}: {SGP4_ERRORS.get(code, 'unknown')}"
+        reason = f"SGP4 error {code}: {SGP4_ERRORS.get(code, 'unknown')}"
+        absurd = abs(satellite.bstar) > _BSTAR_USUAL
+        return f"{reason}; {_culprit(satellite, 0.0)}" if absurd else reason
     radius_km = float(np.linalg.norm(position_km))
     if radius_km < RADIUS_KM_MIN:
         least = f"not {RADIUS_KM_MIN:.0f} or more"
