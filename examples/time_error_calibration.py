@@ -2,9 +2,11 @@
 
     python examples/time_error_calibration.py archive.tle calibration.png
 
-Each year is judged by the quantiles of all other years. A row is an age class: how many of
-its errors lie within the 68 % and the 95 % width, and the binomial 95 % interval around
-that; the last row of a satellite is its last month, if it came down.
+Each year is judged by the widths that all other years make, between the age classes as they
+are stated. A row is an age class: how many of its errors lie within the 68 % and the 95 %
+width, the exact binomial 95 % interval (Clopper and Pearson, Biometrika 26, 404, 1934), and a
+mark where that does not contain the share. The last row of a satellite is its last month, if
+it came down.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from orbits import Archive, read_elements
 from orbits.archive.history import AGE_EDGES_DAYS, TimeErrors
@@ -29,30 +32,35 @@ CURVE = np.linspace(0.01, 0.99, 99)
 
 
 def held(errors: TimeErrors) -> dict[float, NDArray[np.bool_]]:
-    """Return which errors lie within each width, fitted on the other years."""
+    """Return which errors lie within each width, as stated, fitted on the other years."""
     pairs, ratio = errors.pairs, errors.ratios()
     year = np.array([datetime.fromtimestamp(at, UTC).year for at in pairs.epoch])
+    middles = 0.5 * (AGE_EDGES_DAYS[1:] + AGE_EDGES_DAYS[:-1])
     within = {share: np.zeros(len(ratio), dtype=bool) for share in (*SHARES, *CURVE)}
     for one in sorted(set(year.tolist())):
+        mine, others = year == one, year != one
+        if not others.any():
+            continue
+        parts = []
         for low, high in pairwise(AGE_EDGES_DAYS):
-            of_age = (pairs.age_days > low) & (pairs.age_days <= high)
-            others, mine = of_age & (year != one), of_age & (year == one)
-            if not others.any():
-                others = year != one
-            for share, inside in within.items():
-                if others.any() and mine.any():
-                    inside[mine] = ratio[mine] <= np.quantile(ratio[others], share)
+            of_age = others & (pairs.age_days > low) & (pairs.age_days <= high)
+            parts.append(ratio[of_age if of_age.any() else others])
+        for share, inside in within.items():
+            widths = [np.quantile(part, share) for part in parts]
+            inside[mine] = ratio[mine] <= np.interp(pairs.age_days[mine], middles, widths)
     return within
 
 
 def row(name: str, which: NDArray[np.bool_], within: dict[float, NDArray[np.bool_]]) -> str:
-    """Return a line of the table: the coverage of each width, marked if it is off."""
+    """Return a line of the table: the coverage of each width, marked if its interval is off."""
     count = int(which.sum())
     cells = []
     for share in SHARES:
-        found = float(within[share][which].mean())
-        half = 1.96 * np.sqrt(share * (1.0 - share) / count)
-        cells.append(f"{100 * found:5.1f} % {'  ' if abs(found - share) <= half else ' *'}")
+        inside = int(within[share][which].sum())
+        interval = binomtest(inside, count).proportion_ci(0.95)
+        mark = " " if interval.low <= share <= interval.high else "*"
+        low, high = 100 * interval.low, 100 * interval.high
+        cells.append(f"{100 * inside / count:5.1f} % ({low:4.1f} to {high:5.1f}) {mark}")
     return f"  {name:14}{count:6}   {'  '.join(cells)}"
 
 

@@ -14,6 +14,8 @@ from orbits.archive import (
     find_passes_in_archive,
     judge,
 )
+from orbits.earth import EarthTime
+from orbits.earth_file import read_earth_time
 from orbits.elements import (
     Elements,
     Reading,
@@ -56,7 +58,7 @@ from orbits.passes import (
 )
 from orbits.sights import Sights, SunAndMoon, sights
 from orbits.station import GroundStation
-from orbits.times import as_utc, iso_utc, ut1_known_until
+from orbits.times import as_utc, iso_utc
 from orbits.track import Track, sample_offsets, track, track_offsets
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "Archive",
     "ArchiveError",
     "Decay",
+    "EarthTime",
     "Elements",
     "ElementsError",
     "Engine",
@@ -110,6 +113,7 @@ __all__ = [
     "parse_omm",
     "parse_tle",
     "read_bulletin",
+    "read_earth_time",
     "read_elements",
     "read_horizon",
     "sample_offsets",
@@ -118,5 +122,4 @@ __all__ = [
     "subpoint",
     "track",
     "track_offsets",
-    "ut1_known_until",
 ]

@@ -5,7 +5,7 @@ class OrbitsError(Exception):
     """Root of every error that `orbits` raises.
 
     OrbitsError
-        TimeError (ValueError): a naive datetime, an empty or too long window
+        TimeError (ValueError): a naive datetime, an empty or too long window, a bad UT1 file
         ElementsError (ValueError): text or numbers that are no element set
         StationError (ValueError): a place, height or horizon out of range
         PassTimesError (ValueError): a pass that does not rise, culminate and set in order
@@ -17,7 +17,7 @@ class OrbitsError(Exception):
 
 
 class TimeError(OrbitsError, ValueError):
-    """A datetime without a zone, or a window that is empty or longer than allowed."""
+    """A datetime without a zone, a window that is empty or too long, or a UT1 file that is none."""
 
 
 class ElementsError(OrbitsError, ValueError):

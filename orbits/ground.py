@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
 from orbits.lifetime import life_of
 from orbits.propagate import earth_fixed_states
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-def subpoint(elements: Elements, times: Sequence[datetime]) -> tuple[FloatArray, FloatArray]:
+def subpoint(
+    elements: Elements, times: Sequence[datetime], *, earth: EarthTime = SHIPPED
+) -> tuple[FloatArray, FloatArray]:
     """Return geodetic latitude and longitude below a satellite, degrees, shape (N,).
 
     Instants without a position (a decayed set) are NaN. Longitude is -180 to 180.
@@ -30,7 +33,7 @@ def subpoint(elements: Elements, times: Sequence[datetime]) -> tuple[FloatArray,
     start = as_utc(times[0])
     offsets = np.array([seconds_between(start, as_utc(when)) for when in times])
     satellite = elements.satrec()
-    states = earth_fixed_states(satellite, *julian_pairs(start, offsets))
+    states = earth_fixed_states(satellite, *julian_pairs(start, offsets), earth)
     age_s = offsets + seconds_between(elements.epoch, start)
     life = life_of(elements, satellite, float(age_s.min()), float(age_s.max()))
     ok = states.usable & (age_s >= life.begins_s) & (age_s <= life.ends_s)

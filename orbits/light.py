@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.times import (
-    DAY_S,
-    J2000_JD,
-    TT_MINUS_TAI_S,
-    earth_rotation_rad,
-    tai_minus_utc_s,
-)
+from orbits.earth import SHIPPED, EarthTime
+from orbits.times import DAY_S, J2000_JD, TT_MINUS_TAI_S
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -82,13 +77,13 @@ def twilight(sun_elevation_deg: ArrayLike) -> NDArray[np.str_]:
     return _TWILIGHT_NAMES[np.searchsorted(_TWILIGHT_DEG, elevation, side="right")]
 
 
-def sun_position_km(jd: FloatArray, fraction: FloatArray) -> FloatArray:
+def sun_position_km(jd: FloatArray, fraction: FloatArray, earth: EarthTime = SHIPPED) -> FloatArray:
     """Return the Sun's Earth-fixed position at split UTC Julian dates, shape (3, N), km.
 
     Source: Meeus, Astronomical Algorithms, 2nd ed., chapter 25, low accuracy (0.01 deg),
     with aberration.
     """
-    t = _centuries(jd, fraction)
+    t = _centuries(jd, fraction, earth)
     mean_longitude = 280.46646 + (36000.76983 + 0.0003032 * t) * t
     anomaly = np.radians(357.52911 + (35999.05029 - 0.0001537 * t) * t)
     eccentricity = 0.016708634 - (0.000042037 + 0.0000001267 * t) * t
@@ -100,15 +95,17 @@ def sun_position_km(jd: FloatArray, fraction: FloatArray) -> FloatArray:
     true_anomaly = anomaly + np.radians(centre)
     distance = 1.000001018 * (1.0 - eccentricity**2) / (1.0 + eccentricity * np.cos(true_anomaly))
     longitude = np.radians(mean_longitude + centre - 0.00569)
-    return _earth_fixed(longitude, np.zeros_like(t), distance * AU_KM, t, jd, fraction)
+    return _earth_fixed(longitude, np.zeros_like(t), distance * AU_KM, t, jd, fraction, earth)
 
 
-def moon_position_km(jd: FloatArray, fraction: FloatArray) -> FloatArray:
+def moon_position_km(
+    jd: FloatArray, fraction: FloatArray, earth: EarthTime = SHIPPED
+) -> FloatArray:
     """Return the Moon's Earth-fixed position at split UTC Julian dates, shape (3, N), km.
 
     Source: Meeus, Astronomical Algorithms, 2nd ed., chapter 47, the largest terms.
     """
-    t = _centuries(jd, fraction)
+    t = _centuries(jd, fraction, earth)
     degrees = np.array(
         [
             297.8501921 + (445267.1114034 - 0.0018819 * t) * t,
@@ -137,13 +134,13 @@ def moon_position_km(jd: FloatArray, fraction: FloatArray) -> FloatArray:
         - 2235.0 * np.sin(np.radians(mean_longitude % 360.0))
     )
     return _earth_fixed(
-        np.radians(longitude % 360.0), np.radians(latitude), distance_km, t, jd, fraction
+        np.radians(longitude % 360.0), np.radians(latitude), distance_km, t, jd, fraction, earth
     )
 
 
-def _centuries(jd: FloatArray, fraction: FloatArray) -> FloatArray:
+def _centuries(jd: FloatArray, fraction: FloatArray, earth: EarthTime) -> FloatArray:
     """Return Julian centuries of TT since J2000."""
-    offset = (TT_MINUS_TAI_S + tai_minus_utc_s(jd + fraction)) / DAY_S
+    offset = (TT_MINUS_TAI_S + earth.tai_minus_utc_s(jd + fraction)) / DAY_S
     return (jd - J2000_JD + (fraction + offset)) / 36525.0
 
 
@@ -154,6 +151,7 @@ def _earth_fixed(
     t: FloatArray,
     jd: FloatArray,
     fraction: FloatArray,
+    earth: EarthTime,
 ) -> FloatArray:
     """Turn ecliptic coordinates of date, radians, to the Earth-fixed frame, shape (3, N)."""
     obliquity = np.radians(23.4392911 - 0.0130042 * t)  # IAU 1980
@@ -161,7 +159,7 @@ def _earth_fixed(
     x = across * np.cos(longitude)
     y = across * np.sin(longitude) * np.cos(obliquity) - np.sin(latitude) * np.sin(obliquity)
     z = across * np.sin(longitude) * np.sin(obliquity) + np.sin(latitude) * np.cos(obliquity)
-    theta = earth_rotation_rad(jd, fraction, tai_minus_utc_s(jd + fraction))
+    theta = earth.rotation_rad(jd, fraction)
     cos, sin = np.cos(theta), np.sin(theta)
     turned: FloatArray = distance_km * np.array([x * cos + y * sin, y * cos - x * sin, z])
     return turned

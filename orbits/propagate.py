@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sgp4.api import SGP4_ERRORS, Satrec, SatrecArray
 
-from orbits.times import earth_rotation_rad, tai_minus_utc_s
+from orbits.earth import EarthTime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,14 +57,14 @@ class EarthTurn:
 
 
 def earth_turn(
-    jd: FloatArray, fraction: FloatArray, *, tai_utc_s: float | None = None
+    jd: FloatArray, fraction: FloatArray, earth: EarthTime, *, tai_utc_s: float | None = None
 ) -> EarthTurn:
     """Return the Earth's angle at split UTC Julian dates.
 
     `tai_utc_s` holds TAI - UTC fixed, for a grid that runs on smoothly past a leap second.
     """
-    offset_s = tai_minus_utc_s(jd + fraction) if tai_utc_s is None else np.array(tai_utc_s)
-    theta = earth_rotation_rad(jd, fraction, offset_s)
+    held_s = None if tai_utc_s is None else np.array(tai_utc_s)
+    theta = earth.rotation_rad(jd, fraction, held_s)
     return EarthTurn(jd, fraction, np.cos(theta), np.sin(theta))
 
 
@@ -102,7 +102,9 @@ def why_unusable(satellite: Satrec, jd: float, fraction: float) -> str:
     """Return in words why SGP4 has no position worth using at an instant."""
     code, position_km, _ = satellite.sgp4(jd, fraction)
     if code:
-        return f"SGP4 error {code}: {SGP4_ERRORS.get(code, 'unknown')}"
+        reason = f"SGP4 error {code}: {SGP4_ERRORS.get(code, 'unknown')}"
+        absurd = abs(satellite.bstar) > _BSTAR_USUAL
+        return f"{reason}; {_culprit(satellite, 0.0)}" if absurd else reason
     radius_km = float(np.linalg.norm(position_km))
     if radius_km < RADIUS_KM_MIN:
         least = f"not {RADIUS_KM_MIN:.0f} or more"
@@ -133,13 +135,15 @@ class States:
     usable: NDArray[np.bool_]
 
 
-def earth_fixed_states(satellite: Satrec, jd: FloatArray, fraction: FloatArray) -> States:
+def earth_fixed_states(
+    satellite: Satrec, jd: FloatArray, fraction: FloatArray, earth: EarthTime
+) -> States:
     """Return positions and velocities of one satellite at N split UTC Julian dates.
 
     Source: as `earth_fixed`; the velocity by the transport theorem.
     """
     error, teme_km, teme_km_s = satellite.sgp4_array(jd, fraction)
-    theta = earth_rotation_rad(jd, fraction, tai_minus_utc_s(jd + fraction))
+    theta = earth.rotation_rad(jd, fraction)
     cos, sin = np.cos(theta), np.sin(theta)
 
     def turn(v: FloatArray) -> FloatArray:

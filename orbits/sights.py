@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits import light
+from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
 from orbits.errors import SearchError
 from orbits.lifetime import life_of
@@ -36,21 +37,26 @@ _CELL_S = 30.0
 
 
 @lru_cache(maxsize=512)
-def _bodies_of_day(jd: float) -> FloatArray:
+def _bodies_of_day(jd: float, earth: EarthTime) -> FloatArray:
     """Sun and Moon, Earth-fixed, every 300 s of the day that begins at a date, shape (288, 6)."""
     fraction = np.arange(_STEPS_A_DAY) / _STEPS_A_DAY
     day = np.full(_STEPS_A_DAY, jd)
-    bodies = light.sun_position_km(day, fraction), light.moon_position_km(day, fraction)
+    bodies = (
+        light.sun_position_km(day, fraction, earth),
+        light.moon_position_km(day, fraction, earth),
+    )
     return np.concatenate(bodies).T.copy()
 
 
 class SunAndMoon:
     """Earth-fixed positions of Sun and Moon over a stretch, by a table of one cubic each."""
 
-    def __init__(self, start: datetime, low_s: float, high_s: float) -> None:
+    def __init__(
+        self, start: datetime, low_s: float, high_s: float, earth: EarthTime = SHIPPED
+    ) -> None:
         first, self._fraction = julian_pair(start)
         low, high = (int(self._fraction + s // DAY_S) for s in (low_s - DAY_S, high_s + DAY_S))
-        days = [_bodies_of_day(first + day) for day in range(low, high + 1)]
+        days = [_bodies_of_day(first + day, earth) for day in range(low, high + 1)]
         self._first = low * _STEPS_A_DAY
         self._table_km = np.concatenate(days)
 
@@ -106,6 +112,8 @@ def sights(
     station: IntArray,
     start: datetime,
     offset_s: FloatArray,
+    *,
+    earth: EarthTime = SHIPPED,
 ) -> Sights:
     """Return what stations see of a satellite at seconds after an instant.
 
@@ -121,13 +129,14 @@ def sights(
         raise SearchError(f"offsets of shape {offset_s.shape} for {station.shape}, not (N,) each")
     satellite = elements.satrec()
     age_s = offset_s + seconds_between(elements.epoch, start)
-    position_km, usable = _positions(satellite, elements.epoch, age_s)
+    position_km, usable = _positions(satellite, elements.epoch, age_s, earth)
     life = life_of(elements, satellite, float(age_s.min()), float(age_s.max()))
     places_km, axes, ups = _grounds(stations)
     site_km, up = places_km[:, station], ups[:, station]
     sight = position_km - site_km
     east, north, height = np.einsum("ijn,jn->in", axes[:, :, station], sight)
-    sun_km, moon_km = SunAndMoon(start, float(offset_s.min()), float(offset_s.max())).at(offset_s)
+    bodies = SunAndMoon(start, float(offset_s.min()), float(offset_s.max()), earth)
+    sun_km, moon_km = bodies.at(offset_s)
     return Sights(
         offset_s=offset_s,
         azimuth_deg=np.degrees(np.arctan2(east, north)) % 360.0,
@@ -143,7 +152,7 @@ def sights(
 
 
 def _positions(
-    satellite: Satrec, epoch: datetime, age_s: FloatArray
+    satellite: Satrec, epoch: datetime, age_s: FloatArray, earth: EarthTime
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return Earth-fixed positions, (3, N), and whether they are; none within a step of none."""
     # Counted from the epoch: what else is asked for at once changes nothing.
@@ -151,7 +160,7 @@ def _positions(
     whole = np.floor(steps)
     cells = np.unique(whole)
     nodes = np.union1d(cells, cells + 1.0)
-    states = earth_fixed_states(satellite, *julian_pairs(epoch, nodes * _CELL_S))
+    states = earth_fixed_states(satellite, *julian_pairs(epoch, nodes * _CELL_S), earth)
     at = np.searchsorted(nodes, whole)
     u = steps - whole
     place, speed = states.position_km.T.copy(), (states.velocity_km_s * _CELL_S).T.copy()

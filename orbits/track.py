@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits import light
+from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
 from orbits.errors import SearchError
 from orbits.lifetime import life_of
@@ -46,6 +47,7 @@ class Track:
     range_rate_km_s: FloatArray  #: positive when receding
     position_km: FloatArray  #: Earth-fixed, shape (3, N)
     unusable: tuple[tuple[datetime, str], ...] = ()
+    earth: EarthTime = SHIPPED
 
     def __len__(self) -> int:
         return len(self.offset_s)
@@ -75,11 +77,11 @@ class Track:
 
     @cached_property
     def _sun_km(self) -> FloatArray:
-        return light.sun_position_km(*self._julian)
+        return light.sun_position_km(*self._julian, self.earth)
 
     @cached_property
     def _moon_km(self) -> FloatArray:
-        return light.moon_position_km(*self._julian)
+        return light.moon_position_km(*self._julian, self.earth)
 
     @cached_property
     def sun_elevation_deg(self) -> FloatArray:
@@ -132,6 +134,7 @@ def track(
     times: Sequence[datetime] | NDArray[np.datetime64],
     *,
     refraction: bool = False,
+    earth: EarthTime = SHIPPED,
 ) -> Track:
     """Return what a station sees of a satellite at instants.
 
@@ -139,6 +142,7 @@ def track(
     ----------
     times : aware datetimes, or a datetime64 array in UTC; at least one
     refraction : raise elevations by the standard atmosphere's refraction
+    earth : leap seconds and UT1
 
     Raises TimeError for a naive datetime, SearchError for too many instants or none.
     """
@@ -154,7 +158,7 @@ def track(
         instants = [as_utc(t) for t in times]
         start = instants[0]
         offset_s = np.array([seconds_between(start, t) for t in instants])
-    return track_offsets(elements, station, start, offset_s, refraction=refraction)
+    return track_offsets(elements, station, start, offset_s, refraction=refraction, earth=earth)
 
 
 def track_offsets(
@@ -164,6 +168,7 @@ def track_offsets(
     offset_s: ArrayLike,
     *,
     refraction: bool = False,
+    earth: EarthTime = SHIPPED,
 ) -> Track:
     """Return what a station sees of a satellite at seconds after an instant, shape (N,).
 
@@ -176,7 +181,7 @@ def track_offsets(
     if not np.isfinite(offsets).all():
         raise SearchError(f"offset {offsets[~np.isfinite(offsets)][0]} s is not finite")
     satellite = elements.satrec()
-    states = earth_fixed_states(satellite, *julian_pairs(start, offsets))
+    states = earth_fixed_states(satellite, *julian_pairs(start, offsets), earth)
     age_s = offsets + seconds_between(elements.epoch, start)
     life = life_of(elements, satellite, float(age_s.min()), float(age_s.max()))
     ok = states.usable & (age_s >= life.begins_s) & (age_s <= life.ends_s)
@@ -209,6 +214,7 @@ def track_offsets(
         range_rate_km_s=np.einsum("jk,jk->k", sight, states.velocity_km_s[:, ok]) / range_km,
         position_km=position_km,
         unusable=unusable,
+        earth=earth,
     )
 
 

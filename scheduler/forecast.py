@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from orbits import Elements, GroundStation, SatellitePass, find_passes
+from orbits.earth import SHIPPED, EarthTime
 from scheduler.domain import Candidate, PassRow, instant_key
 from scheduler.hardware import link_preset
 from scheduler.learned import NOTHING_LEARNED, Learned, belief_of
-from scheduler.sampling import LinkSamples, LinkSpan, dark_spans, sample_links
+from scheduler.network.ground import ground_station, grounds_of
+from scheduler.sampling import (
+    LinkSamples,
+    LinkSpan,
+    dark_spans,
+    sample_links,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,24 +43,6 @@ class PassForecast:
 
     row: PassRow
     candidate: Candidate | None
-
-
-def ground_station(
-    station: Station, *, least_deg: float = -90.0, mask_deg: float | None = None
-) -> GroundStation:
-    """The station as `orbits` knows it, its mask raised to an elevation that passes must have.
-
-    Another `mask_deg` takes the place of its own; what stands around it stays.
-    """
-    own_deg = station.mask_deg if mask_deg is None else mask_deg
-    return GroundStation(
-        station_id=station.station_id,
-        name=station.name,
-        lat_deg=station.lat_deg,
-        lon_deg=station.lon_deg,
-        height_m=station.height_m,
-        mask=station.horizon_above(max(own_deg, least_deg)),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +67,7 @@ def forecast_flights(
     step_s: float,
     bound: str,
     learned: Learned = NOTHING_LEARNED,
+    earth: EarthTime = SHIPPED,
 ) -> list[PassForecast]:
     """Forecast every pass that rises within the windows, each to its very end.
 
@@ -89,15 +79,19 @@ def forecast_flights(
     passes = [
         (item, flight.satellite, flight.elements, by_id[item.station_id])
         for flight in flights
-        for item in _passes_of(flight, grounds)
+        for item in _passes_of(flight, grounds, earth)
     ]
-    return forecast_passes(passes, planning=planning, step_s=step_s, bound=bound, learned=learned)
+    return forecast_passes(
+        passes, planning=planning, step_s=step_s, bound=bound, learned=learned, earth=earth
+    )
 
 
-def _passes_of(flight: Flight, grounds: Sequence[GroundStation]) -> list[SatellitePass]:
+def _passes_of(
+    flight: Flight, grounds: Sequence[GroundStation], earth: EarthTime
+) -> list[SatellitePass]:
     """The passes of one flight, by rise and station."""
     elements = flight.elements
-    table = find_passes([elements], grounds, flight.start, flight.end + _TAIL)
+    table = find_passes([elements], grounds, flight.start, flight.end + _TAIL, earth=earth)
     window_s = (flight.end - table.start).total_seconds()
     table = table.where(~table.cut_at_start & (table.rise_offset_s < window_s))
     if flight.history is not None:
@@ -114,6 +108,7 @@ def forecast_passes(
     with_key: bool = True,
     learned: Learned = NOTHING_LEARNED,
     quantiles: bool = False,
+    earth: EarthTime = SHIPPED,
 ) -> list[PassForecast]:
     """Describe passes: their light, their dark windows, and the key expected of these.
 
@@ -121,7 +116,7 @@ def forecast_passes(
     """
     if not passes:
         return []
-    grounds = _grounds(station for *_, station in passes)
+    grounds = grounds_of(station for *_, station in passes)
     dark, sun_deg = dark_spans(
         [
             LinkSpan(elements, grounds[id(station)], item.rises_at, item.sets_at)
@@ -130,16 +125,16 @@ def forecast_passes(
         [item.culminates_at for item, *_ in passes],
         sun_below_deg=planning.sun_elevation_deg_max,
         step_s=step_s,
+        earth=earth,
     )
     links = [
         Downlink(satellite, elements, station, *span)
         for (_, satellite, elements, station), span in zip(passes, dark, strict=True)
         if span is not None and with_key
     ]
-    gained = link_forecasts(links, step_s=step_s, bound=bound, learned=learned)
-    ends = key_quantiles(
-        links if quantiles else (), (0.1, 0.9), step_s=step_s, bound=bound, learned=learned
-    )
+    known: Any = {"step_s": step_s, "bound": bound, "learned": learned, "earth": earth}
+    gained = link_forecasts(links, **known)
+    ends = key_quantiles(links if quantiles else (), (0.1, 0.9), **known)
     found: list[PassForecast] = []
     for (item, satellite, *_), span, sun in zip(passes, dark, sun_deg.tolist(), strict=True):
         candidate = None
@@ -150,15 +145,6 @@ def forecast_passes(
             low, high = (0, 0) if candidate is None else next(ends)
             row = replace(row, secret_bits_10=low, secret_bits_90=high)
         found.append(PassForecast(row=row, candidate=candidate))
-    return found
-
-
-def _grounds(stations: Iterable[Station]) -> dict[int, GroundStation]:
-    """Stations as `orbits` knows them, each made once, by identity."""
-    found: dict[int, GroundStation] = {}
-    for station in stations:
-        if id(station) not in found:
-            found[id(station)] = ground_station(station)
     return found
 
 
@@ -189,7 +175,12 @@ class LinkForecast(NamedTuple):
 
 
 def link_forecasts(
-    links: Sequence[Downlink], *, step_s: float, bound: str, learned: Learned = NOTHING_LEARNED
+    links: Sequence[Downlink],
+    *,
+    step_s: float,
+    bound: str,
+    learned: Learned = NOTHING_LEARNED,
+    earth: EarthTime = SHIPPED,
 ) -> Iterator[LinkForecast]:
     """Sample links, those of a booking exactly as they were forecast, and forecast their key.
 
@@ -197,7 +188,7 @@ def link_forecasts(
     """
     for first in range(0, len(links), _AT_ONCE):
         some = links[first : first + _AT_ONCE]
-        sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
+        sampled, presets = sample_hardware(some, step_s=step_s, bound=bound, earth=earth)
         ratios = _ratios(some, presets, learned, 0.5)
         columns = *_keys(sampled, presets, some, ratios, learned), *_ends(sampled)
         yield from map(LinkForecast, *(column.tolist() for column in columns))
@@ -210,11 +201,12 @@ def key_quantiles(
     step_s: float,
     bound: str,
     learned: Learned = NOTHING_LEARNED,
+    earth: EarthTime = SHIPPED,
 ) -> Iterator[tuple[int, ...]]:
     """Quantiles of the secret bits of each link under a clear sky, by how passes differ."""
     for first in range(0, len(links), _AT_ONCE):
         some = links[first : first + _AT_ONCE]
-        sampled, presets = sample_hardware(some, step_s=step_s, bound=bound)
+        sampled, presets = sample_hardware(some, step_s=step_s, bound=bound, earth=earth)
         columns = [
             _keys(sampled, presets, some, ratios, learned)[1].tolist()
             for ratios in (_ratios(some, presets, learned, level) for level in levels)
@@ -236,10 +228,10 @@ def _ratios(
 
 
 def sample_hardware(
-    links: Sequence[Downlink], *, step_s: float, bound: str
+    links: Sequence[Downlink], *, step_s: float, bound: str, earth: EarthTime = SHIPPED
 ) -> tuple[LinkSamples, list[Preset]]:
     """Sample links, and say what hardware each has."""
-    grounds = _grounds(link.station for link in links)
+    grounds = grounds_of(link.station for link in links)
     hardware: dict[tuple[int, int], Preset] = {}
     for satellite, _, station, *_ in links:
         pair = id(satellite), id(station)
@@ -249,7 +241,7 @@ def sample_hardware(
     spans = [
         LinkSpan(link.elements, grounds[id(link.station)], link.start, link.end) for link in links
     ]
-    return sample_links(spans, step_s=step_s), presets
+    return sample_links(spans, step_s=step_s, earth=earth), presets
 
 
 def expected_counts(

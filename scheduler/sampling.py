@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from orbits import Elements, GroundStation, Sights, SunAndMoon, sights
+from orbits.earth import SHIPPED, EarthTime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +104,9 @@ class LinkSpan(NamedTuple):
     end: datetime
 
 
-def sample_links(spans: Sequence[LinkSpan], *, step_s: float) -> LinkSamples:
+def sample_links(
+    spans: Sequence[LinkSpan], *, step_s: float, earth: EarthTime = SHIPPED
+) -> LinkSamples:
     """Sample links, at least one, so that a sum over the samples is the integral over the link.
 
     By Gauss's rule, five points a minute. In minutes in which something jumps (the satellite
@@ -113,7 +116,7 @@ def sample_links(spans: Sequence[LinkSpan], *, step_s: float) -> LinkSamples:
     """
     batches = list(_batches(spans))
     found = LinkSamples.joined(
-        [_sampled([spans[place] for place in places], step_s) for places in batches]
+        [_sampled([spans[place] for place in places], step_s, earth) for places in batches]
     )
     order = np.concatenate(batches)
     if np.all(order[1:] > order[:-1]):
@@ -140,7 +143,7 @@ def _batches(spans: Sequence[LinkSpan]) -> Iterator[list[int]]:
             yield batch
 
 
-def _sampled(spans: Sequence[LinkSpan], step_s: float) -> LinkSamples:
+def _sampled(spans: Sequence[LinkSpan], step_s: float, earth: EarthTime) -> LinkSamples:
     """Sample spans of one element set."""
     start, begins_s, ends_s = _offsets(spans)
     stations, station = _stations([span.station for span in spans])
@@ -152,7 +155,7 @@ def _sampled(spans: Sequence[LinkSpan], step_s: float) -> LinkSamples:
 
     def look(where: _Where) -> Sights:
         over = station[owner[where.panel]]
-        return sights(spans[0].elements, stations, over, start, where.offset_s)
+        return sights(spans[0].elements, stations, over, start, where.offset_s, earth=earth)
 
     nodes = _Where(
         (first_s[:, None] + width_s[:, None] * (0.5 + 0.5 * _NODES)).ravel(),
@@ -242,7 +245,12 @@ def _middles(first_s: FloatArray, width_s: FloatArray, chosen: IntArray, step_s:
 
 
 def dark_spans(
-    spans: Sequence[LinkSpan], at: Sequence[datetime], *, sun_below_deg: float, step_s: float
+    spans: Sequence[LinkSpan],
+    at: Sequence[datetime],
+    *,
+    sun_below_deg: float,
+    step_s: float,
+    earth: EarthTime = SHIPPED,
 ) -> tuple[list[tuple[datetime, datetime] | None], FloatArray]:
     """The longest dark part of each span, of whole steps; and the Sun at one instant of each.
 
@@ -250,7 +258,7 @@ def dark_spans(
     """
     start, begins_s, ends_s = _offsets(spans)
     stations, station = _stations([span.station for span in spans])
-    bodies = SunAndMoon(start, float(begins_s.min()), float(ends_s.max()))
+    bodies = SunAndMoon(start, float(begins_s.min()), float(ends_s.max()), earth)
     at_s = np.array([(instant - start).total_seconds() for instant in at])
     sun_deg = bodies.sun_elevation_deg(stations, station, at_s)
     every = np.arange(len(spans))

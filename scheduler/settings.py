@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     max_element_age_days: float | None = Field(default=None, gt=0.0, le=366.0)
     """Beyond this age, either side, an element set is refused; the scenario's own limit (14 days
     where it names none) unless set here."""
+    ut1_file: Path | None = None
+    """UT1 and leap seconds newer than those that ship: IERS finals2000A, or Skyfield's iers.npz."""
     planner: Literal["auto", "lp", "milp", "greedy"] = "lp"
     """Which solver books passes; "auto" goes on from the LP to the exact program where quick."""
     objective: Literal["demand", "max-min", "total"] = "demand"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.archive.store import MAX_AGE, Archive, Segment, SetRule
+from orbits.earth import EarthTime
 from orbits.horizon import MaskLike
 from orbits.passes import PassTable, find_passes
 from orbits.passes.assemble import Block, concatenate
@@ -60,7 +61,16 @@ def find_passes_in_archive(
         start, end, rule, norad_id=norad_id, lag=lag, as_known_at=as_known_at, max_age=max_age
     )
     tables = [
-        _search(piece, stations, start, end, mask_deg=mask_deg, engine=engine, executor=executor)
+        _search(
+            piece,
+            stations,
+            start,
+            end,
+            mask_deg=mask_deg,
+            engine=engine,
+            executor=executor,
+            earth=archive.earth,
+        )
         for piece in pieces
     ]
     blocks = [
@@ -78,6 +88,7 @@ def find_passes_in_archive(
             (k, station) for k, table in enumerate(tables) for _, station in table.always_up
         ),
         unusable=tuple(gap for table in tables for gap in table.unusable),
+        earth=archive.earth,
     )
     return found.with_sigma(_time_sigma_s(archive, found))
 
@@ -137,6 +148,7 @@ def _search(
     mask_deg: MaskLike | None,
     engine: Engine | str,
     executor: Executor | None,
+    earth: EarthTime,
 ) -> PassTable:
     low = piece.elements.period_s < _LOW_PERIOD_S
     margin = _MARGIN_LOW if low else _MARGIN_HIGH
@@ -148,4 +160,5 @@ def _search(
         mask_deg=mask_deg,
         engine=engine,
         executor=executor,
+        earth=earth,
     )

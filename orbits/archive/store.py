@@ -15,9 +15,10 @@ import numpy as np
 from orbits.archive.check import Finding, check_sets
 from orbits.archive.history import Decay, TimeErrors, decay_of, pairs_of
 from orbits.archive.standing import Standing, Verdict, Verdicts
+from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
 from orbits.errors import NoElementsError, StaleElementsError
-from orbits.times import LEAP_INSTANTS, as_utc, iso_utc, window
+from orbits.times import as_utc, iso_utc, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,9 +52,17 @@ class Archive:
     Sets that say the same are kept once. Of several with one epoch the last one given
     serves; `check` tells of the others. A set that a verdict holds back or takes out serves
     nothing from then on: looking back it is not there, and `known_at` sees it until then.
+    Leap seconds, and the UT1 of its passes, are those of `earth`.
     """
 
-    def __init__(self, elements: Iterable[Elements], *, verdicts: Iterable[Verdict] = ()) -> None:
+    def __init__(
+        self,
+        elements: Iterable[Elements],
+        *,
+        verdicts: Iterable[Verdict] = (),
+        earth: EarthTime = SHIPPED,
+    ) -> None:
+        self.earth = earth
         self._verdicts = Verdicts(verdicts)
         every: dict[int, list[Elements]] = {}
         for item in elements:
@@ -67,7 +76,7 @@ class Archive:
             for norad_id, sets in self._every.items()
         }
         self._stretched = {
-            norad_id: [_stretched(item.epoch) for item in sets]
+            norad_id: [self._stretch(item.epoch) for item in sets]
             for norad_id, sets in self._serving.items()
         }
         self._errors: dict[int, TimeErrors] = {}
@@ -188,7 +197,7 @@ class Archive:
         number = self._which(norad_id)
         t = as_utc(t)
         sets, where = self._served(number), self._stretched[number]
-        at = _stretched(t)
+        at = self._stretch(t)
         after = min(bisect_left(where, at), len(sets) - 1)
         before = max(after - 1, 0)
         best = before if at - where[before] < where[after] - at else after
@@ -259,6 +268,21 @@ class Archive:
                 self._fresh(piece.elements, instant, max_age)
         return tuple(pieces)
 
+    def _stretch(self, t: datetime) -> timedelta:
+        """Return an instant on an axis on which each leap second takes LEAP_PENALTY."""
+        return (t - _EARLIEST) + LEAP_PENALTY * bisect_right(self.earth.leap_instants, t)
+
+    def _unstretch(self, stretched: timedelta) -> datetime:
+        """Return the instant of a place on that axis; the leap second if it lies within one."""
+        leaps = self.earth.leap_instants
+        for count, leap in enumerate(leaps):
+            before = (leap - _EARLIEST) + LEAP_PENALTY * count
+            if stretched < before:
+                return _EARLIEST + stretched - LEAP_PENALTY * count
+            if stretched < before + LEAP_PENALTY:
+                return leap
+        return _EARLIEST + stretched - LEAP_PENALTY * len(leaps)
+
     def _served(self, number: int) -> tuple[Elements, ...]:
         """Return the sets of a satellite that serve in the end; raise if there is none."""
         if not self._serving[number]:
@@ -270,12 +294,12 @@ class Archive:
 
     def _nearest_pieces(self, number: int, start: datetime, end: datetime) -> list[Segment]:
         sets, where = self._served(number), self._stretched[number]
-        first = max(bisect_right(where, _stretched(start)) - 1, 0)
+        first = max(bisect_right(where, self._stretch(start)) - 1, 0)
         pieces: list[Segment] = []
         at = start
         for index in range(first, len(sets)):
             last = index == len(sets) - 1
-            border = end if last else _unstretched((where[index] + where[index + 1]) / 2)
+            border = end if last else self._unstretch((where[index] + where[index + 1]) / 2)
             if border <= at:
                 continue
             pieces.append(Segment(start=at, end=min(border, end), elements=sets[index]))
@@ -328,19 +352,3 @@ def _sooner(one: Elements, other: Elements) -> bool:
 
 def _arrival(item: Elements, lag: timedelta) -> datetime:
     return item.epoch + lag if item.arrived_at is None else item.arrived_at
-
-
-def _stretched(t: datetime) -> timedelta:
-    """Return an instant on an axis on which each leap second takes LEAP_PENALTY."""
-    return (t - _EARLIEST) + LEAP_PENALTY * bisect_right(LEAP_INSTANTS, t)
-
-
-def _unstretched(stretched: timedelta) -> datetime:
-    """Return the instant of a place on that axis; the leap second if it lies within one."""
-    for count, leap in enumerate(LEAP_INSTANTS):
-        before = (leap - _EARLIEST) + LEAP_PENALTY * count
-        if stretched < before:
-            return _EARLIEST + stretched - LEAP_PENALTY * count
-        if stretched < before + LEAP_PENALTY:
-            return leap
-    return _EARLIEST + stretched - LEAP_PENALTY * len(LEAP_INSTANTS)

@@ -14,7 +14,7 @@ from orbits.errors import ElementsError
 
 _TEXT_LENGTH_MAX = 200_000_000
 _LONE_NAME_MAX = 24  # of a name with a blank line behind it; longer is a sentence
-_HTML = re.compile(r"<(!doctype\s+html|html|head|body|title)\b", re.IGNORECASE)
+_HTML = re.compile(r"(?:<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|body|title)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 
 

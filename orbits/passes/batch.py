@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orbits.earth import EarthTime
 from orbits.elements import Elements
 from orbits.passes.assemble import Block, concatenate, join, passes_of
 from orbits.passes.engine import Engine
@@ -134,7 +135,7 @@ def search_batch(batch: Batch, job: Job) -> Found:
     for span, begin, size, cells in _pieces(batch, job) if alive else ():
         closed.append(under_way.take(~under_way.open_end))
         under_way = under_way.take(under_way.open_end)
-        turn = _turn(job.start, span.tai_utc_s, begin, size, cells)
+        turn = _turn(job.start, job.earth, span.tai_utc_s, begin, size, cells)
         places, bad = _places([satrec for _, satrec in alive.values()], turn, batch, job, size)
         for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:
             elements, _ = alive.pop(index)
@@ -198,8 +199,10 @@ def _passes_on_grid(padded_km: FloatArray, job: Job, *, start_s: float, step_s: 
 
 
 @lru_cache(maxsize=2)
-def _turn(start: datetime, tai_utc_s: float, begin: float, size: float, cells: int) -> EarthTurn:
+def _turn(
+    start: datetime, earth: EarthTime, tai_utc_s: float, begin: float, size: float, cells: int
+) -> EarthTurn:
     """Return the Earth's angle on a padded grid; batches of one step have it in common."""
     offset_s: FloatArray = begin + size * np.arange(-PAD, cells + PAD + 1, dtype=np.float64)
     jd, fraction = julian_pairs(start, offset_s)
-    return earth_turn(jd, fraction, tai_utc_s=tai_utc_s)
+    return earth_turn(jd, fraction, earth, tai_utc_s=tai_utc_s)

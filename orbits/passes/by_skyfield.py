@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from skyfield.api import EarthSatellite, load, wgs84
+from skyfield.api import EarthSatellite, wgs84
 from skyfield.searchlib import find_discrete, find_maxima, find_minima
 
+from orbits.earth import EarthTime
 from orbits.errors import SearchError
 from orbits.passes.assemble import Block
 from orbits.passes.job import Batch, Found, Gap, Job
@@ -36,8 +37,8 @@ _FINEST_S = 10.0
 
 
 @lru_cache(maxsize=1)
-def _timescale() -> Any:
-    return load.timescale(builtin=True)
+def _timescale(earth: EarthTime) -> Any:
+    return earth.timescale()
 
 
 def search_by_skyfield(batch: Batch, job: Job) -> Found:
@@ -55,7 +56,7 @@ def search_by_skyfield(batch: Batch, job: Job) -> Found:
         gaps.extend(more)
         if run is None:
             continue
-        theirs = EarthSatellite.from_satrec(satellite, _timescale())
+        theirs = EarthSatellite.from_satrec(satellite, _timescale(job.earth))
         for station in range(job.sites.count):
             step_s = max(batch.step_s / _PARTS_OF_A_STEP, _FINEST_S)
             pair = _Pair(theirs, _place(job.sites, station), job, station, step_s)
@@ -91,6 +92,7 @@ class _Pair:
     def __init__(self, satellite: Any, place: Any, job: Job, station: int, step_s: float) -> None:
         self._sight = satellite - place
         self._start: datetime = job.start
+        self._timescale = _timescale(job.earth)
         self._step_s = step_s
         self._mask_deg = float(np.degrees(job.sites.mask_rad[station]))
 
@@ -169,7 +171,7 @@ class _Pair:
         return float(elevation.degrees), float(azimuth.degrees), float(distance.km)
 
     def _time(self, offset_s: float) -> Any:
-        return _timescale().from_datetime(datetime_at(self._start, offset_s))
+        return self._timescale.from_datetime(datetime_at(self._start, offset_s))
 
     def _offset_s(self, time: Any) -> float:
         return seconds_between(self._start, time.utc_datetime())

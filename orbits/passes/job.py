@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from orbits.earth import EarthTime
 from orbits.elements import Elements
 from orbits.passes.assemble import Block
 from orbits.passes.cells import Sites
@@ -31,6 +32,7 @@ class Job:
     spans: tuple[Span, ...]
     sites: Sites
     engine: Engine
+    earth: EarthTime
     nodes_max: int  #: pairs of station and node that are looked at in one go
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits import light
+from orbits.earth import EarthTime
 from orbits.elements import Elements
 from orbits.propagate import earth_fixed, earth_turn
 from orbits.station import GroundStation
@@ -45,6 +46,7 @@ def light_at(
     satellite: IntArray,
     stations: Sequence[GroundStation],
     station: IntArray,
+    earth: EarthTime,
 ) -> PassLight:
     """Return the light at seconds after an instant, shape (P,).
 
@@ -52,9 +54,9 @@ def light_at(
     is about.
     """
     jd, fraction = julian_pairs(start, offset_s)
-    sun_km = light.sun_position_km(jd, fraction)
-    moon_km = light.moon_position_km(jd, fraction)
-    satellite_km = _positions_km(elements, satellite, jd, fraction)
+    sun_km = light.sun_position_km(jd, fraction, earth)
+    moon_km = light.moon_position_km(jd, fraction, earth)
+    satellite_km = _positions_km(elements, satellite, jd, fraction, earth)
     site_km = np.array([place.position_km() for place in stations])[station].T
     up = np.array([place.axes()[2] for place in stations])[station].T
     sun = light.elevation_deg(sun_km, site_km, up)
@@ -69,12 +71,16 @@ def light_at(
 
 
 def _positions_km(
-    elements: Sequence[Elements], satellite: IntArray, jd: FloatArray, fraction: FloatArray
+    elements: Sequence[Elements],
+    satellite: IntArray,
+    jd: FloatArray,
+    fraction: FloatArray,
+    earth: EarthTime,
 ) -> FloatArray:
     """Return where each satellite is at its instant, Earth-fixed, shape (3, P)."""
     position_km = np.empty((3, len(satellite)))
     for index in np.unique(satellite):
         mine = satellite == index
-        turn = earth_turn(jd[mine], fraction[mine])
+        turn = earth_turn(jd[mine], fraction[mine], earth)
         position_km[:, mine] = earth_fixed([elements[index].satrec()], turn).position_km[:, 0]
     return position_km

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
 from orbits.errors import SearchError
 from orbits.horizon import HorizonMask, MaskLike, as_mask
@@ -33,10 +34,9 @@ from orbits.passes.usable import may_jump
 from orbits.station import GroundStation
 from orbits.times import (
     DAY_S,
+    JD_OF_ORDINAL_ZERO,
     datetime_at,
-    leap_offsets_s,
     seconds_between,
-    tai_minus_utc_s,
     window,
 )
 
@@ -59,6 +59,7 @@ def find_passes(
     mask_deg: MaskLike | None = None,
     engine: Engine | str = Engine.NUMPY,
     executor: Executor | None = None,
+    earth: EarthTime = SHIPPED,
 ) -> PassTable:
     """Return every pass of satellites over stations in a window.
 
@@ -75,6 +76,7 @@ def find_passes(
     engine : the way of finding them
     executor : a concurrent.futures.Executor that shares the work, usually of processes;
         this thread works too, and the result is the same bit for bit
+    earth : leap seconds and UT1
 
     Returns
     -------
@@ -88,7 +90,14 @@ def find_passes(
     """
     tables = list(
         iter_passes(
-            elements, stations, start, end, mask_deg=mask_deg, engine=engine, executor=executor
+            elements,
+            stations,
+            start,
+            end,
+            mask_deg=mask_deg,
+            engine=engine,
+            executor=executor,
+            earth=earth,
         )
     )
     return PassTable.merge(tables)
@@ -103,6 +112,7 @@ def iter_passes(
     mask_deg: MaskLike | None = None,
     engine: Engine | str = Engine.NUMPY,
     executor: Executor | None = None,
+    earth: EarthTime = SHIPPED,
 ) -> Iterator[PassTable]:
     """Yield the tables of `find_passes` a few satellites at a time, for large jobs.
 
@@ -118,9 +128,10 @@ def iter_passes(
     _check_size(len(sets) * len(places) * seconds_between(start, end) / DAY_S)
     job = Job(
         start=start,
-        spans=_spans(start, end),
+        spans=_spans(start, end, earth),
         sites=_sites(places, _horizons(places, mask_deg)),
         engine=as_engine(engine),
+        earth=earth,
         nodes_max=_BATCH_NODES,
     )
     return _tables(job, sets, places, end, executor)
@@ -165,6 +176,7 @@ def _tables(
             always_up=found.always_up,
             batch=batch.index,
             unusable=tuple(_unusable(gap, sets, job.start) for gap in found.gaps),
+            earth=job.earth,
         )
 
 
@@ -196,14 +208,14 @@ def _sites(places: Sequence[GroundStation], horizons: Sequence[HorizonMask]) -> 
     )
 
 
-def _spans(start: datetime, end: datetime) -> tuple[Span, ...]:
+def _spans(start: datetime, end: datetime, earth: EarthTime) -> tuple[Span, ...]:
     """Return the window cut at leap seconds."""
-    borders = [0.0, *leap_offsets_s(start, end), seconds_between(start, end)]
+    borders = [0.0, *earth.leap_offsets_s(start, end), seconds_between(start, end)]
     spans = []
     for low, high in pairwise(borders):
         middle = start + timedelta(seconds=0.5 * (low + high))
-        jd = middle.toordinal() + 1721424.5
-        spans.append(Span(start_s=low, end_s=high, tai_utc_s=float(tai_minus_utc_s(jd))))
+        jd = middle.toordinal() + JD_OF_ORDINAL_ZERO
+        spans.append(Span(start_s=low, end_s=high, tai_utc_s=float(earth.tai_minus_utc_s(jd))))
     return tuple(spans)
 
 

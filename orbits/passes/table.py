@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
 from orbits.errors import PassTimesError, SearchError
 from orbits.passes.assemble import Block, concatenate
@@ -112,6 +113,7 @@ class PassTable:
         batch: tuple[int, ...] | None = None,
         unusable: tuple[Unusable, ...] = (),
         time_sigma_s: FloatArray | None = None,
+        earth: EarthTime = SHIPPED,
     ) -> None:
         self.block = block
         self.always_up = always_up
@@ -122,6 +124,7 @@ class PassTable:
         self.start = start
         self.end = end
         self.unusable = unusable
+        self.earth = earth
 
     def __len__(self) -> int:
         return len(self.block)
@@ -317,6 +320,7 @@ class PassTable:
             always_up=frozenset().union(*(table.always_up for table in tables)),
             batch=tuple(sorted(index for table in tables for index in table.batch)),
             unusable=tuple(gap for table in tables for gap in table.unusable),
+            earth=first.earth,
         )
 
     @cached_property
@@ -329,6 +333,7 @@ class PassTable:
             satellite=self.satellite_index,
             stations=self.stations,
             station=self.station_index,
+            earth=self.earth,
         )
 
     def at_night(self, sun_below_deg: float = -6.0) -> PassTable:
@@ -354,6 +359,7 @@ class PassTable:
             batch=self.batch,
             unusable=self.unusable,
             time_sigma_s=None if self._sigma is None else self._sigma[index],
+            earth=self.earth,
         )
 
     def with_sigma(self, time_sigma_s: FloatArray | None) -> PassTable:

@@ -64,7 +64,7 @@ def _is_up_around(elements: Elements, station: int, step_s: float, job: Job) -> 
     """Return whether a satellite is up at each grid step of the days around the window."""
     day = np.arange(0.0, DAY_S + step_s, step_s)
     jd, fraction = julian_pairs(job.start, np.concatenate([-day[::-1], job.end_s + day]))
-    places = earth_fixed([elements.satrec()], earth_turn(jd, fraction))
+    places = earth_fixed([elements.satrec()], earth_turn(jd, fraction, job.earth))
     if not places.usable.all():
         return False
     sites = job.sites
@@ -227,7 +227,7 @@ def _search_piece(
 
 def _positions(satellite: Satrec, job: Job, span: Span, offset_s: FloatArray) -> FloatArray:
     jd, fraction = julian_pairs(job.start, offset_s)
-    turn = earth_turn(jd, fraction, tai_utc_s=span.tai_utc_s)
+    turn = earth_turn(jd, fraction, job.earth, tai_utc_s=span.tai_utc_s)
     return earth_fixed([satellite], turn).position_km
 
 

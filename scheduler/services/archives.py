@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from orbits import Archive, Elements, Verdict, read_elements
+from orbits import Archive, EarthTime, Elements, Verdict, read_elements
 from scheduler.sources.elements import packaged_elements
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ class Archives:
         stored: Callable[[int | None], Iterable[ElementRow]],
         given: Callable[[], Iterable[Verdict]],
         extra: Iterable[Elements],
+        earth: Callable[[], EarthTime],
     ) -> None:
         self._stored = stored
         self._given = given
         self._extra = tuple(extra)
+        self._earth = earth
         self._whole: Archive | None = None
         self._single: dict[int, Archive] = {}
         self._known: dict[int, tuple[tuple[int, int], Archive]] = {}
@@ -50,6 +52,7 @@ class Archives:
             self._whole = Archive(
                 [*packaged_elements(), *self._imported(None), *self._extra],
                 verdicts=self.verdicts(),
+                earth=self._earth(),
             )
         return self._whole
 
@@ -58,7 +61,9 @@ class Archives:
         if norad_id not in self._single:
             every = (*packaged_elements(), *self._imported(norad_id), *self._extra)
             self._single[norad_id] = Archive(
-                (item for item in every if item.norad_id == norad_id), verdicts=self.verdicts()
+                (item for item in every if item.norad_id == norad_id),
+                verdicts=self.verdicts(),
+                earth=self._earth(),
             )
         return self._single[norad_id]
 
@@ -76,7 +81,7 @@ class Archives:
         size = len(known), len(given)
         kept, archive = self._known.get(norad_id, ((0, 0), whole))
         if kept != size:
-            archive = Archive(known, verdicts=given)
+            archive = Archive(known, verdicts=given, earth=self._earth())
             self._known[norad_id] = size, archive
         return archive
 

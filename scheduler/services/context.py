@@ -9,13 +9,14 @@ from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
-from orbits import Archive, Elements, Verdict, Verdicts
+from orbits import Archive, EarthTime, Elements, Verdict, Verdicts
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
 from scheduler.network import Satellite, Scenario, Station
 from scheduler.services.archives import Archives
 from scheduler.services.last import Last
+from scheduler.sources.earth import load_earth_time
 from scheduler.sources.scenarios import load_scenario
 from scheduler.weather import TrueSky
 
@@ -44,7 +45,9 @@ class Context:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
-        self._archives = Archives(self._stored_elements, self._stored_verdicts, extra_elements)
+        self._archives = Archives(
+            self._stored_elements, self._stored_verdicts, extra_elements, lambda: self.earth
+        )
         self._elements_seen = -1
         self._opening = RLock()  # threads of a server share one ledger, and its queue of writers
         self._ledger: Ledger | None = None
@@ -55,6 +58,11 @@ class Context:
     def scenario(self) -> Scenario:
         """The network this process works for."""
         return load_scenario(self.settings.scenario)
+
+    @cached_property
+    def earth(self) -> EarthTime:
+        """UT1 and leap seconds, as shipped or of the file of the setting `ut1_file`."""
+        return load_earth_time(self.settings.ut1_file)
 
     @cached_property
     def routes(self) -> dict[str, Routes]:
@@ -229,9 +237,13 @@ class Context:
             return []
 
     def elements_digest(self) -> str:
-        """SHA-256 over every known element set and what was decided of it: part of a run's name."""
+        """SHA-256 over every known element set and what was decided of it: part of a run's name.
+
+        A UT1 file counts too.
+        """
         texts = sorted(elements.sha256 for elements in self.archive)
         texts += [f"{one.sha256} {one.standing} {one.since}" for one in self._archives.verdicts()]
+        texts += [self.earth.digest] if self.settings.ut1_file else []
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
     def scenario_digest(self) -> str:

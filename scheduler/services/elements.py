@@ -17,7 +17,6 @@ from orbits import (
     format_tles,
     iso_utc,
     read_bulletin,
-    ut1_known_until,
 )
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import FeedError, InputError, UnknownName
@@ -129,7 +128,7 @@ def list_elements(
 def check_elements(context: Context, satellite: str | None = None) -> ElementsCheck:
     """Compare each set with its neighbours; raises UnknownName as `list_elements` does."""
     archive = _archive(context, satellite)
-    until = ut1_known_until()
+    until = context.earth.known_until
     return ElementsCheck(
         checked=len(archive),
         findings=archive.check(),

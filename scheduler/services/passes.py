@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from orbits import NoElementsError, OrbitsError, as_utc, find_passes_in_archive, iso_utc
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
-from scheduler.forecast import forecast_passes, ground_station
+from scheduler.forecast import forecast_passes
 from scheduler.hardware import assumed_receiver
 from scheduler.learned import NOTHING_LEARNED
+from scheduler.network.ground import ground_station
 from scheduler.services.learning import learned_by
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
 
@@ -87,6 +88,7 @@ def upcoming_passes(
             with_key=forecast,
             learned=learned,
             quantiles=forecast,
+            earth=context.earth,
         )
         rows += [one.row for one in found]
     notes += _decay_notes(archive, chosen, end)

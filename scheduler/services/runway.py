@@ -225,6 +225,7 @@ def _spread(context: Context, candidates: Sequence[Candidate]) -> Iterator[tuple
         step_s=settings.track_step_s,
         bound=settings.bound,
         learned=learned_by(context, context.clock.now()),
+        earth=context.earth,
     )
 
 

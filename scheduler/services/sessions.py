@@ -331,7 +331,10 @@ def _simulate(context: Context, candidate: Candidate) -> _Session:
     elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
     link = Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
     sampled, (preset,) = sample_hardware(
-        [link], step_s=context.settings.track_step_s, bound=context.settings.bound
+        [link],
+        step_s=context.settings.track_step_s,
+        bound=context.settings.bound,
+        earth=context.earth,
     )
     usual, budget = expected_counts(sampled, preset, station=station)
     expected_bits = float(usual.key_clicks.sum() + usual.check_clicks.sum())

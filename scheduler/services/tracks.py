@@ -12,7 +12,7 @@ from orbits.light import elevation_deg, sun_position_km
 from orbits.times import julian_pairs
 from scheduler.domain import Span, TrackAnswer, TrackPoint
 from scheduler.errors import InputError
-from scheduler.forecast import ground_station
+from scheduler.network.ground import ground_station
 from scheduler.services.places import any_satellite
 
 SAMPLES_MAX = 200_000
@@ -40,7 +40,9 @@ def station_track(
     """The satellite as one station sees it every `step_s` seconds of [start, end)."""
     (place,) = context.stations([station]) if isinstance(station, str) else (station,)
     elements = _elements_for(context, satellite, start, as_known_at)
-    return track(elements, ground_station(place), _instants(start, end, step_s))
+    return track(
+        elements, ground_station(place), _instants(start, end, step_s), earth=context.earth
+    )
 
 
 def ground_track(
@@ -48,7 +50,7 @@ def ground_track(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Latitude and longitude of the point below the satellite, degrees, one an instant."""
     elements = _elements_for(context, satellite, start, None)
-    return subpoint(elements, _instants(start, end, step_s))
+    return subpoint(elements, _instants(start, end, step_s), earth=context.earth)
 
 
 def track_of(
@@ -67,14 +69,15 @@ def track_of(
     chosen = any_satellite(context, satellite)
     times = _instants(start, end, step_s, most=POINTS_MAX)
     elements = _elements_for(context, satellite, start, None)
-    lat_deg, lon_deg = subpoint(elements, times)
+    lat_deg, lon_deg = subpoint(elements, times, earth=context.earth)
     sound = np.flatnonzero(np.isfinite(lat_deg))
     missing = len(times) - len(sound)
     seen: Track | None = None
     place: Station | None = None
     if station is not None and len(sound):
         (place,) = context.stations([station]) if isinstance(station, str) else (station,)
-        seen = track(elements, ground_station(place), [times[index] for index in sound])
+        instants = [times[index] for index in sound]
+        seen = track(elements, ground_station(place), instants, earth=context.earth)
     points = [
         TrackPoint(
             at=times[index],
@@ -139,7 +142,7 @@ def nights(context: Context, station: str, start: datetime, end: datetime) -> li
     seconds = np.arange(0.0, (end - start).total_seconds() + NIGHT_STEP_S, NIGHT_STEP_S)
     site = ground_station(place)
     sun = elevation_deg(
-        sun_position_km(*julian_pairs(start, seconds)),
+        sun_position_km(*julian_pairs(start, seconds), context.earth),
         site.position_km()[:, None],
         site.axes()[2][:, None],
     )

@@ -22,9 +22,9 @@ from qkd.validation import (
     validate_micius,
 )
 from scheduler.domain import PresetNotes, RateModel, UsedElements, Validation
-from scheduler.forecast import ground_station
 from scheduler.hardware import link_preset
 from scheduler.network import published as published_terminal
+from scheduler.network.ground import ground_station
 from scheduler.sampling import Samples
 from scheduler.sources.scenarios import load_scenario
 
@@ -127,7 +127,7 @@ def _seen(
     )
     start = closest_at - timedelta(seconds=HALF_WINDOW_S)
     times = [start + timedelta(seconds=second) for second in range(2 * HALF_WINDOW_S + 1)]
-    seen = track(elements, ground_station(scenario.station(station_id)), times)
+    seen = track(elements, ground_station(scenario.station(station_id)), times, earth=context.earth)
     used = UsedElements(pass_at=closest_at, station_id=station_id, epoch=elements.epoch)
     return Samples.of(seen), used, start
 

@@ -19,6 +19,7 @@ import pytest
 from api.schemas.elements import ElementSet
 from orbits import format_omm, format_tle, read_elements
 from tests.api.conftest import Command
+from tests.orbits.test_earth_file import finals, usual
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = read_elements((ROOT / "tle" / "micius-2016-2025.tle").read_text())
@@ -355,3 +356,22 @@ def test_a_check_says_until_when_the_earths_turning_is_known(skytrunk: Command) 
     assert "leap seconds" in done.stderr
     assert "until 2027-01-23; after that UT1 goes on smoothly" in done.stderr
     assert "1 s, 7.6 km along a low orbit" in done.stderr
+
+
+def test_a_newer_ut1_file_is_used_and_a_bad_one_is_named(skytrunk: Command, tmp_path: Path) -> None:
+    (tmp_path / "finals.all").write_text(finals(usual()))
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 nothing")
+    (tmp_path / "bad.all").write_text("<html>")
+    newer = {"SKYTRUNK_UT1_FILE": "finals.all"}
+
+    checked = skytrunk("elements", "check", "--json", **newer)
+    bad = skytrunk("elements", "check", SKYTRUNK_UT1_FILE="bad.all")
+    damaged = skytrunk("elements", "check", SKYTRUNK_UT1_FILE="bad.npz")
+    away = skytrunk("elements", "check", SKYTRUNK_UT1_FILE="none.all")
+
+    assert json.loads(checked.stdout)["ut1_known_until"].startswith("2028-03-01")
+    assert "until 2028-03-01; after that" in checked.stderr
+    for refused, words in ((bad, "line 1, column 8"), (damaged, "zip"), (away, "No such file")):
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("skytrunk: setting ut1_file: ")
+        assert words in refused.stderr

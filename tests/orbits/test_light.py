@@ -12,8 +12,9 @@ from skyfield.api import load, wgs84
 from skyfield.jpllib import SpiceKernel
 
 from orbits import Twilight, light, track_offsets
+from orbits.earth import SHIPPED
 from orbits.light import AU_KM, SUN_RADIUS_KM
-from orbits.times import julian_pair, tai_minus_utc_s
+from orbits.times import julian_pair
 from tests.orbits.sets import MICIUS_2016_12_18, XINGLONG
 
 TIMESCALE = load.timescale(builtin=True)
@@ -27,7 +28,7 @@ def sky() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
     jd = np.floor(rng.uniform(2437000, 2469000, 1500)) + 0.5
     fraction = rng.uniform(0, 1, 1500)
-    t = TIMESCALE.tt_jd(jd, fraction + (32.184 + tai_minus_utc_s(jd)) / 86400.0)
+    t = TIMESCALE.tt_jd(jd, fraction + (32.184 + SHIPPED.tai_minus_utc_s(jd)) / 86400.0)
     site = wgs84.latlon(XINGLONG.lat_deg, XINGLONG.lon_deg, elevation_m=XINGLONG.height_m)
     here = (kernel["earth"] + site).at(t)
     sun, moon = (here.observe(kernel[body]).apparent() for body in ("sun", "moon"))

@@ -10,6 +10,7 @@ from skyfield.api import EarthSatellite, load
 from skyfield.framelib import itrs
 
 from orbits import Elements
+from orbits.earth import SHIPPED
 from orbits.propagate import earth_fixed, earth_fixed_states, earth_turn, why_unusable
 from orbits.times import julian_pairs
 from tests.orbits.sets import MICIUS_2016_12_18, OFFICIAL, OFFICIAL_VECTORS, SYNTHETIC
@@ -66,8 +67,8 @@ def test_earth_fixed_positions_agree_with_skyfield(elements: Elements) -> None:
         EarthSatellite.from_satrec(elements.satrec(), timescale).at(t).frame_xyz_and_velocity(itrs)
     )
 
-    ours = earth_fixed_states(elements.satrec(), jd, fraction)
-    grid = earth_fixed([elements.satrec()], earth_turn(jd, fraction))
+    ours = earth_fixed_states(elements.satrec(), jd, fraction, SHIPPED)
+    grid = earth_fixed([elements.satrec()], earth_turn(jd, fraction, SHIPPED))
 
     # 1 mm: Skyfield keeps positions in astronomical units, 0.03 mm each.
     np.testing.assert_allclose(ours.position_km, theirs.km, rtol=0, atol=1e-6)
@@ -82,8 +83,8 @@ def test_what_is_not_usable_says_why() -> None:
     jd, fraction = decayed.epoch_jd()
     minutes = np.arange(0.0, 61.0)
     instants = np.full(61, jd), fraction + minutes / 1440.0
-    states = earth_fixed_states(decayed.satrec(), *instants)
-    grid = earth_fixed([decayed.satrec()], earth_turn(*instants))
+    states = earth_fixed_states(decayed.satrec(), *instants, SHIPPED)
+    grid = earth_fixed([decayed.satrec()], earth_turn(*instants, SHIPPED))
 
     np.testing.assert_array_equal(states.usable, grid.usable[0])
     first_bad = int(np.argmin(states.usable))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from orbits import Elements, find_passes
+from orbits.earth import SHIPPED
 from orbits.passes import screen
 from orbits.passes.grid import PAD, step_s
 from orbits.passes.usable import may_jump
@@ -25,7 +26,7 @@ NEAR = [one for one in SETS if not may_jump(one)]
 def test_the_approximation_keeps_to_half_of_what_is_allowed_for(elements: Elements) -> None:
     step = step_s(elements)
     offsets = step * np.arange(-PAD, 86400.0 / step + PAD)
-    turn = earth_turn(*julian_pairs(elements.epoch, offsets))
+    turn = earth_turn(*julian_pairs(elements.epoch, offsets), SHIPPED)
     satellite = elements.satrec()
     error, exact_km, _ = satellite.sgp4_array(turn.jd, turn.fraction)
     if error.any():

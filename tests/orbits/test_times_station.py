@@ -18,19 +18,14 @@ from orbits import (
     TimeError,
     as_utc,
     iso_utc,
-    ut1_known_until,
 )
+from orbits.earth import SHIPPED
 from orbits.times import (
     DAY_S,
-    LEAP_INSTANTS,
     TT_MINUS_TAI_S,
     datetime_at,
-    earth_rotation_rad,
     julian_pair,
     julian_pairs,
-    leap_offsets_s,
-    tai_minus_utc_s,
-    ut1_minus_utc_s,
     window,
 )
 
@@ -91,11 +86,11 @@ def test_instants_are_exact_to_a_microsecond(start: datetime, offset_s: float) -
 
 
 def test_leap_seconds_are_those_of_skyfield() -> None:
-    assert tai_minus_utc_s(2436000.5) == 10.0
-    for count, leap in enumerate(LEAP_INSTANTS):
+    assert SHIPPED.tai_minus_utc_s(2436000.5) == 10.0
+    for count, leap in enumerate(SHIPPED.leap_instants):
         jd, _ = julian_pair(leap)
-        assert tai_minus_utc_s(jd - 1.0) == 10 + count
-        assert tai_minus_utc_s(jd) == 11 + count
+        assert SHIPPED.tai_minus_utc_s(jd - 1.0) == 10 + count
+        assert SHIPPED.tai_minus_utc_s(jd) == 11 + count
         before, after = (TIMESCALE.from_datetime(leap + k * timedelta(hours=1)) for k in (-1, 1))
         # Two hours and a second pass on a clock that shows two hours.
         assert (after - before) * 86400.0 == pytest.approx(7201.0, abs=1e-3)
@@ -103,18 +98,18 @@ def test_leap_seconds_are_those_of_skyfield() -> None:
 
 def test_windows_are_cut_at_leap_seconds_inside_them() -> None:
     start = datetime(2016, 12, 31, 23, tzinfo=UTC)
-    assert leap_offsets_s(start, NOON) == [3600.0]
-    assert leap_offsets_s(datetime(2017, 1, 1, tzinfo=UTC), NOON) == []
-    assert leap_offsets_s(start, datetime(2017, 1, 1, tzinfo=UTC)) == []
+    assert SHIPPED.leap_offsets_s(start, NOON) == [3600.0]
+    assert SHIPPED.leap_offsets_s(datetime(2017, 1, 1, tzinfo=UTC), NOON) == []
+    assert SHIPPED.leap_offsets_s(start, datetime(2017, 1, 1, tzinfo=UTC)) == []
 
 
 def test_the_earths_lag_is_that_of_skyfield_to_the_last_bit() -> None:
     # From the splines of antiquity over the daily table to the parabola after it.
     jd = np.arange(1_000_000.5, 4_000_000.0, 29.3)
-    tai_utc_s = tai_minus_utc_s(jd)
+    tai_utc_s = SHIPPED.tai_minus_utc_s(jd)
     offset_s = TT_MINUS_TAI_S + tai_utc_s
     delta_t = TIMESCALE.delta_t_function(jd + (0.25 + offset_s / DAY_S))
-    ours = ut1_minus_utc_s(jd, np.full_like(jd, 0.25), tai_utc_s)
+    ours = SHIPPED.ut1_minus_utc_s(jd, np.full_like(jd, 0.25), tai_utc_s)
     np.testing.assert_array_equal(ours, offset_s - delta_t)
 
 
@@ -122,10 +117,10 @@ def test_the_earths_angle_is_that_of_skyfield() -> None:
     offset_s = np.linspace(0.0, 20 * 365 * 86400.0, 1000)
     start = datetime(2005, 1, 1, tzinfo=UTC)
     jd, fraction = julian_pairs(start, offset_s)
-    t = TIMESCALE.tt_jd(jd, fraction + (tai_minus_utc_s(jd + fraction) + 32.184) / 86400.0)
+    t = TIMESCALE.tt_jd(jd, fraction + (SHIPPED.tai_minus_utc_s(jd + fraction) + 32.184) / 86400.0)
     theirs, _ = theta_GMST1982(t.whole, t.ut1_fraction)
 
-    ours = earth_rotation_rad(jd, fraction, tai_minus_utc_s(jd + fraction))
+    ours = SHIPPED.rotation_rad(jd, fraction, SHIPPED.tai_minus_utc_s(jd + fraction))
 
     # 1e-9 rad: 6 mm at the equator, 10 us of UT1.
     difference = (ours - theirs + np.pi) % (2 * np.pi) - np.pi
@@ -133,11 +128,11 @@ def test_the_earths_angle_is_that_of_skyfield() -> None:
 
 
 def test_ut1_goes_on_smoothly_where_the_table_ends() -> None:
-    end = ut1_known_until()
+    end = SHIPPED.known_until
     assert end > datetime(2026, 12, 1, tzinfo=UTC)
     days = np.arange(-30.0, 400.0)
     jd, fraction = julian_pairs(end, days * 86400.0)
-    offset_s = ut1_minus_utc_s(jd, fraction, tai_minus_utc_s(jd + fraction))
+    offset_s = SHIPPED.ut1_minus_utc_s(jd, fraction, SHIPPED.tai_minus_utc_s(jd + fraction))
     # In 1962 to 2026 a day was at most 4 ms longer than 86,400 s (IERS, EOP C04).
     assert np.abs(np.diff(offset_s)).max() < 0.004
 

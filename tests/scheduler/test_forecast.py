@@ -19,12 +19,12 @@ from scheduler.forecast import (
     PassForecast,
     expected_counts,
     forecast_flights,
-    ground_station,
     link_forecasts,
     sample_hardware,
 )
 from scheduler.hardware import link_preset
 from scheduler.network import StatedNumber
+from scheduler.network.ground import ground_station
 from scheduler.services.context import Context
 from scheduler.settings import Settings
 

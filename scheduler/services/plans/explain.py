@@ -22,10 +22,10 @@ from scheduler.domain import (
     instant_key,
 )
 from scheduler.errors import InputError, UnknownName
-from scheduler.forecast import ground_station
 from scheduler.ledger.books import plans
 from scheduler.ledger.books.bookings import find_booking, get_bookings
 from scheduler.ledger.books.verdicts import get_verdicts
+from scheduler.network.ground import ground_station
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.outlook import known_elements
 
@@ -246,6 +246,7 @@ def _why_no_candidate(
         subject.at - _NEAR,
         subject.at + _NEAR,
         mask_deg=0,
+        earth=context.earth,
     )
     for found in table:
         if subject.within(found.rises_at, found.sets_at):

@@ -117,6 +117,7 @@ def plan_outlook(context: Context, start: datetime, end: datetime, *, at: dateti
         step_s=context.settings.track_step_s,
         bound=context.settings.bound,
         learned=ahead.learned,
+        earth=context.earth,
     )
     return ahead
 
@@ -196,7 +197,11 @@ def _keys_of(context: Context, ahead: PlanOutlook, asked: Sequence[Part]) -> Ite
         for one, acquires_at, loses_at in asked
     ]
     return link_forecasts(
-        links, step_s=settings.track_step_s, bound=settings.bound, learned=ahead.learned
+        links,
+        step_s=settings.track_step_s,
+        bound=settings.bound,
+        learned=ahead.learned,
+        earth=context.earth,
     )
 
 
