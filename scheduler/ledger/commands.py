@@ -47,9 +47,9 @@ class CommandHandle:
             raise LedgerError(f"request {self.request_id!r} was finished before")
         self.answer = canonical_json(answer)
 
-    def wrote(self, table: str, digest: str) -> None:
-        """Take a new row's hash under the command's own; rows of a table come by number."""
-        self.digests.setdefault(table, []).append(digest)
+    def wrote(self, table: str, *digests: str) -> None:
+        """Take new rows' hashes under the command's own; rows of a table come by number."""
+        self.digests.setdefault(table, []).extend(digests)
 
     def marked(self, table: str, place: Place, digest: str) -> None:
         """Do so with a row that was there before; these come in any order."""

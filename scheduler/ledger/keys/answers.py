@@ -39,7 +39,6 @@ _DOUBT = (
 _ROWS = (
     select(
         *KEY_COLUMNS,
-        KeyRow.expires_at,
         KeyRow.command_id,
         KeyRow.sha256.label("key_sha256"),
         KeyRecipient.recipient,
@@ -96,7 +95,7 @@ def deliver_keys(
     )
     side, size = recipients[master], size_bits // 8
     keys: list[CollectedKey] = []
-    for part in dict.fromkeys(drawn.values()):
+    for part in drawn:
         held = tx.vault.take(part.names, part.start // 8, part.end // 8, (side,), keep=True)[side]
         pieces = [held[first : first + size] for first in range(0, len(held), size)]
         block_id = UUID(part.names.block_id)
@@ -104,7 +103,7 @@ def deliver_keys(
             CollectedKey(key_id=one, block_id=block_id, size_bits=size_bits, material=piece)
             for one, piece in zip(key_ids[len(keys) :], pieces, strict=False)
         ]
-    return keys, any(part.simulated for part in drawn.values())
+    return keys, any(part.simulated for part in drawn)
 
 
 def settle_answers(tx: Transaction, handle: CommandHandle, request_ids: Collection[str]) -> int:
@@ -193,8 +192,12 @@ def repeat_keys(
     query = _ROWS.where(KeyRecipient.recipient == recipient, KeyRecipient.doubted_by.is_not(None))
     asked = tx.raw.execute(query.where(KeyRow.key_id.in_(names[:KEYS_AT_ONCE]))).all()
     given = {row.request_id for row in asked}
-    every = tx.raw.execute(query.where(Command.request_id.in_(given))).all()
-    late = [row for row in every if row.expires_at is not None and row.expires_at <= as_utc(at)]
+    every = tx.raw.execute(
+        query.add_columns((KeyRow.expires_at <= as_utc(at)).label("is_late")).where(
+            Command.request_id.in_(given)
+        )
+    ).all()
+    late = any(row.is_late for row in every)
     if len(given) != 1 or {row.key_id for row in every} != set(names) or late:
         raise WrongState(f"{len(names)} keys are not those of one answer to {recipient} in doubt")
     return given.pop(), in_order(key_ids, every, take_keys(tx, every, keep=True))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, TextClause, bindparam, select, text, update
 
 from orbits import as_utc
 from scheduler.errors import FactError, LedgerBroken, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.db.bulk import rows_json, wanted
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import Range, claim, close_empty
-from scheduler.ledger.log.tables import row_digest, sealed
+from scheduler.ledger.log.tables import row_digest, seal_all
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.states import AccountKind, KeyState
@@ -52,12 +54,13 @@ def draw_keys(
     expires_at: datetime | None = None,
     among: frozenset[str] | None = None,
     given_to: str | None = None,
-) -> dict[UUID, Range]:
+) -> list[Range]:
     """Cut keys for applications out of a pool, each of one range: pool -> delivered.
 
     `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
     1 node_b's). The ids must be random and new. With `among` of these blocks alone, by id. The
-    recipient `given_to` has them by this very command. Returns of which range each key is part.
+    recipient `given_to` has them by this very command. Returns the ranges, whose keys are those of
+    the ids in their order.
     Raises FactError, NotEnoughKey if the pool has too few ranges of that size; for a known id the
     database refuses the row, and with it the transaction (LedgerError).
     """
@@ -73,17 +76,15 @@ def draw_keys(
     bits = size_bits * len(key_ids)
     numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among)
     tx.expect(ledger_entry=len(ranges), key=len(key_ids))
-    drawn: dict[UUID, Range] = {}
-    fresh = iter(key_ids)
+    names = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
+    rows: list[dict[str, Any]] = []
     for part in ranges:
         tx.post(handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
-        for start in range(part.start, part.end, size_bits):
-            key_id = next(fresh)
-            drawn[key_id] = part
-            row: dict[str, Any] = {
+        rows += [
+            {
                 "id": tx.number(KeyRow),
-                "key_id": str(key_id),
+                "key_id": str(next(names)),
                 "command_id": handle.command_id,
                 "block_ref": part.names.ref,
                 "start_bit": start,
@@ -91,14 +92,15 @@ def draw_keys(
                 "expires_at": until,
                 "closed_by": None,
             }
-            row = sealed("key", row)
-            handle.wrote("key", row["sha256"])
-            tx.pending.keys.append(row)
-            _name_recipients(tx, handle, row["id"], recipients, given_to)
+            for start in range(part.start, part.end, size_bits)
+        ]
         # An end at which nobody may collect keeps no bytes.
         if unwanted := [side for side in BOTH_ENDS if side not in recipients.values()]:
             tx.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
-    return drawn
+    handle.wrote("key", *seal_all("key", rows))
+    tx.pending.keys += rows
+    _name_recipients(tx, handle, [row["id"] for row in rows], recipients, given_to)
+    return ranges
 
 
 def collect_keys(
@@ -207,18 +209,28 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
 def _name_recipients(
     tx: Transaction,
     handle: CommandHandle,
-    key_ref: int,
+    key_refs: Sequence[int],
     recipients: Mapping[str, int],
     given_to: str | None,
 ) -> None:
-    for recipient, side in sorted(recipients.items()):
-        row = sealed("key_recipient", {"key_ref": key_ref, "recipient": recipient, "side": side})
-        handle.wrote("key_recipient", row["sha256"])
-        row |= {"delivered_by": None, "doubted_by": None, "settled_by": None}
-        if recipient == given_to:
-            row["delivered_by"] = handle.command_id
-            handle.marked("collected", (key_ref, recipient), row["sha256"])
-        tx.pending.recipients.append(row)
+    ends = sorted(recipients.items())
+    rows: list[dict[str, Any]] = [
+        {
+            "key_ref": key_ref,
+            "recipient": recipient,
+            "side": side,
+            "delivered_by": handle.command_id if recipient == given_to else None,
+            "doubted_by": None,
+            "settled_by": None,
+        }
+        for key_ref in key_refs
+        for recipient, side in ends
+    ]
+    handle.wrote("key_recipient", *seal_all("key_recipient", rows))
+    for row in rows:
+        if row["delivered_by"] is not None:
+            handle.marked("collected", (row["key_ref"], row["recipient"]), row["sha256"])
+    tx.pending.recipients += rows
 
 
 def _waiting(
@@ -268,10 +280,12 @@ def _waiting(
 
 
 def _hold_blocks(tx: Transaction, block_refs: set[int]) -> None:
-    """Keep other sessions from taking bytes of these blocks; SQLite has one writer anyway.
+    """Keep other sessions from taking bytes of these blocks.
 
     Two recipients at one end would each see the other wait, and nobody would erase the key.
     """
+    if tx.raw.dialect.name == "sqlite":
+        return  # it has one writer anyway
     for first in range(0, len(refs := sorted(block_refs)), KEYS_AT_ONCE):
         some = refs[first : first + KEYS_AT_ONCE]
         query = select(Block.id).where(Block.id.in_(some)).order_by(Block.id)
@@ -280,18 +294,19 @@ def _hold_blocks(tx: Transaction, block_refs: set[int]) -> None:
 
 def _wanted_by_others(connection: Connection, rows: Sequence[KeyLine]) -> set[int]:
     """Keys whose bytes at the same end somebody else still waits for."""
-    side_of = {row.id: row.side for row in rows}
-    numbers = list(side_of)
-    kept: set[int] = set()
-    for first in range(0, len(numbers), KEYS_AT_ONCE):
-        others = connection.execute(
-            select(KeyRecipient.key_ref, KeyRecipient.side).where(
-                KeyRecipient.key_ref.in_(numbers[first : first + KEYS_AT_ONCE]),
-                KeyRecipient.settled_by.is_(None),
-            )
-        )
-        kept.update(number for number, side in others if side_of[number] == side)
-    return kept
+    ends = {(row.id, row.side) for row in rows}
+    query = _others_query(connection.dialect.name)
+    return {row[0] for row in connection.execute(query, {"rows_": rows_json(ends)})}
+
+
+@cache
+def _others_query(dialect_name: str) -> TextClause:
+    """Of keys and ends those at which a recipient is left whose bytes may not have left."""
+    return text(
+        f"SELECT w.key_ref FROM {wanted(dialect_name, ('key_ref', 'side'))} AS w WHERE EXISTS"
+        " (SELECT 1 FROM key_recipient AS k WHERE k.key_ref = w.key_ref AND k.side = w.side"
+        " AND k.settled_by IS NULL)"
+    )
 
 
 def _runs(rows: Sequence[KeyLine], kept: set[int]) -> list[list[KeyLine]]:

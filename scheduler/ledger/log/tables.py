@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Float, Integer, Table, UniqueConstraint
@@ -69,9 +71,26 @@ WRITTEN: tuple[str, ...] = tuple(sorted(word for form in FORMS.values() for word
 
 def row_digest(table: str, row: Mapping[str, Any] | RowMapping, **more: str) -> str:
     """Hash one row, given by its columns, and what `more` is under its hash."""
+    values, digest = _digester(table, tuple(more))
+    return digest((*values(row), *more.values()))
+
+
+def seal_all(table: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Put the hash of each row into it; return the hashes in their order."""
+    values, digest = _digester(table, ())
+    hashes = [digest(values(row)) for row in rows]
+    for row, sha256 in zip(rows, hashes, strict=True):
+        row[FORMS[table].hash] = sha256
+    return hashes
+
+
+@lru_cache
+def _digester(
+    table: str, more: tuple[str, ...]
+) -> tuple[Callable[[Any], tuple[Any, ...]], Callable[[Sequence[Any]], str]]:
+    """What takes the hashed columns of a row, and what hashes them; to hash a form takes longer."""
     form = FORMS[table]
-    digest = hasher(form, form.hashed, tuple(more))
-    return digest((*[row[name] for name in form.hashed], *more.values()))
+    return itemgetter(*form.hashed), hasher(form, form.hashed, more)
 
 
 def sealed(table: str, row: dict[str, Any], **more: str) -> dict[str, Any]:

@@ -35,9 +35,10 @@ def dec_keys(context: Context, *, slave: str, master: str, key_ids: Sequence[UUI
     most = context.settings.keys_per_request_max
     if not 1 <= len(key_ids) <= most or len(set(key_ids)) != len(key_ids):
         raise InputError(f"{len(key_ids)} key ids; allowed: 1 to {most}, each once")
-    now, request_id = context.clock.now(), f"{KIND}/{uuid4()}"
+    request_id = f"{KIND}/{uuid4()}"
 
     def work(tx: Transaction) -> Delivery:
+        now = context.clock.now()  # not when the request came: other writers may take seconds
         caller_of(tx, slave)
         masters = get_masters(tx, key_ids)
         if missing := [one for one in key_ids if masters.get(one) != master]:

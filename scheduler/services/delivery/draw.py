@@ -43,8 +43,7 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
     KeyRanOut if there is too little, SimulatedKey outside a laboratory.
     """
     size = _checked_size(context.settings, request)
-    now = context.clock.now()
-    draw = partial(_draw, context, master, slave, request, size=size, now=now)
+    draw = partial(_draw, context, master, slave, request, size=size)
     both = request.mandatory.with_also(request.preferred)
     attempts: list[Callable[[], Delivery]] = [partial(draw, constraints=request.mandatory)]
     if both != request.mandatory:
@@ -59,10 +58,12 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
     gained, bits = 1, size * request.number
     while gained:
         # Somebody else may take what was merged here, as long as anything is.
-        gained = merge_for(context, parties.pool, bits, constraints=request.mandatory, at=now)
+        gained = merge_for(
+            context, parties.pool, bits, constraints=request.mandatory, at=context.clock.now()
+        )
         with suppress(NotEnoughKey):
             return attempts[-1]()
-    raise _shortage(context, parties, request, size=size, now=now)
+    raise _shortage(context, parties, request, size=size, now=context.clock.now())
 
 
 def _checked_size(settings: Settings, request: KeyRequest) -> int:
@@ -91,11 +92,13 @@ def _draw(
     *,
     constraints: KeyConstraints,
     size: int,
-    now: datetime,
 ) -> Delivery:
     request_id = f"{KIND}/{uuid4()}"
 
     def work(tx: Transaction) -> Delivery:
+        # Now, not when the request came: a merge and other writers may have taken seconds, and
+        # an answer given so long ago would be doubted before it was sent.
+        now = context.clock.now()
         parties = parties_of(context, tx, master, slave, request.additional_slaves)
         pool_id = parties.pool.pool_id
         among = allowed_blocks(context, tx, pool_id, constraints, at=now)

@@ -45,7 +45,10 @@ class Door:
 
 
 def deliver(master: Door, slave: Door, number: int) -> str:
-    """One delivery; the first word of its line is ok, lost, void, short or bad."""
+    """One delivery; the first word of its line is ok, lost, void, short or bad.
+
+    Of one that is void the keys' ids follow.
+    """
     drawn = master.post("/api/v1/keys/bank-w/enc_keys", {"number": number})
     if drawn is None:
         return "lost"
@@ -54,7 +57,7 @@ def deliver(master: Door, slave: Door, number: int) -> str:
         return "short" if status == 503 else f"bad {status}"
     keys = {one["key_ID"]: one["key"] for one in body["keys"]}
     asked = {"key_IDs": [{"key_ID": one} for one in keys]}
-    broken = False
+    void, broken = " ".join(("void", *keys)), False
     for _ in range(TRIES_MAX):
         taken = slave.post("/api/v1/keys/bank-e/dec_keys", asked)
         if taken is None:
@@ -66,12 +69,12 @@ def deliver(master: Door, slave: Door, number: int) -> str:
             digests = (hashlib.sha256(key.encode()).hexdigest()[:32] for key in keys.values())
             return "ok " + " ".join((*keys, *digests))
         elif taken[0] == 400 and not broken:
-            return "void"  # nobody saw the master's answer leave in time
+            return void  # nobody saw the master's answer leave in time
         elif taken[0] not in (400, 503):
             return f"bad {taken[0]}"
         # An answer that broke off is in doubt after a while, and then given again.
         PAUSE.wait(0.05)
-    return "void"
+    return void
 
 
 def main(port: int, deliveries: int, number: int) -> None:

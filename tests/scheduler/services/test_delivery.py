@@ -24,6 +24,7 @@ from scheduler.errors import (
     UnknownName,
     WrongState,
 )
+from scheduler.ledger import Ledger, Transaction
 from scheduler.services.context import Context
 from scheduler.services.delivery import dec_keys, enc_keys, key_status, settle_answers
 from scheduler.services.merges.at_request import merge_for
@@ -209,6 +210,25 @@ def test_a_masters_answer_that_may_not_have_left_is_void_at_both_ends(ring: Cont
         collect(ring, ids_of(lost))
     assert bytes_of(collect(ring, ids_of(kept))) == bytes_of(kept)
     assert services.verify_ledger(ring).problems == ()
+
+
+def test_an_answer_counts_from_when_it_is_given_not_asked_for(
+    ring: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A merge within the request, and other writers, may take longer than an answer's time.
+    run = Ledger.run
+
+    def late(ledger: Ledger, work: Callable[[Transaction], Delivery]) -> Delivery:
+        pass_time(ring, 31)
+        return run(ledger, work)
+
+    monkeypatch.setattr(Ledger, "run", late)
+    given = draw(ring, 2)
+    taken = collect(ring, ids_of(given))
+    monkeypatch.undo()
+
+    assert services.doubt_overdue(ring) == (0, 0)
+    assert bytes_of(taken) == bytes_of(given)
 
 
 def test_a_key_that_a_slave_has_was_answered_to_its_master(ring: Context) -> None:
