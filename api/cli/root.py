@@ -19,6 +19,7 @@ from api.cli import (
     network,
     next_pass,
     outage,
+    pairs,
     passes,
     pki,
     plan,
@@ -69,6 +70,7 @@ app = typer.Typer(
     callback=keep_options,
 )
 app.command("passes")(passes.passes)
+app.command("pairs")(pairs.pairs)
 app.command("next")(next_pass.next_pass)
 app.command("track")(track.track)
 app.command("replay")(replay.replay)

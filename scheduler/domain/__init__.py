@@ -47,6 +47,7 @@ from scheduler.domain.merges import (
     Provenance,
 )
 from scheduler.domain.outages import Outage, OutageKind
+from scheduler.domain.pairs import PairAnswer, PairKind, PairRow, PairSide
 from scheduler.domain.passes import (
     NextPass,
     PassAnswer,
@@ -115,6 +116,10 @@ __all__ = [
     "NextPass",
     "Outage",
     "OutageKind",
+    "PairAnswer",
+    "PairKind",
+    "PairRow",
+    "PairSide",
     "PairTally",
     "PassAnswer",
     "PassName",

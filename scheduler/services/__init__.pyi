@@ -38,6 +38,7 @@ from .keys.trace import pair_blocks, trace_key
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
 from .outages import add_outage, lift_outage, list_outages
+from .pairs import station_pairs
 from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
@@ -130,6 +131,7 @@ __all__ = [
     "settle_session",
     "shred_epochs",
     "sign_checkpoint",
+    "station_pairs",
     "station_track",
     "summarise",
     "trace_key",
