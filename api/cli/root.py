@@ -28,6 +28,7 @@ from api.cli import (
     sae,
     scenario,
     serve,
+    survey,
     token,
     track,
     validate,
@@ -80,6 +81,7 @@ app.command("run")(serve.run)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
 app.command("runway")(runway.runway)
+app.command("survey")(survey.survey)
 app.command("compare")(compare.compare)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(plan.app, name="plan")

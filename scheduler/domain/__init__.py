@@ -74,12 +74,14 @@ from scheduler.domain.replays import (
 )
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.saes import KeyRunway, Sae, check_sae_id
+from scheduler.domain.surveys import LEVELS, SeasonRow, SurveyAnswer, SurveyRow
 from scheduler.domain.tokens import AccessToken, Role
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 from scheduler.domain.vault import KeyEpoch, VaultStatus
 
 __all__ = [
     "KEY_GRAIN_BITS",
+    "LEVELS",
     "SLACK",
     "TERMINAL_STATES",
     "AccessToken",
@@ -145,11 +147,14 @@ __all__ = [
     "RunwayPassRow",
     "RunwayRow",
     "Sae",
+    "SeasonRow",
     "SessionResult",
     "SettledPass",
     "SourceBlock",
     "Span",
     "StationTally",
+    "SurveyAnswer",
+    "SurveyRow",
     "TracedHop",
     "TracedPath",
     "TrackAnswer",

@@ -49,6 +49,7 @@ from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
+from .survey import survey
 from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_token
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
@@ -134,6 +135,7 @@ __all__ = [
     "station_pairs",
     "station_track",
     "summarise",
+    "survey",
     "trace_key",
     "track_of",
     "upcoming_passes",
