@@ -20,6 +20,7 @@ from api.cli import (
     network,
     next_pass,
     outage,
+    pairs,
     passes,
     pki,
     plan,
@@ -29,6 +30,7 @@ from api.cli import (
     scenario,
     serve,
     settings,
+    survey,
     token,
     track,
     validate,
@@ -71,6 +73,7 @@ app = typer.Typer(
     callback=keep_options,
 )
 app.command("passes")(passes.passes)
+app.command("pairs")(pairs.pairs)
 app.command("next")(next_pass.next_pass)
 app.command("track")(track.track)
 app.command("replay")(replay.replay)
@@ -81,6 +84,7 @@ app.command("settings")(settings.settings)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
 app.command("runway")(runway.runway)
+app.command("survey")(survey.survey)
 app.command("compare")(compare.compare)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(plan.app, name="plan")

@@ -6,6 +6,7 @@ from api.plots.rates import RateCurve, rate_comparison
 from api.plots.reliability import reliability_diagram
 from api.plots.sky import SkyTrack, sky_plot
 from api.plots.style import drawable
+from api.plots.survey import survey_picture
 from api.plots.timeline import plan_timeline
 from api.plots.world import GroundTrack, MapLink, MapPlace, network_map
 
@@ -25,4 +26,5 @@ __all__ = [
     "rate_comparison",
     "reliability_diagram",
     "sky_plot",
+    "survey_picture",
 ]

@@ -54,6 +54,7 @@ ROLES: dict[str, Roles] = {
     "POST /elements/accept": OPERATE,
     "POST /elements/withdraw": OPERATE,
     "GET /passes": READ,
+    "GET /pairs": READ,
     "GET /track": READ,
     "GET /plans": READ,
     "GET /plans/{plan_id}": READ,

@@ -54,6 +54,7 @@ from scheduler.domain.merges import (
     Provenance,
 )
 from scheduler.domain.outages import Outage, OutageKind
+from scheduler.domain.pairs import PairAnswer, PairKind, PairRow, PairSide
 from scheduler.domain.passes import (
     NextPass,
     PassAnswer,
@@ -80,6 +81,7 @@ from scheduler.domain.replays import (
 )
 from scheduler.domain.runway import RunwayAnswer, RunwayChange, RunwayPassRow, RunwayRow
 from scheduler.domain.saes import SAE_ID_MAX, KeyRunway, Sae, check_sae_id
+from scheduler.domain.surveys import LEVELS, SeasonRow, SurveyAnswer, SurveyRow
 from scheduler.domain.tokens import AccessToken, Role
 from scheduler.domain.validation import PresetNotes, RateModel, UsedElements, Validation
 from scheduler.domain.vault import KeyEpoch, VaultStatus
@@ -88,6 +90,7 @@ __all__ = [
     "ATTEMPTS_MAX",
     "FINAL_JOB_STATES",
     "KEY_GRAIN_BITS",
+    "LEVELS",
     "SAE_ID_MAX",
     "SLACK",
     "TERMINAL_STATES",
@@ -128,6 +131,10 @@ __all__ = [
     "NextPass",
     "Outage",
     "OutageKind",
+    "PairAnswer",
+    "PairKind",
+    "PairRow",
+    "PairSide",
     "PairTally",
     "PassAnswer",
     "PassName",
@@ -153,11 +160,14 @@ __all__ = [
     "RunwayPassRow",
     "RunwayRow",
     "Sae",
+    "SeasonRow",
     "SessionResult",
     "SettledPass",
     "SourceBlock",
     "Span",
     "StationTally",
+    "SurveyAnswer",
+    "SurveyRow",
     "TracedHop",
     "TracedPath",
     "TrackAnswer",

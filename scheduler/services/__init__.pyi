@@ -55,6 +55,7 @@ from .keys.trace import pair_blocks, trace_key
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
 from .outages import add_outage, lift_outage, list_outages
+from .pairs import station_pairs
 from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
@@ -65,6 +66,7 @@ from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
+from .survey import survey
 from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_token
 from .tracks import ground_track, nights, station_track, track_of
 from .trunk import deposit_trunk
@@ -163,8 +165,10 @@ __all__ = [
     "settle_session",
     "shred_epochs",
     "sign_checkpoint",
+    "station_pairs",
     "station_track",
     "summarise",
+    "survey",
     "trace_key",
     "track_of",
     "upcoming_passes",

@@ -58,7 +58,7 @@ def upcoming_passes(
     context.refresh_elements()
     chosen = any_satellite(context, satellite)
     archive = context.archive_of(chosen.norad_id, known_at=as_known_at)
-    _refuse_without_elements(context, chosen, archive)
+    refuse_without_elements(context, chosen, archive)
     chosen_stations = context.stations(stations) if place is None else [place]
     places = {station.station_id: station for station in chosen_stations}
     covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
@@ -91,9 +91,9 @@ def upcoming_passes(
             earth=context.earth,
         )
         rows += [one.row for one in found]
-    notes += _decay_notes(archive, chosen, end)
+    notes += decay_notes(archive, chosen, end)
     if forecast:
-        notes += _assumptions(context, chosen, places.values())
+        notes += assumptions(context, chosen, places.values())
     shown = [row for row in rows if row.dark or not dark_only]
     return PassAnswer(
         rows=tuple(sorted(shown, key=lambda row: (row.rises_at, row.station))),
@@ -226,7 +226,7 @@ def _covered(
     return spans, notes
 
 
-def _refuse_without_elements(context: Context, satellite: Satellite, archive: Archive) -> None:
+def refuse_without_elements(context: Context, satellite: Satellite, archive: Archive) -> None:
     """Raise NoElementsError that says how the first element set of a satellite comes."""
     number = satellite.norad_id
     if any(True for _ in archive) or any(True for _ in context.archive_of(number)):
@@ -245,15 +245,17 @@ def _notes(table: PassTable) -> list[str]:
     ]
 
 
-def _decay_notes(archive: Archive, satellite: Satellite, end: datetime) -> Iterable[str]:
+def decay_notes(archive: Archive, satellite: Satellite, end: datetime) -> Iterable[str]:
+    """Yield that the satellite came down, if it did before the end."""
     decay = archive.decay(satellite.norad_id)
     if decay is not None and end > decay.last_epoch:
         yield f"{decay.satellite}: {decay.sentence}"
 
 
-def _assumptions(
+def assumptions(
     context: Context, satellite: Satellite, stations: Iterable[Station]
 ) -> Iterable[str]:
+    """Yield what of the link's hardware nobody said."""
     if is_assumed(context, satellite):
         yield (
             f"{satellite.name} is in no scenario: assumed to carry the transmitter of"
