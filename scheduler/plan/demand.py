@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.greedy_flows import greedy_flows
 from scheduler.plan.model import Model
 from scheduler.plan.problem import PlannedFlow, PlanProblem
-from scheduler.plan.staged import BLEND_FROM, BLEND_SCALE, SMALL, Built, Relaxed, bookable
+from scheduler.plan.staged import BLEND_FROM, BLEND_SCALE, SMALL, Built, Relaxed, Step, bookable
 from scheduler.plan.supply import Buckets, LinkKey, bits_of, buckets_of, link_keys
 from scheduler.solver import Engine, Floats, Limits, Solution, SolverFailed
 
@@ -30,6 +31,8 @@ BLEND = 0.001
 FLOWS_MAX = 20_000  # flows of all demands up to which their ways are listed, not looked for
 LEXIMIN_MAX = 8
 """Demands of one class up to which, in a small program, each next least share is an aim."""
+LEVELS = 2
+"""Levels above the least that whole bookings lift one by one; the rest nears the relaxation."""
 CLEAN_UP_ITERATIONS = 20_000  # of simplex, for the level without the blend
 
 
@@ -95,11 +98,11 @@ class DemandAim:
             self.model.notes.append(f"{name} is above its high-water mark; nothing is planned")
 
     def build(self, columns: Sequence[int], choice: Choice, whole: frozenset[int]) -> Built:
-        """Aims of each class: the least share, the next least, .., or what comes near the
-        relaxation's shares where there are many; the bits served. Last, the value."""
+        """Aims of each class: the least share, the next least, .., where there are many the first
+        few of them and then what nears the relaxation; the bits served. Last, the value."""
         made = DemandProgram(self, columns, choice, whole)
         few = len(made.index) <= SMALL
-        aims: list[dict[int, float]] = []
+        aims: list[Step] = []
         for priority in self.classes:
             members = [n for n, w in enumerate(self.wanted) if w.demand.priority == priority]
             aims.append({made.levels[priority]: 1.0})
@@ -108,14 +111,18 @@ class DemandAim:
             if few and len(members) <= LEXIMIN_MAX:
                 aims += [made.least_sum(members, size) for size in range(2, len(members) + 1)]
             else:
-                aims.append(made.near(members))
+                rising = list(members)
+                aims += [partial(made.above, rising), partial(made.next_least, rising)] * LEVELS
+                if few or priority != self.classes[-1]:
+                    aims.append(made.near(members))
             if few:
                 aims.append(made.served(priority))
         if few or not self.classes:
             aims.append(made.worth)
         else:  # One program less: a stage of many options takes seconds.
             part = BLEND / max(1.0, math.fsum(made.worth.values()))
-            aims[-1] |= {column: part * value for column, value in made.worth.items()}
+            worth = {column: part * value for column, value in made.worth.items()}
+            aims.append(made.near(members) | worth)
         held = 0.0 if self.classes else choice.value() / self.unit
         return Built(made.program, made.index, aims, held, 1.0 if self.classes else self.unit)
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from scheduler.plan.supply import Buckets
 
 
+ABOVE = 0.01
+"""Part of the largest share by which one must exceed the least to count as above it."""
+
+
 @dataclass(slots=True)
 class Wanted:
     """A demand over the time of a plan, with the ways to serve it; pricing adds to them."""
@@ -177,16 +181,49 @@ class DemandProgram:
             aim[short] = -1.0
         return aim
 
+    def above(self, rising: Sequence[int], before: Solution) -> dict[int, float]:
+        """The aim that as many shares as can be exceed the least of those that rise."""
+        if not rising:
+            return {}
+        step = ABOVE * max(self._share_in(number, before) for number in rising)
+        level = min(self._share_in(number, before) for number in rising) + step
+        return self._up_to(dict.fromkeys(rising, level))
+
+    def next_least(self, rising: list[int], before: Solution) -> dict[int, float]:
+        """The aim of the least of the shares that exceed the least one; the others rise no more.
+
+        Source: Radunovic and Le Boudec, IEEE/ACM Trans. Netw. 15, 1073 (2007), as in `lift`;
+        with whole bookings, who is held down is found by `above` and not by duals.
+        """
+        least = min((self._share_in(number, before) for number in rising), default=0.0)
+        step = ABOVE * max((self._share_in(number, before) for number in rising), default=0.0)
+        rising[:] = [n for n in rising if self._share_in(n, before) > least + step / 2]
+        if not rising:
+            return {}
+        level = self.program.column()
+        for number in rising:
+            claim = self.claims[number]
+            self.program.row([(claim.got, 1.0 / claim.share), (level, -1.0)], lower=0.0)
+        return {level: 1.0}
+
     def near(self, members: Sequence[int]) -> dict[int, float]:
         """The aim of coming near what each demand gets in the relaxation, in shares."""
-        program = self.program
+        targets = {n: self.aim.wanted[n].target / self.unit for n in members}
+        return self._up_to({n: bits / self.claims[n].share for n, bits in targets.items()})
+
+    def _up_to(self, levels: Mapping[int, float]) -> dict[int, float]:
+        """The aim of what the shares have of these levels; adds what it needs."""
         aim = {}
-        for number in members:
+        for number, level in levels.items():
             claim = self.claims[number]
-            part = program.column(upper=self.aim.wanted[number].target / self.unit)
-            program.row([(claim.got, 1.0), (part, -1.0)], lower=0.0)
+            part = self.program.column(upper=level * claim.share)
+            self.program.row([(claim.got, 1.0), (part, -1.0)], lower=0.0)
             aim[part] = 1.0 / claim.share
         return aim
+
+    def _share_in(self, number: int, solution: Solution) -> float:
+        claim = self.claims[number]
+        return float(solution.x[claim.got]) / claim.share
 
     def solve(self, engine: Engine, limits: Limits) -> Solution:
         """Solve over every route there is. Raises SolverFailed."""

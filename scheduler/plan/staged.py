@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -31,13 +31,18 @@ BLEND_FROM = 5000  # options; below, one aim after the other is quick
 BLEND_SCALE = 1000.0  # keeps blended costs above 1e-7, HiGHS's dual tolerance
 
 
+Columns = Mapping[int, float]  # column: factor, to be maximised
+Step = Columns | Callable[[Solution], Columns]
+"""An aim, or what makes it of the solution for the aims before; never the first."""
+
+
 @dataclass(slots=True)
 class Built:
     """A program, the options behind its columns, and its aims, the first one first."""
 
     program: LinearProgram
     columns: Mapping[int, int]  #: option: column
-    aims: Sequence[Mapping[int, float]]  #: each: column: factor, to be maximised
+    aims: Sequence[Step]
     held: float = 0.0  #: of the first aim, by what is chosen already
     unit: float = 1.0  #: of the first aim
     blend: float = 0.0  #: of the last aim into the first, in a large LP; 0 for none
@@ -115,7 +120,10 @@ def in_stages(
     whole = any(program.whole)
     later = limits.nodes if len(built.columns) <= SMALL else min(limits.nodes, NODES_LATER)
     found: list[Solution] = []
-    for number, aim in enumerate(built.aims):
+    for number, step in enumerate(built.aims):
+        aim = step(found[-1]) if callable(step) else step
+        if not aim and found:
+            continue
         last = 0 < number == len(built.aims) - 1
         near = replace(
             limits,
@@ -143,13 +151,16 @@ def in_stages(
 
 def _blended(built: Built, engine: Engine, limits: Limits) -> Solution:
     """The first aim, with a little of the last; its bound is too high by no more than that."""
-    built.program.maximise(built.aims[-1], built.blend * BLEND_SCALE)
-    for column, factor in built.aims[0].items():
+    first, last = built.aims[0], built.aims[-1]
+    assert not callable(first), "the first aim knows no solution"
+    assert not callable(last), "what is blended is known from the beginning"
+    built.program.maximise(last, built.blend * BLEND_SCALE)
+    for column, factor in first.items():
         built.program.cost[column] = factor * BLEND_SCALE
     solution = engine(built.program, limits)
     return replace(
         solution,
-        objective=sum(f * float(solution.x[c]) for c, f in built.aims[0].items()),
+        objective=sum(f * float(solution.x[c]) for c, f in first.items()),
         bound=solution.bound / BLEND_SCALE,
     )
 

@@ -218,9 +218,27 @@ def best_least(problem: PlanProblem, stations: set[str]) -> float | None:
 
 def best_share(problem: PlanProblem, demands: set[str]) -> float | None:
     """The largest least share of these demands, by weight."""
+    program, shares = _flows(problem, demands)
+    least = program.column(1.0)
+    for share in shares:
+        program.row({**share, least: -1.0}, least=0.0)
+    return program.best()
+
+
+def most_above(problem: PlanProblem, demands: set[str], least: float, step: float) -> float | None:
+    """How many of these demands can have a step more than the least share, which all have."""
+    program, shares = _flows(problem, demands)
+    for share in shares:
+        above = program.column(1.0, 1.0, whole=True)
+        program.row({**share, above: -step}, least=least)
+    return program.best()
+
+
+def _flows(problem: PlanProblem, demands: set[str]) -> tuple[Program, list[dict[int, float]]]:
+    """The program of bookings and flows, and the share of each of these demands, by weight."""
     program = Program()
     columns = _bookings(problem, program)
-    least = program.column(1.0)
+    shares = []
     assert problem.starts_at is not None
     assert problem.ends_at is not None
     days = round((problem.ends_at - problem.starts_at) / timedelta(days=1))
@@ -237,10 +255,10 @@ def best_share(problem: PlanProblem, demands: set[str]) -> float | None:
                     drawn.setdefault((link, day), {})[flow] = 1.0
         wanted = float(demand.bits_per_day * days)
         program.row(flows, most=wanted)
-        program.row({**flows, least: -demand.weight * wanted}, least=0.0)
+        shares.append(dict.fromkeys(flows, 1.0 / (demand.weight * wanted)))
     for supply in problem.supplies:
         _store(problem, program, columns, supply, days, drawn)
-    return program.best()
+    return program, shares
 
 
 def _store(

@@ -116,6 +116,24 @@ def test_what_begins_within_the_freeze_is_neither_booked_nor_moved(
     )
 
 
+@pytest.mark.parametrize(("lead_s", "stays"), [(890.0, True), (910.0, False)])
+def test_the_clockwork_keeps_a_booking_within_the_freeze(
+    open_context: Open, lead_s: float, stays: bool
+) -> None:
+    """The scenario now asks for more key than any session gives."""
+    context = open_context()
+    first = services.plan_by_hand(context, start=NIGHT, end=MORNING, request_id="by hand")
+    booking = min(standing(context), key=lambda one: one.candidate.acquires_at)
+    start = booking.candidate.acquires_at - timedelta(seconds=lead_s)
+    go_to(context, start)
+    strict = open_context(("min_secret_bits = 10000 ", "min_secret_bits = 100000000 "))
+    go_to(strict, start)
+    answer = services.plan_window(strict, start=start, end=MORNING)
+
+    assert str(booking.booking_id) in first["bookings"]
+    assert (str(booking.booking_id) in answer["cancelled"]) is not stays
+
+
 def test_a_day_that_has_begun_is_planned_around_what_took_place(open_context: Open) -> None:
     context = open_context()
     services.plan_window(context, start=NIGHT, end=MORNING)
