@@ -44,6 +44,7 @@ from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .plans.outlook import weather_identity
 from .replays import bind_run, summarise
+from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
@@ -125,6 +126,7 @@ __all__ = [
     "record_access",
     "record_failure",
     "remove_sae",
+    "restore_ledger",
     "revoke_token",
     "rotate_kek",
     "settle_session",
