@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scheduler.domain import instant_key
 from scheduler.errors import LedgerMissing
 from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.log.canonical import request_digest
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 def record_failure(context: Context, job: str, *, at: datetime, reason: str) -> None:
     """Write down that a job failed; the reason names the kind of error, never its text."""
     with context.ledger.begin() as tx:
-        command = tx.command(f"failure/{job}/{instant_key(at)}", kind="failure", at=at)
+        command = tx.command(
+            f"failure/{job}/{instant_key(at)}",
+            kind="failure",
+            at=at,
+            digest=request_digest(job, at, reason),
+        )
         command.finish({"job": job, "reason": reason})
 
 
