@@ -11,7 +11,7 @@ import numpy as np
 from orbits import as_utc, overlaps, sequences, sights
 from scheduler.domain import PairAnswer, PairKind, PairRow, PairSide
 from scheduler.errors import InputError
-from scheduler.forecast import ground_station
+from scheduler.network.ground import ground_station
 from scheduler.services.passes import upcoming_passes
 from scheduler.services.places import any_satellite
 from scheduler.services.weather import weather_over

@@ -375,8 +375,9 @@ def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
         assert glance.element_rows(url) == whole
         assert glance.element_rows(url, 5) == single
         assert glance.element_count(url) == 2
-    # Nothing but the ledger, its key and the line of its writers.
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".db", ".db-queue", ".kek"]
+    # Nothing but the ledger, its keys and the line of its writers.
+    names = [".db", ".db-queue", ".kek", ".keys"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == names
 
 
 def test_a_glance_leaves_everything_unusual_to_the_ledger(tmp_path: Path) -> None:
