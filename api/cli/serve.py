@@ -78,6 +78,7 @@ def serve(
         for one in ports:
             note(one.greeting)
         freeze_gc()
+        clock.now()  # an accelerated one starts here, whenever the first question comes
 
         def stop_now() -> None:
             for one in ports:
@@ -131,6 +132,12 @@ def run(
     line: Line,
     clock_start: ClockStartOption = None,
     clock_rate: ClockRateOption = 1.0,
+    allow_earlier: Annotated[
+        bool,
+        typer.Option(
+            "--allow-earlier", help="Run earlier than the ledger's newest key."
+        ),
+    ] = False,
 ) -> None:
     """Run the scheduled jobs (plan, sessions, spans, merges) until stopped."""
     start = _clock_start(clock_start, clock_rate)
@@ -139,4 +146,10 @@ def run(
     _when_stopped(stop.set)
     from scheduler.jobs import run_forever
 
-    run_forever(settings, clock_start=start, clock_rate=clock_rate, stop=stop)
+    run_forever(
+        settings,
+        clock_start=start,
+        clock_rate=clock_rate,
+        stop=stop,
+        allow_earlier=allow_earlier,
+    )
