@@ -28,7 +28,7 @@ from .elements import (
     import_elements,
     list_elements,
 )
-from .health import health
+from .health import figures, health, readiness
 from .jobs import (
     Worker,
     end_job,
@@ -110,6 +110,7 @@ __all__ = [
     "fail_job",
     "failure_reason",
     "fetch_elements",
+    "figures",
     "get_booking",
     "get_plan",
     "ground_track",
@@ -155,6 +156,7 @@ __all__ = [
     "prove_row",
     "public_key_of",
     "pull_keys",
+    "readiness",
     "record_access",
     "refuse_earlier",
     "release_jobs",
