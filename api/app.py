@@ -10,10 +10,12 @@ from fastapi import Depends, FastAPI
 from starlette.routing import Route
 
 from api.dashboard import pages
+from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
 from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, Rate, WithHeaders
+from api.security.load import BoundedWork
 from api.security.roles import ANYBODY, ROLES, OnlyRoles, check_route
 from scheduler.services.context import Context
 
@@ -94,7 +96,7 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         dependencies=[Depends(check_route), Depends(refuse_repeats)],
-        responses=problem_answers(401, 403, 422, 429, 500),
+        responses=problem_answers(401, 403, 422, 429, 500, 503),
         # The pages that FastAPI ships fetch scripts from elsewhere; ours is at /docs.
         docs_url=None,
         redoc_url=None,
@@ -114,6 +116,9 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
         rate=Rate(settings.requests_per_s),
         refuse=refusal,
     )
+    app.add_middleware(BoundedWork, refuse=refusal)
+    app.state.metrics = Metrics(lambda: app.state.context)
+    app.add_middleware(Timed, latency=app.state.metrics.latency)
     app.add_middleware(WithHeaders, headers=OVER_TLS if settings.certificate else NOTHING_LOADS)
     return app
 

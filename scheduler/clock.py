@@ -66,7 +66,8 @@ def _counted_s() -> float:
 class AcceleratedClock:
     """Time that starts at a chosen instant and runs `rate` times as fast as the machine's.
 
-    It follows the monotonic counter, so that a machine's clock being set cannot turn it back.
+    It starts when it is first looked at, so that what is loaded before takes none of it. It follows
+    the monotonic counter, so that a machine's clock being set cannot turn it back.
     """
 
     def __init__(self, start: datetime, *, rate: float = 1.0) -> None:
@@ -74,11 +75,14 @@ class AcceleratedClock:
             raise InputError(f"clock rate {rate}; allowed: above 0, up to {RATE_MAX:.0f}")
         self.start = as_utc(start)
         self.rate = rate
-        self._origin_s = time.monotonic()
+        self._origin_s: float | None = None
 
     def now(self) -> datetime:
         """The simulated instant."""
-        return self.start + timedelta(seconds=(time.monotonic() - self._origin_s) * self.rate)
+        counted_s = time.monotonic()
+        if self._origin_s is None:
+            self._origin_s = counted_s
+        return self.start + timedelta(seconds=(counted_s - self._origin_s) * self.rate)
 
     def real_seconds(self, simulated_s: float) -> float:
         """How long a simulated duration takes on the machine."""

@@ -329,14 +329,27 @@ def _take_in_logs(name: str) -> None:
 
 
 def run_forever(
-    settings: Settings, *, clock_start: datetime | None, clock_rate: float, stop: threading.Event
+    settings: Settings,
+    *,
+    clock_start: datetime | None,
+    clock_rate: float,
+    stop: threading.Event,
+    allow_earlier: bool = False,
 ) -> None:
-    """Run the live clockwork until `stop` is set."""
+    """Run the live clockwork until `stop` is set.
+
+    Raises InputError if the clock shows an earlier time than the ledger's newest key, unless that
+    is allowed.
+    """
     _take_in_logs("apscheduler")
     clock = live_clock(clock_start, clock_rate)
     with Context(settings, clock=clock) as context:
         with context.ledger.view.read() as reader:
             context.check_scenario(reader)
+        for name in services.__all__:
+            getattr(services, name)  # loaded now: an accelerated clock starts when work does
+        if not allow_earlier:
+            services.refuse_earlier(context)
         runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=freeze_gc)
         log.info(
             "started", scenario=context.scenario.name, now=clock.now().isoformat(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,6 +19,9 @@ from api.cli.output import note
 from api.inputs import parse_instant_or_none
 from scheduler.errors import InputError
 from scheduler.process import freeze_gc
+
+SWITCH_S = 0.001
+"""How long a thread that computes keeps the others waiting, those that answer among them."""
 
 RATE_MAX = 1e6  # simulated seconds a second; beyond it one tick spans days
 ClockStartOption = Annotated[
@@ -78,6 +82,8 @@ def serve(
         for one in ports:
             note(one.greeting)
         freeze_gc()
+        sys.setswitchinterval(SWITCH_S)
+        clock.now()  # an accelerated one starts here, whenever the first question comes
 
         def stop_now() -> None:
             for one in ports:
@@ -131,6 +137,10 @@ def run(
     line: Line,
     clock_start: ClockStartOption = None,
     clock_rate: ClockRateOption = 1.0,
+    allow_earlier: Annotated[
+        bool,
+        typer.Option("--allow-earlier", help="Run earlier than the ledger's newest key."),
+    ] = False,
 ) -> None:
     """Run the scheduled jobs (plan, sessions, spans, merges) until stopped."""
     start = _clock_start(clock_start, clock_rate)
@@ -139,4 +149,10 @@ def run(
     _when_stopped(stop.set)
     from scheduler.jobs import run_forever
 
-    run_forever(settings, clock_start=start, clock_rate=clock_rate, stop=stop)
+    run_forever(
+        settings,
+        clock_start=start,
+        clock_rate=clock_rate,
+        stop=stop,
+        allow_earlier=allow_earlier,
+    )

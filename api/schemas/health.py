@@ -11,5 +11,22 @@ class Health(Answer):
     status: str
     scenario: str
     now: Instant
-    element_sets: int
-    pools: int
+
+
+class ElementAge(Answer):
+    """How old the newest element set of a satellite is."""
+
+    satellite: str
+    age_s: float | None
+    young: bool
+
+
+class Readiness(Answer):
+    """Whether all is well, and what is not."""
+
+    ready: bool
+    at: Instant
+    problems: list[str]
+    log_size: int | None
+    elements: list[ElementAge]
+    last_job_at: Instant | None

@@ -36,6 +36,8 @@ AUDIT: Roles = frozenset({Role.AUDITOR, Role.OPERATOR, Role.ADMIN})
 
 ROLES: dict[str, Roles] = {
     "GET /health": ANYBODY,
+    "GET /ready": READ,
+    "GET /metrics": READ,
     "GET /docs": READ,
     "GET /openapi.json": READ,
     "GET /": READ,
@@ -85,6 +87,7 @@ CHALLENGE = 'Bearer realm="skytrunk", Basic realm="skytrunk"'
 FOREIGN = frozenset({"cross-site", "same-site"})  # what a browser says of another page's request
 
 
+TOLD = "skytrunk.told"  #: key of the scope: where whoever stands outside reads the route
 DECIDED = "skytrunk.route"  #: key of the scope: the route that the decision was about
 NOWHERE = "-"
 
@@ -140,6 +143,7 @@ class OnlyRoles:
             await self._app(scope, receive, send)
             return
         name, roles = self._roles_of(scope)
+        scope.get(TOLD, []).append(name)
         scope = {**scope, DECIDED: name}
         refused = None
         if roles is not ANYBODY:

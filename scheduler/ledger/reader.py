@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -110,6 +111,12 @@ def get_commands(
 def command_record(row: Any) -> CommandRecord:
     """A command, from its row."""
     return record_of(CommandRecord, row, command_id=row.id, answer=json.loads(row.answer))
+
+
+def latest_instant(reader: Reader, kinds: Collection[str]) -> datetime | None:
+    """The latest instant at which a command of these kinds was given; None without any."""
+    query = select(func.max(Command.at)).where(Command.kind.in_(kinds))
+    return reader.connection.execute(query).scalar()
 
 
 def last_command(reader: Reader) -> int:

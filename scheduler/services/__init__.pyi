@@ -28,7 +28,7 @@ from .elements import (
     import_elements,
     list_elements,
 )
-from .health import health
+from .health import figures, health, readiness
 from .jobs import (
     Worker,
     end_job,
@@ -41,6 +41,7 @@ from .jobs import (
     miss_job,
     note_failure,
     pause_job,
+    refuse_earlier,
     release_jobs,
     resume_job,
     run_job,
@@ -110,6 +111,7 @@ __all__ = [
     "fail_job",
     "failure_reason",
     "fetch_elements",
+    "figures",
     "get_booking",
     "get_plan",
     "ground_track",
@@ -155,7 +157,9 @@ __all__ = [
     "prove_row",
     "public_key_of",
     "pull_keys",
+    "readiness",
     "record_access",
+    "refuse_earlier",
     "release_jobs",
     "remove_sae",
     "restore_ledger",

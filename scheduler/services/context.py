@@ -14,6 +14,7 @@ from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
 from scheduler.network import Satellite, Scenario, Station
+from scheduler.services.answers import Answers
 from scheduler.services.archives import Archives
 from scheduler.services.last import Last
 from scheduler.sources.earth import load_earth_time
@@ -23,12 +24,15 @@ from scheduler.weather import TrueSky
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scheduler.domain import KeyRunway, KnownSet
+    from scheduler.domain import KeyRunway, KnownSet, PassAnswer
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.delivery.origins import KeyOrigins
     from scheduler.services.merges.demand_served import DemandServed
     from scheduler.settings import Settings
+
+PASS_ANSWERS = 64
+"""Answers about passes that are kept; one of a week over ten stations takes some 100 kB."""
 
 
 class Context:
@@ -91,6 +95,11 @@ class Context:
     def runways(self) -> Last:
         """The last key runway, for the next question about it."""
         return Last()
+
+    @cached_property
+    def pass_answers(self) -> Answers[PassAnswer]:
+        """The last answers about passes, by element sets and question."""
+        return Answers(PASS_ANSWERS)
 
     @cached_property
     def key_origins(self) -> KeyOrigins:
@@ -192,6 +201,11 @@ class Context:
         if count != self._elements_seen:
             self._archives.forget()
             self._elements_seen = count
+
+    @property
+    def elements_seen(self) -> int:
+        """How many element sets and verdicts there were when they were last looked at."""
+        return self._elements_seen
 
     def _element_count(self) -> int:
         from scheduler.ledger.books import element_reads

@@ -1,29 +1,132 @@
-"""Use case: whether all is well."""
+"""Use cases: whether a process answers, whether all is well, and the figures to be watched."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduler.errors import LedgerMissing
+from scheduler.agenda import Work, on_grid
+from scheduler.domain import BookingState, Job, JobState
+from scheduler.errors import LedgerError, LedgerMissing
+from scheduler.ledger.books.bookings import count_bookings
+from scheduler.ledger.books.jobs import get_jobs
 from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.log.trail import tree_size
 
 if TYPE_CHECKING:
+    from scheduler.ledger import Reader
     from scheduler.services.context import Context
+
+LATE_S_MAX = 900.0
+"""How late the newest merge may be before the clockwork counts as stopped."""
+
+LATELY = 200
+"""Jobs that figures are made from."""
 
 
 def health(context: Context) -> dict[str, Any]:
-    """What a monitor wants to know: the scenario, the clock, the ledger's size.
+    """What a monitor wants to know of a process: that it answers, on which scenario and clock."""
+    return {"status": "ok", "scenario": context.scenario.name, "now": context.clock.now()}
 
-    Without a ledger there are no pools yet, and all is well.
-    """
-    pools = 0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementAge:
+    """How old the newest element set of a satellite is."""
+
+    satellite: str
+    age_s: float | None  #: None without any
+    young: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether all is well, and what is not."""
+
+    ready: bool
+    at: datetime
+    problems: list[str]
+    log_size: int | None  #: leaves of the audit log; None if it cannot be read
+    elements: list[ElementAge]
+    last_job_at: datetime | None
+
+
+def readiness(context: Context) -> Readiness:
+    """Look at ledger, element sets and clockwork."""
+    now = context.clock.now()
+    problems: list[str] = []
+    size, merges, last = None, list[Job](), list[Job]()
+    try:
+        with context.view.read() as reader:
+            size = tree_size(reader.connection)
+            merges = get_jobs(reader, work=str(Work.MERGE), limit=1)
+            last = get_jobs(reader, limit=1)
+    except LedgerMissing:
+        problems.append("there is no ledger yet")
+    except LedgerError as error:
+        problems.append(f"ledger: {error}")
+    ages = _element_ages(context, now)
+    problems += [f"no young element set of {one.satellite}" for one in ages if not one.young]
+    due = on_grid(now, context.scenario.schedule.merge_interval_s)
+    late_s = (now - due).total_seconds()
+    if size is not None and late_s > LATE_S_MAX and (not merges or merges[0].scheduled_for < due):
+        problems.append(f"no merge since {due.isoformat()}: `skytrunk run` does not")
+    return Readiness(
+        ready=not problems,
+        at=now,
+        problems=problems,
+        log_size=size,
+        elements=ages,
+        last_job_at=last[0].scheduled_for if last else None,
+    )
+
+
+def _element_ages(context: Context, now: datetime) -> list[ElementAge]:
+    context.refresh_elements()
+    ages = []
+    for satellite in context.scenario.satellites:
+        # Of a clock that runs in the past the sets of then count.
+        epochs = [one.epoch for one in context.archive_of(satellite.norad_id) if one.epoch <= now]
+        age = now - max(epochs) if epochs else None
+        young = age is not None and age <= context.max_element_age
+        age_s = None if age is None else age.total_seconds()
+        ages.append(ElementAge(satellite=satellite.satellite_id, age_s=age_s, young=young))
+    return ages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is there to be counted, by label."""
+
+    bookings: dict[BookingState, int] = field(default_factory=dict)
+    key_bits: dict[str, dict[str, int]] = field(default_factory=dict)  #: by pool and account
+    jobs: dict[tuple[str, JobState], int] = field(default_factory=dict)  #: of the last LATELY
+    late_s: dict[str, float] = field(default_factory=dict)  #: the last of each work began so late
+    merge_lag_s: float | None = None  #: since the newest merge that was done
+
+
+def figures(context: Context) -> Figures:
+    """Count bookings, key and jobs; nothing without a ledger."""
     with suppress(LedgerMissing), context.view.read() as reader:
-        pools = len(get_balances(reader))
-    return {
-        "status": "ok",
-        "scenario": context.scenario.name,
-        "now": context.clock.now(),
-        "element_sets": len(context.archive),
-        "pools": pools,
-    }
+        return _figures(context, reader)
+    return Figures()
+
+
+def _figures(context: Context, reader: Reader) -> Figures:
+    jobs: dict[tuple[str, JobState], int] = {}
+    late_s: dict[str, float] = {}
+    for job in get_jobs(reader, limit=LATELY):  # the last ones first
+        work = job.job_key.partition("/")[0]
+        jobs[work, job.state] = jobs.get((work, job.state), 0) + 1
+        if job.started_at is not None:
+            late_s.setdefault(work, (job.started_at - job.scheduled_for).total_seconds())
+    merged = get_jobs(reader, work=str(Work.MERGE), state=JobState.DONE, limit=1)
+    now = context.clock.now()
+    return Figures(
+        bookings=count_bookings(reader),
+        key_bits=get_balances(reader),
+        jobs=jobs,
+        late_s=late_s,
+        merge_lag_s=(now - merged[0].scheduled_for).total_seconds() if merged else None,
+    )

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from scheduler.agenda import Agenda, Due, Work, on_grid
-from scheduler.clock import SystemClock
+from scheduler.clock import STEP_S_MAX, SystemClock
 from scheduler.domain import BookingState, Job, JobPause, JobState
 from scheduler.errors import InputError, LedgerMissing, UnknownName
 from scheduler.ledger.books import jobs as books
 from scheduler.ledger.books.bookings import find_booking
 from scheduler.ledger.log.canonical import request_digest
+from scheduler.ledger.reader import latest_instant
 from scheduler.services.plans.directives import check_reason
 from scheduler.services.sessions import fail_session, settle_key
 from scheduler.services.work import ONE_TRANSACTION, Performed, perform
@@ -255,6 +256,22 @@ class JobsAnswer:
     at: datetime
     works: list[WorkStatus]
     jobs: list[Job]
+
+
+def refuse_earlier(context: Context) -> None:
+    """Raise InputError if the clock shows an earlier time than the ledger's newest key.
+
+    Key that was spent or is over by then would be spent, made or expired anew.
+    """
+    with context.ledger.view.read() as reader:
+        newest = latest_instant(reader, ("trunk", "settle", "close-block"))
+    now = context.clock.now()
+    if newest is not None and now < newest - timedelta(seconds=STEP_S_MAX):
+        raise InputError(
+            f"the clock shows {now.isoformat()}, the ledger's newest key is of"
+            f" {newest.isoformat()}; allowed: a later --clock-start, another ledger, or"
+            " --allow-earlier"
+        )
 
 
 def list_jobs(

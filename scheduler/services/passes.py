@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -52,14 +53,50 @@ def upcoming_passes(
     """
     start, end = as_utc(start), as_utc(end)
     _check_span(start, end, context.settings.passes_days_max)
-    planning = context.scenario.planning
     if min_elevation_deg is not None and not 0.0 <= min_elevation_deg < 90.0:
         raise InputError(f"min_elevation_deg {min_elevation_deg}; allowed: 0 to below 90")
     context.refresh_elements()
-    chosen = any_satellite(context, satellite)
+    question = _Question(
+        satellite=satellite,
+        stations=None if stations is None else tuple(stations),
+        place=place,
+        start=start,
+        end=end,
+        min_elevation_deg=min_elevation_deg,
+        as_known_at=as_known_at,
+        forecast=forecast,
+        dark_only=dark_only,
+    )
+    # A forecast rests on the sessions of the ledger too; who stands at a place asks once.
+    if forecast or place is not None:
+        return _work_out(context, question)
+    key = (context.elements_seen, question)
+    return context.pass_answers.of(key, lambda: _work_out(context, question))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What was asked about passes."""
+
+    satellite: str
+    stations: tuple[str, ...] | None
+    place: Station | None
+    start: datetime
+    end: datetime
+    min_elevation_deg: float | None
+    as_known_at: datetime | None
+    forecast: bool
+    dark_only: bool
+
+
+def _work_out(context: Context, asked: _Question) -> PassAnswer:
+    """Find the passes that were asked for."""
+    start, end, as_known_at = asked.start, asked.end, asked.as_known_at
+    planning, forecast = context.scenario.planning, asked.forecast
+    chosen = any_satellite(context, asked.satellite)
     archive = context.archive_of(chosen.norad_id, known_at=as_known_at)
     refuse_without_elements(context, chosen, archive)
-    chosen_stations = context.stations(stations) if place is None else [place]
+    chosen_stations = context.stations(asked.stations) if asked.place is None else [asked.place]
     places = {station.station_id: station for station in chosen_stations}
     covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
     known_at = as_known_at or context.clock.now()
@@ -69,7 +106,10 @@ def upcoming_passes(
         table = find_passes_in_archive(
             archive,
             chosen.norad_id,
-            [_site(one, planning.min_elevation_deg, min_elevation_deg) for one in places.values()],
+            [
+                _site(one, planning.min_elevation_deg, asked.min_elevation_deg)
+                for one in places.values()
+            ],
             span.start,
             span.end,
             rule=_rule(as_known_at),
@@ -94,7 +134,7 @@ def upcoming_passes(
     notes += decay_notes(archive, chosen, end)
     if forecast:
         notes += assumptions(context, chosen, places.values())
-    shown = [row for row in rows if row.dark or not dark_only]
+    shown = [row for row in rows if row.dark or not asked.dark_only]
     return PassAnswer(
         rows=tuple(sorted(shown, key=lambda row: (row.rises_at, row.station))),
         rule=_rule(as_known_at),

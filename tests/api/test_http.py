@@ -139,7 +139,8 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
 
     assert set(document["paths"]) == {
-        "/health", "/satellites", "/stations", "/passes", "/track", "/ledger/balances",
+        "/health", "/ready", "/metrics",
+        "/satellites", "/stations", "/passes", "/track", "/ledger/balances",
         "/elements", "/elements/accept", "/elements/withdraw",
         "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes.csv",
         "/plans/{plan_id}/bookings.ics", "/plans/{plan_id}/timeline.png", "/bookings",
@@ -221,7 +222,7 @@ def test_a_question_about_passes_runs_through_few_modules(tmp_path: Path) -> Non
     assert "api/schemas/passes.py" in product
     access = [name for name in product if name.startswith("api/security") or "/token" in name]
     assert access == [  # who may ask at all, decided first
-        "api/security/limits.py", "api/security/roles.py",
+        "api/security/limits.py", "api/security/load.py", "api/security/roles.py",
         "scheduler/ledger/books/token_reads.py", "scheduler/services/tokens.py",
     ]  # fmt: skip
     rest = [name for name in product if not name.startswith("orbits/") and name not in access]

@@ -1,5 +1,6 @@
 """Clocks: zones, rates, and no way back."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,6 +39,18 @@ def test_an_accelerated_clock_runs_ahead_of_the_machine() -> None:
         pass  # the counter's own grain
     assert START <= first < second
     assert clock.real_seconds(3600.0) == pytest.approx(0.036)
+
+
+def test_an_accelerated_clock_starts_when_it_is_first_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: counted_s)
+    clock = AcceleratedClock(START, rate=300.0)
+    counted_s = 110.0  # the time that a process takes to load what it needs
+    assert clock.now() == START
+    counted_s = 111.0
+    assert clock.now() == START + timedelta(seconds=300)
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, 1e7, float("nan")])

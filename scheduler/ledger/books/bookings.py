@@ -204,6 +204,14 @@ def get_bookings(
     return [_booking(row) for row in reader.connection.execute(query)]
 
 
+def count_bookings(reader: Reader) -> dict[BookingState, int]:
+    """How many bookings there are in each state that any is in."""
+    rows = reader.connection.execute(
+        select(BookingRow.state, func.count()).group_by(BookingRow.state)
+    )
+    return {BookingState(state): count for state, count in rows}
+
+
 def find_booking(reader: Reader, booking_id: UUID) -> Booking:
     """The booking of that id. Raises UnknownName."""
     query = _BOOKINGS.where(BookingRow.booking_id == str(booking_id))

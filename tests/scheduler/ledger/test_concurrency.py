@@ -38,7 +38,7 @@ with open_ledger(url) as ledger:
     try:
         with ledger.begin() as tx:
             noon = datetime(2016, 12, 19, 12, tzinfo=UTC)
-            handle = tx.command(f"collect/{who}", kind="collect", at=noon)
+            handle = tx.command(f"collect/{who}", kind="collect", at=noon, digest="")
             collect_keys(tx, handle, [UUID(key)], "sae")
             handle.finish({})
         print("won")

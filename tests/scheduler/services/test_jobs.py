@@ -219,6 +219,18 @@ def test_paused_work_is_missed_with_the_reason_and_done_again_after(context: Con
     assert [one.state for one in events] == [JobState.RUNNING, JobState.DONE]
 
 
+def test_a_ledger_is_not_run_at_an_earlier_time_than_its_newest_key(context: Context) -> None:
+    services.refuse_earlier(context)  # an empty one has none
+    _at(context, START + 2 * HOUR)
+    services.run_job(context, _due(Work.TRUNK, START + 2 * HOUR), worker=ONE)
+    services.refuse_earlier(context)
+    with Context(context.settings, clock=SimulatedClock(START)) as earlier:
+        # A demand of a person, at whatever time, is no key.
+        services.add_token(earlier, name="anna", role="admin", days=30)
+        with pytest.raises(InputError, match=r"newest key is of 2016-12-19T02.*--allow-earlier"):
+            services.refuse_earlier(earlier)
+
+
 def test_a_checkpoint_is_a_job_too(context: Context) -> None:
     services.run_job(context, _due(Work.TRUNK, START), worker=ONE)
     services.run_job_now(context, "checkpoint")
