@@ -133,6 +133,9 @@ def _grid(kept: Sequence[_Shown], width: int, rule: str) -> Iterator[str]:
     yield margin + _line(kept, widths, gap, [one.title for one in kept])
     yield " " * (indent // 2) + rule * ruled
     for row in zip(*(one.cells for one in kept), strict=True):
+        if widths == natural:  # nothing has to be cut
+            yield margin + _line(kept, widths, gap, row)
+            continue
         cells = [wrapped(cell, wide) for cell, wide in zip(row, widths, strict=True)]
         for number in range(max(map(len, cells))):
             part = [lines[number] if number < len(lines) else "" for lines in cells]

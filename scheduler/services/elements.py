@@ -183,7 +183,10 @@ def _add(
     from scheduler.ledger.books.verdicts import add_verdicts
 
     context.refresh_elements()
-    fresh = [replace(item, arrived_at=arrived_at) for item in found]
+    fresh = [
+        item if item.arrived_at == arrived_at else replace(item, arrived_at=arrived_at)
+        for item in found
+    ]
     verdicts = judged(context, fresh, since=arrived_at)
     with context.ledger.begin() as tx:
         added = add_elements(tx, [_row(elements) for elements in fresh])
