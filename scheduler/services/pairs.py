@@ -213,7 +213,8 @@ def _looking(
         offset_s = np.linspace(0.0, length_s, max(2, round(length_s / _STEP_S) + 1))
         ground = grounds[row.station]
         here = np.zeros(len(offset_s), dtype=np.intp)
-        seen = sights(sets[row.elements_epoch], [ground], here, span[0], offset_s)
+        used = sets[row.elements_epoch]
+        seen = sights(used, [ground], here, span[0], offset_s, earth=context.earth)
         return _Seen(seen.elevation_deg, float(seen.satellite_sunlit.mean()))
 
     return look

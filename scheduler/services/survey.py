@@ -150,6 +150,7 @@ def _passes(
             planning=context.scenario.planning,
             step_s=context.settings.track_step_s,
             bound=context.settings.bound,
+            earth=context.earth,
         )
         yield from (one.row for one in found)
 
