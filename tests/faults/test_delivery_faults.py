@@ -39,15 +39,23 @@ TURNS = int(FULL) // (CUSTOMERS * NUMBER) if FULL else 6
 class Servers:
     """Server processes on one listening socket, which outlives each of them."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, *more: str) -> None:
         self._folder = folder
+        self._more = more
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self.listener.getsockname()[1]
         self.running = [self._start() for _ in range(count)]
 
     def _start(self) -> subprocess.Popen[bytes]:
         fd = self.listener.fileno()
-        words = [sys.executable, "-m", "tests.api.kme.server", str(self._folder), str(fd)]
+        words = [
+            sys.executable,
+            "-m",
+            "tests.api.kme.server",
+            str(self._folder),
+            str(fd),
+            *self._more,
+        ]
         with (self._folder / "server.log").open("ab") as log:
             return subprocess.Popen(words, cwd=ROOT, pass_fds=[fd], stdout=log, stderr=log)
 

@@ -25,6 +25,7 @@ class RowNumbers:
     def expect(self, counts: Mapping[str, int]) -> None:
         """Fetch the numbers of so many rows of each table in one round trip: exactly those."""
         if self._is_sqlite:
+            self._look_up(tuple(table for table in counts if table not in self._last))
             return
         missing = {
             table: count - len(self._given.get(table, ()))
@@ -43,19 +44,28 @@ class RowNumbers:
     def next(self, table: str) -> int:
         """The number of a table's next row."""
         if self._is_sqlite:
-            if table not in self._last:
-                self._last[table] = self._connection.execute(_highest(table)).scalar() or 0
+            self._look_up((table,) if table not in self._last else ())
             self._last[table] += 1
             return self._last[table]
         if not self._given.get(table):
             self.expect({table: 1})
         return self._given[table].pop()
 
+    def _look_up(self, tables: tuple[str, ...]) -> None:
+        """The highest numbers of tables, in one round trip."""
+        if tables:
+            for place, last in self._connection.execute(_highest(tables)):
+                self._last[tables[place]] = last or 0
+
 
 # A statement costs more to build than to run, so each is built once.
 @cache
-def _highest(table: str) -> TextClause:
-    return text(f'SELECT max(id) FROM "{table}"')
+def _highest(tables: tuple[str, ...]) -> TextClause:
+    return text(
+        " UNION ALL ".join(
+            f'SELECT {place}, max(id) FROM "{table}"' for place, table in enumerate(tables)
+        )
+    )
 
 
 @cache

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, func, insert, select, text, update
 
 from scheduler.errors import LedgerBroken, LedgerError, ProofInvalid
-from scheduler.ledger.db.bulk import execute_many
+from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data
 from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof, record_of
 from scheduler.ledger.schema import AuditCheckpoint, AuditHead, AuditKey, AuditLeaf, AuditNode
-
-LOOKUPS_AT_ONCE = 500
 
 Leaf = tuple[str, str, str]
 """The kind of row that changed, its natural key, the row's hash."""
@@ -216,17 +215,21 @@ def _hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
     """Stored hashes of complete subtrees. Raises ProofInvalid if one is missing or none."""
     places = [merkle.position(part) for part in parts]
     found: dict[int, bytes] = {}
-    for first in range(0, len(places), LOOKUPS_AT_ONCE):
-        rows = connection.execute(
-            select(AuditNode.position, AuditNode.hash).where(
-                AuditNode.position.in_(places[first : first + LOOKUPS_AT_ONCE])
-            )
-        )
-        for place, hashed in rows:
-            if not isinstance(hashed, bytes) or len(hashed) != merkle.HASH_BYTES:
-                raise ProofInvalid(f"audit_node {place} holds no hash")
-            found[place] = hashed
+    query = _nodes_query(connection.dialect.name)
+    for place, hashed in connection.execute(query, {"rows_": rows_json((one,) for one in places)}):
+        if not isinstance(hashed, bytes) or len(hashed) != merkle.HASH_BYTES:
+            raise ProofInvalid(f"audit_node {place} holds no hash")
+        found[place] = hashed
     missing = [place for place in places if place not in found]
     if missing:
         raise ProofInvalid(f"audit_node {missing[0]} is missing from the log")
     return [found[place] for place in places]
+
+
+@cache
+def _nodes_query(dialect_name: str) -> TextClause:
+    """The stored hashes at places; built once, for every transaction on SQLite asks."""
+    return text(
+        f"SELECT n.position, n.hash FROM {wanted(dialect_name, ('position',))} AS w"
+        " CROSS JOIN audit_node AS n WHERE n.position = w.position"
+    )
