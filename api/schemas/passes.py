@@ -88,6 +88,9 @@ class Pass(Answer):
     time_sigma_s: Annotated[float | None, digits(3)]
     """One sigma of the pass's time at the age of its set, from how well earlier sets foretold
     their successors; null where there is no history to tell."""
+    why_not: str | None
+    """Why it cannot be used, in a sentence; null if it can. Without `forecast` by mask and Sun
+    alone; with it also by outages, other bookings, the sky and the key."""
 
     forecast_names: ClassVar = (
         "sifted_bits", "secret_bits", "secret_bits_10", "secret_bits_90", "qber",
@@ -104,6 +107,9 @@ class Pass(Answer):
         Column("elevation°", "max_elevation_deg", ".3f", rank=1),
         Column("range km", "range_km_min", ".3f", rank=5),
         Column("sky", lambda row: "dark" if row.dark else "light", rank=3),
+    )
+    reason_column: ClassVar = Column(
+        "cannot be used", lambda row: row.why_not or "", rank=11, text=True
     )
     forecast_columns: ClassVar = (
         Column("sifted bits", "sifted_bits", ",", rank=4),
@@ -166,7 +172,8 @@ class Passes(Answer):
             f"{plural(len(self.passes), 'pass')} of {satellite}",
             Pass.columns
             + ((local,) if zone is not None else ())
-            + (Pass.forecast_columns if forecast else ()),
+            + (Pass.forecast_columns if forecast else ())
+            + (Pass.reason_column,),
             self.passes,
             f"element sets: {self.rule}"
             + (f" {known}" if known else "")

@@ -35,6 +35,7 @@ class PassRow:
     secret_bits_10: int | None = None  #: with a probability of 10 % it is no more than this
     secret_bits_90: int | None = None
     qber: float | None = None
+    why_not: str | None = None  #: why it cannot be used, in a sentence; None if it can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,12 +21,14 @@ def excluded(
     Adds to `notes` what a person should hear of: overlapping outages, locked bookings in an
     outage, a minimum that excludes every candidate.
     """
-    outages = _by_resource(problem.outages, notes)
+    outages = by_resource(problem.outages, notes)
     booked = {candidate.candidate_id for candidate in locked}
     for candidate in locked:
         outage = outage_of(candidate, outages)
         if outage is not None:
-            notes.append(f"locked booking {candidate.candidate_id} stays, though {_say(outage)}")
+            notes.append(
+                f"locked booking {candidate.candidate_id} stays, though {say_outage(outage)}"
+            )
     allowed: list[Candidate] = []
     left_out: dict[str, str] = {}
     for candidate in problem.candidates:
@@ -36,7 +38,9 @@ def excluded(
         reason = _veto(candidate, problem.vetoes)
         if reason is None:
             outage = outage_of(candidate, outages)
-            reason = _say(outage) if outage is not None else _too_little(candidate, problem.rules)
+            reason = (
+                say_outage(outage) if outage is not None else too_little(candidate, problem.rules)
+            )
         if reason is None:
             allowed.append(candidate)
         else:
@@ -59,7 +63,8 @@ def outage_of(candidate: Candidate, outages: Outages) -> Outage | None:
     return None
 
 
-def _by_resource(outages: Sequence[Outage], notes: list[str]) -> Outages:
+def by_resource(outages: Sequence[Outage], notes: list[str]) -> Outages:
+    """Outages by what they take out of service; adds to `notes` which of them overlap."""
     found: dict[tuple[OutageKind, str], list[Outage]] = defaultdict(list)
     for outage in sorted(outages, key=lambda o: (o.starts_at, o.ends_at, o.name)):
         known = found[outage.kind, outage.name]
@@ -73,7 +78,8 @@ def _by_resource(outages: Sequence[Outage], notes: list[str]) -> Outages:
     return found
 
 
-def _say(outage: Outage) -> str:
+def say_outage(outage: Outage) -> str:
+    """An outage in words."""
     why = f" ({outage.reason})" if outage.reason else ""
     return (
         f"{outage.kind} {outage.name} is out of service from {outage.starts_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -87,7 +93,7 @@ def _veto(candidate: Candidate, vetoes: frozenset[str]) -> str | None:
     return None
 
 
-def _too_little(candidate: Candidate, rules: PlanRules) -> str | None:
+def too_little(candidate: Candidate, rules: PlanRules) -> str | None:
     """The first minimum that a candidate misses, with its figure and the rule's."""
     if candidate.duration_s < rules.min_duration_s:
         return f"lasts {candidate.duration_s:.0f} s, the minimum is {rules.min_duration_s:g} s"

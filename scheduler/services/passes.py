@@ -16,6 +16,7 @@ from scheduler.learned import NOTHING_LEARNED
 from scheduler.network.ground import ground_station
 from scheduler.services.learning import learned_by
 from scheduler.services.places import ASSUMED_PRESET, any_satellite, is_assumed
+from scheduler.services.reasons import limits_of, with_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +47,8 @@ def upcoming_passes(
 
     Over the stations of those names, or over a `place` that no scenario knows. Each instant is
     served by the element set nearest to it, or with `as_known_at` by the newest one that had
-    arrived by then; where none is young enough, a note says so.
+    arrived by then; where none is young enough, a note says so. Each row says why it cannot be
+    used, if it cannot: without a forecast of key by mask and Sun alone, which need no ledger.
 
     Raises InputError for reversed or overlong times, UnknownName, and
     orbits.StaleElementsError if no instant of the window has a set that is young enough.
@@ -101,6 +103,7 @@ def _work_out(context: Context, asked: _Question) -> PassAnswer:
     covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
     known_at = as_known_at or context.clock.now()
     learned = learned_by(context, known_at) if forecast else NOTHING_LEARNED
+    held = limits_of(context, chosen_stations, start=start, end=end, with_ledger=forecast)
     rows: list[PassRow] = []
     for span in covered:
         table = find_passes_in_archive(
@@ -130,7 +133,9 @@ def _work_out(context: Context, asked: _Question) -> PassAnswer:
             quantiles=forecast,
             earth=context.earth,
         )
-        rows += [one.row for one in found]
+        reasoned, lacking = with_reasons(context, found, chosen_stations, held, at=known_at)
+        rows += reasoned
+        notes += lacking
     notes += decay_notes(archive, chosen, end)
     if forecast:
         notes += assumptions(context, chosen, places.values())

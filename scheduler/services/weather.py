@@ -46,13 +46,12 @@ def weather_over(
     notes: list[str] = []
     if context.settings.weather_file is not None:
         forecasts = read_forecasts(context.settings.weather_file)
-    elif used == "open-meteo":
-        last = max(instant for _, instant in looks)
+    elif used == "open-meteo" and (last := max(instant for _, instant in looks)) > at:
         forecasts, wrong = fetch_forecasts(stations, issued_at=at, days=(last - at).days + 1)
         notes += wrong
     else:
         return weather_of((), stations), []
-    notes += _unused(stations, used, forecasts, looks, at=at)
+    notes += _unused(context.scenario.stations, used, forecasts, looks, at=at)
     return weather_of(forecasts, stations), notes
 
 
