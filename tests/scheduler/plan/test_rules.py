@@ -438,6 +438,17 @@ def test_what_raises_no_least_share_moves_no_booking() -> None:
     assert len(kept[0]) >= len(kept[1])
 
 
+@pytest.mark.parametrize("objective", ["max-min", "demand"])
+def test_every_booking_that_moves_raises_the_least_share(objective: str) -> None:
+    problem, again = after_losing_a_sixth(objective)
+
+    assert again.dropped
+    for name in again.dropped:
+        held = tuple(replace(b, locked=str(b.booking_id) == name) for b in problem.bookings)
+        kept = make_plan(replace(problem, bookings=held), objective=objective)
+        assert kept.bound < again.value * (1 - 1e-4)
+
+
 def test_the_bonus_is_the_same_for_a_booking_of_little_key() -> None:
     little, much = candidate(start_s=5000, bits=10_000), candidate(start_s=20_000, bits=190_000)
     rival = candidate(station="nanshan", start_s=5100, bits=55_000)
