@@ -24,7 +24,7 @@ from scheduler.forecast import (
 )
 from scheduler.learned import belief_of
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
-from scheduler.ledger.books.jobs import find_job
+from scheduler.ledger.books.jobs import abandon_job, find_job
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import add_session
 from scheduler.ledger.log.canonical import request_digest
@@ -248,18 +248,21 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
     unless somebody holds its settlement under a lease that lasts.
     """
     machine_now = SystemClock().now()
-    ends = {
+    becomes = {
         BookingState.BOOKED: (BookingState.MISSED, "nobody ran at its time"),
         BookingState.PREPARING: (BookingState.FAILED, "the process stopped during the session"),
         BookingState.RUNNING: (BookingState.FAILED, "the process stopped during the session"),
     }
     closed: list[UUID] = []
     with context.ledger.begin() as tx:
-        for before, (after, reason) in ends.items():
+        for before, (after, reason) in becomes.items():
             for booking in get_bookings(tx, state=before):
                 under_way = before is not BookingState.BOOKED
                 if under_way and _is_held(tx, booking, machine_now):
                     continue
+                if under_way:  # its settlement will not come
+                    key, ends = settle_key(booking.booking_id), booking.candidate.loses_at
+                    abandon_job(tx, key, ends, at=at, reason=reason)
                 if booking.candidate.loses_at <= at or under_way:
                     move_booking(
                         tx, booking.booking_id, expected=before, to=after, reason=reason, at=at

@@ -173,6 +173,19 @@ def note_job(
     return _write(tx, job, known)
 
 
+def abandon_job(
+    tx: Transaction, job_key: str, scheduled_for: datetime, *, at: datetime, reason: str
+) -> None:
+    """Miss a job whose holder is gone; one that is over, or that nobody took, stays as it is."""
+    known = find_job(tx, job_key, scheduled_for)
+    if known is None or known.state in FINAL_JOB_STATES:
+        return
+    missed = replace(
+        known, state=JobState.MISSED, reason=reason, lease_until=None, changed_at=as_utc(at)
+    )
+    _write(tx, missed, known)
+
+
 def _write(tx: Transaction, job: Job, known: Job | None) -> Job:
     """Write an event, and the row as it stands from there on."""
     connection = tx.raw

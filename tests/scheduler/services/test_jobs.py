@@ -139,6 +139,21 @@ def test_a_session_goes_over_to_who_stands_by_when_its_worker_stops(context: Con
     assert _state(context, booking) is BookingState.SETTLED
 
 
+def test_a_session_that_nobody_took_over_is_failed_at_the_next_start(context: Context) -> None:
+    booking, _, settle = _begun(context, ONE)
+    services.release_jobs(context, ONE)
+    assert services.close_overdue(context, at=context.clock.now()) == [booking.booking_id]
+    assert _state(context, booking) is BookingState.FAILED
+    (*_, last) = services.job_events(context, f"settle/{booking.booking_id}")
+    assert (last.state, last.reason) == (
+        JobState.MISSED,
+        "the process stopped during the session",
+    )
+    _at(context, settle.at)
+    assert services.run_job(context, settle, worker=TWO).done is None
+    assert services.verify_ledger(context).ok
+
+
 def test_a_session_whose_worker_died_is_failed_not_guessed(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
