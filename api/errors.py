@@ -51,6 +51,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.LedgerBroken: _failed("The ledger contradicts itself", 500),
         errors.ReservationChanged: _failed("A reservation was changed", 500),
         errors.LedgerMismatch: _failed("The ledger belongs to another run", 409),
+        errors.LedgerRolledBack: _failed("An old copy of the ledger", 409),
         errors.RequestConflict: _failed("One request id, two requests", 409),
         errors.DuplicateBlock: _failed("Key already deposited", 409),
         errors.WrongState: _failed("Not in a state for that", 409),

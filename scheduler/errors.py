@@ -20,6 +20,7 @@ class SchedulerError(Exception):
     ├── LedgerError           the ledger refuses
     │   ├── LedgerBroken      verification failed; names the row
     │   ├── LedgerMismatch    another run, seed or schema lives in this database
+    │   ├── LedgerRolledBack  the database is older than the counter beside its keys
     │   ├── LedgerUnavailable the database is away, full or too busy; retry the request
     │   ├── DuplicateBlock    key that was deposited before
     │   ├── WrongState        a block or a reservation is not in the state that a step needs
@@ -104,6 +105,10 @@ class ReservationChanged(LedgerBroken):
 
 class LedgerMismatch(LedgerError):
     """The database belongs to another run, seed, scenario or schema."""
+
+
+class LedgerRolledBack(LedgerError):
+    """The database is an old copy, or has another history; used, it would deliver key twice."""
 
 
 class DuplicateBlock(LedgerError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from api.cli import run
-from scheduler.errors import KeystoreError
+from scheduler.errors import KeystoreError, LedgerRolledBack
 from scheduler.ledger import open_ledger, open_view
+from scheduler.ledger.keys.stock import get_balances
+from scheduler.ledger.reader import get_commands
 from scheduler.ledger.vault.keystore import kek_from_file
 from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON, deposit
@@ -79,14 +82,16 @@ def test_a_ledger_in_use_is_backed_up_whole(ledger_file: Path, tmp_path: Path) -
 
     folder = ledger_file.with_name("skytrunk.db.keys")
     with open_view(f"sqlite:///{copy}", kek=kek, key_folder=folder) as view:
-        report = view.verify()
+        report = view.verify(is_copy=True)
+        (put_back,) = view.verify().problems
         as_signed = verify_lines(view.export_lines(), checkpoint=signed)
         as_signed_later = verify_lines(view.export_lines(), checkpoint=newer)
 
     assert report.ok
     assert report.blocks == 2
     assert as_signed.ok
-    # Put back, the copy is an old one: nothing but a newer checkpoint tells.
+    # Put back, the copy is an old one: the counter tells, and a newer checkpoint.
+    assert put_back.endswith("it is an old copy")
     assert [f"log has {signed.size} leaves" in one for one in as_signed_later.problems] == [True]
 
 
@@ -98,7 +103,12 @@ def fenced_commands(heading: str) -> list[list[str]]:
         line for language, body in FENCED.findall(section) if language == "sh"
         for line in body.splitlines()
     ]  # fmt: skip
-    return [line.split()[1:] for line in lines if line.startswith("skytrunk ")]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("skytrunk ")]
+
+
+def data_keys(folder: Path) -> set[str]:
+    """Return the names of the files of data keys; the counter is none."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith("counter.")}
 
 
 def test_the_commands_of_key_at_rest_do_what_they_say(
@@ -107,15 +117,15 @@ def test_the_commands_of_key_at_rest_do_what_they_say(
     monkeypatch.chdir(ledger_file.parent)
     key_file = ledger_file.with_name("skytrunk.db.kek")
     old, folder = kek_from_file(key_file), ledger_file.with_name("skytrunk.db.keys")
-    before = sorted(path.name for path in folder.iterdir())
+    before = data_keys(folder)
 
     given = [words for words in fenced_commands("Key at rest") if words[0] == "vault"]
     assert [run(words) for words in given] == [0] * 4
 
     assert given[-1] == ["vault", "rotate-kek"]
     assert [path.name for path in ledger_file.parent.glob("*.kek*")] == [key_file.name]
-    assert len(list(folder.iterdir())) == len(before) == 1
-    assert set(before).isdisjoint(path.name for path in folder.iterdir())
+    assert len(data_keys(folder)) == len(before) == 1
+    assert before.isdisjoint(data_keys(folder))
     with open_ledger(f"sqlite:///{ledger_file}") as ledger:
         assert ledger.view.verify().ok
     with pytest.raises(KeystoreError, match="is sealed under"):
@@ -132,3 +142,37 @@ def test_a_restored_copy_needs_ledger_key_and_key_folder(ledger_file: Path, tmp_
     shutil.copytree(f"{ledger_file}.keys", f"{copy}.keys")
     with open_ledger(f"sqlite:///{copy}") as ledger:
         assert ledger.view.verify().ok
+
+
+def test_a_copy_put_back_is_refused_until_the_command_of_the_document_accepts_it(
+    ledger_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "copy.db"
+    recipe("back_up")(ledger_file, copy)
+    with open_ledger(f"sqlite:///{ledger_file}") as ledger, ledger.begin() as tx:
+        deposit(tx, "two", 1024)
+    later = tmp_path / "later.db"
+    recipe("back_up")(ledger_file, later)
+    for path in tmp_path.glob("skytrunk.db-*"):
+        path.unlink()
+    copy.replace(ledger_file)
+    url = f"sqlite:///{ledger_file}"
+    with pytest.raises(LedgerRolledBack, match="had 3 before: it is an old copy"):
+        open_ledger(url)
+    assert run(["ledger", "verify"]) != 0
+
+    (given,) = fenced_commands("Copies")
+    assert run(given) == 0
+
+    with open_ledger(url) as ledger:
+        assert ledger.view.verify().ok
+        with ledger.view.read() as reader:
+            (command,) = get_commands(reader, kind="restored")
+            assert command.answer["reason"] == "disk of the old machine failed"
+            assert command.answer["bits_withdrawn"] == 1024
+            assert all(not accounts.get("pool") for accounts in get_balances(reader).values())
+    assert run(given) != 0  # there is nothing to restore any more
+    later.replace(ledger_file)
+    with pytest.raises(LedgerRolledBack):
+        open_ledger(url)

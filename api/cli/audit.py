@@ -45,6 +45,10 @@ def verify(
         typer.Option(metavar="FILE", help="The older checkpoint of a consistency proof."),
     ] = None,
     public_key: PublicKeyOption = None,
+    is_copy: Annotated[
+        bool,
+        typer.Option("--copy", help="This is a copy: it may be older than the ledger's counter."),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -72,7 +76,7 @@ def verify(
     elif export is not None:
         _verify_export(line, export, signed, trusted)
     else:
-        _verify_ledger(line, signed, trusted, workers=workers)
+        _verify_ledger(line, signed, trusted, workers=workers, is_copy=is_copy)
 
 
 def _public_key(path: Path) -> str:
@@ -120,7 +124,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _verify_ledger(
-    line: Line, signed: str | None, trusted: str | None, *, workers: int | None
+    line: Line, signed: str | None, trusted: str | None, *, workers: int | None, is_copy: bool
 ) -> None:
     from api.schemas.ledger import Verified
 
@@ -130,12 +134,15 @@ def _verify_ledger(
             from scheduler.services.audit import check_against
 
             problems = check_against(context, signed, public_key=trusted)
-        report = Verified.model_validate(services.verify_ledger(context, workers=workers))
+        report = Verified.model_validate(
+            services.verify_ledger(context, workers=workers, is_copy=is_copy)
+        )
     problems = [*report.problems, *problems]
     if not report.sealed_bytes_opened:
         note(
-            "without its key-encryption key no sealed byte was opened, nor any sealed key: a change"
-            " of these would not be seen"
+            "without its key-encryption key no sealed byte was opened, nor any sealed key, and"
+            " neither the log's head nor its counter was checked: a change of these would not be"
+            " seen"
         )
     if not report.commands:
         note(

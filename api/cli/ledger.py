@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from api.cli import audit, waiting
 from api.cli.options import Line, OutOption, answering, commands, common
 from api.cli.output import emit_lines, written
@@ -28,6 +32,27 @@ app.command("expire")(waiting.expire)
 app.command("verify")(audit.verify)
 app.command("checkpoint")(audit.checkpoint)
 app.command("prove")(audit.prove)
+
+
+@app.command("restore")
+@answering
+def restore(
+    line: Line,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the old copy was put back.")],
+) -> None:
+    """Accept an old copy that was put back: all key that could still go out is withdrawn.
+
+    Nobody knows what was delivered since the copy was made. The reason stays in the ledger.
+    """
+    from api.schemas.ledger import Restored
+
+    with line.context() as context:
+        done = Restored.model_validate(services.restore_ledger(context, reason=reason))
+    line.answer(
+        done,
+        f"ledger restored: {done.bits_withdrawn:,} bits of {done.blocks_withdrawn:,} blocks"
+        f" withdrawn, {done.reservations_ended} reservations ended, {done.keys_closed} keys closed",
+    )
 
 
 @app.command("export")

@@ -55,6 +55,18 @@ def _bits(kind: str, row: tuple[str, dict[str, int]]) -> int:
     return row[1].get(kind, 0)
 
 
+class Restored(Answer):
+    """An old copy that was put back deliberately, and what of it was withdrawn."""
+
+    reason: str
+    why: str
+    """What the counter beside the data keys said against it."""
+    keys_closed: int
+    reservations_ended: int
+    blocks_withdrawn: int
+    bits_withdrawn: int
+
+
 class WaitingBlock(Answer):
     """One block that waits for its satellite's announcement."""
 

@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from orbits import as_utc
 from scheduler.errors import KeystoreError, LedgerError, LedgerUnavailable, RequestConflict
+from scheduler.ledger import counter
+from scheduler.ledger.db.background import Background
 from scheduler.ledger.db.engine import (
     make_engine,
     numbering,
@@ -91,6 +93,9 @@ class Ledger:
         self._queue = WriteQueue(self._writing, self._transaction)
         # SQLite's writers number their leaves themselves.
         self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
+        self._counter = Background(
+            self._count, name="skytrunk-counter", every_s=counter.COUNTED_EVERY_S
+        )
 
     def _transaction(self, connection: Connection) -> Transaction:
         keys = DataKeys(self._ring, self._shared_keys)
@@ -109,6 +114,7 @@ class Ledger:
             self._wal.nudge()
         if self._sequencer is not None:
             self._sequencer.nudge()
+        self._counter.nudge()
 
     def _turn(self) -> AbstractContextManager[None]:
         """This process's turn among those that write to one file; a server sees to it itself."""
@@ -227,7 +233,31 @@ class Ledger:
             connection.execute(insert(AuditCheckpoint), [row])
             digest = checkpoints.checkpoint_digest(last + 1, size=size, root=signed.root, at=at)
             audit.add_leaves(connection, head, [("checkpoint", str(last + 1), digest)], self._mac)
+        self._counter.nudge()
+        with suppress(LedgerError):  # else the thread goes on trying
+            self._count()
         return signed
+
+    def _count(self) -> bool:
+        """Count on, beside the data keys, to where the log ends by now; True once that is done."""
+        with self.view.read() as reader:
+            counter.count(reader.connection, self._ring)
+        return True
+
+    def contradicted_by_counter(self) -> str | None:
+        """What the counter beside the data keys says against this ledger; None if nothing."""
+        last = counter.last_count(self._ring)
+        with self.view.read() as reader:
+            return counter.contradiction_of(reader.connection, last)
+
+    def count_anew(self) -> None:
+        """Let the counter begin where the log ends by now: an old copy was put back deliberately.
+
+        All key that may have been delivered since must be withdrawn before.
+        """
+        self.number_leaves()
+        with self.view.read() as reader:
+            counter.count_anew(reader.connection, self._ring)
 
     def rotate_kek(self, kek: KeyEncryptionKey | None = None) -> int:
         """Wrap every data key, and the signing key, under another key-encryption key.
@@ -293,13 +323,16 @@ class Ledger:
             return len(left_behind(reader.connection, self._ring))
 
     def close(self) -> None:
-        """Let go of the database; what this process left to be numbered is numbered before."""
+        """Let go of the database; what this process left to number or to count is done before."""
+        if self._sequencer is not None and self._sequencer.close():
+            self._settle()
+        if self._counter.close():
+            with suppress(LedgerError):
+                self._count()
         if self._wal is not None:
             self._wal.close()
         if self._tickets is not None:
             self._tickets.close()
-        if self._sequencer is not None and self._sequencer.close():
-            self._settle()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -321,7 +354,11 @@ def _insisting(work: Callable[[], T]) -> T:
 
 
 def open_ledger(
-    url: str, *, kek: KeyEncryptionKey | None = None, key_folder: Path | None = None
+    url: str,
+    *,
+    kek: KeyEncryptionKey | None = None,
+    key_folder: Path | None = None,
+    old_copy: bool = False,
 ) -> Ledger:
     """Open the ledger behind a database URL for writing; make it if nothing is there.
 
@@ -330,7 +367,8 @@ def open_ledger(
     `key_folder`, or what SKYTRUNK_KEY_FOLDER names, or beside the key file. Raises SettingsError
     for a URL that is none of ours, LedgerMismatch for a database of something else or of
     another build, KeystoreError for a missing or wrong key, LedgerError if its audit log was
-    emptied or the database cannot be opened at all.
+    emptied or the database cannot be opened at all, LedgerRolledBack for one that is behind the
+    counter beside its data keys: but not if an `old_copy` is to be restored.
     """
     with opening_engine(make_engine(url)) as engine:
         forbid_core_dumps()
@@ -347,6 +385,12 @@ def open_ledger(
             refuse_emptied(connection)
             check_kek(connection, found)
             ring = keyring(connection, found, folder)
+        last = counter.last_count(ring)
+        with engine.connect() as connection, connection.begin():
+            if not old_copy:
+                counter.refuse_old_copy(connection, ring, last)
+            if last == counter.NEVER and not old_copy:
+                counter.count(connection, ring)
     ledger = Ledger(engine, ring, None if kek else kek_file(engine))
     # A folder that can be read but not written to is for the first deposit to complain of.
     with suppress(LedgerUnavailable):

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from scheduler.domain import VerifyReport
 from scheduler.errors import LedgerMissing
+from scheduler.ledger.counter import last_count
 from scheduler.ledger.db.engine import make_reading_engine, opening_engine, sqlite_file
 from scheduler.ledger.db.failures import refused
 from scheduler.ledger.db.files import can_hold_still
@@ -58,22 +59,29 @@ class LedgerView:
         *,
         executor: Executor | None = None,
         helpers: int = 1,
+        is_copy: bool = False,
     ) -> VerifyReport:
         """Recompute every hash, range and balance; `progress` hears of entries looked at.
 
         With an `executor` of processes so many `helpers` of it work at it beside this process;
         the report does not depend on them. (None does where others write to a file and this
         process may not: all must see one state.) Sealed bytes are opened with the key given, or
-        with the one at hand; without any, everything else is verified. Raises KeystoreError for a
-        key of another ledger, LedgerError if a process ends before its time.
+        with the one at hand; without any, everything else is verified. What `is_copy` may
+        be older than the counter beside the data keys. Raises KeystoreError for a key of another
+        ledger, LedgerError if a process ends before its time.
         """
         self._settle()
         with self.read() as reader:
             ring = self.ring or self._ring_at_hand(reader)
-            if executor is None or not self._can_hold_still():
-                return verify(reader.connection, ring, progress)
+        # Before the snapshot, which it must not be ahead of.
+        last = None if ring is None or is_copy else last_count(ring)
+        if executor is None or not self._can_hold_still():
+            with self.read() as reader:
+                return verify(reader.connection, ring, progress, last=last)
         try:
-            return verify_together(self._engine, ring, nullcontext, executor, helpers, progress)
+            return verify_together(
+                self._engine, ring, nullcontext, executor, helpers, progress, last
+            )
         except DBAPIError as error:
             raise refused(error) from error
 

@@ -60,6 +60,7 @@ from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
 from .replays import bind_run, summarise
+from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
@@ -155,6 +156,7 @@ __all__ = [
     "record_access",
     "release_jobs",
     "remove_sae",
+    "restore_ledger",
     "resume_job",
     "revoke_token",
     "rotate_kek",

@@ -36,19 +36,21 @@ ROWS_PER_WORKER = 30_000
 """Rows that are worth the start of another process: checking them takes a few times as long."""
 
 
-def verify_ledger(context: Context, *, workers: int | None = None) -> VerifyReport:
+def verify_ledger(
+    context: Context, *, workers: int | None = None, is_copy: bool = False
+) -> VerifyReport:
     """Recompute the whole ledger and say what does not hold.
 
     `workers` processes do it, this one among them; by default as many as the ledger is worth and
-    the machine has cores. Raises InputError for another number than 1 to WORKERS_MAX, LedgerError
-    if one of them ends before its time.
+    the machine has cores. What `is_copy` may be older than its counter. Raises InputError for
+    another number than 1 to WORKERS_MAX, LedgerError if one of them ends before its time.
     """
     view = context.view
     helpers = workers_for(workers, view.count_rows()) - 1
     if not helpers:
-        return view.verify()
+        return view.verify(is_copy=is_copy)
     with worker_pool(helpers) as executor:
-        return view.verify(executor=executor, helpers=helpers)
+        return view.verify(executor=executor, helpers=helpers, is_copy=is_copy)
 
 
 def workers_for(wanted: int | None, rows: int) -> int:

@@ -375,7 +375,7 @@ def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
         assert glance.element_rows(url) == whole
         assert glance.element_rows(url, 5) == single
         assert glance.element_count(url) == 2
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".db", ".kek"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".db", ".kek", ".keys"]
 
 
 def test_a_glance_leaves_everything_unusual_to_the_ledger(tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ from scheduler.ledger.vault.material import BOTH_ENDS, BlockNames
 KeyLine = Any
 """A row of `KEY_COLUMNS` and more."""
 
+_OPEN_KEYS = (
+    select(*KEY_COLUMNS, KeyRecipient.side, KeyRow.sha256.label("key_sha256"))
+    .join(Block, KeyRow.block_ref == Block.id)
+    .join(PoolRow, Block.pool_ref == PoolRow.id)
+    .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
+    .where(KeyRow.closed_by.is_(None), KeyRecipient.settled_by.is_(None))
+    .order_by(KeyRow.id, KeyRecipient.recipient)
+)
 _CLOSE_KEY = (
     update(KeyRow)
     .where(KeyRow.id == bindparam("key_"), KeyRow.closed_by.is_(None))
@@ -164,19 +172,14 @@ def take_keys(tx: Transaction, rows: Sequence[KeyLine], *, keep: bool = False) -
 def close_expired(tx: Transaction, handle: CommandHandle) -> int:
     """Erase what is left of keys that nobody collected in time; return how many keys."""
     tx.flush()
-    rows = tx.raw.execute(
-        select(*KEY_COLUMNS, KeyRecipient.side, KeyRow.sha256.label("key_sha256"))
-        .join(Block, KeyRow.block_ref == Block.id)
-        .join(PoolRow, Block.pool_ref == PoolRow.id)
-        .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
-        .where(
-            KeyRow.expires_at <= handle.at,
-            KeyRow.closed_by.is_(None),
-            KeyRecipient.settled_by.is_(None),
-        )
-        .order_by(KeyRow.id, KeyRecipient.recipient)
-    ).all()
-    return close_keys(tx, handle, rows)
+    due = _OPEN_KEYS.where(KeyRow.expires_at <= handle.at)
+    return close_keys(tx, handle, tx.raw.execute(due).all())
+
+
+def close_all(tx: Transaction, handle: CommandHandle) -> int:
+    """Erase what is left of every key that waits to be collected; return how many keys."""
+    tx.flush()
+    return close_keys(tx, handle, tx.raw.execute(_OPEN_KEYS).all())
 
 
 def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) -> int:

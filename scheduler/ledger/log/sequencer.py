@@ -7,12 +7,12 @@ leaf with a low identity that is committed late gets a later number; nothing is 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-from scheduler.errors import LedgerBroken, LedgerError
+from scheduler.errors import LedgerBroken
+from scheduler.ledger.db.background import Background
 from scheduler.ledger.log import trail
 from scheduler.ledger.log.macs import LogMac
 
@@ -63,44 +63,9 @@ def any_waits(connection: Connection) -> bool:
     return bool(connection.execute(_ANY).scalar_one())
 
 
-class Sequencer:
-    """A thread that numbers leaves while this process writes any, and sleeps when none waits."""
+class Sequencer(Background):
+    """A thread that numbers leaves while this process writes any."""
 
     def __init__(self, work: Callable[[], bool]) -> None:
-        self._work = work  #: numbers what it can; True if nothing waits any more
-        self._due = threading.Event()
-        self._over = threading.Event()
-        self._guard = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def nudge(self) -> None:
-        """Say that a leaf was written; returns at once."""
-        with self._guard:
-            if self._thread is None and not self._over.is_set():
-                # A daemon: an open ledger must not keep its process alive.
-                self._thread = threading.Thread(
-                    target=self._keep, name="skytrunk-sequencer", daemon=True
-                )
-                self._thread.start()
-        self._due.set()
-
-    def close(self) -> bool:
-        """Let the thread end; True if there ever was one, and something may still wait."""
-        with self._guard:
-            self._over.set()
-            thread = self._thread
-        self._due.set()
-        if thread is not None:
-            thread.join()
-        return thread is not None
-
-    def _keep(self) -> None:
-        while self._due.wait() and not self._over.is_set():
-            self._due.clear()
-            done = False
-            while not done and not self._over.wait(POLL_S):
-                try:
-                    done = self._work()
-                except LedgerError:
-                    # A database that is away is tried again; the leaves are safe where they are.
-                    done = False
+        """`work` numbers what it can, and returns True if nothing waits any more."""
+        super().__init__(work, name="skytrunk-sequencer", every_s=POLL_S)

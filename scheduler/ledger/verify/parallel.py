@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 
 from scheduler.domain import VerifyReport
 from scheduler.errors import LedgerError, LedgerUnavailable, SchedulerError
+from scheduler.ledger.counter import Count
 from scheduler.ledger.db.engine import sqlite_file
 from scheduler.ledger.db.snapshot import Address, Snapshot, snapshot_of
 from scheduler.ledger.vault.keyring import Keyring
@@ -50,6 +51,7 @@ def verify_together(
     executor: Executor,
     helpers: int,
     progress: Progress | None = None,
+    last: Count | None = None,
 ) -> VerifyReport:
     """Audit a ledger with so many processes of an executor's beside this one.
 
@@ -63,7 +65,7 @@ def verify_together(
             with engine.connect() as connection, connection.begin():
                 together = _Together(connection, crew, guard, alone)
                 try:
-                    return verify(connection, ring, progress, together)
+                    return verify(connection, ring, progress, together, last)
                 except Moved:
                     continue
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from scheduler.domain import VerifyReport
+from scheduler.ledger.counter import Count
 from scheduler.ledger.db.snapshot import Snapshot, snapshot_of
 from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.tables import FORMS
@@ -17,7 +18,7 @@ from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings
 from scheduler.ledger.verify.log import check_head, check_macs, join_log, waiting
 from scheduler.ledger.verify.schema import check_schema
 from scheduler.ledger.verify.shards import CHECKS, check_shard, shards_of, tops_of
-from scheduler.ledger.verify.signed import check_checkpoints
+from scheduler.ledger.verify.signed import check_checkpoints, check_count
 
 PROGRESS_EVERY = 1_000
 
@@ -45,12 +46,13 @@ def verify(
     ring: Keyring | None,
     progress: Progress | None = None,
     run: Runner = alone,
+    last: Count | None = None,
 ) -> VerifyReport:
     """Check one snapshot of a ledger. The report's problems name table and row.
 
     Everything streams by block or by command, so memory does not grow with the ledger. Without
     the data keys, `ring`, all is checked but that the sealed bytes open. Whoever runs the shards,
-    the report is the same.
+    the report is the same. `last` is what the counter said before the snapshot was taken.
     """
     snapshot = snapshot_of(connection)
     context = seals.read_context(snapshot, FORMS, ring)
@@ -63,6 +65,8 @@ def verify(
         seals.check_wrapping(snapshot, ring.kek, context.ciphers, found)
         mac = LogMac(ring.log_key(), ring.kek.kek_id)
         check_macs(snapshot, mac, tally.size, tally.root, found)
+    if last is not None:
+        check_count(snapshot, last, tally.size, found)
     return VerifyReport(
         commands=tally.commands,
         entries=tally.entries,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.errors import LedgerError, ProofInvalid
+from scheduler.ledger.counter import Count, contradiction
 from scheduler.ledger.db.snapshot import Row, Snapshot
 from scheduler.ledger.log import checkpoints, merkle
 from scheduler.ledger.log.rows import stored_instant
@@ -42,6 +43,17 @@ def check_checkpoints(snapshot: Snapshot, found: Findings) -> None:
             found.add(f"audit_checkpoint {number}: a column of it holds what it cannot")
     for subject in leaves:
         found.add(f"audit_checkpoint {subject} is missing, the audit log has it")
+
+
+def check_count(snapshot: Snapshot, last: Count, size: int, found: Findings) -> None:
+    """The log goes on from where the counter beside the data keys says that it was."""
+    try:
+        with snapshot.failures():
+            wrong = contradiction(last, size, lambda before: _root_at(snapshot, before))
+    except ProofInvalid as error:
+        wrong = str(error)
+    if wrong:
+        found.add(f"counter: {wrong}")
 
 
 def _check_checkpoint(snapshot: Snapshot, row: Row, leaf: tuple[int, str] | None) -> None:

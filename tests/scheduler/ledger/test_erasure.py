@@ -27,6 +27,12 @@ BITS = 80_000
 OLD = Epoch(POOL_ID, 0)
 
 
+def _data_keys(folder: Path) -> list[Path]:
+    """The files of data keys; the counter is none."""
+    keys = (folder / "ledger.db.keys").iterdir()
+    return [path for path in keys if not path.name.startswith("counter.")]
+
+
 def _turn_over(ledger: Ledger) -> None:
     """Begin the next epoch and shred the one that ended."""
     with ledger.begin() as tx:
@@ -93,7 +99,8 @@ def test_a_copy_of_the_database_from_before_opens_no_more(tmp_path: Path, kek: L
         _turn_over(ledger)
 
     folder = tmp_path / "ledger.db.keys"
-    with open_ledger(f"sqlite:///{copy}", kek=kek, key_folder=folder) as old:
+    url = f"sqlite:///{copy}"
+    with open_ledger(url, kek=kek, key_folder=folder, old_copy=True) as old:
         with pytest.raises(KeystoreError, match="what it sealed stays shut"):
             spend(old, "s", 256)
         assert any("stays shut" in problem for problem in old.view.verify().problems)
@@ -115,10 +122,10 @@ def test_a_key_file_is_durable_before_the_row_that_names_it(ledger: Ledger, tmp_
     transaction = ledger.begin()
     deposit(transaction.__enter__(), "one", 256)
     assert not transaction.__exit__(ValueError, ValueError("undone"), None)
-    (made,) = (tmp_path / "ledger.db.keys").iterdir()
+    (made,) = _data_keys(tmp_path)
     with ledger.begin() as tx:  # it is taken up, for nothing is under it
         deposit(tx, "two", 256)
-    assert list((tmp_path / "ledger.db.keys").iterdir()) == [made]
+    assert _data_keys(tmp_path) == [made]
     assert ledger.view.verify().ok
 
 
@@ -150,7 +157,7 @@ def test_what_could_not_be_destroyed_is_destroyed_at_the_next_opening(
         monkeypatch.undo()
     with open_ledger(url, kek=kek) as ledger:
         assert ledger.undestroyed_keys() == 0
-        names = [path.name for path in (tmp_path / "ledger.db.keys").iterdir()]
+        names = [path.name for path in _data_keys(tmp_path)]
         assert names == [ledger._ring.name(Epoch(POOL_ID, 1))]
 
 
@@ -237,7 +244,7 @@ def test_a_rotation_cut_short_is_undone_or_finished_at_the_next_opening(
             ledger.rotate_kek()
         monkeypatch.undo()
     assert next_file(key_file).exists()
-    assert len(list((tmp_path / "ledger.db.keys").iterdir())) == 2
+    assert len(_data_keys(tmp_path)) == 2
     with open_view(f"sqlite:///{file}") as view:
         assert view.verify().figures["sealed_bytes_opened"] is True
 
@@ -245,7 +252,7 @@ def test_a_rotation_cut_short_is_undone_or_finished_at_the_next_opening(
         assert (ledger.kek_id == old) == cut.startswith("before")
         assert kek_from_file(key_file).kek_id == ledger.kek_id
         assert not next_file(key_file).exists()
-        assert len(list((tmp_path / "ledger.db.keys").iterdir())) == 1
+        assert len(_data_keys(tmp_path)) == 1
         assert ledger.view.verify().ok
         (chunk,) = spend(ledger, "s", BITS)
         assert chunk.material_a == key

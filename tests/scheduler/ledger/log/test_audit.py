@@ -199,18 +199,21 @@ def test_a_full_rewrite_is_found_against_a_checkpoint(ledger: Ledger) -> None:
     fill(ledger)
     signed = ledger.checkpoint(NOON)
     _rewrite(ledger)
-    stored, head = ledger.view.verify().problems
+    stored, head, count = ledger.view.verify().problems
     assert f"audit_checkpoint 1: of size {signed.size}: signed root" in stored
     assert "was not written under key-encryption key" in head
+    assert f"is another than the one that had {signed.size + 1} leaves" in count
     change(ledger, "DELETE FROM audit_checkpoint")
     assert ledger.view.verify().problems == (
         "audit_checkpoint 1 is missing, the audit log has it",
         head,
+        count,
     )
-    # With its leaf gone too, the head tells, and the checkpoint that was kept elsewhere.
+    # With its leaf gone too, head and counter tell, and the checkpoint that was kept elsewhere.
     _rewrite(ledger, left_out="checkpoint")
-    (head,) = ledger.view.verify().problems
+    head, count = ledger.view.verify().problems
     assert "audit_head: the log of" in head
+    assert count.startswith("counter: ")
     (problem,) = verify_lines(ledger.view.export_lines(), checkpoint=signed).problems
     assert "it was rewritten" in problem
 
