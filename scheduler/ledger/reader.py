@@ -57,18 +57,16 @@ class Reader:
         self._freed = self._freed or bool(freed)
         self._expiring = self._expiring or bool(expiring)
 
-    def answer(
-        self, request_id: str, *, kind: str | None = None, digest: str | None = None
-    ) -> dict[str, Any] | None:
+    def answer(self, request_id: str, *, kind: str, digest: str) -> dict[str, Any] | None:
         """The answer first given to a request, or None if it is new.
 
-        Raises RequestConflict if `kind` or `digest` is given and differs from the first time.
+        Raises RequestConflict if the id came first with another kind, or digest of its content.
         """
         return known_answer(self.connection, request_id, kind=kind, digest=digest)
 
 
 def known_answer(
-    connection: Connection, request_id: str, *, kind: str | None = None, digest: str | None = None
+    connection: Connection, request_id: str, *, kind: str, digest: str
 ) -> dict[str, Any] | None:
     """The answer that the table of commands has. Raises as `Reader.answer`."""
     row = connection.execute(_ANSWER, {"request_": request_id}).one_or_none()
@@ -79,12 +77,10 @@ def known_answer(
     return answer
 
 
-def check_same_request(
-    request_id: str, first: tuple[str, str], now: tuple[str | None, str | None]
-) -> None:
-    """Raise RequestConflict unless kind and digest, where given, are those of the first time."""
+def check_same_request(request_id: str, first: tuple[str, str], now: tuple[str, str]) -> None:
+    """Raise RequestConflict unless kind and digest are those of the first time."""
     for word, was, seen in zip(("kind", "digest"), first, now, strict=True):
-        if seen is not None and seen != was:
+        if seen != was:
             raise RequestConflict(
                 f"request {request_id!r} came first with {word} {was!r}, now with {seen!r}"
             )

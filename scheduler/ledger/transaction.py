@@ -98,10 +98,8 @@ class Transaction(Reader):
         self._move_balances()
         return self.raw
 
-    def command(
-        self, request_id: str, *, kind: str, at: datetime, digest: str = ""
-    ) -> CommandHandle:
-        """Begin a request that nobody has made before.
+    def command(self, request_id: str, *, kind: str, at: datetime, digest: str) -> CommandHandle:
+        """Begin a request that nobody has made before; `digest` is that of its whole content.
 
         Raises RequestConflict if the id was used for another request, LedgerError if this
         very request was answered already (ask `answer` first).

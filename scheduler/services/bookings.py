@@ -26,6 +26,7 @@ from scheduler.ledger.books.bookings import (
     get_bookings,
     move_booking,
 )
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.outages import meets, out_of_service
 from scheduler.services.plans.directives import check_reason
 from scheduler.services.plans.explain import plan_record
@@ -120,7 +121,12 @@ def lock_booking(
         if booking.locked is locked:
             return _views(tx, [booking])[0]
         turn = directives.count_of(tx.connection, booking_id) + 1
-        command = tx.command(f"lock/{booking_id}/{turn}", kind="lock", at=context.clock.now())
+        command = tx.command(
+            f"lock/{booking_id}/{turn}",
+            kind="lock",
+            at=context.clock.now(),
+            digest=request_digest(str(booking_id), locked),
+        )
         directive = Directive(
             kind=DirectiveKind.LOCK if locked else DirectiveKind.NONE,
             subject=PassName.of(booking.candidate),
@@ -150,7 +156,9 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
             raise BookingConflict(
                 f"booking {booking_id} is {booking.state}; allowed: only one that has not begun"
             )
-        command = tx.command(f"cancel/{booking_id}", kind="cancel", at=now)
+        command = tx.command(
+            f"cancel/{booking_id}", kind="cancel", at=now, digest=request_digest(str(booking_id))
+        )
         move_booking(
             tx,
             booking_id,

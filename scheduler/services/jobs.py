@@ -17,6 +17,7 @@ from scheduler.domain import BookingState, Job, JobPause, JobState
 from scheduler.errors import InputError, LedgerMissing, UnknownName
 from scheduler.ledger.books import jobs as books
 from scheduler.ledger.books.bookings import find_booking
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.plans.directives import check_reason
 from scheduler.services.sessions import fail_session, settle_key
 from scheduler.services.work import ONE_TRANSACTION, Performed, perform
@@ -312,7 +313,12 @@ def pause_job(context: Context, work: str, *, reason: str) -> JobPause:
         raise InputError(f"a pause needs a reason, got {reason!r}")
     name = str(_work_of(work, frozenset(Work) - SESSIONS))
     with context.ledger.begin() as tx:
-        command = tx.command(f"pause/{uuid4()}", kind="job-paused", at=context.clock.now())
+        command = tx.command(
+            f"pause/{uuid4()}",
+            kind="job-paused",
+            at=context.clock.now(),
+            digest=request_digest(name, reason),
+        )
         made = books.pause(tx, command, name, reason=reason)
         command.finish({"work": name, "reason": reason})
     return made
@@ -322,7 +328,12 @@ def resume_job(context: Context, work: str) -> JobPause:
     """Have a kind of work done again. Raises UnknownName if it is not paused."""
     name = str(_work_of(work, frozenset(Work)))
     with context.existing_ledger.begin() as tx:
-        command = tx.command(f"resume/{uuid4()}", kind="job-resumed", at=context.clock.now())
+        command = tx.command(
+            f"resume/{uuid4()}",
+            kind="job-resumed",
+            at=context.clock.now(),
+            digest=request_digest(name),
+        )
         ended = books.resume(tx, command, name)
         command.finish({"work": name})
     return ended

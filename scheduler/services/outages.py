@@ -17,6 +17,7 @@ from scheduler.domain import (
 from scheduler.errors import InputError
 from scheduler.ledger.books import outages
 from scheduler.ledger.books.bookings import get_bookings, move_booking
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
@@ -37,14 +38,18 @@ def add_outage(
     outage = Outage(kind=found[0], name=found[1], starts_at=start, ends_at=end, reason=reason)
     span = f"{instant_key(outage.starts_at)}/{instant_key(outage.ends_at)}"
     base = f"outage/{outage.kind}/{outage.name}/{span}"
+    digest = request_digest(outage.kind, outage.name, outage.starts_at, outage.ends_at)
     now = context.clock.now()
     with context.ledger.begin() as tx:
         count, known = outages.count_alike(tx.connection, outage)
-        if known is not None and (answer := tx.answer(known)) is not None:
+        if (
+            known is not None
+            and (answer := tx.answer(known, kind="outage", digest=digest)) is not None
+        ):
             return answer
         # Lifted and given again, it is another outage.
         outage = replace(outage, outage_id=f"{base}/{count + 1}")
-        command = tx.command(outage.outage_id, kind="outage", at=now)
+        command = tx.command(outage.outage_id, kind="outage", at=now, digest=digest)
         outages.add(tx, command, outage)
         marked = _mark(tx, outage, at=now)
         answer = {**outage_fields(outage), "marked": [str(booking_id) for booking_id in marked]}
@@ -118,12 +123,14 @@ def list_outages(context: Context) -> list[Outage]:
 
 def lift_outage(context: Context, outage_id: str) -> dict[str, Any]:
     """Put it back into service; bookings keep their mark in their history. Raises UnknownName."""
-    request_id = f"lift/{outage_id}"
+    request_id, digest = f"lift/{outage_id}", request_digest(outage_id)
     with context.existing_ledger.begin() as tx:
-        answered = tx.answer(request_id)
+        answered = tx.answer(request_id, kind="outage-lifted", digest=digest)
         if answered is not None:
             return answered
-        command = tx.command(request_id, kind="outage-lifted", at=context.clock.now())
+        command = tx.command(
+            request_id, kind="outage-lifted", at=context.clock.now(), digest=digest
+        )
         answer = outage_fields(outages.lift(tx, command, outage_id))
         command.finish(answer)
     return answer

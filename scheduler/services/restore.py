@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from scheduler.errors import InputError
 from scheduler.ledger.keys.restoring import withdraw_all
+from scheduler.ledger.log.canonical import request_digest
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -36,7 +37,9 @@ def restore_ledger(context: Context, *, reason: str) -> dict[str, Any]:
             raise InputError("the ledger is as its counter says; there is nothing to restore")
         with ledger.begin() as tx:
             now = context.clock.now()
-            command = tx.command(f"{KIND}/{uuid4()}", kind=KIND, at=now, digest="")
+            command = tx.command(
+                f"{KIND}/{uuid4()}", kind=KIND, at=now, digest=request_digest(reason)
+            )
             answer = {"reason": reason, "why": contradicted, **withdraw_all(tx, command)}
             command.finish(answer)
         ledger.count_anew()

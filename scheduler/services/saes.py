@@ -8,6 +8,7 @@ from uuid import uuid4
 from scheduler.domain import Sae
 from scheduler.errors import InputError
 from scheduler.ledger.books import saes
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.network import NodeKind
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ def add_sae(context: Context, *, sae_id: str, node: str) -> dict[str, Any]:
     with context.ledger.begin() as tx:
         context.check_scenario(tx)
         # An entity may be removed and come again, so the name alone is no request.
-        command = tx.command(f"sae/{uuid4()}", kind="sae", at=context.clock.now())
+        command = tx.command(
+            f"sae/{uuid4()}",
+            kind="sae",
+            at=context.clock.now(),
+            digest=request_digest(sae_id, node),
+        )
         saes.add(tx, command, sae)
         answer = {"sae_id": sae.sae_id, "node": sae.node}
         command.finish(answer)
@@ -40,7 +46,12 @@ def add_sae(context: Context, *, sae_id: str, node: str) -> dict[str, Any]:
 def remove_sae(context: Context, sae_id: str) -> dict[str, Any]:
     """Remove an entity: no key is drawn for it or given to it any more. Raises UnknownName."""
     with context.existing_ledger.begin() as tx:
-        command = tx.command(f"sae/{uuid4()}", kind="sae-removed", at=context.clock.now())
+        command = tx.command(
+            f"sae/{uuid4()}",
+            kind="sae-removed",
+            at=context.clock.now(),
+            digest=request_digest(sae_id),
+        )
         sae = saes.remove(tx, command, sae_id)
         answer = {"sae_id": sae.sae_id, "node": sae.node}
         command.finish(answer)

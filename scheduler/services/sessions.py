@@ -27,6 +27,7 @@ from scheduler.ledger.books.bookings import find_booking, get_bookings, move_boo
 from scheduler.ledger.books.jobs import find_job
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import add_session
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.network import KeyBlocks
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.close_block import counts_json, key_and_errors, setting_of
@@ -58,7 +59,8 @@ def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[s
     with context.ledger.begin() as tx:
         booking = find_booking(tx, booking_id)
         if booking.state is not BookingState.BOOKED:
-            return tx.answer(f"{KIND}/{booking_id}") or {}
+            about = request_digest(f"{KIND}/{booking_id}")
+            return tx.answer(f"{KIND}/{booking_id}", kind=KIND, digest=about) or {}
         outage = outage_at(tx, booking.candidate)
         if outage is not None:
             move_booking(
@@ -86,9 +88,9 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     answer. A booking that is not under way (missed, cancelled) is left as it is, and the answer
     is empty.
     """
-    request_id = f"settle/{booking_id}"
+    request_id, digest = f"settle/{booking_id}", request_digest(str(booking_id))
     with context.ledger.view.read() as reader:
-        answered = reader.answer(request_id)
+        answered = reader.answer(request_id, kind="settle", digest=digest)
         booking = find_booking(reader, booking_id)
     if answered is not None:
         return answered
@@ -99,7 +101,7 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     below = _below(context, booking.candidate, session)
     answer = _answer(booking, result) | {"below_ppm": None if below is None else round(below * 1e6)}
     with context.ledger.begin() as tx:
-        command = tx.command(request_id, kind="settle", at=at)
+        command = tx.command(request_id, kind="settle", at=at, digest=digest)
         sifted = None
         if session.pooled and result.sifted_bits:
             sifted = _keep_sifted(context, tx, command, session, booking.candidate)

@@ -12,6 +12,7 @@ from uuid import uuid4
 from scheduler.domain import AccessToken, Role, instant_key
 from scheduler.errors import InputError, LedgerMissing, NotAuthenticated, UnknownName
 from scheduler.ledger.books import token_reads
+from scheduler.ledger.log.canonical import request_digest
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -48,7 +49,12 @@ def add_token(context: Context, *, name: str, role: str, days: int) -> tuple[Acc
         expires_at=now + timedelta(days=days),
     )
     with context.ledger.begin() as tx:
-        command = tx.command(f"token/{token.token_id}", kind="token", at=now)
+        command = tx.command(
+            f"token/{token.token_id}",
+            kind="token",
+            at=now,
+            digest=request_digest(token.name, token.role, token.expires_at),
+        )
         tokens.add(tx, command, token, secret_sha256=_hash(secret))
         command.finish(
             {
@@ -74,7 +80,12 @@ def revoke_token(context: Context, name: str) -> list[AccessToken]:
             raise UnknownName(f"token {name!r} is not known; `skytrunk token list` shows them")
         for one in found:
             request_id = f"token-revoked/{one.token_id}"
-            command = tx.command(request_id, kind="token-revoked", at=context.clock.now())
+            command = tx.command(
+                request_id,
+                kind="token-revoked",
+                at=context.clock.now(),
+                digest=request_digest(one.token_id),
+            )
             tokens.revoke(tx, command, one.token_id)
             command.finish({"token": one.token_id, "name": one.name})
     return found
@@ -124,7 +135,12 @@ def record_access(context: Context, token: AccessToken, *, route: str, allowed: 
     """Write down that the bearer of a token asked for a change, and whether it may make it."""
     now = context.clock.now()
     with context.existing_ledger.begin() as tx:
-        command = tx.command(f"access/{uuid4()}", kind="access", at=now)
+        command = tx.command(
+            f"access/{uuid4()}",
+            kind="access",
+            at=now,
+            digest=request_digest(token.token_id, route, allowed),
+        )
         command.finish(
             {
                 "token": token.token_id,

@@ -10,6 +10,7 @@ from scheduler.fibre import buffer_bits, span_eps, span_secret_bits
 from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
 from scheduler.ledger.keys.spans import deposited_until, span_key
 from scheduler.ledger.keys.stock import get_stock
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
@@ -27,9 +28,10 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
     has not is, though a clock that was ahead has deposited for later ones.
     """
     request_id = f"trunk/{instant_key(start)}/{instant_key(end)}"
+    digest = request_digest(start, end)
     links = [link for link in context.scenario.links if link.kind != "satellite"]
     with context.ledger.begin() as tx:
-        answered = tx.answer(request_id)
+        answered = tx.answer(request_id, kind="trunk", digest=digest)
         if answered is not None:
             return answered
         context.check_scenario(tx)
@@ -38,7 +40,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
         if all(one >= end for one in starts):
             return {"links": len(links), "deposited_bits": 0, "no_room_bits": 0}
         stock = get_stock(tx, at=end)
-        command = tx.command(request_id, kind="trunk", at=end)
+        command = tx.command(request_id, kind="trunk", at=end, digest=digest)
         blocks: list[NewBlock] = []
         refused = 0
         for link, begins in zip(links, starts, strict=True):

@@ -11,6 +11,7 @@ from scheduler.domain import KeyEpoch, VaultStatus, instant_key
 from scheduler.errors import UnknownName
 from scheduler.ledger.keys.epoch_reads import get_epochs
 from scheduler.ledger.keys.epochs import begin_epoch, empty_epoch, shred_epoch
+from scheduler.ledger.log.canonical import request_digest
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -95,8 +96,9 @@ def _begin(context: Context, present: Iterable[KeyEpoch], *, at: datetime) -> in
     for one in present:
         with context.ledger.begin() as tx:
             request_id = f"epoch/{one.pool_id}/{one.epoch + 1}"
-            if tx.answer(request_id, kind="epoch") is None:
-                command = tx.command(request_id, kind="epoch", at=at)
+            digest = request_digest(one.pool_id, one.epoch + 1)
+            if tx.answer(request_id, kind="epoch", digest=digest) is None:
+                command = tx.command(request_id, kind="epoch", at=at, digest=digest)
                 epoch = begin_epoch(tx, command, one.pool_id)
                 command.finish({"pool": one.pool_id, "epoch": epoch, "at": instant_key(at)})
                 count += 1
@@ -111,8 +113,9 @@ def _shred(context: Context, ended: Iterable[KeyEpoch], *, at: datetime) -> int:
             pieces += emptied
         with context.ledger.begin() as tx:
             request_id = f"shred/{one.pool_id}/{one.epoch}"
-            if tx.answer(request_id, kind="shred") is None:
-                command = tx.command(request_id, kind="shred", at=at)
+            digest = request_digest(one.pool_id, one.epoch)
+            if tx.answer(request_id, kind="shred", digest=digest) is None:
+                command = tx.command(request_id, kind="shred", at=at, digest=digest)
                 pieces += shred_epoch(tx, command, one.pool_id, one.epoch)
                 command.finish({"pool": one.pool_id, "epoch": one.epoch, "at": instant_key(at)})
     return pieces

@@ -88,7 +88,7 @@ def _mesh_links() -> list[Pool]:
 def _deposit_second(tx: Transaction, second: int, keys: dict[str, bytes]) -> None:
     for link in _mesh_links():
         name = f"{link.pool_id}/{second}"
-        handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON)
+        handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON, digest="")
         block = NewBlock(
             block_id=uuid_of(name),
             pool=link,
@@ -104,7 +104,7 @@ def _deposit_second(tx: Transaction, second: int, keys: dict[str, bytes]) -> Non
 
 def _merge_second(tx: Transaction, second: int) -> None:
     """Refresh every pair by 256 bits: one range a hop, one block a pair."""
-    handle = tx.command(f"merge/{second}", kind="merge", at=NOON)
+    handle = tx.command(f"merge/{second}", kind="merge", at=NOON, digest="")
     runs = [spend_pool(tx, handle, link.pool_id, PAIRS * 256) for link in chain(NODES)]
     key = b"".join(part.material_a for part in runs[0])
     for pair in range(PAIRS):

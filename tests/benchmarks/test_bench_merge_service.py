@@ -111,7 +111,7 @@ def _bring(
     context: Context, name: str, links: list[Link], bits: int, keys: dict[str, bytes]
 ) -> None:
     with context.ledger.begin() as tx:
-        command = tx.command(name, kind="trunk", at=NOON)
+        command = tx.command(name, kind="trunk", at=NOON, digest="")
         blocks = [
             NewBlock(
                 block_id=context.entropy.uuid("block"),

@@ -45,7 +45,7 @@ class Client:
 
 def _deliver(ledger: Ledger, name: str) -> list[SpentChunk]:
     def reserve(tx: object) -> None:
-        handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON)  # type: ignore[attr-defined]
+        handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON, digest="")  # type: ignore[attr-defined]
         reserve_key(
             tx, handle, POOL.pool_id, BITS, reservation_id=uuid_of(name), purpose="sae",  # type: ignore[arg-type]
             expires_at=NOON + timedelta(hours=1),
@@ -53,7 +53,7 @@ def _deliver(ledger: Ledger, name: str) -> list[SpentChunk]:
         handle.finish({})
 
     def deliver(tx: object) -> list[SpentChunk]:
-        handle = tx.command(f"deliver/{name}", kind="deliver", at=NOON)  # type: ignore[attr-defined]
+        handle = tx.command(f"deliver/{name}", kind="deliver", at=NOON, digest="")  # type: ignore[attr-defined]
         done = resolve_reservation(tx, handle, uuid_of(name), ReservationState.DELIVERED)  # type: ignore[arg-type]
         handle.finish({})
         return done

@@ -91,7 +91,10 @@ def lost(events: Iterable[Event], ledger: Ledger) -> list[str]:
                     consumed[str(entry.block_id)].append((entry.start_bit, entry.end_bit))
             after = entries[-1].entry_id
         for event in events:
-            if event.what == "ok" and reader.answer(event.request) is None:
+            if (
+                event.what == "ok"
+                and reader.answer(event.request, kind=event.kind, digest="") is None
+            ):
                 found.append(f"{event.request} was answered, the ledger does not know it")
             for block, start, end in event.ranges:
                 if not any(s <= start and end <= e for s, e in consumed[block]):

@@ -79,7 +79,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return f"{kind}-{self.count}"
 
     def _handle(self, tx, kind: str) -> CommandHandle:  # type: ignore[no-untyped-def]
-        handle = tx.command(self._name(kind), kind=kind, at=self.now)
+        handle = tx.command(self._name(kind), kind=kind, at=self.now, digest="")
         handle.finish({})
         return handle
 

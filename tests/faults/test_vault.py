@@ -26,11 +26,11 @@ KILLS = {"sqlite": 12, "postgresql": 6}
 def turn_over(ledger: Ledger, name: str) -> None:
     """Begin the next epoch, and shred the one that ended in a transaction of its own."""
     with ledger.begin() as tx:
-        handle = tx.command(f"begin {name}", kind="epoch", at=NOON)
+        handle = tx.command(f"begin {name}", kind="epoch", at=NOON, digest="")
         handle.finish({})
         epoch = begin_epoch(tx, handle, POOL_ID)
     with ledger.begin() as tx:
-        handle = tx.command(f"shred {name}", kind="shred", at=NOON)
+        handle = tx.command(f"shred {name}", kind="shred", at=NOON, digest="")
         handle.finish({})
         shred_epoch(tx, handle, POOL_ID, epoch - 1)
 

@@ -46,7 +46,7 @@ def once(ledger: Ledger, history: int, request: str, kind: str, step: Step) -> N
     write(history, Event("intent", request, kind))
     event = Event("ok", request, kind)
     with ledger.begin() as tx:
-        if tx.answer(request) is None:
+        if tx.answer(request, kind=kind, digest="") is None:
             step(tx, request, event)
         else:
             event.what = "replayed"
@@ -66,7 +66,7 @@ def _merge(tx: Transaction, request: str, event: Event) -> None:
 
 
 def _deliver(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="deliver", at=NOON)
+    handle = tx.command(request, kind="deliver", at=NOON, digest="")
     keys = [uuid_of(f"{request}/{n}") for n in range(2)]
     draw_keys(tx, handle, PAIR.pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
     event.keys = [f"m/{key.key_id}" for key in collect_keys(tx, handle, keys, "m")]
@@ -74,7 +74,7 @@ def _deliver(tx: Transaction, request: str, event: Event) -> None:
 
 
 def _collect(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="collect", at=NOON)
+    handle = tx.command(request, kind="collect", at=NOON, digest="")
     drawn = request.replace("collect", "deliver")
     keys = [uuid_of(f"{drawn}/{n}") for n in range(2)]
     event.keys = [f"s/{key.key_id}" for key in collect_keys(tx, handle, keys, "s")]
@@ -82,7 +82,7 @@ def _collect(tx: Transaction, request: str, event: Event) -> None:
 
 
 def _reserve(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="reserve", at=NOON)
+    handle = tx.command(request, kind="reserve", at=NOON, digest="")
     reserve_key(
         tx,
         handle,
@@ -97,7 +97,7 @@ def _reserve(tx: Transaction, request: str, event: Event) -> None:
 
 
 def _post(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="post", at=NOON)
+    handle = tx.command(request, kind="post", at=NOON, digest="")
     reserved = uuid_of(request.replace("post", "reserve"))
     for part in resolve_reservation(tx, handle, reserved, ReservationState.DELIVERED):
         chunk = part.chunk
@@ -107,7 +107,7 @@ def _post(tx: Transaction, request: str, event: Event) -> None:
 
 def _receive(tx: Transaction, request: str, event: Event) -> None:
     """Key of a satellite that waits for its announcement, and is of use for a minute."""
-    handle = tx.command(request, kind="receive", at=NOON)
+    handle = tx.command(request, kind="receive", at=NOON, digest="")
     block = NewBlock(
         block_id=uuid_of(request),
         pool=DOWNLINK,
@@ -125,14 +125,14 @@ def _receive(tx: Transaction, request: str, event: Event) -> None:
 
 
 def _announced(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="announced", at=NOON)
+    handle = tx.command(request, kind="announced", at=NOON, digest="")
     for block in get_waiting_blocks(tx, "sat"):
         move_block(tx, handle, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
     handle.finish({})
 
 
 def _spend_young(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="spend", at=NOON)
+    handle = tx.command(request, kind="young", at=NOON, digest="")
     needs = {DOWNLINK.pool_id: 1024}
     for part in spend_pools(tx, handle, needs, received_after=NOON - MINUTE)[DOWNLINK.pool_id]:
         chunk = part.chunk
@@ -142,7 +142,7 @@ def _spend_young(tx: Transaction, request: str, event: Event) -> None:
 
 def _sift(tx: Transaction, request: str, event: Event) -> None:
     """Sifted key of a session, at the two ends not alike, that waits for its block to close."""
-    handle = tx.command(request, kind="sift", at=NOON)
+    handle = tx.command(request, kind="sift", at=NOON, digest="")
     block = NewBlock(
         block_id=uuid_of(request),
         pool=DOWNLINK,
@@ -158,7 +158,7 @@ def _sift(tx: Transaction, request: str, event: Event) -> None:
 
 def _distil(tx: Transaction, request: str, event: Event) -> None:
     """The block closes: what was settled before must be there, and is used up."""
-    handle = tx.command(request, kind="distil", at=NOON)
+    handle = tx.command(request, kind="distil", at=NOON, digest="")
     sifted = request.replace("distil", "sift")
     assert take_sifted(tx, handle, uuid_of(sifted))[0] == bytes_of(sifted, 8192)
     block = NewBlock(
@@ -177,19 +177,19 @@ def _distil(tx: Transaction, request: str, event: Event) -> None:
 
 
 def _expire(tx: Transaction, request: str, event: Event) -> None:
-    handle = tx.command(request, kind="expire", at=NOON + MINUTE)
+    handle = tx.command(request, kind="expire", at=NOON + MINUTE, digest="")
     let_expire(tx, handle)
     erase_expired(tx)
     handle.finish({})
 
 
 def _answer(tx: Transaction, request: str, kind: str, answer: dict[str, Any]) -> None:
-    tx.command(request, kind=kind, at=NOON).finish(answer)
+    tx.command(request, kind=kind, at=NOON, digest="").finish(answer)
 
 
 def _turn(tx: Transaction, request: str, event: Event) -> None:
     """The next epoch of a pool begins, and what ended is shredded."""
-    handle = tx.command(request, kind="turn", at=NOON)
+    handle = tx.command(request, kind="turn", at=NOON, digest="")
     pool_id = chain(NODES)[0].pool_id
     shred_epoch(tx, handle, pool_id, begin_epoch(tx, handle, pool_id) - 1)
     handle.finish({})

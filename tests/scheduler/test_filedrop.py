@@ -73,7 +73,7 @@ def test_a_drop_is_deposited_once_and_can_be_spent(
     }
 
     with context.ledger.begin() as tx:
-        command = tx.command("spend", kind="test", at=NOON)
+        command = tx.command("spend", kind="test", at=NOON, digest="")
         (chunk,) = spend_pool(tx, command, LINK, 1024)
         command.finish({})
     assert (chunk.material_a, chunk.material_b) == (KEY, KEY)
@@ -255,7 +255,7 @@ def test_the_same_key_under_another_name_rejects_the_whole_drop(
     """Also when the first was spent long ago, and under a new key-encryption key."""
     services.import_keys(context, drop(entry()))
     with context.ledger.begin() as tx:
-        command = tx.command("spend", kind="test", at=NOON)
+        command = tx.command("spend", kind="test", at=NOON, digest="")
         spend_pool(tx, command, LINK, 1024)
         command.finish({})
     context.ledger.rotate_kek(LocalKek(bytes(range(32))))

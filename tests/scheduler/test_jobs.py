@@ -71,7 +71,7 @@ def test_time_is_looked_after_before_every_merge(settings_of: SettingsOf) -> Non
     settings = settings_of()
     pool, until = Pool.pair("beijing", "nanshan"), START + timedelta(minutes=30)
     with Context(settings) as context, context.ledger.begin() as tx:
-        command = tx.command("deposit", kind="deposit", at=START)
+        command = tx.command("deposit", kind="deposit", at=START, digest="")
         block = NewBlock(
             block_id=context.entropy.uuid("block", "short"), pool=pool, natural_key="short",
             length_bits=1024, source="device", simulated=False,

@@ -282,7 +282,7 @@ def _bytes(chunks, spent: list[SpentChunk]) -> bytes:  # type: ignore[no-untyped
 def _fill(context: Context, bits: int) -> None:
     """Give every link of the scenario some key."""
     with context.ledger.begin() as tx:
-        command = tx.command("fill", kind="trunk", at=context.clock.now())
+        command = tx.command("fill", kind="trunk", at=context.clock.now(), digest="")
         for link in context.scenario.links:
             name = f"test/{link.pool.pool_id}"
             key = context.entropy.key_bytes("key", name, length=bits // 8)
@@ -333,7 +333,7 @@ def test_a_retry_under_the_same_name_adds_nothing(settings_of: SettingsOf) -> No
         assert services.verify_ledger(context).ok
         # A name that another kind of command took is refused.
         with context.ledger.begin() as tx:
-            tx.command("merge/theirs", kind="trunk", at=START).finish({})
+            tx.command("merge/theirs", kind="trunk", at=START, digest="").finish({})
         with pytest.raises(RequestConflict):
             services.merge_due(context, scheduled_for=START, request="theirs")
 
@@ -354,7 +354,7 @@ def test_a_tick_is_decided_again_if_somebody_wrote_meanwhile(
             if len(decided) == 1:
                 (link, _), *_ = plan.needs.items()
                 with context.ledger.begin() as tx:
-                    handle = tx.command("elsewhere", kind="test", at=START)
+                    handle = tx.command("elsewhere", kind="test", at=START, digest="")
                     spend_pool(tx, handle, link, get_stock(tx)[link])
                     handle.finish({})
             return plan

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import select
 
 from scheduler.errors import DuplicateBlock
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.ledger.reader import known_answer
 from scheduler.ledger.schema import AuditKey
 from scheduler.ledger.transaction import Transaction
@@ -34,13 +35,13 @@ def refuse_known_key(tx: Transaction, material: Mapping[str, bytes], *, at: date
     secret = _secret(tx)
     for natural_key, held in material.items():
         name = f"{KIND}/{hmac.new(secret, held, hashlib.sha256).hexdigest()}"
-        known = known_answer(tx.raw, name)
+        known = known_answer(tx.raw, name, kind=KIND, digest=request_digest(name))
         if known is not None:
             raise DuplicateBlock(
                 f"block {natural_key} holds the key material of {known['natural_key']}, which was"
                 " deposited before; nothing is added"
             )
-        command = tx.command(name, kind=KIND, at=at)
+        command = tx.command(name, kind=KIND, at=at, digest=request_digest(name))
         command.finish({"natural_key": natural_key})
 
 

@@ -87,6 +87,12 @@ def marker_digest(*words: str | int) -> str:
     return hashlib.sha256("|".join(map(str, words)).encode()).hexdigest()
 
 
+def request_digest(*content: Scalar | Sequence[str]) -> str:
+    """Hash of what a request is about: whoever asks again under its id must mean the same."""
+    parts = [plain(one) if isinstance(one, Scalar) else list(one) for one in content]
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
 def leaf_data(seq: int, kind: str, subject: str, row_sha256: str) -> bytes:
     """What the audit log hashes for one leaf: its number and the row it stands for."""
     if type(seq) is int and type(kind) is type(subject) is type(row_sha256) is str:

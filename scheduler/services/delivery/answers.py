@@ -13,6 +13,7 @@ from scheduler.ledger.keys.answers import (
     is_any_overdue,
 )
 from scheduler.ledger.keys.answers import settle_answers as settle_in
+from scheduler.ledger.log.canonical import request_digest
 
 if TYPE_CHECKING:
     from scheduler.ledger import Transaction
@@ -26,10 +27,14 @@ def settle_answers(context: Context, left: Sequence[str], lost: Sequence[str] = 
 
     def work(tx: Transaction) -> None:
         if left:
-            command = tx.command(f"keys-settled/{uuid4()}", kind="keys-settled", at=now)
+            command = tx.command(
+                f"keys-settled/{uuid4()}", kind="keys-settled", at=now, digest=request_digest(left)
+            )
             command.finish({"keys": settle_in(tx, command, left)})
         if lost:
-            command = tx.command(f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now)
+            command = tx.command(
+                f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now, digest=request_digest(lost)
+            )
             doubted, voided = doubt_answers(tx, command, request_ids=lost)
             command.finish({"doubted": doubted, "voided": voided})
 
@@ -48,7 +53,9 @@ def doubt_overdue(context: Context) -> tuple[int, int]:
             return 0, 0
 
     def work(tx: Transaction) -> tuple[int, int]:
-        command = tx.command(f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now)
+        command = tx.command(
+            f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now, digest=request_digest(before)
+        )
         doubted, voided = doubt_answers(tx, command, before=before)
         command.finish({"doubted": doubted, "voided": voided})
         return doubted, voided

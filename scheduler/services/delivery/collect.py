@@ -12,6 +12,7 @@ from scheduler.errors import InputError, NotAllowed, UnknownName, WrongState
 from scheduler.ledger.keys.answers import doubt_answers, get_masters, repeat_keys
 from scheduler.ledger.keys.delivery import collect_keys
 from scheduler.ledger.keys.delivery_reads import get_drawn_keys
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.delivery.parties import caller_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ def dec_keys(context: Context, *, slave: str, master: str, key_ids: Sequence[UUI
         masters = get_masters(tx, key_ids)
         if missing := [one for one in key_ids if masters.get(one) != master]:
             raise UnknownName(f"{len(missing)} of {len(key_ids)} keys of {master!r} are not here")
-        command = tx.command(request_id, kind=KIND, at=now)
+        command = tx.command(
+            request_id,
+            kind=KIND,
+            at=now,
+            digest=request_digest(master, slave, [str(one) for one in key_ids]),
+        )
         answer_id = request_id
         try:
             keys = collect_keys(tx, command, key_ids, slave, keep=True)
@@ -76,7 +82,9 @@ def _again(
 ) -> tuple[str, list[CollectedKey]]:
     """The keys of an answer in doubt once more, and by which request they were given first."""
     before = now - timedelta(seconds=context.settings.key_answer_s)
-    doubting = tx.command(f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now)
+    doubting = tx.command(
+        f"keys-doubted/{uuid4()}", kind="keys-doubted", at=now, digest=request_digest(before)
+    )
     doubted, voided = doubt_answers(tx, doubting, before=before)
     doubting.finish({"doubted": doubted, "voided": voided})
     return repeat_keys(tx, key_ids, slave, at=now)

@@ -19,6 +19,7 @@ from scheduler.errors import (
 )
 from scheduler.ledger.keys.answers import deliver_keys
 from scheduler.ledger.keys.blocks import get_open_blocks
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.delivery.parties import Parties, parties_of
 from scheduler.services.delivery.selection import BLOCKS_LOOKED_AT_MAX, allowed_blocks
 from scheduler.services.merges.at_request import merge_for
@@ -99,7 +100,12 @@ def _draw(
         parties = parties_of(context, tx, master, slave, request.additional_slaves)
         pool_id = parties.pool.pool_id
         among = allowed_blocks(context, tx, pool_id, constraints, at=now)
-        command = tx.command(request_id, kind=KIND, at=now)
+        command = tx.command(
+            request_id,
+            kind=KIND,
+            at=now,
+            digest=request_digest(master, slave, request.additional_slaves, size, request.number),
+        )
         keys, simulated = deliver_keys(
             tx,
             command,

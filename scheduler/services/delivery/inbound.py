@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from scheduler.ledger.keys.answers import get_masters, settle_answers, void_keys
 from scheduler.ledger.keys.delivery import draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.spending import spend_pools
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.merge import xor
 from scheduler.services.merges.at_request import merge_for
 
@@ -46,14 +46,15 @@ def accept_keys(
     """
     border = border_of(context, peer)
     size = _size(context, keys)
-    request_id = f"{KIND}/{peer}/{_digest([initiator, *sorted(targets), *map(str, keys)])}"
+    digest = request_digest(peer, initiator, sorted(targets), [str(one) for one in keys])
+    request_id = f"{KIND}/{peer}/{digest}"
 
     def work(tx: Transaction) -> None:
-        if tx.answer(request_id, kind=KIND) is not None:
+        if tx.answer(request_id, kind=KIND, digest=digest) is not None:
             return
         node = _node_of(context, tx, peer, initiator, targets)
         now = context.clock.now()
-        command = tx.command(request_id, kind=KIND, at=now)
+        command = tx.command(request_id, kind=KIND, at=now, digest=digest)
         pool, block_id = _deposit(tx, command, peer, border, node, b"".join(keys.values()))
         side = int(node != pool.node_a)
         draw_keys(
@@ -100,13 +101,14 @@ def void_arrived(
     """
     border_of(context, peer)
     names = [str(one) for one in key_ids]
-    request_id = f"{KIND_VOID}/{peer}/{_digest([initiator, *sorted(targets), *sorted(names)])}"
+    digest = request_digest(peer, initiator, sorted(targets), sorted(names))
+    request_id = f"{KIND_VOID}/{peer}/{digest}"
 
     def work(tx: Transaction) -> None:
-        if tx.answer(request_id, kind=KIND_VOID) is not None:
+        if tx.answer(request_id, kind=KIND_VOID, digest=digest) is not None:
             return
         _node_of(context, tx, peer, initiator, targets)
-        command = tx.command(request_id, kind=KIND_VOID, at=context.clock.now())
+        command = tx.command(request_id, kind=KIND_VOID, at=context.clock.now(), digest=digest)
         masters = get_masters(tx, key_ids)
         gone = void_keys(tx, command, [one for one in key_ids if masters.get(one) == initiator])
         parts = {
@@ -126,11 +128,6 @@ def border_of(context: Context, peer: str) -> str:
     if found is None:
         raise NotAllowed(f"KME {peer[:40]!a} is none of the networks that kme_peers names")
     return context.scenario.node(found.node).node_id
-
-
-def _digest(words: Sequence[str]) -> str:
-    """Of names alone: what tells a request from others, whatever its keys are."""
-    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 def _size(context: Context, keys: Mapping[UUID, bytes]) -> int:

@@ -23,13 +23,14 @@ from scheduler.ledger.keys.answers import (
 )
 from scheduler.ledger.keys.delivery import collect_keys
 from scheduler.ledger.keys.delivery_reads import get_drawn_keys
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.ledger.reader import get_commands
 from scheduler.services.delivery import inbound
 from scheduler.services.delivery.parties import outgoing_name
 from scheduler.sources.peers import post_to
 
 if TYPE_CHECKING:
-    from scheduler.ledger import Transaction
+    from scheduler.ledger import Reader, Transaction
     from scheduler.ledger.records import OutgoingKeys
     from scheduler.services.context import Context
     from scheduler.settings import KmePeer
@@ -74,7 +75,12 @@ def acknowledged(
     recipient = outgoing_name(peer, target)
 
     def work(tx: Transaction) -> None:
-        command = tx.command(f"ext-told/{uuid4()}", kind="ext-told", at=context.clock.now())
+        command = tx.command(
+            f"ext-told/{uuid4()}",
+            kind="ext-told",
+            at=context.clock.now(),
+            digest=request_digest(recipient, [str(one) for one in key_ids], has_them),
+        )
         if has_them:
             count = settle_answers(tx, command, get_answers(tx, key_ids, recipient))
         else:
@@ -94,7 +100,12 @@ def _send(
 
     def intend(tx: Transaction) -> tuple[str, list[dict[str, str]]]:
         now = context.clock.now()
-        command = tx.command(request_id, kind=KIND, at=now)
+        command = tx.command(
+            request_id,
+            kind=KIND,
+            at=now,
+            digest=request_digest(keys.recipient, [str(one) for one in ids]),
+        )
         answer_id = request_id
         if keys.again:
             answer_id, held = repeat_keys(tx, ids, keys.recipient, at=now)
@@ -125,7 +136,12 @@ def _conclude(
     """Write down what came of a call."""
 
     def work(tx: Transaction) -> None:
-        command = tx.command(f"ext-outcome/{uuid4()}", kind="ext-outcome", at=context.clock.now())
+        command = tx.command(
+            f"ext-outcome/{uuid4()}",
+            kind="ext-outcome",
+            at=context.clock.now(),
+            digest=request_digest(answer_id, recipient, status),
+        )
         if status in (200, 202):
             settle_answers(tx, command, [answer_id])
         elif status in REFUSED:
@@ -148,7 +164,7 @@ def _acknowledge(context: Context, name: str, peer: KmePeer, post: Post) -> int:
                 for one in get_commands(reader, kind=kind, since=since)
                 if one.answer["peer"] == name
                 and one.answer["acks"]
-                and reader.answer(f"ext-acked/{one.request_id}") is None
+                and not _is_acked(reader, one.request_id)
             ]
         for one in due:
             body = [
@@ -168,12 +184,19 @@ def _acknowledge(context: Context, name: str, peer: KmePeer, post: Post) -> int:
     return calls
 
 
+def _is_acked(reader: Reader, request_id: str) -> bool:
+    """Whether somebody was told what became of a request."""
+    about = request_digest(request_id)
+    return reader.answer(f"ext-acked/{request_id}", kind="ext-acked", digest=about) is not None
+
+
 def _note_acked(context: Context, request_id: str, status: int) -> None:
     name = f"ext-acked/{request_id}"
 
     def work(tx: Transaction) -> None:
-        if tx.answer(name) is None:
-            command = tx.command(name, kind="ext-acked", at=context.clock.now())
+        if not _is_acked(tx, request_id):
+            about = request_digest(request_id)
+            command = tx.command(name, kind="ext-acked", at=context.clock.now(), digest=about)
             command.finish({"status": status})
 
     context.existing_ledger.run(work)

@@ -17,6 +17,7 @@ from scheduler.domain import WaitingKey, instant_key
 from scheduler.errors import InputError
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.transitions import destroy_block, move_block
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.network import Announces
 from scheduler.services.plans.directives import check_reason
 
@@ -73,7 +74,8 @@ def announce_due(context: Context, *, at: datetime) -> list[dict[str, Any]]:
     with context.ledger.begin() as tx:
         for satellite in delayed:
             request_id = f"{KIND}/{satellite.satellite_id}/{instant_key(at)}"
-            answer = tx.answer(request_id, kind=KIND)
+            about = request_digest(request_id)
+            answer = tx.answer(request_id, kind=KIND, digest=about)
             if answer is None and (held := _due(tx, satellite, at)):
                 why = f"{satellite.announcing} after its session: {satellite.announces_because}"
                 answer = _release(tx, request_id, satellite, held, {"why": why}, at=at)
@@ -100,7 +102,7 @@ def _release(
     """received -> available, block by block, under one command whose answer names them."""
     from scheduler.ledger import KeyState
 
-    command = tx.command(request_id, kind=KIND, at=at)
+    command = tx.command(request_id, kind=KIND, at=at, digest=request_digest(request_id))
     for block in held:
         move_block(tx, command, block.block_id, expected=KeyState.RECEIVED, to=KeyState.AVAILABLE)
     answer = {
@@ -164,13 +166,13 @@ def _decide(context: Context, block_id: UUID, word: str, reason: str) -> dict[st
     check_reason(reason)
     if not reason.strip():
         raise InputError(f"to {word} key takes a reason, got {reason!r}")
-    request_id = f"{word}/{block_id}"
+    request_id, digest = f"{word}/{block_id}", request_digest(str(block_id))
     end = KeyState.AVAILABLE if word == "accept" else KeyState.VOIDED
     with context.existing_ledger.begin() as tx:
-        answered = tx.answer(request_id, kind=word)
+        answered = tx.answer(request_id, kind=word, digest=digest)
         if answered is not None:
             return answered
-        command = tx.command(request_id, kind=word, at=context.clock.now())
+        command = tx.command(request_id, kind=word, at=context.clock.now(), digest=digest)
         bits = move_block(tx, command, block_id, expected=KeyState.RECEIVED, to=end)
         if end is KeyState.VOIDED:
             destroy_block(tx, block_id)

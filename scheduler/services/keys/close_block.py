@@ -12,6 +12,7 @@ from scheduler.hardware import link_preset
 from scheduler.learned import OpenBlock
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import epsilon_of, sifted_sessions, take_sifted
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.network import KeyBlocks
 from scheduler.services.keys.announce import must_wait
 from scheduler.services.keys.lifetimes import use_until
@@ -152,7 +153,12 @@ def _close_block(
         "secret_bits": max(bits - tag_bits, 0),
         "authentication_bits": tag_bits if bits > tag_bits else 0,
     }
-    command = tx.command(f"close/{natural_key}", kind=KIND, at=at)
+    command = tx.command(
+        f"close/{natural_key}",
+        kind=KIND,
+        at=at,
+        digest=request_digest(natural_key, [str(one.booking_id) for one in sessions]),
+    )
     corrected = [take_sifted(tx, command, one.block_id)[0] for one in sessions]
     if bits > tag_bits:
         eps = sum(key.epsilons.total for key in keys) + paid.forgery * len(sessions)

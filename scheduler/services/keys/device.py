@@ -10,6 +10,7 @@ from scheduler.fibre import buffer_bits
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.fingerprints import refuse_known_key
 from scheduler.ledger.keys.stock import get_stock
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.device import DeviceEnd, pull
 
@@ -45,7 +46,12 @@ def pull_keys(
         simulated=False,
     )
     with context.ledger.begin() as tx:
-        command = tx.command(f"pull/{natural_key}", kind="pull", at=context.clock.now())
+        command = tx.command(
+            f"pull/{natural_key}",
+            kind="pull",
+            at=context.clock.now(),
+            digest=request_digest(link.pool.pool_id, natural_key, pulled.length_bits),
+        )
         deposit_block(
             tx,
             command,

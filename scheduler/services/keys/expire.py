@@ -11,6 +11,7 @@ from scheduler.errors import LedgerBroken
 from scheduler.ledger.keys.due import is_anything_due
 from scheduler.ledger.keys.expiry import let_expire
 from scheduler.ledger.keys.transitions import erase_expired
+from scheduler.ledger.log.canonical import request_digest
 
 if TYPE_CHECKING:
     from scheduler.services.context import Context
@@ -40,13 +41,15 @@ def expire_due(context: Context, *, at: datetime, request: str | None = None) ->
     operator has looked at it, and all else has ended.
     """
     request_id = f"{KIND}/{request or instant_key(at)}"
+    # Whoever names a request asks for its answer, whenever that is.
+    digest = request_digest(request or at)
     with context.existing_ledger.begin() as tx:
-        answered = tx.answer(request_id, kind=KIND)
+        answered = tx.answer(request_id, kind=KIND, digest=digest)
         if answered is not None:
             return answered
         if not is_anything_due(tx, at):
             return {"at": instant_key(at), **dict.fromkeys(FIGURES, 0)}
-        command = tx.command(request_id, kind=KIND, at=at)
+        command = tx.command(request_id, kind=KIND, at=at, digest=digest)
         ended = asdict(let_expire(tx, command))
         refusals = ended.pop("refusals")
         answer = {"at": instant_key(at), **ended, "blocks_erased": erase_expired(tx)}

@@ -43,14 +43,15 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
             )
     names = "\n".join(sorted(block.natural_key for block in dropped))
     # Of the names alone: a digest of key has no place in the ledger.
-    request_id = f"import/{hashlib.sha256(names.encode()).hexdigest()}"
+    digest = hashlib.sha256(names.encode()).hexdigest()
+    request_id = f"import/{digest}"
     bits: dict[str, int] = {}
     with context.ledger.begin() as tx:
-        if tx.answer(request_id) is not None:
+        if tx.answer(request_id, kind="import", digest=digest) is not None:
             raise DuplicateBlock(f"{folder.name} was imported before; nothing is added")
         context.check_scenario(tx)
         _refuse_overflow(context, tx, dropped)
-        command = tx.command(request_id, kind="import", at=context.clock.now())
+        command = tx.command(request_id, kind="import", at=context.clock.now(), digest=digest)
         for block in dropped:
             made = NewBlock(
                 block_id=context.entropy.uuid("block", block.natural_key),

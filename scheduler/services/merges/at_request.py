@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from scheduler.domain import KEY_GRAIN_BITS, Demand, KeyConstraints, Pool
 from scheduler.ledger.keys.stock import get_stock, get_young_stock
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.merge import PROOF_BITS, plan_merges
 from scheduler.paths import Routes, routes_of
 from scheduler.services.merges.due import too_old
@@ -40,7 +41,12 @@ def merge_for(
         plan = _plan(context, tx, demand, bits, now=at)
         if not plan.steps and not plan.combined:
             return 0
-        command = tx.command(f"merge/at-request/{uuid4()}", kind="merge", at=at)
+        command = tx.command(
+            f"merge/at-request/{uuid4()}",
+            kind="merge",
+            at=at,
+            digest=request_digest(pool.pool_id, bits),
+        )
         young = [(too_old(at, age), needs) for age, needs in plan.young_needs.items()]
         done = MergeExecution(context, tx, command, plan=plan, needs=[*young, (None, plan.needs)])
         done.announce(plan.tags)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import instant_key
 from scheduler.ledger.keys.stock import get_stock, get_young_stock
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.ledger.reader import last_command
 from scheduler.merge import plan_merges
 from scheduler.services.merges.answers import executed_view, merge_views
@@ -58,19 +59,21 @@ def merge_due(
     of a link covers all the tick's announcements that travel there.
     """
     request_id = f"merge/{request or instant_key(scheduled_for)}"
+    # Whoever names a request asks for its answer, whenever that is.
+    digest = request_digest(request or scheduled_for)
     # Decided before the only writer is held up; good if nobody wrote in between.
     with context.existing_ledger.view.read() as reader:
-        answered = reader.answer(request_id, kind="merge")
+        answered = reader.answer(request_id, kind="merge", digest=digest)
         if answered is not None:
             return merge_views(reader, [answered])[0]
         seen, plan = last_command(reader), decide_merges(context, reader, now=scheduled_for)
     with context.ledger.begin() as tx:
         if last_command(tx) != seen:
-            answered = tx.answer(request_id, kind="merge")
+            answered = tx.answer(request_id, kind="merge", digest=digest)
             if answered is not None:
                 return merge_views(tx, [answered])[0]
             plan = decide_merges(context, tx, now=scheduled_for)
-        command = tx.command(request_id, kind="merge", at=scheduled_for)
+        command = tx.command(request_id, kind="merge", at=scheduled_for, digest=digest)
         # The shortest limit takes first, in the order of the plan's steps.
         young = [(too_old(scheduled_for, age), bits) for age, bits in plan.young_needs.items()]
         tick = MergeExecution(context, tx, command, plan=plan, needs=[*young, (None, plan.needs)])

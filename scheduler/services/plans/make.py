@@ -11,6 +11,7 @@ from orbits import as_utc
 from scheduler.domain import instant_key
 from scheduler.errors import InputError, PlanError
 from scheduler.ledger.books import directives
+from scheduler.ledger.log.canonical import request_digest
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.plans.directives import directed
 from scheduler.services.plans.inputs import rules_of
@@ -96,7 +97,8 @@ def carry_out(
         request.request_id or f"plan/{instant_key(request.start)}/{instant_key(request.end)}"
     )
     # The clockwork's own request has one answer, whatever the settings say by then.
-    digest = request.digest() if request.request_id else ""
+    span = request_digest(request.start, request.end)
+    digest = request.digest() if request.request_id else span
     with context.ledger.view.read() as reader:
         context.check_scenario(reader)
         answered = reader.answer(request_id, kind="plan", digest=digest)

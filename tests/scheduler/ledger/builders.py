@@ -58,7 +58,7 @@ def deposit(
 ) -> bytes:
     """Deposit one block under a request of its own; return its bytes."""
     key = bytes_of(name, bits)
-    handle = tx.command(f"deposit/{name}", kind="deposit", at=at)
+    handle = tx.command(f"deposit/{name}", kind="deposit", at=at, digest="")
     block = NewBlock(
         block_id=uuid_of(name),
         pool=pool,
@@ -78,7 +78,7 @@ def spend(
 ) -> list[SpentChunk]:
     """Spend in a transaction of its own."""
     with ledger.begin() as tx:
-        handle = tx.command(f"spend/{name}", kind="spend", at=at)
+        handle = tx.command(f"spend/{name}", kind="spend", at=at, digest="")
         chunks = spend_pool(tx, handle, pool.pool_id, bits)
         handle.finish({"bits": bits})
     return chunks
@@ -99,7 +99,7 @@ def relay(
 ) -> bytes:
     """Relay key along a path and deposit it end to end; return what the near end holds."""
     links = chain(nodes)
-    handle = tx.command(f"merge/{name}", kind="merge", at=at)
+    handle = tx.command(f"merge/{name}", kind="merge", at=at, digest="")
     runs = [spend_pool(tx, handle, link.pool_id, bits) for link in links]
     keys = [b"".join(part.material_a for part in run) for run in runs]
     far_end = keys[-1]
@@ -211,7 +211,7 @@ def plan_option(name: str, booking_id: UUID | None = None) -> PlanOption:
 
 def decide(tx: Transaction, name: str, *, booking_id: UUID, lifted: bool) -> None:
     """A plan with two passes, an outage, a token, and a directive about a pass and a booking."""
-    handle = tx.command(f"plan/{name}", kind="plan", at=NOON)
+    handle = tx.command(f"plan/{name}", kind="plan", at=NOON, digest="")
     passes = [
         planned_pass("xinglong", 0, plan_option("one", booking_id), plan_option("part")),
         planned_pass("nanshan", 30),
@@ -235,11 +235,11 @@ def decide(tx: Transaction, name: str, *, booking_id: UUID, lifted: bool) -> Non
         reason="mirror wash",
         outage_id=f"outage/{name}",
     )
-    handle = tx.command(outage.outage_id, kind="outage", at=NOON)
+    handle = tx.command(outage.outage_id, kind="outage", at=NOON, digest="")
     outages.add(tx, handle, outage)
     handle.finish({})
     if lifted:
-        handle = tx.command(f"lift/{name}", kind="outage-lifted", at=NOON)
+        handle = tx.command(f"lift/{name}", kind="outage-lifted", at=NOON, digest="")
         outages.lift(tx, handle, outage.outage_id)
         handle.finish({})
     give_token(tx, f"token-{name}", revoked=lifted)
@@ -254,11 +254,11 @@ def give_token(tx: Transaction, name: str, *, revoked: bool) -> None:
         created_at=NOON,
         expires_at=NOON + timedelta(days=1),
     )
-    handle = tx.command(f"token/{name}", kind="token", at=NOON)
+    handle = tx.command(f"token/{name}", kind="token", at=NOON, digest="")
     tokens.add(tx, handle, token, secret_sha256=name)
     handle.finish({})
     if revoked:
-        handle = tx.command(f"token-revoked/{name}", kind="token-revoked", at=NOON)
+        handle = tx.command(f"token-revoked/{name}", kind="token-revoked", at=NOON, digest="")
         tokens.revoke(tx, handle, name)
         handle.finish({})
 

@@ -65,10 +65,10 @@ def fill(ledger: Ledger) -> None:
         relay(tx, "tick", NODES, 2560)
     spend(ledger, "draw", 256, pool=chain(NODES)[0])
     with ledger.begin() as tx:
-        handle = tx.command("pause", kind="job-paused", at=NOON)
+        handle = tx.command("pause", kind="job-paused", at=NOON, digest="")
         pause(tx, handle, "merge", reason="maintenance")
         handle.finish({})
-        handle = tx.command("settle", kind="settle", at=NOON)
+        handle = tx.command("settle", kind="settle", at=NOON, digest="")
         add_session(
             tx,
             handle,
@@ -80,16 +80,16 @@ def fill(ledger: Ledger) -> None:
         )
         _sifted(tx, handle, "sifted")
         handle.finish({})
-        handle = tx.command("close", kind="close-block", at=NOON)
+        handle = tx.command("close", kind="close-block", at=NOON, digest="")
         take_sifted(tx, handle, uuid_of("distilled"))
         handle.finish({})
     with ledger.begin() as tx:
         decide(tx, "1", booking_id=uuid_of("one"), lifted=True)
         for sae_id, node in (("m", "b"), ("s", "c")):
-            handle = tx.command(f"sae/{sae_id}", kind="sae", at=NOON)
+            handle = tx.command(f"sae/{sae_id}", kind="sae", at=NOON, digest="")
             saes.add(tx, handle, Sae(sae_id=sae_id, node=node))
             handle.finish({})
-        handle = tx.command("sae/s/removed", kind="sae-removed", at=NOON)
+        handle = tx.command("sae/s/removed", kind="sae-removed", at=NOON, digest="")
         saes.remove(tx, handle, "s")
         handle.finish({})
 
@@ -118,7 +118,7 @@ def fill_more(ledger: Ledger) -> None:
     pool_id = chain(NODES)[1].pool_id
     with ledger.begin() as tx:
         for name in ("kept", "given back", "in between"):
-            handle = tx.command(name, kind="reserve", at=NOON)
+            handle = tx.command(name, kind="reserve", at=NOON, digest="")
             reserve_key(
                 tx,
                 handle,
@@ -140,10 +140,10 @@ def fill_more(ledger: Ledger) -> None:
                     expires_at=NOON + timedelta(hours=1),
                 )
             handle.finish({})
-        handle = tx.command("back", kind="release", at=NOON)
+        handle = tx.command("back", kind="release", at=NOON, digest="")
         resolve_reservation(tx, handle, uuid_of("again"), ReservationState.RELEASED)
         handle.finish({})
-        handle = tx.command("keys", kind="draw", at=NOON)
+        handle = tx.command("keys", kind="draw", at=NOON, digest="")
         keys = [uuid_of("key")]
         draw_keys(tx, handle, pool_id, key_ids=keys, size_bits=256, recipients={"m": 0, "s": 1})
         collect_keys(tx, handle, keys, "m")
@@ -197,7 +197,7 @@ def fill_rest(ledger: Ledger) -> None:
     _reserve_others(ledger)
     spend(ledger, "all of it", 256, pool=OTHER)
     with ledger.begin() as tx:
-        handle = tx.command("epoch", kind="epoch", at=NOON)
+        handle = tx.command("epoch", kind="epoch", at=NOON, digest="")
         begin_epoch(tx, handle, OTHER.pool_id)
         handle.finish({})
     _end_some(ledger)
@@ -207,7 +207,7 @@ def fill_rest(ledger: Ledger) -> None:
 def _deposit_others(tx: Transaction) -> None:
     """A real pool, and a block in each state that a rest can have."""
     deposit(tx, "real", 256, pool=OTHER, simulated=False)
-    handle = tx.command("others", kind="deposit", at=NOON)
+    handle = tx.command("others", kind="deposit", at=NOON, digest="")
     for name, unequal, received, until in (
         ("unequal", True, False, None),
         ("received", False, True, None),
@@ -250,7 +250,7 @@ def _reserve_others(ledger: Ledger) -> None:
         ("voided", ReservationState.VOIDED),
     ):
         with ledger.begin() as tx:
-            handle = tx.command(f"reserve {name}", kind="reserve", at=NOON)
+            handle = tx.command(f"reserve {name}", kind="reserve", at=NOON, digest="")
             reserve_key(
                 tx,
                 handle,
@@ -261,17 +261,17 @@ def _reserve_others(ledger: Ledger) -> None:
                 expires_at=LATER + timedelta(hours=1),
             )
             handle.finish({})
-            handle = tx.command(f"intend {name}", kind="intend", at=NOON)
+            handle = tx.command(f"intend {name}", kind="intend", at=NOON, digest="")
             intend_reservation(tx, handle, uuid_of(name))
             if to is ReservationState.VOIDED:
                 resolve_reservation(tx, handle, uuid_of(name), ReservationState.UNCERTAIN)
             handle.finish({})
             if to is not None:
-                handle = tx.command(f"resolve {name}", kind="resolve", at=NOON)
+                handle = tx.command(f"resolve {name}", kind="resolve", at=NOON, digest="")
                 resolve_reservation(tx, handle, uuid_of(name), to)
                 handle.finish({})
     with ledger.begin() as tx:
-        handle = tx.command("uncollected", kind="draw", at=NOON)
+        handle = tx.command("uncollected", kind="draw", at=NOON, digest="")
         for name, until in (("late", SOON), ("waiting", LATER + timedelta(hours=9))):
             draw_keys(
                 tx,
@@ -292,7 +292,7 @@ def _answer_others(ledger: Ledger) -> None:
     pool_id = chain(NODES)[1].pool_id
     with ledger.begin() as tx:
         for name in ("answered", "open answer", "void answer", "doubted answer"):
-            handle = tx.command(name, kind="enc-keys", at=NOON)
+            handle = tx.command(name, kind="enc-keys", at=NOON, digest="")
             deliver_keys(
                 tx,
                 handle,
@@ -304,13 +304,13 @@ def _answer_others(ledger: Ledger) -> None:
                 expires_at=LATER + timedelta(hours=9),
             )
             handle.finish({})
-        handle = tx.command("dec doubted", kind="dec-keys", at=NOON)
+        handle = tx.command("dec doubted", kind="dec-keys", at=NOON, digest="")
         collect_keys(tx, handle, [uuid_of("doubted answer")], "s", keep=True)
         handle.finish({})
-        handle = tx.command("settle-answers", kind="keys-settled", at=NOON)
+        handle = tx.command("settle-answers", kind="keys-settled", at=NOON, digest="")
         settle_answers(tx, handle, ["answered", "doubted answer"])
         handle.finish({})
-        handle = tx.command("doubt", kind="keys-doubted", at=NOON)
+        handle = tx.command("doubt", kind="keys-doubted", at=NOON, digest="")
         doubt_answers(tx, handle, request_ids=["void answer", "dec doubted"])
         handle.finish({})
 
@@ -318,10 +318,10 @@ def _answer_others(ledger: Ledger) -> None:
 def _end_some(ledger: Ledger) -> None:
     """Time passes: what is due ends, is erased, and an epoch with it."""
     with ledger.begin() as tx:
-        handle = tx.command("expire", kind="expire", at=LATER)
+        handle = tx.command("expire", kind="expire", at=LATER, digest="")
         let_expire(tx, handle)
         handle.finish({})
-        handle = tx.command("erase", kind="erase", at=LATER)
+        handle = tx.command("erase", kind="erase", at=LATER, digest="")
         erase_expired(tx)
         shred_epoch(tx, handle, OTHER.pool_id, 0)
         handle.finish({})

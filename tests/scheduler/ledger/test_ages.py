@@ -26,7 +26,7 @@ def _receive(
     tx: Transaction, name: str, bits: int, *, hours: float, until: datetime | None = None
 ) -> None:
     """A block received so many hours after noon."""
-    handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON + hours * HOUR)
+    handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON + hours * HOUR, digest="")
     block = NewBlock(
         block_id=uuid_of(name), pool=NANSHAN_XINGLONG, natural_key=name, length_bits=bits,
         source="device", simulated=False,
@@ -39,7 +39,7 @@ def _receive(
 def _spend(
     tx: Transaction, name: str, bits: int, *, hours: float, after: float | None = None
 ) -> list[SpentChunk]:
-    handle = tx.command(f"spend/{name}", kind="spend", at=NOON + hours * HOUR)
+    handle = tx.command(f"spend/{name}", kind="spend", at=NOON + hours * HOUR, digest="")
     since = None if after is None else NOON + after * HOUR
     chunks = spend_pools(tx, handle, {POOL_ID: bits}, received_after=since)[POOL_ID]
     handle.finish({})
@@ -119,7 +119,7 @@ def test_many_small_blocks_are_walked_from_the_young_end(ledger: Ledger) -> None
 def test_freed_ranges_count_by_the_age_of_their_block(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         _receive(tx, "one", 512, hours=0)
-        handle = tx.command("reserve one", kind="reserve", at=NOON)
+        handle = tx.command("reserve one", kind="reserve", at=NOON, digest="")
         for number in range(2):
             reserve_key(
                 tx, handle, POOL_ID, 128, reservation_id=uuid_of(f"r{number}"), purpose="test",
@@ -128,7 +128,7 @@ def test_freed_ranges_count_by_the_age_of_their_block(ledger: Ledger) -> None:
         resolve_reservation(tx, handle, uuid_of("r0"), ReservationState.RELEASED)
         handle.finish({})
         _receive(tx, "two", 512, hours=1)
-        handle = tx.command("reserve two", kind="reserve", at=NOON + HOUR)
+        handle = tx.command("reserve two", kind="reserve", at=NOON + HOUR, digest="")
         assert get_young_stock(tx, received_after=NOON + 0.5 * HOUR, at=NOON + HOUR) == {
             POOL_ID: 512
         }
@@ -156,7 +156,7 @@ def test_key_whose_time_is_over_is_never_handed_out_expired_or_not(ledger: Ledge
         assert get_expiring_stock(tx, at=over) == {}
         assert get_young_stock(tx, received_after=NOON - HOUR, at=over) == {POOL_ID: 256}
     with ledger.begin() as tx:
-        handle = tx.command("late", kind="late", at=over)
+        handle = tx.command("late", kind="late", at=over, digest="")
         for attempt in (
             lambda: spend_pool(tx, handle, POOL_ID, 264),
             lambda: spend_pools(tx, handle, {POOL_ID: 264}, received_after=NOON - HOUR),
@@ -174,7 +174,7 @@ def test_key_whose_time_is_over_is_never_handed_out_expired_or_not(ledger: Ledge
         assert chunk.chunk.block_id == uuid_of("two")
         handle.finish({})
     with ledger.begin() as tx:
-        handle = tx.command("expire", kind="expire", at=over)
+        handle = tx.command("expire", kind="expire", at=over, digest="")
         found = let_expire(tx, handle)
         handle.finish({})
         assert (found.blocks_expired, found.bits_expired) == (1, 512)

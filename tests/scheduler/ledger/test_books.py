@@ -132,7 +132,7 @@ def test_a_plan_is_recorded_with_its_proof(ledger: Ledger) -> None:
     ]
     with ledger.begin() as tx:
         add_booking(tx, booking("one", 0, 300))
-        handle = tx.command("plan", kind="plan", at=NOON)
+        handle = tx.command("plan", kind="plan", at=NOON, digest="")
         plans.add(tx, handle, plan("plan-1", left_out=3), passes)
         with pytest.raises(LedgerError, match="plan-1"):
             plans.add(tx, handle, plan("plan-1"), [])
@@ -149,7 +149,7 @@ def test_a_plan_is_recorded_with_its_proof(ledger: Ledger) -> None:
 def test_of_several_plans_the_one_made_last_counts(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         for name, hours in (("early", 0), ("late", 48), ("again", 0), ("other", 96)):
-            handle = tx.command(name, kind="plan", at=NOON)
+            handle = tx.command(name, kind="plan", at=NOON, digest="")
             plans.add(tx, handle, plan(name, start=NOON + timedelta(hours=hours)), [])
             handle.finish({})
     with ledger.view.read() as reader:
@@ -167,7 +167,7 @@ def test_a_lock_is_what_was_decided_last(ledger: Ledger) -> None:
         add_booking(tx, one)
     for name, kind in (("a", DirectiveKind.LOCK), ("b", DirectiveKind.NONE)):
         with ledger.begin() as tx:
-            handle = tx.command(name, kind="lock", at=NOON)
+            handle = tx.command(name, kind="lock", at=NOON, digest="")
             subject = PassName.of(one.candidate)
             directive = Directive(kind=kind, subject=subject, booking_id=one.booking_id)
             directives.add(tx, handle, [directive])
@@ -189,7 +189,7 @@ def test_an_outage_is_lifted_once(ledger: Ledger) -> None:
         assert outages.standing(tx.connection, since=outage.ends_at) == []
         assert outages.standing(tx.connection, until=NOON) == []
         assert outages.count_alike(tx.connection, outage) == (1, outage.outage_id)
-        handle = tx.command("lift", kind="outage-lifted", at=NOON)
+        handle = tx.command("lift", kind="outage-lifted", at=NOON, digest="")
         assert outages.lift(tx, handle, outage.outage_id) == outage
         with pytest.raises(LedgerError, match="lifted before"):
             outages.lift(tx, handle, outage.outage_id)

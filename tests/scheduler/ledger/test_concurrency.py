@@ -56,7 +56,7 @@ def test_one_of_sixteen_processes_gets_the_key(
     monkeypatch.setenv("SKYTRUNK_KEK", key.hex())
     with ledger.begin() as tx:
         deposit(tx, "one", 256)
-        handle = tx.command("draw", kind="draw", at=NOON)
+        handle = tx.command("draw", kind="draw", at=NOON, digest="")
         draw_keys(tx, handle, POOL_ID, key_ids=[uuid_of("k")], size_bits=256, recipients={"sae": 0})
         handle.finish({})
     claimants = [
@@ -78,7 +78,7 @@ def test_one_of_sixteen_processes_gets_the_key(
 
 def _spend(number: int, bits: int) -> Callable[[Transaction], bytes]:
     def work(tx: Transaction) -> bytes:
-        handle = tx.command(f"spend/{number}", kind="spend", at=NOON)
+        handle = tx.command(f"spend/{number}", kind="spend", at=NOON, digest="")
         chunks = spend_pool(tx, handle, POOL_ID, bits)
         handle.finish({})
         return b"".join(chunk.material_a for chunk in chunks)
@@ -131,7 +131,7 @@ def test_a_failure_of_the_commit_itself_reaches_everybody(
         deposit(tx, "one", 800)
 
     def unfinished(tx: Transaction) -> None:
-        tx.command("never finished", kind="spend", at=NOON)
+        tx.command("never finished", kind="spend", at=NOON, digest="")
 
     with pytest.raises(LedgerError, match="never finished"):
         sqlite_ledger.run(unfinished)
@@ -163,7 +163,7 @@ def test_work_that_lost_against_a_foreign_session_is_done_again(
         if len(attempts) == 1:
             # What the server says to one of two sessions that wait for each other.
             tx.raw.exec_driver_sql("DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''40P01''; END'")
-        handle = tx.command("spend", kind="spend", at=NOON)
+        handle = tx.command("spend", kind="spend", at=NOON, digest="")
         spend_pool(tx, handle, POOL_ID, 8)
         handle.finish({})
         return before
@@ -183,7 +183,7 @@ def test_a_second_delivery_of_one_reservation_is_refused(ledger: Ledger) -> None
 
     def deliver(number: int) -> bool:
         def work(tx: Transaction) -> None:
-            handle = tx.command(f"deliver/{number}", kind="deliver", at=NOON)
+            handle = tx.command(f"deliver/{number}", kind="deliver", at=NOON, digest="")
             resolve_reservation(tx, handle, uuid_of("r"), ReservationState.DELIVERED)
             handle.finish({})
 

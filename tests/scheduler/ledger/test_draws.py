@@ -24,7 +24,7 @@ LATER = NOON + timedelta(minutes=10)
 
 
 def draw(tx: Transaction, names: list[str], recipients: dict[str, int], bits: int = 256) -> None:
-    handle = tx.command(f"draw/{names}", kind="draw", at=NOON)
+    handle = tx.command(f"draw/{names}", kind="draw", at=NOON, digest="")
     draw_keys(
         tx,
         handle,
@@ -39,7 +39,7 @@ def draw(tx: Transaction, names: list[str], recipients: dict[str, int], bits: in
 
 def collect(tx: Transaction, names: list[str], who: str, *, minutes: float = 0) -> list[bytes]:
     at = NOON + timedelta(minutes=minutes)
-    handle = tx.command(f"collect/{names}/{who}/{minutes}", kind="collect", at=at)
+    handle = tx.command(f"collect/{names}/{who}/{minutes}", kind="collect", at=at, digest="")
     keys = collect_keys(tx, handle, [uuid_of(name) for name in names], who)
     handle.finish({})
     return [key.material for key in keys]

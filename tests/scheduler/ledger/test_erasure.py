@@ -36,7 +36,7 @@ def _data_keys(folder: Path) -> list[Path]:
 def _turn_over(ledger: Ledger) -> None:
     """Begin the next epoch and shred the one that ended."""
     with ledger.begin() as tx:
-        handle = tx.command("turn over", kind="test", at=NOON)
+        handle = tx.command("turn over", kind="test", at=NOON, digest="")
         handle.finish({})
         epoch = begin_epoch(tx, handle, POOL_ID)
         shred_epoch(tx, handle, POOL_ID, epoch - 1)

@@ -26,7 +26,7 @@ def block(name: str) -> NewBlock:
 
 
 def _deposit_expected(tx: Transaction, blocks: list[NewBlock]) -> None:
-    handle = tx.command("twice", kind="deposit", at=NOON)
+    handle = tx.command("twice", kind="deposit", at=NOON, digest="")
     expect_blocks(tx, blocks)
     for one in blocks:
         deposit_block(tx, handle, one, material_a=bytes(8), material_b=bytes(8))
@@ -64,7 +64,7 @@ def test_a_range_released_in_a_transaction_is_spent_in_it(ledger: Ledger) -> Non
     with ledger.begin() as tx:
         key = deposit(tx, "first", 256)
     with ledger.begin() as tx:
-        handle = tx.command("all", kind="test", at=NOON)
+        handle = tx.command("all", kind="test", at=NOON, digest="")
         held = reserve_key(
             tx, handle, POOL.pool_id, 128, reservation_id=uuid_of("held"), purpose="test",
             expires_at=NOON + timedelta(hours=1),

@@ -13,7 +13,7 @@ from tests.scheduler.ledger.verify.changes import change
 
 def _collect(ledger: Ledger, recipient: str, request: str) -> int:
     with ledger.begin() as tx:
-        handle = tx.command(request, kind="collect", at=NOON)
+        handle = tx.command(request, kind="collect", at=NOON, digest="")
         keys = collect_keys(tx, handle, [uuid_of("key")], recipient)
         handle.finish({})
     return len(keys)
@@ -29,7 +29,7 @@ def _collect(ledger: Ledger, recipient: str, request: str) -> int:
 def test_no_key_leaves_for_a_redirected_recipient(ledger: Ledger, statement: str) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
-        handle = tx.command("draw", kind="draw", at=NOON)
+        handle = tx.command("draw", kind="draw", at=NOON, digest="")
         recipients = {"master": 0, "slave": 1}
         pool_id = NANSHAN_XINGLONG.pool_id
         draw_keys(

@@ -131,13 +131,13 @@ def test_what_was_missed_is_noted_once_and_never_over_what_was_done(ledger: Ledg
 def test_work_is_paused_once_and_resumed(ledger: Ledger) -> None:
     def paused_under(request: str) -> None:
         with ledger.begin() as tx:
-            handle = tx.command(request, kind="job-paused", at=NOON)
+            handle = tx.command(request, kind="job-paused", at=NOON, digest="")
             pause(tx, handle, "merge", reason="maintenance")
             handle.finish({})
 
     def resumed_under(request: str) -> None:
         with ledger.begin() as tx:
-            handle = tx.command(request, kind="job-resumed", at=NOON)
+            handle = tx.command(request, kind="job-resumed", at=NOON, digest="")
             resume(tx, handle, "merge")
             handle.finish({})
 

@@ -119,7 +119,7 @@ def test_an_exception_undoes_the_whole_transaction(ledger: Ledger) -> None:
         interrupted()
     with ledger.view.read() as reader:
         assert get_balances(reader) == {}
-        assert reader.answer("deposit/one") is None
+        assert reader.answer("deposit/one", kind="deposit", digest="") is None
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
     assert ledger.view.verify().ok
@@ -128,10 +128,16 @@ def test_an_exception_undoes_the_whole_transaction(ledger: Ledger) -> None:
 def test_a_retry_finds_the_first_answer(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
-        assert tx.answer("deposit/one") == {"bits": 1024, "block": str(uuid_of("one"))}
+        assert tx.answer("deposit/one", kind="deposit", digest="") == {
+            "bits": 1024,
+            "block": str(uuid_of("one")),
+        }
     with ledger.view.read() as reader:
-        assert reader.answer("deposit/one") == {"bits": 1024, "block": str(uuid_of("one"))}
-        assert reader.answer("deposit/two") is None
+        assert reader.answer("deposit/one", kind="deposit", digest="") == {
+            "bits": 1024,
+            "block": str(uuid_of("one")),
+        }
+        assert reader.answer("deposit/two", kind="deposit", digest="") is None
 
 
 def test_one_request_id_cannot_stand_for_two_requests(ledger: Ledger) -> None:
@@ -141,14 +147,14 @@ def test_one_request_id_cannot_stand_for_two_requests(ledger: Ledger) -> None:
         pytest.raises(RequestConflict, match="kind 'deposit', now with 'merge'"),
         ledger.begin() as tx,
     ):
-        tx.command("deposit/one", kind="merge", at=NOON)
+        tx.command("deposit/one", kind="merge", at=NOON, digest="")
     with pytest.raises(LedgerError, match="answered already"), ledger.begin() as tx:
-        tx.command("deposit/one", kind="deposit", at=NOON)
+        tx.command("deposit/one", kind="deposit", at=NOON, digest="")
 
 
 def test_a_command_without_an_answer_is_not_kept(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="never finished"), ledger.begin() as tx:
-        tx.command("lost", kind="deposit", at=NOON)
+        tx.command("lost", kind="deposit", at=NOON, digest="")
     with ledger.view.read() as reader:
         assert get_commands(reader) == []
 
@@ -157,7 +163,7 @@ def test_the_same_key_is_not_taken_twice(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
     with ledger.begin() as tx:
-        handle = tx.command("again", kind="deposit", at=NOON)
+        handle = tx.command("again", kind="deposit", at=NOON, digest="")
         with pytest.raises(DuplicateBlock, match="one"):
             deposit_block(
                 tx,
@@ -184,7 +190,7 @@ def _block(name: str, bits: int) -> NewBlock:
 
 def test_material_of_the_wrong_length_is_refused(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        handle = tx.command("short", kind="deposit", at=NOON)
+        handle = tx.command("short", kind="deposit", at=NOON, digest="")
         with pytest.raises(FactError, match="31 bytes at node_b, 256 bits need 32"):
             deposit_block(
                 tx, handle, _block("one", 256), material_a=b"a" * 32, material_b=b"b" * 31
@@ -194,7 +200,7 @@ def test_material_of_the_wrong_length_is_refused(ledger: Ledger) -> None:
 
 def test_a_naive_instant_is_refused(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match="zone"), ledger.begin() as tx:
-        tx.command("when", kind="deposit", at=datetime(2016, 12, 19))  # noqa: DTZ001
+        tx.command("when", kind="deposit", at=datetime(2016, 12, 19), digest="")  # noqa: DTZ001
 
 
 def test_a_relay_costs_one_range_a_hop_and_gains_one_end_to_end(ledger: Ledger) -> None:
@@ -232,7 +238,7 @@ def test_unsound_announcements_are_refused(ledger: Ledger) -> None:
         for link in (one, two, far):
             deposit(tx, link.pool_id, 1024, pool=link)
     with ledger.begin() as tx:
-        handle = tx.command("merge", kind="merge", at=NOON)
+        handle = tx.command("merge", kind="merge", at=NOON, digest="")
         left, right, elsewhere = (
             [part.chunk for part in spend_pool(tx, handle, pool.pool_id, 256)]
             for pool in (one, two, far)
@@ -260,7 +266,7 @@ def test_several_pools_are_spent_at_once_or_not_at_all(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         key = deposit(tx, "one", 4096)
         key_other = deposit(tx, "other", 1024, pool=other)
-        handle = tx.command("reserve", kind="reserve", at=NOON)
+        handle = tx.command("reserve", kind="reserve", at=NOON, digest="")
         for name in ("first", "kept", "last"):
             reserve_key(tx, handle, POOL_ID, 256, reservation_id=uuid_of(name), purpose="test",
                 expires_at=NOON + timedelta(hours=1),
@@ -269,7 +275,7 @@ def test_several_pools_are_spent_at_once_or_not_at_all(ledger: Ledger) -> None:
             resolve_reservation(tx, handle, uuid_of(name), ReservationState.RELEASED)
         handle.finish({})
     with ledger.begin() as tx:
-        handle = tx.command("spend", kind="spend", at=NOON)
+        handle = tx.command("spend", kind="spend", at=NOON, digest="")
         with pytest.raises(NotEnoughKey, match="1032 were asked for"):
             spend_pools(tx, handle, {POOL_ID: 64, other.pool_id: 1032})
         taken = spend_pools(tx, handle, {POOL_ID: 768, other.pool_id: 64})
@@ -300,7 +306,7 @@ def test_known_blocks_are_found_before_their_deposits(ledger: Ledger) -> None:
                 expect_blocks(tx, [*new, known])
         expect_blocks(tx, new)
         deposit(tx, "new-1", 1024)
-        handle = tx.command("twice", kind="deposit", at=NOON)
+        handle = tx.command("twice", kind="deposit", at=NOON, digest="")
         material = bytes(128)
         with pytest.raises(DuplicateBlock):
             deposit_block(tx, handle, new[1], material_a=material, material_b=material)
@@ -314,7 +320,7 @@ def test_a_relay_announces_a_chunk_once(ledger: Ledger) -> None:
         for link in (one, two):
             deposit(tx, link.pool_id, 1024, pool=link)
     with ledger.begin() as tx:
-        handle = tx.command("merge", kind="merge", at=NOON)
+        handle = tx.command("merge", kind="merge", at=NOON, digest="")
         left, right = (
             [part.chunk for part in spend_pool(tx, handle, pool.pool_id, 256)]
             for pool in (one, two)

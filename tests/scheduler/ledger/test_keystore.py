@@ -228,14 +228,14 @@ def _key_files(folder: Path) -> dict[str, bytes]:
 
 def _begin(ledger: Ledger, name: str) -> int:
     with ledger.begin() as tx:
-        handle = tx.command(name, kind="epoch", at=NOON)
+        handle = tx.command(name, kind="epoch", at=NOON, digest="")
         handle.finish({})
         return begin_epoch(tx, handle, POOL_ID)
 
 
 def _shred(ledger: Ledger, name: str, epoch: int) -> int:
     with ledger.begin() as tx:
-        handle = tx.command(name, kind="shred", at=NOON)
+        handle = tx.command(name, kind="shred", at=NOON, digest="")
         handle.finish({})
         return shred_epoch(tx, handle, POOL_ID, epoch)
 
@@ -356,7 +356,7 @@ def test_expired_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: Loc
     until = NOON + timedelta(hours=1)
     with open_ledger(f"sqlite:///{file}", kek=kek) as ledger:
         with ledger.begin() as tx:
-            handle = tx.command("deposit", kind="test", at=NOON)
+            handle = tx.command("deposit", kind="test", at=NOON, digest="")
             key = bytes_of("short", 8 * 64)
             block = NewBlock(
                 block_id=uuid_of("short"), pool=Pool.link("a", "b"), natural_key="short",
@@ -366,7 +366,7 @@ def test_expired_key_is_not_left_in_the_write_ahead_log(tmp_path: Path, kek: Loc
             handle.finish({})
         sealed = [data for *_, data in _material(ledger)]
         with ledger.begin() as tx:
-            handle = tx.command("expire", kind="test", at=until)
+            handle = tx.command("expire", kind="test", at=until, digest="")
             let_expire(tx, handle)
             assert erase_expired(tx) == 1
             handle.finish({})

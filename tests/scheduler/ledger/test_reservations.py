@@ -32,7 +32,7 @@ LATER = NOON + timedelta(minutes=10)
 
 
 def reserve(tx: Transaction, name: str, bits: int) -> None:
-    handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON)
+    handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON, digest="")
     reserve_key(
         tx, handle, POOL_ID, bits, reservation_id=uuid_of(name), purpose="test", expires_at=LATER
     )
@@ -43,21 +43,23 @@ def resolve(
     tx: Transaction, name: str, to: ReservationState, *, minutes: float = 1
 ) -> list[SpentChunk]:
     at = NOON + timedelta(minutes=minutes)
-    handle = tx.command(f"{to.value}/{name}/{minutes}", kind="resolve", at=at)
+    handle = tx.command(f"{to.value}/{name}/{minutes}", kind="resolve", at=at, digest="")
     chunks = resolve_reservation(tx, handle, uuid_of(name), to)
     handle.finish({})
     return chunks
 
 
 def intend(tx: Transaction, name: str, *, minutes: float = 1) -> None:
-    handle = tx.command(f"intend/{name}", kind="intend", at=NOON + timedelta(minutes=minutes))
+    handle = tx.command(
+        f"intend/{name}", kind="intend", at=NOON + timedelta(minutes=minutes), digest=""
+    )
     intend_reservation(tx, handle, uuid_of(name))
     handle.finish({})
 
 
 def expire(tx: Transaction, minutes: float) -> Expiry:
     at = NOON + timedelta(minutes=minutes)
-    handle = tx.command(f"expire/{minutes}", kind="expire", at=at)
+    handle = tx.command(f"expire/{minutes}", kind="expire", at=at, digest="")
     found = let_expire(tx, handle)
     handle.finish({})
     return found
@@ -202,7 +204,7 @@ def test_a_clock_that_steps_back_revives_nothing(ledger: Ledger) -> None:
         assert expire(tx, 11).reservations_released == 1
     with ledger.begin() as tx:
         assert expire(tx, 1).reservations_released == 0
-        handle = tx.command("back in time", kind="resolve", at=NOON)
+        handle = tx.command("back in time", kind="resolve", at=NOON, digest="")
         with pytest.raises(WrongState, match="is released"):
             resolve_reservation(tx, handle, uuid_of("r"), R.DELIVERED)
         handle.finish({})
@@ -219,7 +221,7 @@ def test_a_block_that_ends_while_reserved_takes_the_release_along(
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
         reserve(tx, "r", 256)
-        handle = tx.command("end", kind="end", at=NOON)
+        handle = tx.command("end", kind="end", at=NOON, digest="")
         moved = move_block(tx, handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=state)
         assert moved == 768
         handle.finish({})
@@ -255,7 +257,7 @@ def test_a_block_takes_only_the_allowed_steps(ledger: Ledger) -> None:
         name = f"{was.value}-{to.value}"
         with ledger.begin() as tx:
             _block_in(tx, name, was)
-            handle = tx.command(name, kind="move", at=NOON)
+            handle = tx.command(name, kind="move", at=NOON, digest="")
             if allowed:
                 assert move_block(tx, handle, uuid_of(name), expected=was, to=to) == 264
             else:
@@ -266,7 +268,7 @@ def test_a_block_takes_only_the_allowed_steps(ledger: Ledger) -> None:
 
 
 def _block_in(tx: Transaction, name: str, state: KeyState) -> None:
-    handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON)
+    handle = tx.command(f"deposit/{name}", kind="deposit", at=NOON, digest="")
     block = NewBlock(
         block_id=uuid_of(name),
         pool=NANSHAN_XINGLONG,
@@ -303,7 +305,7 @@ def test_two_ends_that_differ_are_quarantined_and_give_nothing(ledger: Ledger) -
 def test_a_guard_on_the_wrong_state_changes_nothing(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
-        handle = tx.command("move", kind="move", at=NOON)
+        handle = tx.command("move", kind="move", at=NOON, digest="")
         with pytest.raises(WrongState, match="is available, was to be held"):
             move_block(tx, handle, uuid_of("one"), expected=KeyState.HELD, to=KeyState.AVAILABLE)
         with pytest.raises(UnknownName):
@@ -313,7 +315,7 @@ def test_a_guard_on_the_wrong_state_changes_nothing(ledger: Ledger) -> None:
 
 def test_old_blocks_expire_and_leave_a_tombstone(ledger: Ledger) -> None:
     with ledger.begin() as tx:
-        handle = tx.command("deposit", kind="deposit", at=NOON)
+        handle = tx.command("deposit", kind="deposit", at=NOON, digest="")
         block = NewBlock(
             block_id=uuid_of("one"),
             pool=NANSHAN_XINGLONG,
@@ -332,7 +334,7 @@ def test_old_blocks_expire_and_leave_a_tombstone(ledger: Ledger) -> None:
         assert get_balances(tx)[POOL_ID]["expired"] == 1001
     assert ledger.view.verify().problems == ()
     with ledger.begin() as tx:
-        handle = tx.command("destroy", kind="destroy", at=LATER)
+        handle = tx.command("destroy", kind="destroy", at=LATER, digest="")
         destroy_block(tx, uuid_of("one"))
         with pytest.raises(WrongState, match="is destroyed"):
             destroy_block(tx, uuid_of("one"))
@@ -345,7 +347,7 @@ def test_a_block_is_not_destroyed_under_a_reservation(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 1024)
         reserve(tx, "r", 256)
-        handle = tx.command("end", kind="end", at=NOON)
+        handle = tx.command("end", kind="end", at=NOON, digest="")
         move_block(tx, handle, uuid_of("one"), expected=KeyState.AVAILABLE, to=KeyState.COMPROMISED)
         with pytest.raises(WrongState, match="1 of its ranges"):
             destroy_block(tx, uuid_of("one"))
@@ -357,7 +359,7 @@ def test_simulated_key_that_was_reserved_first_is_simulated_for_ever(ledger: Led
     with ledger.begin() as tx:
         deposit(tx, "made-up", 256, simulated=True)
     with ledger.begin() as tx:
-        handle = tx.command("reserve", kind="test", at=NOON)
+        handle = tx.command("reserve", kind="test", at=NOON, digest="")
         reserve_key(tx, handle, NANSHAN_XINGLONG.pool_id, 256, reservation_id=uuid_of("r"),
                    purpose="relay", expires_at=NOON + timedelta(hours=1))  # fmt: skip
         handle.finish({})
@@ -366,7 +368,7 @@ def test_simulated_key_that_was_reserved_first_is_simulated_for_ever(ledger: Led
         length_bits=256, source="relayed", simulated=False,
     )  # fmt: skip
     with ledger.begin() as tx:
-        handle = tx.command("consume", kind="test", at=NOON)
+        handle = tx.command("consume", kind="test", at=NOON, digest="")
         (chunk,) = resolve_reservation(tx, handle, uuid_of("r"), ReservationState.RELAY_CONSUMED)
         with pytest.raises(FactError, match="must say so"):
             deposit_block(

@@ -27,7 +27,7 @@ RESERVATIONS = 3
 
 def _setting_aside(ledger: Ledger, order: list[int]) -> None:
     with ledger.begin() as tx:
-        handle = tx.command("reserve", kind="reserve", at=NOON)
+        handle = tx.command("reserve", kind="reserve", at=NOON, digest="")
         for number in range(RESERVATIONS):
             reserve_key(
                 tx,
@@ -40,7 +40,7 @@ def _setting_aside(ledger: Ledger, order: list[int]) -> None:
             )
         handle.finish({})
     with ledger.begin() as tx:
-        handle = tx.command("intend", kind="intend", at=NOON)
+        handle = tx.command("intend", kind="intend", at=NOON, digest="")
         for number in order:
             intend_reservation(tx, handle, uuid_of(f"r{number}"))
         handle.finish({})
@@ -49,12 +49,12 @@ def _setting_aside(ledger: Ledger, order: list[int]) -> None:
 def _handing_out(ledger: Ledger, recipients: list[str], order: list[int]) -> None:
     keys = [uuid_of("k0"), uuid_of("k1")]
     with ledger.begin() as tx:
-        handle = tx.command("draw", kind="draw", at=NOON)
+        handle = tx.command("draw", kind="draw", at=NOON, digest="")
         ends = {name: place % 2 for place, name in enumerate(recipients)}
         draw_keys(tx, handle, POOL, key_ids=keys, size_bits=64, recipients=ends)
         handle.finish({})
     with ledger.begin() as tx:
-        handle = tx.command("collect", kind="collect", at=NOON)
+        handle = tx.command("collect", kind="collect", at=NOON, digest="")
         for name in recipients:
             for number in order:
                 if number < len(keys):

@@ -22,7 +22,7 @@ THREADS, EACH, BITS = 6, 5, 256
 
 
 def _reserve(tx: Transaction, name: str) -> None:
-    handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON)
+    handle = tx.command(f"reserve/{name}", kind="reserve", at=NOON, digest="")
     reserve_key(
         tx, handle, POOL_ID, BITS, reservation_id=uuid_of(name), purpose="test",
         expires_at=NOON + timedelta(hours=1),
@@ -31,7 +31,7 @@ def _reserve(tx: Transaction, name: str) -> None:
 
 
 def _deliver(tx: Transaction, name: str) -> bytes:
-    handle = tx.command(f"deliver/{name}", kind="deliver", at=NOON)
+    handle = tx.command(f"deliver/{name}", kind="deliver", at=NOON, digest="")
     chunks = resolve_reservation(tx, handle, uuid_of(name), ReservationState.DELIVERED)
     handle.finish({})
     return b"".join(chunk.material_a for chunk in chunks)
@@ -65,7 +65,7 @@ def test_threads_share_two_blocks_and_no_key_goes_twice(ledger: Ledger) -> None:
 def test_the_last_of_two_recipients_at_one_end_leaves_no_bytes(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         deposit(tx, "one", 8 * BITS)
-        handle = tx.command("draw", kind="draw", at=NOON)
+        handle = tx.command("draw", kind="draw", at=NOON, digest="")
         keys = [uuid_of(f"k{number}") for number in range(8)]
         draw_keys(
             tx, handle, POOL_ID, key_ids=keys, size_bits=BITS, recipients={"left": 0, "right": 0}
@@ -79,7 +79,7 @@ def test_the_last_of_two_recipients_at_one_end_leaves_no_bytes(ledger: Ledger) -
             together.wait()
 
             def work(tx: Transaction, key: object = key) -> bytes:
-                handle = tx.command(f"collect/{who}/{key}", kind="collect", at=NOON)
+                handle = tx.command(f"collect/{who}/{key}", kind="collect", at=NOON, digest="")
                 (collected,) = collect_keys(tx, handle, [key], who)  # type: ignore[list-item]
                 handle.finish({})
                 return collected.material
@@ -100,10 +100,10 @@ def test_a_request_made_twice_at_once_is_answered_once(ledger: Ledger) -> None:
         deposit(tx, "one", 8 * BITS)
 
     def work(tx: Transaction) -> dict[str, object]:
-        known = tx.answer("same", kind="reserve")
+        known = tx.answer("same", kind="reserve", digest="")
         if known is not None:
             return known
-        handle = tx.command("same", kind="reserve", at=NOON)
+        handle = tx.command("same", kind="reserve", at=NOON, digest="")
         reserve_key(
             tx, handle, POOL_ID, BITS, reservation_id=uuid_of("same"), purpose="test",
             expires_at=NOON + timedelta(hours=1),

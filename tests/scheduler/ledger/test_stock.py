@@ -46,7 +46,7 @@ def _step(tx: Transaction, number: int, step: str, size: int, made: list[str]) -
         deposit(tx, f"block-{number}", size)
         made.append(f"block-{number}")
         return
-    handle = tx.command(f"{step}/{number}", kind=step, at=NOON)
+    handle = tx.command(f"{step}/{number}", kind=step, at=NOON, digest="")
     handle.finish({})
     moves = {
         "hold": (KeyState.AVAILABLE, KeyState.HELD),

@@ -21,7 +21,7 @@ MINE, OTHERS = Pool.link("micius", "nanshan"), Pool.link("nanshan", "other")
 
 
 def _receive(tx: Transaction, name: str, bits: int, pool: Pool) -> None:
-    handle = tx.command(f"receive/{name}", kind="settle", at=NOON)
+    handle = tx.command(f"receive/{name}", kind="settle", at=NOON, digest="")
     block = NewBlock(
         block_id=uuid_of(name), pool=pool, natural_key=name, length_bits=bits, source="device",
         simulated=False,
@@ -36,7 +36,7 @@ def test_key_that_waits_cannot_be_spent_drawn_or_set_aside(ledger: Ledger) -> No
         _receive(tx, "one", 1024, MINE)
         assert get_stock(tx) == {MINE.pool_id: 0}
         assert get_balances(tx)[MINE.pool_id]["received"] == 1024
-        handle = tx.command("try", kind="try", at=NOON)
+        handle = tx.command("try", kind="try", at=NOON, digest="")
         for attempt in (
             lambda: spend_pool(tx, handle, MINE.pool_id, 8),
             lambda: draw_keys(

@@ -17,7 +17,7 @@ PAIR = Pool.pair("east", "west")
 def give_link_key(context: Context, name: str, bits: int, *, simulated: bool = False) -> None:
     """Every link receives a block of so many bits."""
     with context.ledger.begin() as tx:
-        command = tx.command(f"deposit/{name}", kind="trunk", at=NIGHT)
+        command = tx.command(f"deposit/{name}", kind="trunk", at=NIGHT, digest="")
         for link in context.scenario.links:
             pool_id = link.pool.pool_id
             key = context.entropy.key_bytes("key", name, pool_id, length=bits // 8)

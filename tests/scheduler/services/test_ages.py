@@ -66,7 +66,7 @@ def _deposit(context: Context, name: str, bits: int, *, hours: float, only: str 
     """Every link (or one) receives a block so many hours after the beginning of the night."""
     at = NIGHT + hours * HOUR
     with context.ledger.begin() as tx:
-        command = tx.command(f"deposit/{name}", kind="trunk", at=at)
+        command = tx.command(f"deposit/{name}", kind="trunk", at=at, digest="")
         for link in context.scenario.links:
             pool_id = link.pool.pool_id
             if only and pool_id != only:
@@ -191,7 +191,7 @@ def test_it_is_gone_when_its_time_comes_and_not_before(open_context: Open) -> No
 
     def draw(name: str, at: datetime) -> None:
         with context.ledger.begin() as tx:
-            command = tx.command(name, kind="draw", at=at)
+            command = tx.command(name, kind="draw", at=at, digest="")
             ids = [context.entropy.uuid("drawn", name)]
             draw_keys(tx, command, pool, key_ids=ids, size_bits=256, recipients={"m": 0, "s": 1})
             command.finish({})
@@ -239,7 +239,7 @@ def test_key_that_nobody_can_use_any_more_makes_room_for_young_key(open_context:
     assert [step["bits"] for step in merge["steps"]] == [768]
     # The pair is at its mark for hours; meanwhile the links' key grows too old.
     with context.ledger.begin() as tx:
-        command = tx.command("reserve", kind="reserve", at=NIGHT + HOUR)
+        command = tx.command("reserve", kind="reserve", at=NIGHT + HOUR, digest="")
         reserve_key(tx, command, Pool.pair("east", "mid").pool_id, 768, purpose="test",
             reservation_id=context.entropy.uuid("r"), expires_at=NIGHT + 100 * HOUR,
         )  # fmt: skip

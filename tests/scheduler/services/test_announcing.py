@@ -112,6 +112,7 @@ def test_an_announcement_is_a_command_that_names_its_blocks_and_its_reason(
     settled = _kind(context, "settle")[0]
     assert (block["block"], block["bits"]) == (settled["block"], settled["secret_bits"])
     assert settled["state"] == "received"
+    context.ledger.number_leaves()
     with context.ledger.view.read() as reader:
         moved = [entry for entry in get_entries(reader) if entry.source.value == "received"]
         moved = [entry for entry in moved if entry.enters is not KeyState.AUTHENTICATED]
@@ -214,7 +215,7 @@ def test_a_satellite_announces_its_own_key_alone(open_context: Open) -> None:
     run(context, xinglong)
     other = Pool.link("other", "nanshan")
     with context.ledger.begin() as tx:
-        command = tx.command("other", kind="settle", at=NIGHT)
+        command = tx.command("other", kind="settle", at=NIGHT, digest="")
         block = NewBlock(
             block_id=context.entropy.uuid("block", "other"), pool=other, natural_key="other",
             length_bits=800, source="device", simulated=False,

@@ -37,7 +37,7 @@ def _deposit(context: Context, name: str, bits: int, *, hours: float | None) -> 
     block_id = context.entropy.uuid("block", name)
     key = context.entropy.key_bytes("key", name, length=bits // 8)
     with context.ledger.begin() as tx:
-        command = tx.command(f"deposit/{name}", kind="deposit", at=NIGHT)
+        command = tx.command(f"deposit/{name}", kind="deposit", at=NIGHT, digest="")
         block = NewBlock(
             block_id=block_id, pool=PAIR, natural_key=name, length_bits=bits, source="device",
             simulated=False,
@@ -51,7 +51,7 @@ def _deposit(context: Context, name: str, bits: int, *, hours: float | None) -> 
 def _reserve(context: Context, name: str, bits: int, *, hours: float) -> UUID:
     reservation_id = context.entropy.uuid("reservation", name)
     with context.ledger.begin() as tx:
-        command = tx.command(f"reserve/{name}", kind="reserve", at=NIGHT)
+        command = tx.command(f"reserve/{name}", kind="reserve", at=NIGHT, digest="")
         reserve_key(tx, command, PAIR.pool_id, bits, reservation_id=reservation_id, purpose="test",
             expires_at=NIGHT + hours * HOUR,
         )  # fmt: skip
@@ -119,7 +119,7 @@ def test_a_reservation_whose_bytes_may_have_left_becomes_uncertain(open_context:
     _deposit(context, "one", 1024, hours=None)
     reservation_id = _reserve(context, "r", 256, hours=1)
     with context.ledger.begin() as tx:
-        command = tx.command("intend", kind="intend", at=NIGHT)
+        command = tx.command("intend", kind="intend", at=NIGHT, digest="")
         intend_reservation(tx, command, reservation_id)
         command.finish({})
 
@@ -173,7 +173,7 @@ def test_bytes_that_somebody_is_to_collect_outlive_their_block(open_context: Ope
     block_id = _deposit(context, "one", 1024, hours=1)
     key_id = context.entropy.uuid("drawn")
     with context.ledger.begin() as tx:
-        command = tx.command("draw", kind="draw", at=NIGHT)
+        command = tx.command("draw", kind="draw", at=NIGHT, digest="")
         draw_keys(
             tx, command, PAIR.pool_id, key_ids=[key_id], size_bits=256, recipients={"m": 0, "s": 1},
             expires_at=NIGHT + 9 * HOUR,
@@ -185,7 +185,7 @@ def test_bytes_that_somebody_is_to_collect_outlive_their_block(open_context: Ope
     assert (over["blocks_expired"], over["bits_expired"], over["blocks_erased"]) == (1, 768, 0)
     assert services.verify_ledger(context).problems == ()
     with context.ledger.begin() as tx:
-        command = tx.command("collect", kind="collect", at=NIGHT + 2 * HOUR)
+        command = tx.command("collect", kind="collect", at=NIGHT + 2 * HOUR, digest="")
         (theirs,) = collect_keys(tx, command, [key_id], "s")
         command.finish({})
     assert theirs.material == mine.material
@@ -204,7 +204,7 @@ def test_keys_that_nobody_collects_are_closed(open_context: Open) -> None:
     _deposit(context, "one", 1024, hours=None)
     ids = [context.entropy.uuid("drawn", number) for number in range(2)]
     with context.ledger.begin() as tx:
-        command = tx.command("draw", kind="draw", at=NIGHT)
+        command = tx.command("draw", kind="draw", at=NIGHT, digest="")
         draw_keys(
             tx, command, PAIR.pool_id, key_ids=ids, size_bits=256, recipients={"m": 0, "s": 1},
             expires_at=NIGHT + HOUR,
@@ -217,7 +217,7 @@ def test_keys_that_nobody_collects_are_closed(open_context: Open) -> None:
     assert answer["keys_closed"] == 2
     assert services.verify_ledger(context).problems == ()
     with context.ledger.begin() as tx:
-        command = tx.command("late", kind="collect", at=NIGHT)
+        command = tx.command("late", kind="collect", at=NIGHT, digest="")
         with pytest.raises(WrongState, match="expired"):
             collect_keys(tx, command, ids[1:], "s")
         command.finish({})
@@ -249,4 +249,4 @@ def test_a_clock_that_steps_back_expires_nothing_more(open_context: Open) -> Non
         pytest.raises(NotEnoughKey, match="holds 0"),
         context.ledger.begin() as tx,
     ):
-        spend_pool(tx, tx.command("spend", kind="spend", at=NIGHT), PAIR.pool_id, 8)
+        spend_pool(tx, tx.command("spend", kind="spend", at=NIGHT, digest=""), PAIR.pool_id, 8)

@@ -39,12 +39,12 @@ def _expire(ledger: Ledger, *, erase: bool) -> None:
     )
     key = bytes_of("short", 1024)
     with ledger.begin() as tx:
-        handle = tx.command("begin", kind="deposit", at=NOON)
+        handle = tx.command("begin", kind="deposit", at=NOON, digest="")
         soon = NOON + timedelta(minutes=1)
         deposit_block(tx, handle, block, material_a=key, material_b=key, expires_at=soon)
         handle.finish({})
     with ledger.begin() as tx:
-        handle = tx.command("end", kind="expire", at=NOON + timedelta(hours=1))
+        handle = tx.command("end", kind="expire", at=NOON + timedelta(hours=1), digest="")
         let_expire(tx, handle)
         if erase:
             assert erase_expired(tx) == 1

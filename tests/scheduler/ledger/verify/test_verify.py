@@ -32,7 +32,7 @@ def test_progress_hears_of_the_entries(ledger: Ledger, monkeypatch: pytest.Monke
     with ledger.begin() as tx:
         pool_id = chain(["micius", "nanshan"])[0].pool_id
         deposit(tx, "one", 480)
-        handle = tx.command("many", kind="spend", at=NOON)
+        handle = tx.command("many", kind="spend", at=NOON, digest="")
         for _ in range(30):
             spend_pool(tx, handle, pool_id, 16)
         handle.finish({})
