@@ -233,7 +233,9 @@ class Ledger:
             connection.execute(insert(AuditCheckpoint), [row])
             digest = checkpoints.checkpoint_digest(last + 1, size=size, root=signed.root, at=at)
             audit.add_leaves(connection, head, [("checkpoint", str(last + 1), digest)], self._mac)
-        self._count()
+        self._counter.nudge()
+        with suppress(LedgerError):  # else the thread goes on trying
+            self._count()
         return signed
 
     def _count(self) -> bool:
