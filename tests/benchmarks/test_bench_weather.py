@@ -6,6 +6,7 @@ import csv
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def write_true_sky(path: Path, seed: int) -> Path:
     return path
 
 
-def replay(folder: Path, name: str, seed: int, **more: object) -> ReplaySummary:
+def replay(folder: Path, name: str, seed: int, **more: Any) -> ReplaySummary:
     url = f"sqlite:///{folder / name}.db"
     settings = load_settings(scenario=SCENARIO, database_url=url, **more)
     return run_replay(settings, start=START, end=START + timedelta(days=DAYS), seed=seed)
