@@ -86,9 +86,9 @@ def station_pairs(
     )
     of_each = [[row for row in answer.rows if row.station == site.station_id] for site in sites]
     if gap_s_max is None:
-        matches = _at_once(*of_each, as_utc(start))
+        matches = _at_once(of_each[0], of_each[1], as_utc(start))
     else:
-        matches = _one_after_the_other(*of_each, as_utc(start), gap_s_max)
+        matches = _one_after_the_other(of_each[0], of_each[1], as_utc(start), gap_s_max)
     rows, notes = _rows(context, any_satellite(context, satellite), sites, matches, as_known_at)
     return PairAnswer(
         rows=tuple(rows),
@@ -136,7 +136,7 @@ def _one_after_the_other(
     columns = [_columns([span for _, span in of_one], start) for of_one in links]
     found = sequences(*columns[0], *columns[1], gap_s_max=gap_s_max)
     return [
-        _Match(*links[0][i], *links[1][j], gap_s)
+        _Match(links[0][i][0], links[0][i][1], links[1][j][0], links[1][j][1], gap_s)
         for i, j, gap_s in zip(*(column.tolist() for column in found), strict=True)
     ]
 
