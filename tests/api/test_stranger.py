@@ -1,4 +1,4 @@
-"""A stranger's first hour: a file of element sets and two coordinates, five commands."""
+"""A stranger's first hour: a file of element sets and two stations, five commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,17 @@ WINDOW = ("--from", "2016-12-19T14:00Z", "--to", "2016-12-23")
 HOME = ("--scenario", "home.toml")
 FIVE = (
     ("elements", "import", "sat.json"),
-    ("scenario", "new", "home.toml", "--satellite", "25544", "--station", "matera=40.65,16.70,530"),
+    (
+        "scenario",
+        "new",
+        "home.toml",
+        "--satellite",
+        "25544",
+        "--station",
+        "matera=40.65,16.70,530",
+        "--station",
+        "york=53.9476,-1.0265",
+    ),
     ("passes", "stranger", *HOME, *WINDOW, "--forecast", "--map", "map.png", "--json"),
     ("plan", "make", *HOME, *WINDOW, "--at", "2016-12-19T14:00Z", "--json"),
     ("plan", "show", *HOME, "--ical"),
@@ -34,7 +44,7 @@ def test_five_commands_bring_passes_with_key_a_plan_a_calendar_and_a_map(
 
     assert [answer.returncode for answer in answers] == [0] * 5, [a.stderr for a in answers]
     passes = json.loads(answers[2].stdout)["passes"]
-    assert {row["station"] for row in passes} == {"matera"}
+    assert {row["station"] for row in passes} == {"matera", "york"}
     assert sum(row["secret_bits"] for row in passes) > 1_000_000
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     plan = json.loads(answers[3].stdout)
