@@ -26,7 +26,6 @@ from scheduler.domain import FINAL_JOB_STATES, Booking, BookingState, Job, JobSt
 from scheduler.errors import ClockStepped, LedgerError, SchedulerError
 from scheduler.process import freeze_gc
 from scheduler.services.context import Context
-from scheduler.services.jobs import CHECKPOINT_S
 from scheduler.settings import Settings
 
 log = structlog.get_logger("skytrunk.jobs")
@@ -58,7 +57,9 @@ class JobRunner:
         self._stopping = False
         self._held: Job | None = None  #: the job at hand
         self._agenda = Agenda(
-            context.scenario.schedule, start=clock.now(), checkpoint_interval_s=CHECKPOINT_S
+            context.scenario.schedule,
+            start=clock.now(),
+            checkpoint_interval_s=context.settings.checkpoint_interval_s,
         )
         self._scheduler = BackgroundScheduler(
             timezone=UTC,

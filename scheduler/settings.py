@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     key_folder: Path | None = None
     """Where the wrapped data keys are, one file for each pool and epoch; beside the file of the
     key-encryption key unless set here. Keep its copies apart from those of the ledger."""
+    checkpoint_place: str | None = None
+    """Where signed checkpoints are put, out of reach of the ledger's host: a folder, or an http(s)
+    address that each is posted to; `ledger verify` holds the log against the newest in a folder."""
+    checkpoint_interval_s: int = Field(default=86_400, ge=60, le=31_622_400)
+    """How often `run` signs the log."""
+    log_public_key: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """The key that signs this ledger's checkpoints (`ledger public-key`); a ledger that has another
+    one is refused, and a checkpoint by another does not count."""
     epoch_hours: float = Field(default=24.0, gt=0.0, le=8784.0)
     """How long one data key is used: key spent since then can be read in copies of the database
     by whoever has the key-encryption key and the key folder, key spent before by nobody."""

@@ -127,13 +127,14 @@ def _verify_ledger(
     line: Line, signed: str | None, trusted: str | None, *, workers: int | None, is_copy: bool
 ) -> None:
     from api.schemas.ledger import Verified
+    from scheduler.services.audit import check_against, check_signer, newest_handed_out
 
-    problems: list[str] = []
     with line.context() as context:
+        problems = check_signer(context)
+        if signed is None and not is_copy:
+            signed = newest_handed_out(context)
         if signed is not None:
-            from scheduler.services.audit import check_against
-
-            problems = check_against(context, signed, public_key=trusted)
+            problems += check_against(context, signed, public_key=trusted)
         report = Verified.model_validate(
             services.verify_ledger(context, workers=workers, is_copy=is_copy)
         )

@@ -34,6 +34,18 @@ app.command("checkpoint")(audit.checkpoint)
 app.command("prove")(audit.prove)
 
 
+@app.command("public-key")
+@answering
+def public_key(line: Line) -> None:
+    """Show the key that signs checkpoints: keep it elsewhere, or as `log_public_key`."""
+    from api.schemas.ledger import SigningKey
+    from scheduler.services.audit import signing_key
+
+    with line.context() as context:
+        found = SigningKey.model_validate(signing_key(context))
+    line.answer(found, f"{found.public_key} (fingerprint {found.key_id})")
+
+
 @app.command("restore")
 @answering
 def restore(

@@ -55,6 +55,15 @@ def _bits(kind: str, row: tuple[str, dict[str, int]]) -> int:
     return row[1].get(kind, 0)
 
 
+class SigningKey(Answer):
+    """The public key that signs a ledger's checkpoints."""
+
+    public_key: str
+    """In hex."""
+    key_id: str
+    """Its fingerprint."""
+
+
 class Restored(Answer):
     """An old copy that was put back deliberately, and what of it was withdrawn."""
 

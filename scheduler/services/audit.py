@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProo
 from scheduler.ledger.verify.export import ExportReport, verify_lines
 from scheduler.ledger.verify.signed import check_signed
 from scheduler.process import worker_pool
+from scheduler.sources.checkpoints import hand_out, is_address, newest_in
 
 if TYPE_CHECKING:
     from scheduler.domain import VerifyReport
@@ -67,6 +69,45 @@ def workers_for(wanted: int | None, rows: int) -> int:
 def sign_checkpoint(context: Context) -> str:
     """Sign the audit log as it stands; one line of JSON, to be kept elsewhere."""
     return checkpoints.checkpoint_text(context.existing_ledger.checkpoint(context.clock.now()))
+
+
+def keep_checkpoint(context: Context) -> dict[str, Any]:
+    """Sign the audit log as it stands, and hand out what was signed to where the settings say.
+
+    What cannot be handed out stays signed in the ledger, with the reason in the answer; the next
+    one covers all that this one does.
+    """
+    signed = sign_checkpoint(context)
+    place = context.settings.checkpoint_place
+    if place is None:
+        return {"signed": signed}
+    size = checkpoints.read_checkpoint(signed).size
+    failed = hand_out(place, size, signed)
+    return {"signed": signed, "handed_out": place if failed is None else f"failed: {failed}"}
+
+
+def newest_handed_out(context: Context) -> str | None:
+    """The newest checkpoint in the folder that the settings name; None without one.
+
+    Raises ProofInvalid if it cannot be read: whoever took it away must not pass unseen.
+    """
+    place = context.settings.checkpoint_place
+    if place is None or is_address(place):
+        return None
+    try:
+        newest = newest_in(Path(place))
+        if newest is None:
+            raise ProofInvalid(f"folder {place} holds no checkpoint; was one ever signed?")
+        return newest.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProofInvalid(f"checkpoints in {place}: {type(error).__name__}") from None
+
+
+def signing_key(context: Context) -> dict[str, str]:
+    """The public key that signs this ledger's checkpoints, in hex, and its fingerprint."""
+    with context.view.read() as reader:
+        key = trail.public_key(reader.connection)
+    return {"public_key": key, "key_id": checkpoints.key_id_of(bytes.fromhex(key))}
 
 
 def last_checkpoint(context: Context) -> str:
@@ -145,8 +186,19 @@ def check_against(context: Context, checkpoint: str, *, public_key: str | None) 
     Raises ProofInvalid if the text is no checkpoint.
     """
     signed = checkpoints.read_checkpoint(checkpoint)
+    trusted = public_key or context.settings.log_public_key
     with context.view.read() as reader:
-        return check_signed(snapshot_of(reader.connection), signed, public_key)
+        return check_signed(snapshot_of(reader.connection), signed, trusted)
+
+
+def check_signer(context: Context) -> list[str]:
+    """What speaks against the ledger's signing key: it is another than the settings name."""
+    named = context.settings.log_public_key
+    with context.view.read() as reader:
+        seen = trail.public_key(reader.connection) if named else None
+    if named == seen:
+        return []
+    return [f"audit_key: the log is signed by {seen}, `log_public_key` names {named}"]
 
 
 def _uuid(kind: str, subject: str) -> UUID:

@@ -121,10 +121,24 @@ class Context:
                 # SQLAlchemy takes a third of a second to import; most questions need none.
                 from scheduler.ledger import open_ledger
 
-                self._ledger = open_ledger(
+                opened = open_ledger(
                     self.settings.database_url, key_folder=self.settings.key_folder
                 )
+                self._refuse_other_signer(opened)
+                self._ledger = opened
         return self._ledger
+
+    def _refuse_other_signer(self, opened: Ledger) -> None:
+        """Close a ledger and raise LedgerMismatch if its signing key is not the one in settings."""
+        from scheduler.ledger.log.trail import public_key
+
+        if (named := self.settings.log_public_key) is None:
+            return
+        with opened.view.read() as reader:
+            seen = public_key(reader.connection)
+        if seen != named:
+            opened.close()
+            raise LedgerMismatch(f"the ledger is signed by {seen}; `log_public_key` is {named}")
 
     @property
     def view(self) -> LedgerView:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 LEASE_S = 30.0
 """Of the machine: how long a job is nobody else's after its process was last heard of."""
 
-CHECKPOINT_S = 86_400
-"""How often the log is signed."""
-
 JOBS_MAX = 1000
 SHOWN = timedelta(milliseconds=1)
 LAST = 100
@@ -371,7 +368,11 @@ def failure_reason(error: Exception) -> str:
 
 
 def _agenda(context: Context, now: datetime) -> Agenda:
-    return Agenda(context.scenario.schedule, start=now, checkpoint_interval_s=CHECKPOINT_S)
+    return Agenda(
+        context.scenario.schedule,
+        start=now,
+        checkpoint_interval_s=context.settings.checkpoint_interval_s,
+    )
 
 
 def _work_of(name: str, allowed: frozenset[Work]) -> Work:

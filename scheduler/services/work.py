@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scheduler.agenda import Due, Work
-from scheduler.services.audit import sign_checkpoint
+from scheduler.services.audit import keep_checkpoint
 from scheduler.services.bookings import bookings_of_plan
 from scheduler.services.keys.announce import announce_due
 from scheduler.services.keys.close_block import close_blocks
@@ -62,7 +62,7 @@ def _figures(context: Context, due: Due) -> dict[str, Any]:
             # Nothing merged is common, and worth its reason.
             return figures if answer["steps"] else figures | {"why": answer["reasons"]}
         case _:
-            return {"signed": sign_checkpoint(context)}
+            return keep_checkpoint(context)
 
 
 def _session(context: Context, due: Due) -> Performed:

@@ -193,6 +193,16 @@ def find_leaf(connection: Connection, kind: str, subject: str) -> int:
     return seq
 
 
+def public_key(connection: Connection) -> str:
+    """The key that signs checkpoints, in hex. Raises LedgerBroken if it is gone."""
+    key = connection.execute(
+        select(AuditKey.public_key).order_by(AuditKey.key_id).limit(1)
+    ).scalar()
+    if key is None:
+        raise LedgerBroken("audit_key holds no signing key")
+    return key
+
+
 def checkpoints(connection: Connection) -> list[Checkpoint]:
     """Stored checkpoints, oldest first."""
     rows = connection.execute(
