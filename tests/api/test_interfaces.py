@@ -65,10 +65,12 @@ def test_the_forecast_adds_its_three_fields_and_changes_no_other(skytrunk: Comma
 
 @pytest.mark.parametrize("forecast", [False, True])
 def test_all_four_interfaces_give_the_same_numbers(
-    skytrunk: Command, http: httpx.Client, forecast: bool
+    skytrunk: Command, http: httpx.Client, replayed: Replayed, forecast: bool
 ) -> None:
     flags = ("--forecast",) if forecast else ()
-    question = ("micius", "--station", "xinglong", "--station", "nanshan", *DAY, *flags)
+    # One ledger for all: its sessions taught what their links lose.
+    ledger = ("--database", replayed.database)
+    question = ("micius", "--station", "xinglong", "--station", "nanshan", *DAY, *flags, *ledger)
     document = _json(skytrunk, *question)
     rows = document["passes"]
     assert len(rows) >= 4
@@ -122,6 +124,7 @@ def test_a_replays_plan_is_what_is_said_as_known_at_its_instant(
     for day in ("2016-12-19", "2016-12-20"):
         end = f"{day[:-2]}{int(day[-2:]) + 1}"
         asked = ("--from", day, "--to", end, "--as-known-at", day, "--forecast")
+        asked += ("--database", replayed.database)
         told = _json(skytrunk, "micius", *asked)["passes"]
         sessions = [
             done for done in replayed.summary["sessions"] if done["acquires_at"][:10] == day
