@@ -71,7 +71,7 @@ class Described(FastAPI):
                     roles = ROLES.get(f"{method.upper()} {path}", ANYBODY)
                     operation["x-roles"] = sorted(roles)
                     operation["security"] = [{"bearer": []}, {"password": []}] if roles else []
-                    if "requestBody" in operation:
+                    if method == "post":
                         operation["responses"] |= body_answers
         made = self.openapi_schema
         assert made is not None

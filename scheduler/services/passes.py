@@ -103,7 +103,7 @@ def _work_out(context: Context, asked: _Question) -> PassAnswer:
     covered, notes = _covered(context, archive, chosen, start, end, as_known_at)
     known_at = as_known_at or context.clock.now()
     learned = learned_by(context, known_at) if forecast else NOTHING_LEARNED
-    held = limits_of(context, chosen_stations, start=start, end=end, with_ledger=forecast)
+    held = limits_of(context, chosen_stations, start=start, end=end, with_key=forecast)
     rows: list[PassRow] = []
     for span in covered:
         table = find_passes_in_archive(

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from scheduler.domain import Booking, Candidate, PassRow, instant_key
 from scheduler.errors import LedgerMissing
 from scheduler.ledger.books.element_reads import is_missing
-from scheduler.plan.exclude import Outages, by_resource, outage_of, say_outage, too_little
-from scheduler.services.plans.inputs import rules_of
 from scheduler.services.weather import weather_over
 
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from scheduler.forecast import PassForecast
     from scheduler.network import Station
     from scheduler.plan import PlanRules
+    from scheduler.plan.exclude import Outages
     from scheduler.services.context import Context
 
 _REACH = timedelta(hours=3)
@@ -33,7 +32,7 @@ class PassLimits:
     max_age: timedelta  #: of its element set at culmination, either way
     lowest: Mapping[str, HorizonMask]  #: by station: below it no link is planned
     sun_elevation_deg_max: float
-    rules: PlanRules
+    rules: PlanRules | None = None  #: None where no key was forecast
     bookings: Sequence[Booking] = field(default=())  #: that take up satellite and mount
     outages: Outages = field(default_factory=dict)
 
@@ -56,22 +55,24 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
         return f"rises to {row.max_elevation_deg:.1f} deg, the minimum is {least_deg:g} deg"
     if not row.dark:
         return f"no part has the Sun below {limits.sun_elevation_deg_max:g} deg"
-    if candidate is None:
+    if candidate is None or limits.rules is None:
         return None
+    # The planner takes a while to import; a question without a forecast needs none.
+    from scheduler.plan.exclude import outage_of, say_outage, too_little
+
     outage = outage_of(candidate, limits.outages)
     if outage is not None:
         return say_outage(outage)
-    return _busy(candidate, limits) or too_little(candidate, limits.rules)
+    return _busy(candidate, limits.bookings, limits.rules) or too_little(candidate, limits.rules)
 
 
 def _days(span: timedelta) -> str:
     return f"{span / timedelta(days=1):.3g}"
 
 
-def _busy(candidate: Candidate, limits: PassLimits) -> str | None:
+def _busy(candidate: Candidate, bookings: Sequence[Booking], rules: PlanRules) -> str | None:
     """Which other session takes its satellite or its mount, or leaves no time to turn."""
-    rules = limits.rules
-    for booking in limits.bookings:
+    for booking in bookings:
         other = booking.candidate
         same_satellite = other.satellite_id == candidate.satellite_id
         if other.pass_id == candidate.pass_id or (
@@ -99,11 +100,10 @@ def limits_of(
     *,
     start: datetime,
     end: datetime,
-    with_ledger: bool,
+    with_key: bool,
 ) -> PassLimits:
     """What passes of [start, end) are held against; what stands in the ledger where asked for."""
     planning = context.scenario.planning
-    rules = rules_of(context)
     found = PassLimits(
         max_age=context.max_element_age,
         lowest={
@@ -111,14 +111,21 @@ def limits_of(
             for one in stations
         },
         sun_elevation_deg_max=planning.sun_elevation_deg_max,
-        # No plan books a pass that gives nothing.
-        rules=replace(rules, min_secret_bits=max(1.0, rules.min_secret_bits)),
     )
-    if not with_ledger or is_missing(context.settings.database_url):
+    if not with_key:
+        return found
+    from scheduler.services.plans.inputs import rules_of
+
+    rules = rules_of(context)
+    # No plan books a pass that gives nothing.
+    rules = replace(rules, min_secret_bits=max(1.0, rules.min_secret_bits))
+    found = replace(found, rules=rules)
+    if is_missing(context.settings.database_url):
         return found
     # SQLAlchemy takes a third of a second to import; a question without a ledger needs none.
     from scheduler.ledger.books import outages
     from scheduler.ledger.books.bookings import FREED_STATES, get_bookings
+    from scheduler.plan.exclude import by_resource
 
     since, until = start - _REACH, end + _REACH
     with suppress(LedgerMissing), context.view.read() as reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -99,6 +100,13 @@ class Replayed:
     @property
     def database(self) -> str:
         return f"sqlite:///{self.folder / 'replay.db'}"
+
+    def copy_to(self, file: Path) -> None:
+        """Copy the ledger with its keys; a server on it may keep its last commits in `-wal`."""
+        for suffix in ("", "-wal", ".kek"):
+            if (mine := self.folder / f"replay.db{suffix}").exists():
+                shutil.copy(mine, f"{file}{suffix}")
+        shutil.copytree(self.folder / "replay.db.keys", f"{file}.keys")
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,10 @@ def test_any_request_gets_an_answer_that_was_announced(written: httpx.Client, la
     @given(case=OPERATIONS[label].as_strategy())
     def any_request(case: Any) -> None:
         answer = case.call(base_url=str(written.base_url), timeout=60)
-        case.validate_response(answer, checks=CHECKS)
+        # That all is not well is a documented answer of the route that tells it.
+        unwell = label == "GET /ready" and answer.status_code == 503
+        checks = [one for one in CHECKS if not (unwell and one is not_a_server_error)]
+        case.validate_response(answer, checks=checks)
 
     any_request()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,7 @@ NEXT_TICK = "2016-12-21T06:00:00Z"
 @pytest.fixture
 def copied(replayed: Replayed, tmp_path: Path) -> str:
     """A copy of the replayed ledger that a test may write to."""
-    for suffix in ("", ".kek"):
-        shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
-    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
+    replayed.copy_to(tmp_path / "copy.db")
     return f"sqlite:///{tmp_path / 'copy.db'}"
 
 

@@ -37,6 +37,7 @@ def _session(station: str, when: datetime, secret_bits: int) -> SettledPass:
         sifted_bits=500_000,
         secret_bits=secret_bits,
         qber=0.011,
+        below=0.5,
     )
 
 

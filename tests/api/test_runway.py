@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import httpx
@@ -17,9 +16,7 @@ AT = "2016-12-19T00:00:00Z"
 @pytest.fixture
 def planned(skytrunk: Command, replayed: Replayed, tmp_path: Path) -> str:
     """A copy of the replayed ledger, with a week planned after its end."""
-    for suffix in ("", ".kek"):
-        shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
-    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
+    replayed.copy_to(tmp_path / "copy.db")
     database = f"sqlite:///{tmp_path / 'copy.db'}"
     span = ("--from", "2016-12-22", "--to", "2016-12-25", "--at", "2016-12-22")
     done = skytrunk("--database", database, "plan", "make", *span)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,9 +79,7 @@ Shown = Callable[..., str]
 def shown(replayed: Replayed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shown:
     """What a command prints on a terminal of that width and encoding, on the replayed ledger."""
     monkeypatch.chdir(tmp_path)
-    for suffix in ("", ".kek"):
-        shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
-    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
+    replayed.copy_to(tmp_path / "copy.db")
     monkeypatch.setenv("SKYTRUNK_DATABASE_URL", "sqlite:///copy.db")
     monkeypatch.setenv("NO_COLOR", "1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from tests.api.conftest import Command, Replayed
 @pytest.fixture
 def vault(skytrunk: Command, replayed: Replayed, tmp_path: Path) -> Command:
     """The command on a copy of the replayed ledger."""
-    for suffix in ("", ".kek"):
-        shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
-    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
+    replayed.copy_to(tmp_path / "copy.db")
 
     def invoke(*arguments: str, **more: str):  # type: ignore[no-untyped-def]
         return skytrunk("--database", "sqlite:///copy.db", *arguments, **more)

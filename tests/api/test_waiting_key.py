@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from tests.api.conftest import NIGHT, Command, Replayed
 @pytest.fixture
 def copied(replayed: Replayed, tmp_path: Path) -> str:
     """A copy of the replayed ledger that a test may write to."""
-    for suffix in ("", ".kek"):
-        shutil.copy(replayed.folder / f"replay.db{suffix}", tmp_path / f"copy.db{suffix}")
-    shutil.copytree(replayed.folder / "replay.db.keys", tmp_path / "copy.db.keys")
+    replayed.copy_to(tmp_path / "copy.db")
     return f"sqlite:///{tmp_path / 'copy.db'}"
 
 

@@ -26,9 +26,7 @@ PLANNED = ("--from", "2016-12-21", "--to", "2016-12-24", "--at", "2016-12-21")
 def pages(replayed: Replayed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server whose clock stands at noon of the first planned day."""
     folder = tmp_path_factory.mktemp("pages")
-    for suffix in ("", ".kek"):
-        shutil.copy(replayed.folder / f"replay.db{suffix}", folder / f"pages.db{suffix}")
-    shutil.copytree(replayed.folder / "replay.db.keys", folder / "pages.db.keys")
+    replayed.copy_to(folder / "pages.db")
     url = f"sqlite:///{folder / 'pages.db'}"
     done = run_skytrunk(folder, "--database", url, "plan", "make", *PLANNED)
     assert done.returncode == 0, done.stderr

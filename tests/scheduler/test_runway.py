@@ -97,7 +97,7 @@ def test_a_pass_that_is_not_ahead_is_named() -> None:
         (lambda: session("a", NORTH, 0.0, -5.0), "a: draws_bits"),
         (lambda: session("a", NORTH, 0.0), "a: draws_bits"),
         (lambda: session("a", NORTH, math.inf, 1.0), "usable_s inf"),
-        (lambda: RunwayWay(pair_id="d", shares={}), "a way of demand d uses no link"),
+        (lambda: RunwayWay(pair_id="d", shares={}), "a way of pair d uses no link"),
         (lambda: one_pair(session("a", "link:q--r", 0.0, 1.0)), "link:q--r is used and not listed"),
         (
             lambda: one_pair(session("a", NORTH, 0.0, 1.0), session("b", NORTH, 0.0, 1.0, 2.0)),

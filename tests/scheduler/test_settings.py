@@ -69,7 +69,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("SKYTRUNK_DATABASEURL", "probably meant: database_url"),
         ("SKYTRUNK_KEKFILE", "probably meant: kek_file"),
         ("skytrunk_prot", "skytrunk_prot is no setting; probably meant: port"),
-        ("SKYTRUNK_ZZZZ", "SKYTRUNK_ZZZZ is no setting (known settings: database_url; scenario"),
+        ("SKYTRUNK_ZZZZ", "SKYTRUNK_ZZZZ is no setting (known settings: database_url; key_folder"),
     ],
 )
 def test_a_name_in_the_environment_that_is_no_setting_is_refused(

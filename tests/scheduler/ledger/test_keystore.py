@@ -223,7 +223,8 @@ def test_rotation_wraps_anew_and_leaves_the_bytes(
 
 def _key_files(folder: Path) -> dict[str, bytes]:
     """Every wrapped data key of a ledger of the fixtures, by the name of its file."""
-    return {path.name: path.read_bytes() for path in (folder / "ledger.db.keys").iterdir()}
+    files = (folder / "ledger.db.keys").iterdir()
+    return {one.name: one.read_bytes() for one in files if not one.name.startswith("counter.")}
 
 
 def _begin(ledger: Ledger, name: str) -> int:
