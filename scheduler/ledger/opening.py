@@ -17,7 +17,7 @@ from scheduler.ledger.log import merkle
 from scheduler.ledger.log.checkpoints import key_id_of
 from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.schema import AuditHead, AuditKey, DataKey, PoolRow
-from scheduler.ledger.vault.files import destroy_file, failures, put_in_place
+from scheduler.ledger.vault.files import destroy_file, drafts_of, failures, put_in_place
 from scheduler.ledger.vault.keyring import Epoch, KeyFolder, Keyring
 from scheduler.ledger.vault.keystore import (
     KEK_FILE_VARIABLE,
@@ -199,12 +199,21 @@ def left_behind(connection: Connection, ring: Keyring) -> list[str]:
     return [name for name in ring.names() if name in shredded or not name.endswith(mine)]
 
 
+def was_cut_short(path: Path | None) -> bool:
+    """Whether a rotation of that key file left anything behind."""
+    return path is not None and (next_file(path).exists() or bool(drafts_of(next_file(path))))
+
+
 def tidy_keys(connection: Connection, ring: Keyring, path: Path | None) -> int:
     """Finish or undo a rotation that was cut short, destroy what was shredded; return how much.
 
     For a transaction that may write: whoever rotates meanwhile must not have begun.
     """
     connection.execute(_LOCKED)
+    if path is not None:
+        with failures(path.parent):
+            for draft in drafts_of(next_file(path)):
+                destroy_file(draft)
     if path is not None and next_file(path).exists():
         with failures(path.parent):
             if kek_of_ledger(path, kek_id_of(connection)).kek_id == kek_from_file(path).kek_id:

@@ -48,6 +48,7 @@ from scheduler.ledger.opening import (
     refuse_shared,
     rewrap,
     tidy_keys,
+    was_cut_short,
 )
 from scheduler.ledger.pools import PoolBook, PoolNumbers
 from scheduler.ledger.records import Checkpoint
@@ -302,7 +303,7 @@ class Ledger:
         """
         with self.view.read() as reader:
             stale = left_behind(reader.connection, self._ring)
-        if not stale and (self.kek_file is None or not next_file(self.kek_file).exists()):
+        if not stale and not was_cut_short(self.kek_file):
             return 0
         with self._queue.alone(), self._writing() as connection:
             return tidy_keys(connection, self._ring, self.kek_file)

@@ -57,6 +57,11 @@ def failures(folder: Path) -> Iterator[None]:
         raise LedgerUnavailable(f"key folder {folder}: {error.strerror}") from error
 
 
+def drafts_of(path: Path) -> list[Path]:
+    """What processes that were killed while they made a file left of it."""
+    return [one for one in path.parent.iterdir() if one.name.startswith(f".{path.name}.")]
+
+
 def _draft(path: Path, content: bytes) -> Path:
     """Write a file beside another, under a name that no process has used."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
