@@ -12,7 +12,7 @@ ROOM = 16.0  # pixels that half of a label takes
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class AxisMark:
     """A mark on the axis."""
 
     x: float
@@ -39,7 +39,7 @@ class TimeAxis:
         part = (when - self.start) / (self.end - self.start)
         return round(self.left + self.width * min(max(part, 0.0), 1.0), 2)
 
-    def ticks(self, most: int = 10) -> Iterator[Tick]:
+    def marks(self, most: int = 10) -> Iterator[AxisMark]:
         """Even marks, at most so many, midnights with their date."""
         hours = (self.end - self.start).total_seconds() / HOUR_S
         step_h = next((step for step in STEPS_H if hours / step <= most), STEPS_H[-1])
@@ -49,5 +49,5 @@ class TimeAxis:
             # Close to the end a label would be cut off.
             if when >= self.start and self.x(when) <= self.right - ROOM:
                 strong = when.hour == when.minute == 0
-                yield Tick(self.x(when), f"{when:%m-%d}" if strong else f"{when:%H:%M}", strong)
+                yield AxisMark(self.x(when), f"{when:%m-%d}" if strong else f"{when:%H:%M}", strong)
             when += timedelta(hours=step_h)

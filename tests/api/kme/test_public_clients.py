@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -124,8 +123,6 @@ print("both ends agree")
 
 
 def test_skip_qkd_gets_the_same_key_at_both_ends(door: Door) -> None:
-    if find_spec("api.kme.skip") is None:
-        pytest.skip("this build has no SKIP door")
     need(door, "skip_qkd")
     done = door.run("-c", SKIP.replace("PORT", str(door.port)))
 
