@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from qkd.validation import ValidationRow
     from scheduler.domain import Validation
 
+REFERENCE = (
+    "Secret bits of each preset's reference pass (500 km, 60 deg, a sky without light),"
+    " by older bounds and by the sound ones"
+)
+REFERENCE_COLUMNS = [
+    Column("preset", lambda one: one.preset, text=True),
+    Column("Lim et al.'s phase error", lambda one: figure(one.parity_bits), ">"),
+    Column("exact phase error", lambda one: figure(one.exact_bits), ">", rank=1),
+    Column("and the signal's share", lambda one: figure(one.signal_bits), ">", rank=1),
+    Column("and the leak: sound", lambda one: figure(one.sound_bits), ">"),
+    Column("change, %", lambda one: f"{one.change_percent:+.2f}", ">"),
+]
+
 
 def validation_tables(validation: Validation) -> Iterator[Table]:
     """Yield a table a case; the last cell of a row refers to `assumptions` by number."""
@@ -28,6 +41,8 @@ def validation_tables(validation: Validation) -> Iterator[Table]:
     ]
     for case, rows in groupby(validation.rows, key=lambda row: row.case):
         yield Table(case, columns, list(rows))
+    if validation.reference:
+        yield Table(REFERENCE, REFERENCE_COLUMNS, list(validation.reference))
 
 
 def _quantity(row: ValidationRow) -> str:

@@ -58,6 +58,17 @@ class Preset(Answer):
     notes: list[str] = attribute("lines")
 
 
+class ReferenceKey(Answer):
+    """Secret bits of a preset's reference pass by older bounds and by the sound ones."""
+
+    preset: str
+    station: str = attribute("station_id")
+    parity_bits: int
+    exact_bits: int
+    signal_bits: int
+    sound_bits: int
+
+
 class Validation(Answer):
     """Every published figure beside the model's, without the curve."""
 
@@ -65,3 +76,4 @@ class Validation(Answer):
     rows: list[ValidationRow]
     elements: list[UsedElements]
     presets: list[Preset] = attribute("notes")
+    reference: list[ReferenceKey]

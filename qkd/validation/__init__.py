@@ -19,6 +19,7 @@ from qkd.validation.published import (
     CampaignPass,
     PublishedPass,
 )
+from qkd.validation.reference import ReferenceKey, reference_keys
 from qkd.validation.rows import FigureOrigin, FitRole, ValidationRow
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "FitRole",
     "MiciusValidation",
     "PublishedPass",
+    "ReferenceKey",
     "ValidationRow",
     "fibre_rows",
     "fit_pass",
@@ -37,6 +39,7 @@ __all__ = [
     "long_link_rows",
     "nanshan_rows",
     "pass_rows",
+    "reference_keys",
     "trunk_rows",
     "validate_campaign_pass",
     "validate_links",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qkd.validation import ValidationRow
+    from qkd.validation import ReferenceKey, ValidationRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +52,4 @@ class Validation:
     rate: RateModel  #: of the pass of 2016-12-19
     elements: tuple[UsedElements, ...]
     notes: tuple[PresetNotes, ...]
+    reference: tuple[ReferenceKey, ...] = ()  #: what sound bounds changed, by preset

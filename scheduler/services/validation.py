@@ -17,6 +17,7 @@ from qkd.validation import (
     FitRole,
     MiciusValidation,
     ValidationRow,
+    reference_keys,
     validate_campaign_pass,
     validate_links,
     validate_micius,
@@ -93,6 +94,7 @@ def validate_all(context: Context) -> Validation:
         rate=_rate(micius, start),
         elements=tuple(elements),
         notes=notes,
+        reference=tuple(reference_keys()),
     )
 
 
