@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scheduler.domain import SettledPass, UnplannedSpan
+    from scheduler.domain import KeyGain, UnplannedSpan
 
 KILO, MEGA = 1e3, 1e6
 SESSIONS_MAX, WEEKS_MAX = timedelta(days=70), timedelta(days=500)
@@ -32,16 +32,17 @@ def key_timeline(
     title: str,
     start: datetime,
     end: datetime,
-    settled: Sequence[SettledPass],
+    gains: Sequence[KeyGain],
+    sessions: Mapping[str, int],
     unplanned: Sequence[UnplannedSpan],
 ) -> Path:
     """Write key over [start, end), a panel a station, and the running sums below.
 
     The panels are those of the stations with the most key, and show each session, or the sum of
-    a week or month where sessions would be a cloud.
+    a week or month where sessions would be a cloud. `gains` are in order of time.
     """
-    by_station: dict[str, list[SettledPass]] = {}
-    for done in sorted(settled, key=lambda one: one.acquires_at):
+    by_station: dict[str, list[KeyGain]] = {}
+    for done in gains:
         by_station.setdefault(done.station, []).append(done)
     stations = sorted(by_station, key=lambda name: -_bits(by_station[name]))
     shown = stations[:PANELS_MAX]
@@ -55,7 +56,7 @@ def key_timeline(
         top = max((key for one in found.values() for key in one.values()), default=1.0)
         for index, (axes, station) in enumerate(zip(panels, shown, strict=True)):
             _panel(axes, span, found[station], index, top)
-            _name_panel(axes, f"{station}: {len(by_station[station])} sessions", index)
+            _name_panel(axes, f"{station}: {sessions.get(station, 0)} sessions", index)
         sums = [
             (station, _running_sum(below, by_station[station], index, start, end))
             for index, station in enumerate(stations)
@@ -65,13 +66,13 @@ def key_timeline(
             _shade(axes, unplanned)
         _finish([*panels, below], start, end, title, span)
         _legend(figure, unplanned)
-        if not settled:
+        if not gains:
             below.text(0.5, 0.5, "no session settled", transform=below.transAxes, ha="center")
 
     return draw(path, (10.5, 1.0 + PANEL_HEIGHT_IN * len(shown) + SUM_HEIGHT_IN), paint)
 
 
-def _bits(mine: Sequence[SettledPass]) -> int:
+def _bits(mine: Sequence[KeyGain]) -> int:
     return sum(done.secret_bits for done in mine)
 
 
@@ -139,11 +140,11 @@ class Span(StrEnum):
         return self.begin(begin + timedelta(days=32 if self is Span.MONTH else 7))
 
 
-def sums_of(mine: Sequence[SettledPass], span: Span) -> dict[datetime, float]:
+def sums_of(mine: Sequence[KeyGain], span: Span) -> dict[datetime, float]:
     """Return the secret key of each session, week or month that had any, in the unit of `span`."""
     sums: dict[datetime, float] = {}
     for done in mine:
-        begin = span.begin(done.acquires_at)
+        begin = span.begin(done.at)
         sums[begin] = sums.get(begin, 0.0) + done.secret_bits / span.unit_bits
     return sums
 
@@ -170,10 +171,10 @@ def _name_panel(axes: Axes, text: str, index: int) -> None:
 
 
 def _running_sum(
-    axes: Axes, mine: Sequence[SettledPass], index: int, start: datetime, end: datetime
+    axes: Axes, mine: Sequence[KeyGain], index: int, start: datetime, end: datetime
 ) -> float:
     total = np.cumsum([0.0, *(done.secret_bits / MEGA for done in mine)])
-    when = [_x(start), *(_x(done.acquires_at) for done in mine), _x(end)]
+    when = [_x(start), *(_x(done.at) for done in mine), _x(end)]
     axes.step(when, [*total, total[-1]], where="post", color=_colour(index), lw=2.0)
     return float(total[-1])
 

@@ -84,7 +84,8 @@ def write_report(
         title = f"{summary.scenario}, seed {summary.seed}: secret key by station"
         key_timeline(
             out / "key-over-time.png", title=title, start=summary.start, end=summary.end,
-            settled=summary.settled, unplanned=summary.unplanned,
+            sessions={one.station: one.settled for one in summary.stations}, gains=summary.gains,
+            unplanned=summary.unplanned,
         )  # fmt: skip
         pictures["key-over-time.png"] = title
     if summary.reliability:

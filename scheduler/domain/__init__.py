@@ -73,6 +73,7 @@ from scheduler.domain.plans import (
     Verdict,
 )
 from scheduler.domain.replays import (
+    KeyGain,
     PairTally,
     Reliability,
     ReplaySummary,
@@ -118,6 +119,7 @@ __all__ = [
     "KeyConstraints",
     "KeyEpoch",
     "KeyFlow",
+    "KeyGain",
     "KeyOrigin",
     "KeyRequest",
     "KeyRunway",

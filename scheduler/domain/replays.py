@@ -58,6 +58,15 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyGain:
+    """Secret key that a station had by one instant: of a session, or of a closed key block."""
+
+    station: str
+    at: datetime
+    secret_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaySummary:
     """What a replay did, in whole numbers; totals are sums over stations and pairs."""
 
@@ -71,6 +80,7 @@ class ReplaySummary:
     pairs: tuple[PairTally, ...]
     refusals: dict[str, str]  #: demand -> why the network cannot serve it, ever
     settled: tuple[SettledPass, ...]
+    closed: tuple[KeyGain, ...]  #: key blocks that pooled several sessions
     reliability: tuple[Reliability, ...]  #: of the forecasts' quantiles; empty without a session
     unplanned: tuple[UnplannedSpan, ...]
     balances: dict[str, dict[str, int]]  #: pool id -> account kind -> bits
@@ -80,3 +90,12 @@ class ReplaySummary:
     elements_used: tuple[datetime, ...]  #: epochs of the sets used, in order
     ledger_problems: tuple[str, ...]
     continued: bool  #: some of the work was found done already
+
+    @property
+    def gains(self) -> tuple[KeyGain, ...]:
+        """The secret key of sessions and key blocks in the order in which it came."""
+        sessions = (
+            KeyGain(station=one.station, at=one.acquires_at, secret_bits=one.secret_bits)
+            for one in self.settled
+        )
+        return tuple(sorted((*sessions, *self.closed), key=lambda one: one.at))

@@ -210,8 +210,13 @@ class BlockPolicy:
     epsilon_max: float = 1.0  #: of all blocks of the link together
     source: str = ""
 
+    @property
+    def downlink(self) -> str:
+        """Its name among other downlinks."""
+        return f"{self.satellite} over {self.station}"
+
     def __post_init__(self) -> None:
-        where = f"downlink {self.satellite} over {self.station}"
+        where = f"downlink {self.downlink}"
         check_limits(DOWNLINKS, f"{where}: ", self)
         pooled = self.blocks is KeyBlocks.POOLED
         if pooled and self.target_sifted_bits is None:
@@ -274,26 +279,17 @@ class Scenario:
 
     def __post_init__(self) -> None:
         _check_name("scenario", self.name)
-        self._check_downlinks()
         wrong = contradictions(
-            self.satellites, self.stations, self.nodes, self.links, self.demands, self.switches
+            self.satellites,
+            self.stations,
+            self.nodes,
+            self.links,
+            self.demands,
+            self.switches,
+            self.block_policies,
         )
         if wrong:
             raise ScenarioError("; ".join(one.text for one in wrong))
-
-    def _check_downlinks(self) -> None:
-        satellites = {one.satellite_id for one in self.satellites}
-        stations = {one.station_id for one in self.stations}
-        seen: set[tuple[str, str]] = set()
-        for one in self.block_policies:
-            where = f"downlink {one.satellite} over {one.station}"
-            if one.satellite not in satellites:
-                raise ScenarioError(f"{where}: no such satellite; {known_names(satellites)}")
-            if one.station not in stations:
-                raise ScenarioError(f"{where}: no such station; {known_names(stations)}")
-            if (one.satellite, one.station) in seen:
-                raise ScenarioError(f"{where} is there twice")
-            seen.add((one.satellite, one.station))
 
     def block_policy(self, satellite_id: str, station_id: str) -> BlockPolicy:
         """Return how the key of a satellite over a station is made: by the pass if nobody said."""
@@ -352,7 +348,7 @@ NAMES_SHOWN = 40
 class Contradiction:
     """One thing that does not hold together, and which part says it."""
 
-    kind: str  #: satellite, station, node, link, switch or demand
+    kind: str  #: satellite, station, node, link, switch, demand or downlink
     name: str
     text: str
 
@@ -371,6 +367,7 @@ def contradictions(
     links: Sequence[Link],
     demands: Sequence[Demand],
     switches: Sequence[Switch] = (),
+    policies: Sequence[BlockPolicy] = (),
     *,
     excused: Callable[[str], bool] = lambda _: False,
 ) -> list[Contradiction]:
@@ -389,6 +386,9 @@ def contradictions(
     twice += _twice("link", [one.pool.pool_id for one in links if told.isdisjoint(_ends(one))])
     twice += _twice("demand", [one.demand_id for one in demands])
     twice += _twice("switch", [one.switch_id for one in switches])
+    twice += _twice("downlink", [one.downlink for one in policies])
+    flying = [("downlink", one.downlink, (one.satellite,)) for one in policies]
+    seeing = [("downlink", one.downlink, (one.station,)) for one in policies]
     named: list[tuple[str, str, Iterable[str]]] = [
         *(("station", one.station_id, (one.node,)) for one in stations),
         *(("link", one.pool.pool_id, _ends(one)) for one in links),
@@ -409,6 +409,8 @@ def contradictions(
         *twice,
         *_strange("node", {one.node_id for one in nodes}, named, excused),
         *_strange("domain", {one.domain for one in nodes if one.domain}, domains, excused),
+        *_strange("satellite", {one.satellite_id for one in satellites}, flying, excused),
+        *_strange("station", {one.station_id for one in stations}, seeing, excused),
         *_strange("switch", {one.switch_id for one in switches}, ways, excused),
     ]
 

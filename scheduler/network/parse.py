@@ -100,7 +100,7 @@ class _Reader:
         demands = self._demands(nodes)
         policies = _sound(self._policy(table) for table in self._tables(schema.DOWNLINKS))
         schedule, planning = self._schedule(), self._planning()
-        parts = satellites, stations, nodes, links, demands, switches
+        parts = satellites, stations, nodes, links, demands, switches, policies
         self._tell(contradictions(*parts, excused=self._is_excused(missing)))
         self.mistakes.refuse()
         assert top is not None  # else it would have been refused
@@ -307,7 +307,9 @@ class _Reader:
 
     def _policy(self, table: Table) -> BlockPolicy | None:
         with table.checked():
-            return BlockPolicy(**{**table.values, "blocks": KeyBlocks(table["blocks"])})
+            policy = BlockPolicy(**{**table.values, "blocks": KeyBlocks(table["blocks"])})
+            self.places["downlink", policy.downlink] = table
+            return policy
         return None
 
     def _schedule(self) -> Schedule:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qkd import binomial_bars, reliability
 from scheduler.domain import (
+    KeyGain,
     PairTally,
     Pool,
     Reliability,
@@ -58,6 +59,7 @@ def summarise(
         pairs=_pairs(merges),
         refusals={name: found.refusal for name, found in context.routes.items() if found.refusal},
         settled=passes,
+        closed=tuple(_closed_block(answer) for answer in closed),
         reliability=_reliability(passes),
         unplanned=_unplanned(plans),
         balances=balances,
@@ -167,6 +169,14 @@ def _settled_pass(answer: dict[str, Any]) -> SettledPass:
         secret_bits=answer["secret_bits"],
         qber=answer["qber_ppm"] / 1e6,
         below=None if answer["below_ppm"] is None else answer["below_ppm"] / 1e6,
+    )
+
+
+def _closed_block(answer: dict[str, Any]) -> KeyGain:
+    return KeyGain(
+        station=answer["station"],
+        at=datetime.fromisoformat(answer["closed_at"]),
+        secret_bits=answer["secret_bits"],
     )
 
 

@@ -22,23 +22,14 @@ from api.plots import (
 from api.plots.keys import Span, sums_of
 from api.plots.rates import published_points
 from api.plots.world import land_rings
-from scheduler.domain import SettledPass, UnplannedSpan
+from scheduler.domain import KeyGain, UnplannedSpan
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def _session(station: str, when: datetime, secret_bits: int) -> SettledPass:
-    return SettledPass(
-        station=station,
-        acquires_at=when,
-        max_elevation_deg=40.0,
-        expected_secret_bits=1e5,
-        sifted_bits=500_000,
-        secret_bits=secret_bits,
-        qber=0.011,
-        below=0.5,
-    )
+def _session(station: str, when: datetime, secret_bits: int) -> KeyGain:
+    return KeyGain(station=station, at=when, secret_bits=secret_bits)
 
 
 def _track(label: str, azimuth_deg: float = 350.0) -> SkyTrack:
@@ -118,7 +109,7 @@ def test_ten_years_are_months_and_no_cloud(days: int, span: Span, most_bars: int
 
 @pytest.mark.parametrize("count", [0, 1, 40, 700])
 def test_a_timeline_takes_any_number_of_sessions(tmp_path: Path, count: int) -> None:
-    settled = [
+    gains = [
         _session(("xinglong", "nanshan")[index % 2], START + timedelta(hours=7 * index),
                  0 if index == 0 else 100_000)
         for index in range(count)
@@ -133,7 +124,7 @@ def test_a_timeline_takes_any_number_of_sessions(tmp_path: Path, count: int) -> 
 
     written = key_timeline(
         tmp_path / "keys.png", title="keys", start=START, end=end,
-        settled=settled, unplanned=[gap],
+        gains=gains, sessions={"xinglong": count}, unplanned=[gap],
     )  # fmt: skip
 
     assert written.read_bytes().startswith(PNG)

@@ -147,6 +147,7 @@ def _close_block(
         "satellite": policy.satellite,
         "station": policy.station,
         "reason": reason,
+        "closed_at": instant_key(at),
         "sessions": [str(one.booking_id) for one in sessions],
         "sifted_bits": sum(one.length_bits for one in sessions),
         "leak_bits": round(sum(float(key.leak_bits) for key in keys)),

@@ -57,6 +57,26 @@ bits_per_day|demands[0].bits_per_day is 0; allowed: an integer, 1 to 2^62"""
     ]
 
 
+def test_downlinks_of_nobody_and_downlinks_named_twice_are_told_with_their_lines() -> None:
+    satellite, station = parse_scenario(SMALL).satellites[0], parse_scenario(SMALL).stations[0]
+    downlink = '[[downlinks]]\nsatellite = "{}"\nstation = "{}"\n'
+    known = downlink.format(satellite.satellite_id, station.station_id)
+    text = f"{SMALL}\n{downlink.format('moon', 'atlantis')}{known}{known}"
+
+    _, *told = mistakes(text)
+
+    twice, *strange = sorted(told, key=lambda line: "twice" not in line)
+    assert twice == (
+        f"line {line_of(text, '[[downlinks]]', 3)}: downlink"
+        f" '{satellite.satellite_id} over {station.station_id}' is there twice"
+    )
+    line = line_of(text, "[[downlinks]]")
+    assert [one.split(";")[0] for one in strange] == [
+        f"line {line}: downlink moon over atlantis names satellite 'moon'",
+        f"line {line}: downlink moon over atlantis names station 'atlantis'",
+    ]
+
+
 def test_what_hangs_on_a_mistake_is_no_second_one() -> None:
     # The leg and the demand name a station and a town that could not be read.
     text = SMALL.replace('name = "East"', "name = 1").replace(
