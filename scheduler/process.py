@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from types import ModuleType
 
 YOUNG_OBJECTS = 10_000
@@ -40,16 +42,23 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
     """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_work)
+    with bare_start():
+        for _ in range(workers):  # each starts a process, for none is idle yet
+            pool.submit(_nothing)
+    return pool
+
+
+@contextmanager
+def bare_start() -> Iterator[None]:
+    """Let processes that start within have no key in their environment, and no main module."""
     withheld = {name: os.environ.pop(name) for name in WITHHELD if name in os.environ}
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        for _ in range(workers):  # each starts a process, for none is idle yet
-            pool.submit(_nothing)
+        yield
     finally:
         sys.modules["__main__"] = main
         os.environ.update(withheld)
-    return pool
 
 
 def _nothing() -> None:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import (
-    FromOption,
-    Line,
-    PlannerOption,
-    ToOption,
-    answering,
-)
-from api.cli.output import note, progress_bar
+from api.cli.options import Line, PlannerOption, answering
+from api.cli.output import note, progress_bar, read_document
 from api.inputs import parse_span
 from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from scheduler.domain import ReplaySummary
@@ -31,8 +25,14 @@ OBJECTIVES_MAX = 3
 @answering
 def compare(
     line: Line,
-    start: FromOption,
-    end: ToOption,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RUN...]", help="Folders of reports or campaigns, instead."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="Start of new replays.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="T", help="Their end.")] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(metavar="O", help="Repeatable: demand, max-min, total (demand and total)."),
@@ -44,7 +44,15 @@ def compare(
         typer.Option(metavar="OUT", help="Write compare.md, compare.json and a picture."),
     ] = None,
 ) -> None:
-    """Replay [from, to) once for each objective, each in a ledger of its own, and compare."""
+    """Compare replays that were written, or replay [from, to) once for each objective.
+
+    New replays have a ledger of their own each, which is thrown away.
+    """
+    if runs:
+        _compare_written(line, runs, given=(start, end, objective, report))
+        return
+    if start is None or end is None:
+        raise InputError("compare without --from or --to; allowed: both, or two folders of runs")
     if line.database is not None:
         raise InputError(f"--database {line.database}: each objective has a ledger of its own,"
                          " which is thrown away; allowed: no --database")  # fmt: skip
@@ -70,6 +78,32 @@ def compare(
         note(f"comparison written to {report / 'compare.md'}")
 
 
+def _compare_written(line: Line, runs: Sequence[Path], *, given: Sequence[object]) -> None:
+    """Compare the replays that folders hold, those of one seed and time with each other."""
+    if len(runs) < 2 or any(given):
+        raise InputError(
+            f"compare of {len(runs)} runs; allowed: two or more folders, without options of new"
+            " replays"
+        )
+    from api.schemas.campaigns import Campaign
+
+    found = [(str(folder), read_document(file)) for folder in runs for file in _documents(folder)]
+    answer = Campaign.of(found)
+    line.answer(answer, answer.tables())
+
+
+def _documents(folder: Path) -> list[Path]:
+    """Return the summaries of the replays that a report or a campaign wrote there."""
+    found = [folder / "summary.json"] if (folder / "summary.json").exists() else []
+    found += sorted((folder / "runs").glob("*.json"))
+    if not found:
+        raise InputError(
+            f"run {folder}: no summary.json, and no runs; allowed: the folder of a report or of a"
+            " campaign"
+        )
+    return found
+
+
 def _replay(
     line: Line,
     objective: str,
@@ -80,12 +114,13 @@ def _replay(
     seed: int,
 ) -> ReplaySummary:
     """One replay in a ledger that is thrown away: the comparison keeps its figures."""
-    with TemporaryDirectory() as folder, progress_bar(objective) as progress:
-        url = f"sqlite:///{Path(folder) / 'compare.db'}"
-        settings = line.settings(database_url=url, objective=objective, **more)
-        from scheduler.replay import run_replay
+    from scheduler.campaign import Task, run_task
+    from scheduler.domain import Variant
 
-        summary = run_replay(settings, start=start, end=end, seed=seed, progress=progress)
+    settings = line.settings(objective=objective, **more)
+    one = Variant(name=objective, seed=seed, start=start, end=end, varied={"objective": objective})
+    with progress_bar(objective) as progress:
+        summary = run_task(Task(variant=one, settings=settings, sets=line.stored_sets()), progress)
     if summary.ledger_problems:
         raise LedgerBroken(f"ledger broken: {summary.ledger_problems[0]}")
     return summary

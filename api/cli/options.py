@@ -15,6 +15,7 @@ from api.cli.output import emit_json, show
 
 if TYPE_CHECKING:
     from api.schemas.base import Answer, Table
+    from scheduler.services import StoredSets
     from scheduler.services.context import Context
     from scheduler.settings import Settings
 
@@ -52,6 +53,9 @@ ScenarioOption = Annotated[
 ]  # fmt: skip
 ObjectiveOption = Annotated[str | None, typer.Option(help="demand, max-min or total (demand).")]
 PlannerOption = Annotated[str | None, typer.Option(help="auto, lp, milp or greedy (lp).")]
+FormatOption = Annotated[
+    str, typer.Option("--format", metavar="F", help="Of results: csv, or parquet with types.")
+]
 RequestOption = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +88,13 @@ class Line:
         from scheduler.services.context import Context
 
         return Context(self.settings(**more))
+
+    def stored_sets(self) -> StoredSets:
+        """Return the element sets of the ledger, for replays in ledgers of their own."""
+        from scheduler import services
+
+        with self.context() as context:
+            return services.stored_sets(context)
 
     def answer(self, answer: Answer, *others: Table | str | Iterable[Table | str]) -> None:
         """Print the answer as JSON if that was asked for, else the others."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
@@ -85,9 +87,25 @@ def _speaks_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "utf-8").lower().replace("-", "").startswith("utf")
 
 
+def make_folder(what: str, folder: Path) -> None:
+    """Make a folder that the user named. Raises InputError if that cannot be done."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{what} {folder} is a file; allowed: a folder, new or old")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{what} {folder}: {error.strerror}; allowed: a folder that can be made"
+        ) from None
+
+
+LINE_EVERY_S = 30.0
+"""Between two lines of progress where there is no terminal."""
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
-    """Yield `progress(fraction, text)`, which draws a bar on stderr; only on a terminal."""
+    """Yield `progress(fraction, text)`: a bar on a terminal's stderr, else a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -101,9 +119,14 @@ def progress_bar(what: str) -> Iterator[Callable[[float, str], None]]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task(what, total=1.0, doing="")
+        told = time.monotonic()
 
         def progress(fraction: float, text: str) -> None:
+            nonlocal told
             bar.update(task, completed=min(max(fraction, 0.0), 1.0), doing=printable(text))
+            if not console.is_terminal and time.monotonic() - told > LINE_EVERY_S:
+                told = time.monotonic()
+                note(f"{what}: {100.0 * fraction:.0f} %, {text}")
 
         yield progress
 
@@ -154,3 +177,15 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(
             f"{what} {path}: byte {error.start} is not UTF-8; allowed: a text file"
         ) from None
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return the JSON object that a file holds. Raises InputError if it holds none."""
+    text = read_text(path, "file")
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"file {path}: {error}; allowed: JSON as it was written") from None
+    if not isinstance(found, dict):
+        raise InputError(f"file {path} holds {type(found).__name__}; allowed: a JSON object")
+    return found

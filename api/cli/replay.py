@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import (
+    FormatOption,
     FromOption,
     Line,
     ObjectiveOption,
@@ -16,15 +17,25 @@ from api.cli.options import (
     ToOption,
     answering,
 )
-from api.cli.output import note, progress_bar
+from api.cli.output import emit, make_folder, note, progress_bar
+from api.export.frames import check_format
 from api.inputs import parse_span
 from api.schemas.base import plural
 from scheduler import services
-from scheduler.errors import InputError, LedgerBroken
+from scheduler.errors import LedgerBroken
 
 if TYPE_CHECKING:
+    from api.export.frames import FrameFormat
     from scheduler.domain import ReplaySummary
     from scheduler.services.context import Context
+
+
+def _show_page(wanted: bool) -> None:
+    if wanted:
+        from api.report.results import results_page
+
+        emit(results_page())
+        raise typer.Exit
 
 
 @answering
@@ -36,13 +47,30 @@ def replay(
     planner: PlannerOption = None,
     objective: ObjectiveOption = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Write report.md, pictures, summary.json.")
+        Path | None,
+        typer.Option(metavar="OUT", help="Write report.html, report.md, pictures, summary.json."),
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Write plans, passes, sessions, merges and more."),
+    ] = None,
+    format_: FormatOption = "csv",
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--results-page",
+            callback=_show_page,
+            is_eager=True,
+            help="Print what results have in which column.",
+        ),
+    ] = False,
 ) -> None:
     """Replay a scenario over [from, to) into the ledger; same seed, same ledger."""
     first, last = parse_span(start, end)
-    if report is not None:  # before the work is done whose report could not be written
-        _make_folder(report)
+    written_as = check_format(format_)
+    for what, folder in (("report", report), ("results", results)):
+        if folder is not None:  # before the work is done whose report could not be written
+            make_folder(what, folder)
     settings = line.settings(planner=planner, objective=objective)
     from api.schemas.replays import Replay
     from scheduler.replay import run_replay
@@ -54,23 +82,14 @@ def replay(
         _tell_weather(context)
         if report is not None:
             _report(report, summary, context)
+        if results is not None:
+            _results(results, summary, context, written_as)
     shown = Replay.of(summary)
     for part in shown.document()["unplanned"]:
         note(f"nothing planned from {part['from']} to {part['to']}: {part['reason']}")
     line.answer(shown, shown.tables())
     if summary.ledger_problems:
         raise LedgerBroken(f"ledger broken: {summary.ledger_problems[0]}")
-
-
-def _make_folder(report: Path) -> None:
-    if report.exists() and not report.is_dir():
-        raise InputError(f"report {report} is a file; allowed: a folder, new or old")
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"report {report}: {error.strerror}; allowed: a folder that can be made"
-        ) from None
 
 
 def _tell_weather(context: Context) -> None:
@@ -91,3 +110,11 @@ def _report(out: Path, summary: ReplaySummary, context: Context) -> None:
     with progress_bar("report") as progress:
         write_report(out, summary, context, progress)
     note(f"report written to {out / 'report.md'}")
+
+
+def _results(out: Path, summary: ReplaySummary, context: Context, written_as: FrameFormat) -> None:
+    from api.report.results import write_results
+
+    counts = write_results(out, summary, context, written_as)
+    rows = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    note(f"results written to {out}: {rows}")

@@ -19,11 +19,12 @@ def to_csv(rows: Iterable[Answer], names: Iterable[str]) -> str:
     writer = csv.DictWriter(out, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.document().items()})
+        writer.writerow({name: cell(value) for name, value in row.document().items()})
     return out.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Return what stands in a cell for a value of a document."""
     if isinstance(value, bool):  # JSON spells truth in lower case; one spelling in both
         return str(value).lower()
     # A spreadsheet would compute a text that begins like a formula; with a quote it is a text.

@@ -22,6 +22,7 @@ from api.plots import (
     reliability_diagram,
     sky_plot,
 )
+from api.report.page import as_page
 from api.report.sky import map_links, map_places, orbit_of, sky_tracks
 from api.report.text import report_text
 from api.schemas.base import to_json
@@ -56,7 +57,7 @@ def write_report(
     context: Context,
     progress: Callable[[float, str], None],
 ) -> list[Path]:
-    """Write report.md, summary.json and the pictures into the folder `out`; return their paths."""
+    """Write report.md and .html, summary.json and pictures into `out`; return their paths."""
     out.mkdir(parents=True, exist_ok=True)
     scenario = context.scenario
     pictures: dict[str, str] = {}
@@ -112,8 +113,14 @@ def write_report(
         pictures=pictures,
     )  # fmt: skip
     (out / "report.md").write_text(text, encoding="utf-8")
+    (out / "report.html").write_text(as_page(text, summary.scenario), encoding="utf-8")
     progress(1.0, "")
-    return [out / "report.md", out / "summary.json", *(out / name for name in pictures)]
+    return [
+        out / "report.md",
+        out / "report.html",
+        out / "summary.json",
+        *(out / name for name in pictures),
+    ]
 
 
 def draw_flow(path: Path, context: Context, *, start: datetime, end: datetime, title: str) -> Path:

@@ -46,6 +46,7 @@ PAIR_SUMS = PairTally.names()[2:]
 class Session(Answer):
     """One session of a replay."""
 
+    satellite: str
     station: str
     acquires_at: Instant
     max_elevation_deg: Annotated[float, digits(3)]

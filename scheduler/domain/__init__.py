@@ -10,6 +10,7 @@ from scheduler.domain.bookings import (
     Candidate,
     SessionResult,
 )
+from scheduler.domain.campaigns import Variant
 from scheduler.domain.delivery import (
     DeliveredKey,
     Delivery,
@@ -73,6 +74,7 @@ from scheduler.domain.plans import (
     Verdict,
 )
 from scheduler.domain.replays import (
+    BalancePoint,
     KeyGain,
     PairTally,
     Reliability,
@@ -97,6 +99,7 @@ __all__ = [
     "TERMINAL_STATES",
     "AccessToken",
     "Announcement",
+    "BalancePoint",
     "Booking",
     "BookingEvent",
     "BookingState",
@@ -177,6 +180,7 @@ __all__ = [
     "UnplannedSpan",
     "UsedElements",
     "Validation",
+    "Variant",
     "VaultStatus",
     "Verdict",
     "VerifyReport",

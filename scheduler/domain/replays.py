@@ -36,6 +36,7 @@ class PairTally:
 class SettledPass:
     """One session of a replay, for the curve of key per pass over time."""
 
+    satellite: str
     station: str
     acquires_at: datetime
     max_elevation_deg: float
@@ -64,6 +65,16 @@ class KeyGain:
     station: str
     at: datetime
     secret_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancePoint:
+    """What one account of a pool held at an instant."""
+
+    at: datetime
+    pool: str
+    account: str  #: its kind
+    bits: int  #: `generated` goes below zero by what was made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

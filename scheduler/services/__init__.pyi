@@ -29,6 +29,7 @@ from .elements import (
     list_elements,
 )
 from .health import figures, health, readiness
+from .history import balances_over_time, every_merged_key, every_plan
 from .jobs import (
     Worker,
     end_job,
@@ -67,6 +68,7 @@ from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
+from .set_copies import StoredSets, copy_sets, stored_sets
 from .standing import accept_elements, withdraw_elements
 from .survey import survey
 from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_token
@@ -80,6 +82,7 @@ from .work import perform
 __all__ = [
     "Context",
     "NewStation",
+    "StoredSets",
     "Worker",
     "accept_elements",
     "accept_key",
@@ -87,6 +90,7 @@ __all__ = [
     "add_sae",
     "add_token",
     "announce_due",
+    "balances_over_time",
     "bearer_of",
     "begin_epochs",
     "begin_session",
@@ -100,10 +104,13 @@ __all__ = [
     "check_proof",
     "close_blocks",
     "close_overdue",
+    "copy_sets",
     "deposit_trunk",
     "doubt_overdue",
     "doubted_keys",
     "end_job",
+    "every_merged_key",
+    "every_plan",
     "expire_due",
     "explain_pass",
     "export_elements",
@@ -173,6 +180,7 @@ __all__ = [
     "sign_checkpoint",
     "station_pairs",
     "station_track",
+    "stored_sets",
     "summarise",
     "survey",
     "trace_key",

@@ -161,6 +161,7 @@ def _left(scenario: Scenario, balances: Mapping[str, Mapping[str, int]]) -> dict
 
 def _settled_pass(answer: dict[str, Any]) -> SettledPass:
     return SettledPass(
+        satellite=answer["satellite"],
         station=answer["station"],
         acquires_at=datetime.fromisoformat(answer["acquires_at"]),
         max_elevation_deg=answer["max_elevation_udeg"] / 1e6,

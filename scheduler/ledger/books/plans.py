@@ -85,6 +85,12 @@ def newest(connection: Connection, limit: int) -> list[PlanRecord]:
     return [_record(row) for row in reversed(rows)]
 
 
+def names(connection: Connection) -> list[str]:
+    """The names of all plans, by the start of their windows."""
+    query = select(PlanRow.plan_id).order_by(PlanRow.window_start, PlanRow.command_id)
+    return list(connection.execute(query).scalars())
+
+
 def passes_of(
     connection: Connection,
     record: PlanRecord,

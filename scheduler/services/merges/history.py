@@ -82,7 +82,7 @@ def merge_history(
     if not 1 <= limit <= HISTORY_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {HISTORY_MAX}")
     with context.view.read() as reader:
-        kept = deque(_merges(reader, start, end), maxlen=limit)
+        kept = deque(merge_commands(reader, start, end), maxlen=limit)
         answers = merge_views(reader, [command.answer for command in kept])
     return [
         {"request": command.request_id, "at": command.at, **answer}
@@ -101,7 +101,7 @@ def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
         for name, bits in get_spent(reader, kind="merge", since=start, until=end).items():
             link = Pool.parse(name)
             links[link.node_a, link.node_b] += bits
-        for command in _merges(reader, start, end):
+        for command in merge_commands(reader, start, end):
             (answer,) = merge_views(reader, [command.answer])
             for step in answer["steps"]:
                 pool = Pool.parse(step["pool"])
@@ -112,8 +112,8 @@ def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
     )  # fmt: skip
 
 
-def _merges(
-    reader: Reader, start: datetime | None, end: datetime | None
+def merge_commands(
+    reader: Reader, start: datetime | None = None, end: datetime | None = None
 ) -> Iterator[CommandRecord]:
     """Every merge command within [start, end), in the order they were given."""
     after = 0

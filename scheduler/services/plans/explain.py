@@ -58,6 +58,12 @@ def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
         return _view(record, planned, Verdicts(get_verdicts(reader)))
 
 
+def plan_names(context: Context) -> list[str]:
+    """The names of all plans, by the start of their window."""
+    with context.view.read() as reader:
+        return plans.names(reader.connection)
+
+
 def plan_record(reader: Reader, plan_id: str | None) -> PlanRecord:
     """The plan of that name; without a name the last one made. Raises UnknownName."""
     if plan_id is None:
