@@ -87,15 +87,18 @@ def _compare_written(line: Line, runs: Sequence[Path], *, given: Sequence[object
         )
     from api.schemas.campaigns import Campaign
 
-    found = [(str(folder), read_document(file)) for folder in runs for file in _documents(folder)]
+    found = [(name, read_document(file)) for folder in runs for name, file in _documents(folder)]
     answer = Campaign.of(found)
     line.answer(answer, answer.tables())
 
 
-def _documents(folder: Path) -> list[Path]:
-    """Return the summaries of the replays that a report or a campaign wrote there."""
-    found = [folder / "summary.json"] if (folder / "summary.json").exists() else []
-    found += sorted((folder / "runs").glob("*.json"))
+def _documents(folder: Path) -> list[tuple[str, Path]]:
+    """Return the summaries that a report or a campaign wrote there, each with its variant."""
+    summary = folder / "summary.json"
+    found = [(str(folder), summary)] if summary.exists() else []
+    for file in sorted((folder / "runs").glob("*.json")):
+        varied = file.stem.rpartition("seed=")[0].rstrip("_")
+        found.append((f"{folder} {varied}".strip(), file))
     if not found:
         raise InputError(
             f"run {folder}: no summary.json, and no runs; allowed: the folder of a report or of a"

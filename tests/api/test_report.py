@@ -69,7 +69,15 @@ PICTURES = [
 def test_the_folder_has_report_summary_and_pictures(replayed: Replayed) -> None:
     names = {path.name for path in replayed.report.iterdir()}
 
-    assert names == {"report.md", "summary.json", *PICTURES}
+    assert names == {"report.md", "report.html", "summary.json", *PICTURES}
+    page = (replayed.report / "report.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in page
+    assert "http://" not in page
+    assert page.count("<table>") == sum(
+        line.startswith("| ---")
+        for line in (replayed.report / "report.md").read_text(encoding="utf-8").splitlines()
+    )
+    assert all(f'<img src="{name}"' in page for name in PICTURES)
     assert json.loads((replayed.report / "summary.json").read_text()) == replayed.summary
     text = (replayed.report / "report.md").read_text()
     for name in PICTURES:
