@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from operator import and_
 
 import numpy as np
 
@@ -43,6 +44,10 @@ class Choice:
         for option in order:
             if self.model.open[option] and not self.chosen[option] and self.fits(option):
                 self.take(option)
+
+    def kept(self) -> int:
+        """How many standing bookings stay."""
+        return sum(map(and_, self.chosen, self.model.standing))
 
     def value(self) -> float:
         """Sum of the values of what is booked."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scheduler.domain import Booking, Candidate
 from scheduler.errors import PlanError
@@ -208,10 +208,16 @@ def option_values(
         value *= [
             weights.get(c.satellite_id, 1.0) * weights.get(c.station_id, 1.0) for c in options
         ]
-    stands = np.array(standing, dtype=bool)
-    if stands.any():
-        value[stands] += rules.stability_bonus * float(value[stands].mean())
+    value[np.array(standing, dtype=bool)] += flat_bonus(value, standing, rules)
     return value
+
+
+def flat_bonus(worths: ArrayLike, standing: Sequence[bool], rules: PlanRules) -> float:
+    """What each standing booking gains: a part of what one is worth on average."""
+    stands = np.array(standing, dtype=bool)
+    if not stands.any():
+        return 0.0
+    return rules.stability_bonus * float(np.asarray(worths, dtype=np.float64)[stands].mean())
 
 
 def worth(candidate: Candidate, risk_aversion: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.plan.bounds import best_per_resource, bound_by_resource
 from scheduler.plan.greedy import Choice, greedy, worst_first
-from scheduler.plan.model import Model, worth
+from scheduler.plan.model import Model, flat_bonus, worth
 from scheduler.plan.staged import Built, Relaxed, relaxed
 from scheduler.solver import Engine, Limits, LinearProgram
 
@@ -17,9 +17,11 @@ BLEND = 0.001
 
 
 class MaxMinAim:
-    """Two measures: the least share of any station, in bits for a weight of one; the value.
+    """Two measures: the least share of any station, in bits for a weight of one, with a bonus for
+    each booking that stays; the value.
 
-    Stations without a pass that could be booked have no share, and are named in a note.
+    The bonus is what so much more key would add to the least share if all stations had a part in
+    it. Stations without a pass that could be booked have no share, and are named in a note.
     """
 
     def __init__(self, model: Model) -> None:
@@ -34,6 +36,9 @@ class MaxMinAim:
         for station in stations:
             if station not in self.options_of:
                 model.notes.append(f"station {station} has no pass that could be booked")
+        weights = math.fsum(map(self.weight, self.options_of))
+        bonus = flat_bonus(self.bits, model.standing, model.problem.rules)
+        self.bonus = bonus / weights if weights else 0.0
 
     def weight(self, station: str) -> float:
         """The station's weight, 1 unless the problem says otherwise."""
@@ -56,9 +61,12 @@ class MaxMinAim:
             terms = [(index[i], self.bits[i] / unit) for i in options if i in index]
             program.row([*terms, (least, -self.weight(station))], lower=-held / unit)
         value = self.model.value
-        aims = [{least: 1.0}, {c: float(value[i]) / unit for i, c in index.items()}]
+        first = {least: 1.0}
+        if self.bonus:
+            first |= {c: self.bonus / unit for i, c in index.items() if self.model.standing[i]}
+        aims = [first, {c: float(value[i]) / unit for i, c in index.items()}]
         blend = BLEND * self._most() / max(1.0, float(value.sum()))
-        return Built(program, index, aims, 0.0, unit, blend)
+        return Built(program, index, aims, self.bonus * choice.kept() / unit, unit, blend)
 
     def _most(self) -> float:
         """More than the least share can be: every option of a station booked."""
@@ -69,12 +77,17 @@ class MaxMinAim:
         return min(shares, default=0.0)
 
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
-        """The least share, and the value of everything booked."""
+        """The least share with its bonus, and the value of everything booked."""
         return self.rough_measure(choice)
 
+    def first_measure(self, choice: Choice, engine: Engine, limits: Limits) -> float:
+        """The least share with its bonus."""
+        return self.rough_measure(choice)[0]
+
     def rough_measure(self, choice: Choice) -> tuple[float, ...]:
-        """The least share, and the value of everything booked."""
-        return min(self._shares(choice).values(), default=0.0), choice.value()
+        """The least share with its bonus, and the value of everything booked."""
+        least = min(self._shares(choice).values(), default=0.0)
+        return least + self.bonus * choice.kept(), choice.value()
 
     def _shares(self, choice: Choice) -> dict[str, float]:
         return {
@@ -99,7 +112,7 @@ class MaxMinAim:
         return choice
 
     def rough_bound(self) -> float:
-        """The least that any station would get if it had every satellite to itself."""
+        """The least that any station would get with every satellite to itself, all kept."""
         model = self.model
         stations = [candidate.station_id for candidate in model.options]
         alone = best_per_resource(model, stations, self.bits)
@@ -107,7 +120,7 @@ class MaxMinAim:
         for station, options in self.options_of.items():
             held = math.fsum(self.bits[i] for i in options if model.fixed[i])
             bounds.append((held + alone.get(station, 0.0)) / self.weight(station))
-        return min(bounds, default=0.0)
+        return min(bounds, default=0.0) + self.bonus * sum(model.standing)
 
 
 class TotalAim:
@@ -133,6 +146,10 @@ class TotalAim:
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
         """The value of everything booked."""
         return (choice.value(),)
+
+    def first_measure(self, choice: Choice, engine: Engine, limits: Limits) -> float:
+        """The value of everything booked."""
+        return choice.value()
 
     def weak_options(
         self, choice: Choice, groups: int, engine: Engine, limits: Limits
