@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -264,6 +264,10 @@ class DemandAim:
         for flow in flows:
             found[flow.demand_id].append(flow.bits)
         return {name: math.fsum(bits) for name, bits in found.items()}
+
+    def pieces(self, options: Sequence[int], choice: Choice, x: Floats) -> Iterable[Sequence[int]]:
+        """All at once: the demands tie them together."""
+        return (options,)
 
     def weak_options(
         self, choice: Choice, groups: int, engine: Engine, limits: Limits

@@ -25,7 +25,11 @@ class Choice:
 
     def fits(self, option: int) -> bool:
         """True if no row of the option is full."""
-        return all(self.room[row] > 0 for row in self.model.rows_of[option])
+        room = self.room
+        for row in self.model.rows_of[option]:  # noqa: SIM110 - twice as fast, asked a million times
+            if room[row] <= 0:
+                return False
+        return True
 
     def take(self, option: int) -> None:
         """Book an option, whatever room there is."""
@@ -57,13 +61,10 @@ class Choice:
 def by_value(model: Model, first: Floats | None = None) -> list[int]:
     """Options by `first` if given, then by value, both falling; ties by AOS and name."""
     leading = np.zeros(len(model.options)) if first is None else first
-
-    def key(option: int) -> tuple[float, float, str]:
-        candidate = model.options[option]
-        return -leading[option], -model.value[option], candidate.candidate_id
-
-    worthwhile = [i for i in range(len(model.options)) if model.open[i] and model.value[i] > 0.0]
-    return sorted(worthwhile, key=key)
+    order = np.lexsort((model.rank, -model.value, -leading))
+    worthwhile = np.array(model.open, dtype=bool) & (model.value > 0.0)
+    found: list[int] = order[worthwhile[order]].tolist()
+    return found
 
 
 def greedy(model: Model) -> Choice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -79,6 +79,9 @@ class Aim(Protocol):
 
     def first_measure(self, choice: Choice, engine: Engine, limits: Limits) -> float:
         """The first of those alone."""
+
+    def pieces(self, options: Sequence[int], choice: Choice, x: Floats) -> Iterable[Sequence[int]]:
+        """The options in pieces that can be booked one after the other, near what the LP says."""
 
     def weak_options(
         self, choice: Choice, groups: int, engine: Engine, limits: Limits
@@ -301,14 +304,14 @@ def rounded(aim: Aim, x: Floats, engine: Engine, limits: Limits, notes: list[str
     choice = Choice(model)
     choice.fill(i for i in order if x[i] >= WHOLE)
     rest = [i for i in bookable(model) if not choice.chosen[i] and choice.fits(i)]
-    if rest:
-        built = aim.build(rest, choice, frozenset(rest))
+    for piece in aim.pieces(rest, choice, x) if rest else ():
+        built = aim.build(piece, choice, frozenset(piece))
         try:
             x_whole = in_stages(built, engine, limits)[-1].x
         except SolverFailed as failure:
             notes.append(f"rounded in the order of the LP, the exact program failed: {failure}")
-        else:
-            choice.fill(i for i, column in built.columns.items() if x_whole[column] > 0.5)
+            break
+        choice.fill(i for i, column in built.columns.items() if x_whole[column] > 0.5)
     choice.fill(order)
     return choice
 
