@@ -20,6 +20,9 @@ THREADS = 1
 silently. So there is one number, and one call at a time."""
 _ONE_AT_A_TIME = Lock()
 
+PRESOLVE_MAX = 150_000
+"""Columns above which a linear program is solved as it is: of 308,000 presolve took away one in a
+hundred, a fifth of the time, and 150 MB."""
 FEASIBILITY = 1e-7  # HiGHS default primal and dual feasibility tolerance
 
 
@@ -248,6 +251,7 @@ class _Passed:
         self._set("simplex_iteration_limit", limits.iterations)
         self._set("mip_rel_gap", limits.relative_gap)
         self._set("solver", "ipm" if limits.interior_point and not whole else "choose")
+        self._set("presolve", "choose" if whole or len(program.cost) <= PRESOLVE_MAX else "off")
         if whole and program.start is not None:
             self._start(program)
         self._highs.run()

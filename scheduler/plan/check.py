@@ -10,10 +10,11 @@ from itertools import pairwise
 
 from scheduler.domain import Candidate, OutageKind
 from scheduler.errors import PlanError
-from scheduler.plan.check_flows import flow_faults
+from scheduler.plan.check_flows import flow_faults, wanted_of
 from scheduler.plan.problem import Objective, PlanDecision, PlanProblem, PlanRules
 
 ROUNDING = 1e-6  # relative; sums of floats in another order
+SAME = timedelta(seconds=2)  # by which newer elements shift the ends of one session
 
 
 def value_faults(
@@ -39,9 +40,12 @@ def value_faults(
         case Objective.TOTAL:
             yield from _total(problem, decision, booked)
         case Objective.MAX_MIN:
-            yield from _least(decision, _station_shares(problem, booked), "station")
+            shares = _station_shares(problem, booked)
+            weights = {name: problem.station_weights.get(name, 1.0) for name in shares}
+            yield from _least(problem, decision, shares, weights, "station")
         case Objective.DEMAND:
-            yield from _least(decision, _demand_shares(problem, decision), "demand")
+            shares, weights = _demand_shares(problem, decision, booked)
+            yield from _least(problem, decision, shares, weights, "demand")
 
 
 def _bits(problem: PlanProblem, candidate: Candidate) -> float:
@@ -56,22 +60,58 @@ def _bits(problem: PlanProblem, candidate: Candidate) -> float:
 def _total(
     problem: PlanProblem, decision: PlanDecision, booked: Sequence[Candidate]
 ) -> Iterable[str]:
-    """The value without any bonus at least, and with the bonus of all that stood at most.
+    """The value is what the bookings are worth by weight, and the bonus of those that stand."""
 
-    The bonus is in parts of what a standing session is worth on average, so no more than the
-    best of the candidates.
-    """
-    weights = problem.value_weights
-    least = math.fsum(
-        _bits(problem, c) * weights.get(c.satellite_id, 1.0) * weights.get(c.station_id, 1.0)
-        for c in booked
-    )
-    best = max((_bits(problem, c) for c in problem.candidates), default=0.0)
-    best *= max([1.0, *weights.values()]) ** 2
-    most = least + len(problem.movable()) * problem.rules.stability_bonus * best
-    slack = ROUNDING * most + ROUNDING
-    if not least - slack <= decision.value <= most + slack:
-        yield f"value {decision.value:g}, but its bookings are worth {least:g} to {most:g}"
+    def worth(candidate: Candidate) -> float:
+        weight = problem.value_weights.get(candidate.satellite_id, 1.0)
+        return (
+            _bits(problem, candidate)
+            * weight
+            * problem.value_weights.get(candidate.station_id, 1.0)
+        )
+
+    right = math.fsum(map(worth, booked)) + _bonus(problem, decision, worth)
+    if not math.isclose(decision.value, right, rel_tol=ROUNDING, abs_tol=ROUNDING):
+        yield f"value {decision.value:g}, but its bookings are worth {right:g}"
+
+
+def _bonus(
+    problem: PlanProblem, decision: PlanDecision, worth: Callable[[Candidate], float]
+) -> float:
+    """What the bookings that stand and stay gain: each a part of what one is worth on average."""
+    standing = _standing(problem)
+    if not standing:
+        return 0.0
+    mean = math.fsum(map(worth, standing.values())) / len(standing)
+    kept = sum(candidate.candidate_id in standing for candidate in decision.chosen)
+    return problem.rules.stability_bonus * mean * kept
+
+
+def _standing(problem: PlanProblem) -> dict[str, Candidate]:
+    """The candidates that may be booked and are a movable booking, or most of one."""
+    of_pair: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
+    for candidate in problem.candidates if problem.movable() else ():
+        of_pair[candidate.satellite_id, candidate.station_id].append(candidate)
+    locked = {booking.candidate.candidate_id for booking in problem.locked()}
+    found: dict[str, Candidate] = {}
+    for booking in problem.movable():
+        old = booking.candidate
+        mine = [
+            c for c in of_pair[old.satellite_id, old.station_id]
+            if c.acquires_at < old.loses_at + SAME and old.acquires_at < c.loses_at + SAME
+            and c.candidate_id not in locked and not any(_alone(problem, c))
+        ]  # fmt: skip
+        moments = [
+            c for c in mine
+            if max(abs(c.acquires_at - old.acquires_at), abs(c.loses_at - old.loses_at)) <= SAME
+        ]  # fmt: skip
+        most = [
+            c for c in mine
+            if 2 * (min(c.loses_at, old.loses_at) - max(c.acquires_at, old.acquires_at))
+            > old.loses_at - old.acquires_at
+        ]  # fmt: skip
+        found |= {c.candidate_id: c for c in moments or most}
+    return found
 
 
 def _station_shares(problem: PlanProblem, booked: Sequence[Candidate]) -> dict[str, float]:
@@ -84,12 +124,15 @@ def _station_shares(problem: PlanProblem, booked: Sequence[Candidate]) -> dict[s
     }
 
 
-def _demand_shares(problem: PlanProblem, decision: PlanDecision) -> dict[str, float]:
-    """Shares by weight of the highest class that is served at all."""
+def _demand_shares(
+    problem: PlanProblem, decision: PlanDecision, booked: Sequence[Candidate]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Shares by weight of the highest class that is served at all, and weighed bits wanted."""
     noted = " ".join(decision.notes)
     open_ = [d for d in problem.demands if f"demand {d.demand_id} (" not in noted]
     top = max((demand.priority for demand in open_), default=0)
-    shares = {}
+    wanted = wanted_of(problem, booked)
+    shares, weights = {}, {}
     for demand in open_:
         if demand.priority != top:
             continue
@@ -98,11 +141,18 @@ def _demand_shares(problem: PlanProblem, decision: PlanDecision) -> dict[str, fl
         if stock is not None and stock < demand.low_water_bits:
             weight *= 2.0 - stock / demand.low_water_bits
         shares[demand.demand_id] = decision.served_share.get(demand.demand_id, 0.0) / weight
-    return shares
+        weights[demand.demand_id] = weight * wanted[demand.demand_id]
+    return shares, weights
 
 
-def _least(decision: PlanDecision, shares: dict[str, float], what: str) -> Iterable[str]:
-    """The value is the least share, those apart that a note says cannot have any."""
+def _least(
+    problem: PlanProblem,
+    decision: PlanDecision,
+    shares: dict[str, float],
+    weights: dict[str, float],
+    what: str,
+) -> Iterable[str]:
+    """The value is the least share, those apart that a note says cannot have any, and the bonus."""
     counted = {
         name: share for name, share in shares.items()
         if not any(note.startswith(f"{what} {name} ") for note in decision.notes)
@@ -110,9 +160,14 @@ def _least(decision: PlanDecision, shares: dict[str, float], what: str) -> Itera
     if not counted:
         return
     name = min(counted, key=lambda one: (counted[one], one))
-    least = counted[name]
-    if not math.isclose(decision.value, least, rel_tol=1e-5, abs_tol=ROUNDING):
-        yield f"value {decision.value:g}, but {what} {name} has a share of {least:g}"
+    bonus = _bonus(problem, decision, lambda candidate: _bits(problem, candidate))
+    bonus /= math.fsum(weights[one] for one in counted)
+    right = counted[name] + bonus
+    if not math.isclose(decision.value, right, rel_tol=1e-5, abs_tol=ROUNDING):
+        yield (
+            f"value {decision.value:g}, but {what} {name} has a share of {counted[name]:g}"
+            f" and what stays a bonus of {bonus:g}"
+        )
 
 
 def validate(problem: PlanProblem, decision: PlanDecision) -> None:

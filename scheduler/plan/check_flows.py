@@ -208,11 +208,25 @@ class _Store:
         return total
 
 
+def wanted_of(problem: PlanProblem, booked: Sequence[Candidate]) -> dict[str, float]:
+    """The bits that each demand wants in the time of a plan, as far as its mark leaves room."""
+    return _wanted(problem, _Span.of(problem, booked))
+
+
+def _wanted(problem: PlanProblem, span: _Span) -> dict[str, float]:
+    found = {}
+    for demand in problem.demands:
+        asked = demand.bits_per_day * span.count * span.length_s / DAY_S
+        room = demand.high_water_bits - problem.pair_stock.get(demand.demand_id, 0) + asked
+        found[demand.demand_id] = max(0.0, min(asked, room))
+    return found
+
+
 def _served(
     problem: PlanProblem, decision: PlanDecision, demands: dict[str, Demand], span: _Span
 ) -> Iterable[str]:
     """What is served adds up, is no more than is wanted, and the shares say so."""
-    days = span.count * span.length_s / DAY_S
+    every = _wanted(problem, span)
     served = {flow.demand_id for flow in decision.flows} | decision.served_bits.keys()
     for name in sorted(served):
         bits = decision.served_bits.get(name, 0.0)
@@ -222,9 +236,7 @@ def _served(
             continue
         if not math.isclose(total, bits, rel_tol=ROUNDING, abs_tol=1.0):
             yield f"demand {name} is served {bits:g} bits, but its flows add up to {total:g}"
-        asked = demands[name].bits_per_day * days
-        room = demands[name].high_water_bits - problem.pair_stock.get(name, 0) + asked
-        wanted = max(0.0, min(asked, room))
+        wanted = every[name]
         if bits > wanted * (1.0 + ROUNDING) + 1.0:
             yield f"demand {name} is served {bits:g} bits, but wants {wanted:g}"
         share = decision.served_share.get(name, 0.0)

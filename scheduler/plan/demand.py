@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,9 +18,18 @@ from scheduler.plan.bounds import bound_by_resource
 from scheduler.plan.demand_program import DemandProgram, Wanted, path_set_along
 from scheduler.plan.greedy import Choice, worst_first
 from scheduler.plan.greedy_flows import greedy_flows
-from scheduler.plan.model import Model
+from scheduler.plan.model import Model, flat_bonus
 from scheduler.plan.problem import PlannedFlow, PlanProblem
-from scheduler.plan.staged import BLEND_FROM, BLEND_SCALE, SMALL, Built, Relaxed, Step, bookable
+from scheduler.plan.staged import (
+    BLEND_FROM,
+    BLEND_SCALE,
+    SLACK,
+    SMALL,
+    Built,
+    Relaxed,
+    Step,
+    bookable,
+)
 from scheduler.plan.supply import Buckets, LinkKey, bits_of, buckets_of, link_keys
 from scheduler.solver import Engine, Floats, Limits, Solution, SolverFailed
 
@@ -39,7 +48,9 @@ CLEAN_UP_ITERATIONS = 20_000  # of simplex, for the level without the blend
 class DemandAim:
     """Two measures a priority class, the highest first, and the value of everything booked.
 
-    Of a class: the least share served, each divided by its weight; the weighed bits served.
+    Of a class: the least share served, each divided by its weight; the weighed bits served. The
+    first measure has a bonus for each booking that stays: what so much more key would add to the
+    least share if all demands of the class had a part in it.
     Demands that nothing can serve are left out, and named in a note.
     """
 
@@ -60,6 +71,11 @@ class DemandAim:
             self._add(demand, sets[demand.demand_id], graphs.get(demand.demand_id))
         self.classes = sorted({w.demand.priority for w in self.wanted}, reverse=True)
         self.unit = max([1.0, *(w.bits for w in self.wanted)]) / SCALE
+        top = math.fsum(
+            w.weight * w.bits for w in self.wanted if w.demand.priority == self.classes[0]
+        )
+        bonus = flat_bonus(self.bits, model.standing, problem.rules)
+        self.bonus = bonus / top if self.wanted else 0.0
         self._flows: dict[bytes, list[PlannedFlow]] = {}  #: of every choice looked at
 
     @property
@@ -105,9 +121,7 @@ class DemandAim:
         aims: list[Step] = []
         for priority in self.classes:
             members = [n for n, w in enumerate(self.wanted) if w.demand.priority == priority]
-            aims.append({made.levels[priority]: 1.0})
-            if priority == self.classes[0] and made.standing:
-                aims.append(made.standing)  # What does not raise the least share moves nothing.
+            aims.append(made.first if priority == self.classes[0] else made.level(priority))
             if few and len(members) <= LEXIMIN_MAX:
                 aims += [made.least_sum(members, size) for size in range(2, len(members) + 1)]
             else:
@@ -123,7 +137,7 @@ class DemandAim:
             part = BLEND / max(1.0, math.fsum(made.worth.values()))
             worth = {column: part * value for column, value in made.worth.items()}
             aims.append(made.near(members) | worth)
-        held = 0.0 if self.classes else choice.value() / self.unit
+        held = self.bonus * choice.kept() if self.classes else choice.value() / self.unit
         return Built(made.program, made.index, aims, held, 1.0 if self.classes else self.unit)
 
     def relax(self, engine: Engine, limits: Limits) -> Relaxed:
@@ -151,6 +165,9 @@ class DemandAim:
                  for claim, w in zip(made.claims, self.wanted, strict=True)]
             )  # fmt: skip
             hold(program, made.claims, np.minimum(floors, made.caps), made.caps)
+            if made.standing:
+                reached = sum(float(first.x[column]) for column in made.standing)
+                program.row(list(made.standing.items()), lower=reached - SLACK * max(1.0, reached))
             program.maximise({c: f for p in self.classes for c, f in made.served(p).items()})
             worth = made.solve(engine, limits)
             x = worth.x
@@ -173,18 +190,18 @@ class DemandAim:
         Alone it leaves nearly every column free, and simplex walks for minutes where it then
         takes seconds; its bound is too high by no more than that little.
         """
-        level = made.levels[self.classes[0]]
         blend = 0.0
         if len(made.index) > BLEND_FROM:
             blend = BLEND * self.unit / max(1.0, float(self.model.value.sum()))
         made.program.maximise(made.worth, blend * BLEND_SCALE)
-        made.program.cost[level] = BLEND_SCALE
+        for column, factor in made.first.items():
+            made.program.cost[column] += BLEND_SCALE * factor
         solution = made.solve(engine, limits)
         if not blend:
             return replace(solution, bound=solution.bound / BLEND_SCALE)
         rough = solution.bound / BLEND_SCALE
         try:  # The same again for the level alone: from here it takes a few steps.
-            made.program.maximise({level: 1.0})
+            made.program.maximise(made.first)
             few = replace(limits, iterations=CLEAN_UP_ITERATIONS)
             return made.solve(engine, few)
         except SolverFailed:
@@ -193,6 +210,14 @@ class DemandAim:
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
         """The least share and the weighed bits served of each class by leximin; the value."""
         return self.measures_of(self.flows(choice, engine, limits), choice)
+
+    def first_measure(self, choice: Choice, engine: Engine, limits: Limits) -> float:
+        """The least share of the highest class with its bonus; the value without any class."""
+        if not self.classes:
+            return choice.value()
+        made = DemandProgram(self, [], choice, frozenset())
+        made.program.maximise(made.first)
+        return made.solve(engine, limits).objective + self.bonus * choice.kept()
 
     def flows(self, choice: Choice, engine: Engine, limits: Limits) -> list[PlannedFlow]:
         """The leximin flows over what is booked: what merges will do. Raises SolverFailed."""
@@ -240,6 +265,10 @@ class DemandAim:
             found[flow.demand_id].append(flow.bits)
         return {name: math.fsum(bits) for name, bits in found.items()}
 
+    def pieces(self, options: Sequence[int], choice: Choice, x: Floats) -> Iterable[Sequence[int]]:
+        """All at once: the demands tie them together."""
+        return (options,)
+
     def weak_options(
         self, choice: Choice, groups: int, engine: Engine, limits: Limits
     ) -> list[int]:
@@ -283,18 +312,22 @@ class DemandAim:
         """The measures of these flows over these bookings."""
         served = self.served(flows)
         found: list[float] = []
+        bonus = self.bonus * choice.kept()
         for level in self.classes:
             of_class = [w for w in self.wanted if w.demand.priority == level]
             bits = [served[w.demand.demand_id] for w in of_class]
-            found.append(min(b / w.bits / w.weight for b, w in zip(bits, of_class, strict=True)))
+            least = min(b / w.bits / w.weight for b, w in zip(bits, of_class, strict=True))
+            found.append(least if found else least + bonus)
             found.append(sum(b * w.weight for b, w in zip(bits, of_class, strict=True)))
         return (*found, choice.value())
 
     def rough_bound(self) -> float:
-        """No share exceeds all of it."""
+        """No share exceeds all of it, and no more than all that stands is kept."""
         if not self.classes:
             return bound_by_resource(self.model)
-        return min(1.0 / w.weight for w in self.wanted if w.demand.priority == self.classes[0])
+        top = self.classes[0]
+        least = min(1.0 / w.weight for w in self.wanted if w.demand.priority == top)
+        return least + self.bonus * sum(self.model.standing)
 
 
 def _booked(index: Mapping[int, int], x: Floats, options: int) -> Floats:

@@ -59,6 +59,7 @@ class DemandInputs(Protocol):
     wanted: list[Wanted]
     classes: list[int]  #: priorities, the highest first
     unit: float  #: bits that count as one
+    bonus: float  #: of each booking that stays, in the least share
 
 
 class DemandProgram:
@@ -157,6 +158,16 @@ class DemandProgram:
     def standing(self) -> dict[int, float]:
         """The aim of keeping what stands."""
         return {c: 1.0 for i, c in self.index.items() if self.aim.model.standing[i]}
+
+    def level(self, priority: int) -> dict[int, float]:
+        """The aim of the least share of a class."""
+        return {self.levels[priority]: 1.0}
+
+    @property
+    def first(self) -> dict[int, float]:
+        """The first aim of all: the least share of the highest class, and the bonus."""
+        kept = dict.fromkeys(self.standing, self.aim.bonus) if self.aim.bonus else {}
+        return self.level(self.aim.classes[0]) | kept
 
     def served(self, priority: int) -> dict[int, float]:
         """The aim of weighed bits served in one priority class."""

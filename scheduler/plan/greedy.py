@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from operator import and_
 
 import numpy as np
 
@@ -24,7 +25,11 @@ class Choice:
 
     def fits(self, option: int) -> bool:
         """True if no row of the option is full."""
-        return all(self.room[row] > 0 for row in self.model.rows_of[option])
+        room = self.room
+        for row in self.model.rows_of[option]:  # noqa: SIM110 - twice as fast, asked a million times
+            if room[row] <= 0:
+                return False
+        return True
 
     def take(self, option: int) -> None:
         """Book an option, whatever room there is."""
@@ -44,6 +49,10 @@ class Choice:
             if self.model.open[option] and not self.chosen[option] and self.fits(option):
                 self.take(option)
 
+    def kept(self) -> int:
+        """How many standing bookings stay."""
+        return sum(map(and_, self.chosen, self.model.standing))
+
     def value(self) -> float:
         """Sum of the values of what is booked."""
         return float(self.model.value[np.array(self.chosen, dtype=bool)].sum())
@@ -52,13 +61,10 @@ class Choice:
 def by_value(model: Model, first: Floats | None = None) -> list[int]:
     """Options by `first` if given, then by value, both falling; ties by AOS and name."""
     leading = np.zeros(len(model.options)) if first is None else first
-
-    def key(option: int) -> tuple[float, float, str]:
-        candidate = model.options[option]
-        return -leading[option], -model.value[option], candidate.candidate_id
-
-    worthwhile = [i for i in range(len(model.options)) if model.open[i] and model.value[i] > 0.0]
-    return sorted(worthwhile, key=key)
+    order = np.lexsort((model.rank, -model.value, -leading))
+    worthwhile = np.array(model.open, dtype=bool) & (model.value > 0.0)
+    found: list[int] = order[worthwhile[order]].tolist()
+    return found
 
 
 def greedy(model: Model) -> Choice:

@@ -17,6 +17,7 @@ from scheduler.plan.demand_served import DemandServed, demand_served_by
 from scheduler.plan.greedy import Choice
 from scheduler.plan.model import Model, build_model
 from scheduler.plan.problem import Objective, PlanDecision, PlanProblem, Solver
+from scheduler.plan.put_back import put_back
 from scheduler.plan.reasons import booked_because, dropped_because, left_out_because
 from scheduler.plan.staged import (
     NEAR_ENOUGH,
@@ -92,6 +93,7 @@ def make_plan(
         fallback = f"{solver} failed ({failure}); planned by value-greedy instead"
         found = plan_greedy(aim)
     rough = solver is Solver.GREEDY or bool(fallback)
+    _stay_put(aim, found, None if rough else engine, limits)
     served = demand_served_by(aim, found.choice, None if rough else engine, limits)
     if isinstance(aim, DemandAim):  # Of the very flows that the decision names.
         found.measures = aim.measures_of(served.flows, found.choice)
@@ -126,6 +128,25 @@ def _solve(aim: Aim, solver: Solver, engine: Engine, limits: Limits, *, small: b
         near = max(limits.relative_gap, NEAR_ENOUGH) if many else limits.relative_gap
         return plan_exact(aim, engine, replace(limits, relative_gap=near), first=found)
     return plan_rolling(aim, engine, limits, first=found) if solver is Solver.MILP else found
+
+
+def _stay_put(aim: Aim, found: Found, engine: Engine | None, limits: Limits) -> None:
+    """Let nothing have moved for no more than its bonus."""
+
+    def first(choice: Choice) -> float:
+        if engine is None:
+            return aim.rough_measure(choice)[0]
+        return aim.first_measure(choice, engine, limits)
+
+    try:
+        if put_back(found, first):
+            found.measures = (
+                aim.rough_measure(found.choice)
+                if engine is None
+                else aim.measure(found.choice, engine, limits)
+            )
+    except SolverFailed as failure:
+        found.notes += (f"the search for bookings to put back ended: {failure}",)
 
 
 def _decision(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scheduler.domain import Booking, Candidate
 from scheduler.errors import PlanError
@@ -145,6 +145,7 @@ class Model:
     open: list[bool]  #: neither fixed nor shut out by what is fixed
     standing: list[bool]  #: booked already, and movable
     value: NDArray[np.float64]  #: weighed expected bits, with the bonus of what stands
+    rank: NDArray[np.intp]  #: place of each option by name
     rows: Rows
     rows_of: list[list[int]]
     left_out: dict[str, str]  #: candidate_id: why the rules exclude it
@@ -169,9 +170,17 @@ def build_model(problem: PlanProblem) -> Model:
     rows_of = rows.of_options(len(options))
     is_open = _shut(len(options), fixed, rows)
     return Model(
-        problem, options, len(locked), fixed, is_open, standing, value, rows, rows_of, left_out,
-        notes,
+        problem, options, len(locked), fixed, is_open, standing, value, _ranks(options), rows,
+        rows_of, left_out, notes,
     )  # fmt: skip
+
+
+def _ranks(options: Sequence[Candidate]) -> NDArray[np.intp]:
+    """The place of each option in the order of names."""
+    names = [candidate.candidate_id for candidate in options]
+    ranks = np.empty(len(names), dtype=np.intp)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return ranks
 
 
 def _pinned(
@@ -208,10 +217,16 @@ def option_values(
         value *= [
             weights.get(c.satellite_id, 1.0) * weights.get(c.station_id, 1.0) for c in options
         ]
-    stands = np.array(standing, dtype=bool)
-    if stands.any():
-        value[stands] += rules.stability_bonus * float(value[stands].mean())
+    value[np.array(standing, dtype=bool)] += flat_bonus(value, standing, rules)
     return value
+
+
+def flat_bonus(worths: ArrayLike, standing: Sequence[bool], rules: PlanRules) -> float:
+    """What each standing booking gains: a part of what one is worth on average."""
+    stands = np.array(standing, dtype=bool)
+    if not stands.any():
+        return 0.0
+    return rules.stability_bonus * float(np.asarray(worths, dtype=np.float64)[stands].mean())
 
 
 def worth(candidate: Candidate, risk_aversion: float) -> float:
@@ -242,8 +257,9 @@ def standing_flags(candidates: Sequence[Candidate], movable: Sequence[Booking]) 
         old = booking.candidate
         mine = by_pair.get((old.satellite_id, old.station_id), [])
         same = [i for i in mine if same_session(candidates[i], old)]
-        near = [i for i in mine if _shared_s(candidates[i], old) > 0.5 * old.duration_s]
-        for index in same or near:
+        for index in same or (
+            i for i in mine if _shared_s(candidates[i], old) > 0.5 * old.duration_s
+        ):
             flags[index] = True
     return flags
 

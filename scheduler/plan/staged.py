@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -76,6 +76,12 @@ class Aim(Protocol):
 
     def measure(self, choice: Choice, engine: Engine, limits: Limits) -> tuple[float, ...]:
         """How well a finished choice does."""
+
+    def first_measure(self, choice: Choice, engine: Engine, limits: Limits) -> float:
+        """The first of those alone."""
+
+    def pieces(self, options: Sequence[int], choice: Choice, x: Floats) -> Iterable[Sequence[int]]:
+        """The options in pieces that can be booked one after the other, near what the LP says."""
 
     def weak_options(
         self, choice: Choice, groups: int, engine: Engine, limits: Limits
@@ -298,14 +304,14 @@ def rounded(aim: Aim, x: Floats, engine: Engine, limits: Limits, notes: list[str
     choice = Choice(model)
     choice.fill(i for i in order if x[i] >= WHOLE)
     rest = [i for i in bookable(model) if not choice.chosen[i] and choice.fits(i)]
-    if rest:
-        built = aim.build(rest, choice, frozenset(rest))
+    for piece in aim.pieces(rest, choice, x) if rest else ():
+        built = aim.build(piece, choice, frozenset(piece))
         try:
             x_whole = in_stages(built, engine, limits)[-1].x
         except SolverFailed as failure:
             notes.append(f"rounded in the order of the LP, the exact program failed: {failure}")
-        else:
-            choice.fill(i for i, column in built.columns.items() if x_whole[column] > 0.5)
+            break
+        choice.fill(i for i, column in built.columns.items() if x_whole[column] > 0.5)
     choice.fill(order)
     return choice
 
@@ -317,10 +323,10 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
     over 8 stations 9 %. Ends at a gap of `GOOD_ENOUGH`, or when no neighbourhood helps.
     """
     model, groups, tried = aim.model, 1, 0
-    measures = aim.measure(choice, engine, limits)
+    best = aim.first_measure(choice, engine, limits)
     few = replace(limits, nodes=min(limits.nodes, NODES_MAX))
     for _ in range(ROUNDS_MAX):
-        if measures[0] >= bound * (1.0 - GOOD_ENOUGH):
+        if best >= bound * (1.0 - GOOD_ENOUGH):
             break
         weak = aim.weak_options(choice, groups, engine, limits)
         base, free = _freed(choice, weak)
@@ -329,7 +335,7 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
         tried = len(weak)
         built = aim.build(free, base, frozenset(free))
         built.aims = built.aims[:1]  # only the first measure is compared; later ones cost as much
-        enough = measures[0] * (1.0 + SLACK) / built.unit - built.held
+        enough = best * (1.0 + SLACK) / built.unit - built.held
         built.program.start = {
             column: float(choice.chosen[option]) for option, column in built.columns.items()
         }
@@ -339,9 +345,9 @@ def improved(aim: Aim, choice: Choice, bound: float, engine: Engine, limits: Lim
             break
         base.fill(i for i, column in built.columns.items() if stages[-1].x[column] > 0.5)
         base.fill(by_value(model))
-        other = aim.measure(base, engine, limits)
-        if other[0] > measures[0] * (1.0 + SLACK):
-            choice, measures, groups, tried = base, other, 1, 0
+        other = aim.first_measure(base, engine, limits)
+        if other > best * (1.0 + SLACK):
+            choice, best, groups, tried = base, other, 1, 0
         else:
             groups *= 2
     return choice

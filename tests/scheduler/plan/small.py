@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
+from uuid import UUID, uuid5
 
 from hypothesis import strategies as st
 
-from scheduler.domain import Candidate
+from scheduler.domain import Booking, BookingState, Candidate
 from scheduler.plan import PlanProblem, PlanRules
 
 START = datetime(2016, 12, 19, 16, tzinfo=UTC)
+SPACE = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
 def candidate(
@@ -51,6 +53,18 @@ def candidate(
         acquires_elevation_deg=acquires[1] if acquires else None,
         loses_azimuth_deg=loses[0] if loses else None,
         loses_elevation_deg=loses[1] if loses else None,
+    )
+
+
+def booking(of: Candidate, state: str = "booked", *, locked: bool = False) -> Booking:
+    return Booking(
+        booking_id=uuid5(SPACE, of.candidate_id),
+        candidate=of,
+        state=BookingState(state),
+        reason="asked for by the operator",
+        booked_at=START,
+        changed_at=START,
+        locked=locked,
     )
 
 

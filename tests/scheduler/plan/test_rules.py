@@ -5,31 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given, settings
 
-from scheduler.domain import Booking, BookingState, Candidate, Outage, OutageKind
+from scheduler.domain import Candidate, Outage, OutageKind
 from scheduler.errors import FactError, PlanError
 from scheduler.plan import PlanDecision, PlanProblem, PlanRules, faults, make_plan, validate
-from tests.benchmarks.demand_scenario import problem as demand_problem
-from tests.scheduler.plan.small import START, allowed, candidate, problems
+from tests.scheduler.plan.small import START, allowed, booking, candidate, problems
 
 SOLVERS = ("greedy", "lp", "milp")
-SPACE = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
-
-
-def booking(of: Candidate, state: str = "booked", *, locked: bool = False) -> Booking:
-    return Booking(
-        booking_id=uuid5(SPACE, of.candidate_id),
-        candidate=of,
-        state=BookingState(state),
-        reason="asked for by the operator",
-        booked_at=START,
-        changed_at=START,
-        locked=locked,
-    )
 
 
 def outage(kind: str, name: str, start_s: float, end_s: float, reason: str = "") -> Outage:
@@ -400,64 +385,3 @@ def test_the_validator_rejects_every_broken_plan(
 ) -> None:
     with pytest.raises(PlanError, match=fault):
         validate(problem, decision)
-
-
-def after_losing_a_sixth(objective: str) -> tuple[PlanProblem, PlanDecision]:
-    """A plan made again after a sixth of its sessions became impossible."""
-    first = demand_problem()
-    before = make_plan(first, objective=objective)
-    lost = frozenset(c.candidate_id for c in before.chosen[::6])
-    standing = tuple(
-        replace(booking(one), booking_id=UUID(int=number))
-        for number, one in enumerate(before.chosen) if one.candidate_id not in lost
-    )  # fmt: skip
-    problem = replace(first, bookings=standing, vetoes=lost, now=first.starts_at)
-    return problem, make_plan(problem, objective=objective)
-
-
-@pytest.mark.parametrize("objective", ["total", "max-min", "demand"])
-def test_moves_that_are_said_are_the_moves_that_are_made(objective: str) -> None:
-    problem, again = after_losing_a_sixth(objective)
-
-    chosen = {c.candidate_id for c in again.chosen}
-    moved = {
-        str(one.booking_id) for one in problem.movable()
-        if one.candidate.candidate_id not in chosen
-    }  # fmt: skip
-    assert set(again.dropped) == moved
-
-
-def test_what_raises_no_least_share_moves_no_booking() -> None:
-    """A plan for demand keeps all it can at the least share it reaches."""
-    problem, again = after_losing_a_sixth("demand")
-    free = make_plan(replace(problem, bookings=()), objective="demand")
-
-    assert again.value == pytest.approx(free.value, rel=1e-5)
-    names = {one.candidate.candidate_id for one in problem.bookings}
-    kept = [names & {c.candidate_id for c in plan.chosen} for plan in (again, free)]
-    assert len(kept[0]) >= len(kept[1])
-
-
-@pytest.mark.parametrize("objective", ["max-min", "demand"])
-def test_every_booking_that_moves_raises_the_least_share(objective: str) -> None:
-    problem, again = after_losing_a_sixth(objective)
-
-    assert again.dropped
-    for name in again.dropped:
-        held = tuple(replace(b, locked=str(b.booking_id) == name) for b in problem.bookings)
-        kept = make_plan(replace(problem, bookings=held), objective=objective)
-        assert kept.bound < again.value * (1 - 1e-4)
-
-
-def test_the_bonus_is_the_same_for_a_booking_of_little_key() -> None:
-    little, much = candidate(start_s=5000, bits=10_000), candidate(start_s=20_000, bits=190_000)
-    rival = candidate(station="nanshan", start_s=5100, bits=55_000)
-    standing = tuple(
-        replace(booking(one), booking_id=UUID(int=number))
-        for number, one in enumerate((little, much))
-    )
-    # Half of the mean of 100,000 bits: a gain of 45,000 moves nothing, one of 51,000 does.
-    for bits, kept in ((55_000, True), (61_000, False)):
-        options = (little, much, replace(rival, secret_bits=bits))
-        decision = make_plan(PlanProblem(candidates=options, bookings=standing, now=START))
-        assert (little in decision.chosen) is kept
