@@ -40,11 +40,17 @@ def last_count(ring: Keyring) -> Count:
     return NEVER
 
 
-def count(connection: Connection, ring: Keyring) -> None:
-    """Count on to where the log ends; the connection must see only what is committed."""
+def count(
+    connection: Connection, ring: Keyring, *, settle: Callable[[], None] = lambda: None
+) -> None:
+    """Count on to where the log ends; the connection must see only what is committed.
+
+    `settle` returns once that is on disk, too.
+    """
     known = _names(ring)
     now = Count(*trail.head(connection))
     if now.size > max(known, default=NEVER.size):
+        settle()
         _put(ring, now)
         # Behind the new one: whoever looks in between finds one of them.
         ring.files.destroy(known.values())

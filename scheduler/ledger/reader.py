@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 
 from orbits import as_utc
 from scheduler.errors import RequestConflict
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.records import CommandRecord, record_of
 from scheduler.ledger.schema import EXPIRING_BLOCK, Command
 
@@ -22,8 +23,8 @@ _ANSWER = select(Command.kind, Command.digest, Command.answer).where(
 )
 _LAST_COMMAND = select(func.max(Command.id))
 _OUT_OF_THE_ORDINARY = text(
-    "SELECT EXISTS (SELECT 1 FROM freed_range),"
-    f" EXISTS (SELECT 1 FROM block WHERE {EXPIRING_BLOCK})"
+    "SELECT EXISTS (SELECT 1 FROM freed_range) AS freed,"
+    f" EXISTS (SELECT 1 FROM block WHERE {EXPIRING_BLOCK}) AS expiring"
 )
 
 
@@ -53,7 +54,7 @@ class Reader:
         return bool(self._expiring)
 
     def _read_flags(self) -> None:
-        freed, expiring = self.raw.execute(_OUT_OF_THE_ORDINARY).one()
+        ((freed, expiring),) = query(self.raw, _OUT_OF_THE_ORDINARY)
         # What this transaction did itself may not be written down yet.
         self._freed = self._freed or bool(freed)
         self._expiring = self._expiring or bool(expiring)
@@ -70,9 +71,10 @@ def known_answer(
     connection: Connection, request_id: str, *, kind: str, digest: str
 ) -> dict[str, Any] | None:
     """The answer that the table of commands has. Raises as `Reader.answer`."""
-    row = connection.execute(_ANSWER, {"request_": request_id}).one_or_none()
-    if row is None:
+    rows = query(connection, _ANSWER, {"request_": request_id})
+    if not rows:
         return None
+    (row,) = rows
     check_same_request(request_id, (row.kind, row.digest), (kind, digest))
     answer: dict[str, Any] = json.loads(row.answer)
     return answer

@@ -17,6 +17,7 @@ from orbits import as_utc
 from scheduler.errors import KeystoreError, LedgerError, LedgerUnavailable, RequestConflict
 from scheduler.ledger import counter
 from scheduler.ledger.db.background import Background
+from scheduler.ledger.db.durable import SharedSync
 from scheduler.ledger.db.engine import (
     make_engine,
     numbering,
@@ -91,7 +92,10 @@ class Ledger:
         file = sqlite_file(engine)
         self._wal = None if file is None else WalCheckpointer(file)
         self._tickets = None if file is None else TicketQueue(file)
-        self._queue = WriteQueue(self._writing, self._transaction)
+        self._shared_sync = None if file is None else SharedSync(file)
+        self._queue = WriteQueue(
+            partial(self._writing, side_by_side=True), self._transaction, self._settle_disk
+        )
         # SQLite's writers number their leaves themselves.
         self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
         self._counter = Background(
@@ -183,6 +187,11 @@ class Ledger:
             while sequencer.number_waiting(connection, self._mac) == sequencer.LEAVES_AT_ONCE:
                 pass
 
+    def _settle_disk(self) -> None:
+        """Return when all that is committed is on disk; PostgreSQL's commits are at once."""
+        if self._shared_sync is not None:
+            self._shared_sync.wait()
+
     def _settle(self) -> None:
         """Number what can be numbered; of the rest an audit says that it waits."""
         with suppress(LedgerError):
@@ -242,7 +251,7 @@ class Ledger:
     def _count(self) -> bool:
         """Count on, beside the data keys, to where the log ends by now; True once that is done."""
         with self.view.read() as reader:
-            counter.count(reader.connection, self._ring)
+            counter.count(reader.connection, self._ring, settle=self._settle_disk)
         return True
 
     def contradicted_by_counter(self) -> str | None:
@@ -332,8 +341,9 @@ class Ledger:
                 self._count()
         if self._wal is not None:
             self._wal.close()
-        if self._tickets is not None:
-            self._tickets.close()
+        for line in (self._tickets, self._shared_sync):
+            if line is not None:
+                line.close()
         self._engine.dispose()
 
     def __enter__(self) -> Self:

@@ -20,6 +20,7 @@ import pytest
 
 from scheduler.domain import Pool
 from scheduler.ledger import Ledger, ReservationState, SpentChunk, open_ledger
+from scheduler.ledger.db.durable import SUFFIX
 from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.vault.keystore import LocalKek
@@ -89,12 +90,20 @@ def _together(url: str, keys: Path, processes: int) -> list[Client]:
     return got
 
 
+def _syncs(url: str) -> int:
+    """How many syncs of SQLite's log began so far; 0 for another store."""
+    counts = Path(url.removeprefix("sqlite:///") + SUFFIX)
+    return int.from_bytes(counts.read_bytes()[:8], "little") if counts.exists() else 0
+
+
 def _measure(name: str, url: str, keys: Path, processes: int) -> None:
     with open_ledger(url, kek=LocalKek(KEY), key_folder=keys) as ledger:
         for number in range(BLOCKS):
             with ledger.begin() as tx:
                 deposit(tx, f"block{number}", BLOCK_BITS)
+    before = _syncs(url)
     got = _together(url, keys, processes)
+    syncs = _syncs(url) - before
     took = sorted(second for client in got for second in client.took_s)
     counts = [len(client.took_s) for client in got]
     handed_out = [digest for client in got for digest in client.digests]
@@ -103,6 +112,7 @@ def _measure(name: str, url: str, keys: Path, processes: int) -> None:
         f" delivered, p99 {quantiles(took, n=100)[98] * 1e3:.0f} ms,"
         f" longest {took[-1] * 1e3:.0f} ms,"
         f" slowest client {min(counts)} keys, fastest {max(counts)}"
+        + (f", {len(handed_out) / syncs:.1f} keys a sync of the log" if syncs else "")
     )
     assert len(set(handed_out)) == len(handed_out)
     with open_ledger(url, kek=LocalKek(KEY), key_folder=keys) as ledger:

@@ -375,8 +375,8 @@ def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
         assert glance.element_rows(url) == whole
         assert glance.element_rows(url, 5) == single
         assert glance.element_count(url) == 2
-    # Nothing but the ledger, its keys and the line of its writers.
-    names = [".db", ".db-queue", ".kek", ".keys"]
+    # Nothing but the ledger, its keys, the line of its writers and the count of their syncs.
+    names = [".db", ".db-queue", ".db-sync", ".kek", ".keys"]
     assert sorted(path.suffix for path in tmp_path.iterdir()) == names
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, insert, select, text, update
 
 from scheduler.domain import Sae
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.db.bulk import query, wanted_words, words_json
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import REGISTERED_SAE, SaeRow
 from scheduler.ledger.transaction import Transaction
@@ -18,7 +20,7 @@ _REGISTERED = (
     .where(text(REGISTERED_SAE))
     .order_by(SaeRow.sae_id)
 )
-_NAMED = _REGISTERED.where(SaeRow.sae_id.in_(bindparam("names_", expanding=True)))
+_NAMED = _REGISTERED.where(SaeRow.sae_id == bindparam("name_"))
 
 
 def add(tx: Transaction, handle: CommandHandle, sae: Sae) -> None:
@@ -32,7 +34,7 @@ def add(tx: Transaction, handle: CommandHandle, sae: Sae) -> None:
 
 def remove(tx: Transaction, handle: CommandHandle, sae_id: str) -> Sae:
     """Let a command remove an entity; return it. Raises UnknownName for one that is not there."""
-    row = tx.connection.execute(_NAMED, {"names_": [sae_id]}).one_or_none()
+    row = tx.connection.execute(_NAMED, {"name_": sae_id}).one_or_none()
     if row is None:
         raise UnknownName(f"SAE {sae_id!r} is not registered; `skytrunk sae list` shows who is")
     tx.guarded(
@@ -48,8 +50,16 @@ def remove(tx: Transaction, handle: CommandHandle, sae_id: str) -> Sae:
 
 def find(connection: Connection, names: Iterable[str]) -> dict[str, Sae]:
     """The registered entities among these, by name."""
-    rows = connection.execute(_NAMED, {"names_": list(names)})
+    rows = query(connection, _among(connection.dialect.name), {"names_": words_json(names)})
     return {row.sae_id: Sae(sae_id=row.sae_id, node=row.node) for row in rows}
+
+
+@cache
+def _among(dialect_name: str) -> TextClause:
+    return text(
+        f"SELECT sae_id, node FROM sae WHERE {REGISTERED_SAE}"
+        f" AND sae_id IN {wanted_words(dialect_name)}"
+    )
 
 
 def registered(connection: Connection) -> list[Sae]:

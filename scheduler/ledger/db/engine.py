@@ -31,7 +31,8 @@ WRITERS_LOCK = 20160818
 _PASSWORD = re.compile(r"(//[^:/]*:).*@")
 ALLOWED = "sqlite:///FILE, postgresql://HOST/NAME"
 
-# synchronous=NORMAL can lose the last commits at power loss, that is, deliver a key twice.
+# A commit that is answered before it is synced is lost with the power, and its key is delivered
+# twice.
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -124,8 +125,15 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("ledger_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        driver: Any = connection.connection.driver_connection
+        if options.get("ledger_writes", False):
+            # Who writes beside others shares a sync with them (`durable`) before it answers.
+            shares = options.get("ledger_shares", False)
+            driver.execute(f"PRAGMA synchronous={'NORMAL' if shares else 'FULL'}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 

@@ -12,6 +12,8 @@ from functools import cache
 
 from sqlalchemy import Connection, TextClause, text
 
+from scheduler.ledger.db.bulk import query
+
 
 class RowNumbers:
     """The numbers of the rows that one transaction adds."""
@@ -36,7 +38,7 @@ class RowNumbers:
             return
         values = {f"count_{place}": count for place, count in enumerate(missing.values())}
         fresh: dict[str, list[int]] = {}
-        for place, number in self._connection.execute(_fetch(tuple(missing)), values):
+        for place, number in query(self._connection, _fetch(tuple(missing)), values):
             fresh.setdefault(tuple(missing)[place], []).append(number)
         for table, numbers in fresh.items():
             self._given[table] = [*sorted(numbers, reverse=True), *self._given.get(table, ())]
@@ -54,7 +56,7 @@ class RowNumbers:
     def _look_up(self, tables: tuple[str, ...]) -> None:
         """The highest numbers of tables, in one round trip."""
         if tables:
-            for place, last in self._connection.execute(_highest(tables)):
+            for place, last in query(self._connection, _highest(tables)):
                 self._last[tables[place]] = last or 0
 
 
@@ -63,7 +65,8 @@ class RowNumbers:
 def _highest(tables: tuple[str, ...]) -> TextClause:
     return text(
         " UNION ALL ".join(
-            f'SELECT {place}, max(id) FROM "{table}"' for place, table in enumerate(tables)
+            f'SELECT {place} AS place, max(id) AS last FROM "{table}"'
+            for place, table in enumerate(tables)
         )
     )
 
@@ -72,7 +75,8 @@ def _highest(tables: tuple[str, ...]) -> TextClause:
 def _fetch(tables: tuple[str, ...]) -> TextClause:
     return text(
         " UNION ALL ".join(
-            f"SELECT {place}, nextval('{table}_id_seq') FROM generate_series(1, :count_{place})"
+            f"SELECT {place} AS place, nextval('{table}_id_seq') AS number"
+            f" FROM generate_series(1, :count_{place})"
             for place, table in enumerate(tables)
         )
     )

@@ -35,11 +35,11 @@ class TicketQueue:
         handle = self._open()
         ticket = self._draw(handle)
         try:
-            _lock(handle, ticket - 1)
-            _unlock(handle, ticket - 1)
+            lock(handle, ticket - 1)
+            unlock(handle, ticket - 1)
             yield
         finally:
-            _unlock(handle, ticket)
+            unlock(handle, ticket)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -55,25 +55,41 @@ class TicketQueue:
     @staticmethod
     def _draw(handle: int) -> int:
         """The next ticket, locked: the byte of the file that stands for it."""
-        _lock(handle, 0)
+        lock(handle, 0)
         try:
             last = os.pread(handle, _NUMBER.size, 0)
             ticket = _NUMBER.unpack(last)[0] + 1 if len(last) == _NUMBER.size else _FIRST + 1
-            _lock(handle, ticket)
+            lock(handle, ticket)
             os.pwrite(handle, _NUMBER.pack(ticket), 0)
         finally:
-            _unlock(handle, 0)
+            unlock(handle, 0)
         return ticket
 
 
-def _lock(handle: int, byte: int) -> None:
-    """Wait for a byte of the file; held by this opening of it, not by the whole process."""
+def lock(handle: int, byte: int) -> None:
+    """Wait for a byte of a file; held by this opening of it, not by the whole process."""
     _set(handle, fcntl.F_WRLCK, byte)
 
 
-def _unlock(handle: int, byte: int) -> None:
+def try_lock(handle: int, byte: int) -> bool:
+    """Take a byte of a file if nobody has it."""
+    try:
+        _set(handle, fcntl.F_WRLCK, byte, how=fcntl.F_OFD_SETLK)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def wait_for(handle: int, byte: int) -> None:
+    """Return when whoever has a byte of a file has let go of it; all who wait are woken at once."""
+    _set(handle, fcntl.F_RDLCK, byte)
+    unlock(handle, byte)
+
+
+def unlock(handle: int, byte: int) -> None:
+    """Let go of a byte of a file."""
     _set(handle, fcntl.F_UNLCK, byte)
 
 
-def _set(handle: int, kind: int, byte: int) -> None:
-    fcntl.fcntl(handle, fcntl.F_OFD_SETLKW, _LOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
+def _set(handle: int, kind: int, byte: int, how: int = fcntl.F_OFD_SETLKW) -> None:
+    fcntl.fcntl(handle, how, _LOCK.pack(kind, os.SEEK_SET, byte, 1, 0))

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, NestedTransaction
 from sqlalchemy.exc import DBAPIError
 
 from scheduler.ledger.db.failures import refused
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Unit(Protocol):
-    """What a piece of work is done with: a transaction inside the common one."""
+    """What pieces of work are done with: one transaction for all of them."""
 
     def complete(self) -> None:
         """Write the rest, before the commit."""
@@ -33,6 +33,25 @@ class Unit(Protocol):
 U = TypeVar("U", bound=Unit)
 
 
+class _Group:
+    """Transactions that share one commit; it counts once it is on disk."""
+
+    def __init__(self, units: list[Any], settle: Callable[[], None]) -> None:
+        self._units = units
+        self._settle = settle
+        self._guard = threading.Lock()
+        self._over = False
+
+    def end(self) -> None:
+        """Return once it is on disk; whoever comes first sees to it and publishes."""
+        with self._guard:
+            if not self._over:
+                self._settle()
+                for unit in self._units:
+                    unit.publish()
+                self._over = True
+
+
 @dataclass(slots=True)
 class _Job:
     """A piece of work, and later what became of it."""
@@ -41,18 +60,35 @@ class _Job:
     done: bool = False
     result: Any = None
     error: BaseException | None = None
+    group: _Group | None = None
+
+    def end(self) -> Any:
+        """The result, once it is on disk. Raises what came in between."""
+        if self.group is not None:
+            self.group.end()
+        if isinstance(self.error, DBAPIError):
+            raise refused(self.error) from self.error
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 class WriteQueue(Generic[U]):
-    """Threads line up here; whoever is first does the work of all behind it and commits once."""
+    """Threads line up here; whoever is first does the work of all behind it and commits once.
+
+    The next group works while the disk takes what the last one wrote: `settle` returns once
+    everything is there that was committed before.
+    """
 
     def __init__(
         self,
         writing: Callable[[], AbstractContextManager[Connection]],
         unit_on: Callable[[Connection], U],
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self._writing = writing
         self._unit_on = unit_on
+        self._settle = settle
         self._turn = threading.Lock()
         self._waiting: deque[_Job] = deque()
 
@@ -63,30 +99,23 @@ class WriteQueue(Generic[U]):
             yield
 
     def run(self, work: Callable[[U], T]) -> T:
-        """Do the work with whoever waits at the same time; return after the commit."""
+        """Do the work with whoever waits at the same time; return once it is on disk."""
         job = _Job(work)
         self._waiting.append(job)
         with self._turn:
             while not job.done:
                 self._commit_group()
-        if isinstance(job.error, DBAPIError):
-            raise refused(job.error) from job.error
-        if job.error is not None:
-            raise job.error
-        result: T = job.result
+        result: T = job.end()
         return result
 
-    def _commit_group(self) -> None:
+    def _commit_group(self) -> list[_Job]:
+        """Do the work of those who wait, the first GROUP_MAX of them; return it."""
         jobs: list[_Job] = []
-        good: list[U] = []
         try:
             with self._writing() as connection:
                 # Whoever came while other processes wrote shares the commit as well.
                 jobs = self._take()
-                for job in jobs:
-                    unit = self._unit_on(connection)
-                    if _attempt(connection, job, unit):
-                        good.append(unit)
+                units = _together(connection, jobs, self._unit_on)
         except BaseException as error:
             # Nothing was committed: whoever had no error of its own shares this one.
             jobs = jobs or self._take()
@@ -95,14 +124,41 @@ class WriteQueue(Generic[U]):
             if not isinstance(error, Exception):
                 raise
         else:
-            for unit in good:
-                unit.publish()
+            group = _Group(units, self._settle)
+            for job in jobs:
+                job.group = group
         finally:
             for job in jobs:
                 job.done = True
+        return jobs
 
     def _take(self) -> list[_Job]:
         return [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+
+
+def _together(
+    connection: Connection, jobs: list[_Job], unit_on: Callable[[Connection], U]
+) -> list[U]:
+    """Do all of the work in one transaction; if any of it fails, each in one of its own.
+
+    Rows of many go out together then, and the log grows once. Returns the transactions that hold.
+    """
+    unit = unit_on(connection)
+    savepoint = connection.begin_nested() if len(jobs) > 1 else None
+    try:
+        for job in jobs:
+            job.result = job.work(unit)
+        unit.complete()
+    except Exception as error:
+        if savepoint is None:
+            raise
+        _undo(savepoint, error)
+    else:
+        if savepoint is not None:
+            savepoint.commit()
+        return [unit]
+    units = [unit_on(connection) for _ in jobs]
+    return [unit for job, unit in zip(jobs, units, strict=True) if _attempt(connection, job, unit)]
 
 
 def _attempt(connection: Connection, job: _Job, unit: Unit) -> bool:
@@ -112,12 +168,16 @@ def _attempt(connection: Connection, job: _Job, unit: Unit) -> bool:
         job.result = job.work(unit)
         unit.complete()
     except Exception as error:  # noqa: BLE001 - handed to the thread whose work it is
-        try:
-            savepoint.rollback()
-        except DBAPIError:
-            # A full disk makes SQLite undo the whole transaction, savepoints and all.
-            raise error from None
+        _undo(savepoint, error)
         job.error = error
         return False
     savepoint.commit()
     return True
+
+
+def _undo(savepoint: NestedTransaction, error: Exception) -> None:
+    try:
+        savepoint.rollback()
+    except DBAPIError:
+        # A full disk makes SQLite undo the whole transaction, savepoints and all.
+        raise error from None

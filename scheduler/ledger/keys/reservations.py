@@ -19,6 +19,7 @@ from scheduler.errors import (
     WrongState,
 )
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.keys.due import DUE_RESERVATIONS
 from scheduler.ledger.keys.spending import Range, claim, take
 from scheduler.ledger.log.canonical import canonical_numbers
@@ -52,6 +53,47 @@ _TO_CURSOR = (
     update(Block)
     .where(Block.id == bindparam("block_"), Block.next_bit == bindparam("end_"))
     .values(next_bit=bindparam("start_"))
+)
+
+
+_INTEND = (
+    update(ReservationRow)
+    .where(ReservationRow.id == bindparam("row_"), ReservationRow.state == bindparam("from_"))
+    .values(state=ReservationState.INTENDED.value, intended_by=bindparam("command_"))
+)
+_END = (
+    update(ReservationRow)
+    .where(ReservationRow.id == bindparam("row_"), ReservationRow.state == bindparam("from_"))
+    .values(state=bindparam("to_"))
+)
+_NAMED = (
+    select(
+        *(getattr(ReservationRow, name) for name in FORMS["reservation"].hashed),
+        ReservationRow.state,
+        ReservationRow.sha256,
+        PoolRow.pool_id,
+    )
+    .join(PoolRow, ReservationRow.pool_ref == PoolRow.id)
+    .where(ReservationRow.reservation_id == bindparam("name_"))
+)
+_PARTS = (
+    select(
+        *LedgerEntry.__table__.c,
+        Block.id.label("ref"),
+        Block.block_id,
+        Block.pool_ref,
+        Block.epoch,
+        Block.state,
+        Block.length_bits,
+        Block.eps_total,
+        Block.simulated,
+    )
+    .join(ReservationPart, ReservationPart.entry_id == LedgerEntry.id)
+    .join(Block, LedgerEntry.block_ref == Block.id)
+    .where(ReservationPart.reservation_ref == bindparam("row_"))
+    .order_by(LedgerEntry.id)
+    # Whoever takes a block's bytes, or gives them back, does so alone.
+    .with_for_update(of=Block)
 )
 
 
@@ -131,10 +173,8 @@ def intend_reservation(tx: Transaction, handle: CommandHandle, reservation_id: U
     _refuse_late(row, handle)
     tx.flush()  # the reservation will name this command
     tx.guarded(
-        update(ReservationRow)
-        .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
-        .values(state=ReservationState.INTENDED.value, intended_by=handle.command_id),
-        [{"from_": ReservationState.OPEN.value}],
+        _INTEND,
+        [{"row_": row.id, "from_": ReservationState.OPEN.value, "command_": handle.command_id}],
         lambda: f"reservation {reservation_id} is {row.state}, was to be open",
     )
     handle.marked("intended", (row.id, ""), row.sha256)
@@ -167,10 +207,8 @@ def resolve_reservation(
     if to in HANDED_OUT and was is not ReservationState.UNCERTAIN:
         _refuse_blocked(reservation_id, parts)
     tx.guarded(
-        update(ReservationRow)
-        .where(ReservationRow.id == row.id, ReservationRow.state == bindparam("from_"))
-        .values(state=to.value),
-        [{"from_": was.value}],
+        _END,
+        [{"row_": row.id, "from_": was.value, "to_": to.value}],
         lambda: f"reservation {reservation_id} was to be {was.value}",
     )
     if to is ReservationState.RELEASED:
@@ -216,19 +254,10 @@ def expire_reservations(tx: Transaction, handle: CommandHandle) -> TimedOut:
 def _row(tx: Transaction, reservation_id: UUID) -> Any:
     if tx.pending.reservations or tx.pending.entries:
         tx.flush()
-    row = tx.raw.execute(
-        select(
-            *(getattr(ReservationRow, name) for name in FORMS["reservation"].hashed),
-            ReservationRow.state,
-            ReservationRow.sha256,
-            PoolRow.pool_id,
-        )
-        .join(PoolRow, ReservationRow.pool_ref == PoolRow.id)
-        .where(ReservationRow.reservation_id == str(reservation_id))
-    ).one_or_none()
-    if row is None:
+    rows = query(tx.raw, _NAMED, {"name_": str(reservation_id)})
+    if not rows:
         raise UnknownName(f"no reservation {reservation_id}")
-    return row
+    return rows[0]
 
 
 def _refuse_late(row: Any, handle: CommandHandle) -> None:
@@ -243,7 +272,7 @@ def _refuse_changed(row: Any, parts: Sequence[_Part]) -> None:
     """
     name = f"reservation {row.reservation_id}"
     entries = canonical_numbers([part.reserved_by for part in parts])
-    if row.sha256 != row_digest("reservation", row._mapping, parts=entries):
+    if row.sha256 != row_digest("reservation", row._asdict(), parts=entries):
         raise ReservationChanged(f"{name}: it or its parts were changed; no key leaves")
     for part in parts:
         if not part.sound:
@@ -264,25 +293,7 @@ def _refuse_blocked(reservation_id: UUID, parts: Sequence[_Part]) -> None:
 def _parts(tx: Transaction, row: Any) -> list[_Part]:
     """The ranges, each with the entry that a resolution must point at: the last one about it."""
     entry = LedgerEntry
-    rows = tx.raw.execute(
-        select(
-            *entry.__table__.c,
-            Block.id.label("ref"),
-            Block.block_id,
-            Block.pool_ref,
-            Block.epoch,
-            Block.state,
-            Block.length_bits,
-            Block.eps_total,
-            Block.simulated,
-        )
-        .join(ReservationPart, ReservationPart.entry_id == entry.id)
-        .join(Block, entry.block_ref == Block.id)
-        .where(ReservationPart.reservation_ref == row.id)
-        .order_by(entry.id)
-        # Whoever takes a block's bytes, or gives them back, does so alone.
-        .with_for_update(of=Block)
-    ).all()
+    rows = query(tx.raw, _PARTS, {"row_": row.id})
     latest = {part.id: part.id for part in rows}
     if row.state == ReservationState.UNCERTAIN:
         marks = tx.raw.execute(
@@ -303,7 +314,7 @@ def _parts(tx: Transaction, row: Any) -> list[_Part]:
             ),
             KeyState(part.state),
             reserved_by=part.id,
-            sound=part.sha256 == row_digest("ledger_entry", part._mapping),
+            sound=part.sha256 == row_digest("ledger_entry", part._asdict()),
         )
         for part in rows
     ]

@@ -10,13 +10,14 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Select, bindparam, exists, or_, select, text, update
+from sqlalchemy import Select, bindparam, exists, or_, select, text, update
+from sqlalchemy.sql.elements import ClauseElement
 
 from orbits import as_utc
 from scheduler.domain import Chunk
 from scheduler.errors import FactError, NotEnoughKey
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
+from scheduler.ledger.db.bulk import execute_many, query, rows_json, wanted
 from scheduler.ledger.pools import PoolNumbers
 from scheduler.ledger.records import SpentChunk
 from scheduler.ledger.schema import OPEN_BLOCK, Block, FreedRange, Material
@@ -119,7 +120,7 @@ class _Terms:
         lasting = f" AND ({block}.expires_at IS NULL OR {block}.expires_at > :at_)"
         return young + (lasting if self.lasting else "")
 
-    def typed(self, statement: str) -> Executable:
+    def typed(self, statement: str) -> ClauseElement:
         """A text whose instants go in and out as those of the tables do."""
         names = [name for name, used in (("younger_", self.young), ("at_", self.lasting)) if used]
         made = text(statement).bindparams(*(bindparam(name, type_=UtcDateTime()) for name in names))
@@ -146,7 +147,7 @@ def _freed_query(terms: _Terms) -> Select[Any]:
 
 
 @cache
-def _open_query(dialect_name: str, terms: _Terms, *, waits: bool) -> Executable:
+def _open_query(dialect_name: str, terms: _Terms, *, waits: bool) -> ClauseElement:
     """The first open blocks of each wanted pool behind a block number, in the order of use.
 
     Those that another session holds are left out, or waited for.
@@ -310,10 +311,10 @@ class _Gathering:
         lacking = dict(needs)
         if not self.tx.has_freed():
             return lacking
-        query = _freed_query(self.terms)
+        freed = _freed_query(self.terms)
         for pool_id, (numbers, _) in self.chosen.items():
             values = {"pool_": numbers.ref, **self.given}
-            for row in self.tx.raw.execute(query, values).all():
+            for row in query(self.tx.raw, freed, values):
                 span = (row.start_bit, row.end_bit)
                 lacking[pool_id] -= self._choose(row, pool_id, span, lacking[pool_id], freed=True)
         return lacking
@@ -334,12 +335,12 @@ class _Gathering:
         after, ended = dict.fromkeys(lacking, start), set[str]()
         chosen = (part for _, ranges in self.chosen.values() for part in ranges)
         before = {part.names.ref for part in chosen if not part.freed}
-        query = _open_query(connection.dialect.name, self.terms, waits=waits)
+        first = _open_query(connection.dialect.name, self.terms, waits=waits)
         while wanted_of := [pool_id for pool_id in lacking if pool_id not in ended]:
             seen = dict.fromkeys(wanted_of, 0)
             rows = rows_json((self.chosen[pool_id][0].ref, after[pool_id]) for pool_id in wanted_of)
             values = {"rows_": rows, "most_": most, **self.given}
-            for row in connection.execute(query, values).all():
+            for row in query(connection, first, values):
                 pool_id = wanted_of[row.place]
                 after[pool_id] = row.id
                 seen[pool_id] += 1

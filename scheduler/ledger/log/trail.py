@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, TextClause, bindparam, func, insert, select, text, update
 
 from scheduler.errors import LedgerBroken, LedgerError, ProofInvalid
-from scheduler.ledger.db.bulk import execute_many, rows_json, wanted
+from scheduler.ledger.db.bulk import execute_many, query, rows_json, wanted
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data
 from scheduler.ledger.log.macs import LogMac
@@ -77,10 +77,10 @@ class AuditTrail:
 
 def lock_head(connection: Connection) -> Head:
     """Where the log ends; nobody else numbers any leaf before this transaction ends."""
-    row = connection.execute(_HEAD).one_or_none()
-    if row is None:
+    rows = query(connection, _HEAD)
+    if not rows:
         raise LedgerBroken("audit_head has no row; `skytrunk ledger verify` says more")
-    return Head(*row)
+    return Head(*rows[0])
 
 
 def add_leaves(
@@ -225,8 +225,8 @@ def _hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
     """Stored hashes of complete subtrees. Raises ProofInvalid if one is missing or none."""
     places = [merkle.position(part) for part in parts]
     found: dict[int, bytes] = {}
-    query = _nodes_query(connection.dialect.name)
-    for place, hashed in connection.execute(query, {"rows_": rows_json((one,) for one in places)}):
+    given = {"rows_": rows_json((one,) for one in places)}
+    for place, hashed in query(connection, _nodes_query(connection.dialect.name), given):
         if not isinstance(hashed, bytes) or len(hashed) != merkle.HASH_BYTES:
             raise ProofInvalid(f"audit_node {place} holds no hash")
         found[place] = hashed

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from scheduler.errors import LedgerBroken
-from scheduler.ledger.db.bulk import execute_many, one_trip, rows_json, wanted
+from scheduler.ledger.db.bulk import execute_many, one_trip, query, rows_json, wanted
 from scheduler.ledger.schema import Material
 from scheduler.ledger.vault.datakeys import DataKeys
 from scheduler.ledger.vault.keystore import new_nonces, seal
@@ -212,9 +212,9 @@ class Vault:
             for block, start_byte, end_byte in spans
             for side in sides
         ]
-        query = _pieces_query(self._connection.dialect.name)
         found: list[list[Any]] = [[] for _ in spans]
-        for row in self._connection.execute(query, {"rows_": rows_json(rows)}).all():
+        pieces = _pieces_query(self._connection.dialect.name)
+        for row in query(self._connection, pieces, {"rows_": rows_json(rows)}):
             found[row[0] // len(sides)].append(row)
         return found
 

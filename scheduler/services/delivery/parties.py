@@ -36,7 +36,7 @@ def outgoing_name(peer: str, sae_id: str = "") -> str:
 
 def caller_of(reader: Reader, name: str) -> Sae:
     """The registered entity that calls. Raises NotAllowed for any other."""
-    found = saes.find(reader.connection, [name]).get(name)
+    found = saes.find(reader.raw, [name]).get(name)
     if found is None:
         raise NotAllowed(f"SAE {name[:40]!a} is not registered")
     return found
@@ -55,7 +55,7 @@ def parties_of(
         check_sae_id(name)
     if len(set(names)) != len(names) or master in names:
         raise InputError("an SAE is named twice, or is its own slave; allowed: each once")
-    known = saes.find(reader.connection, [master, *names])
+    known = saes.find(reader.raw, [master, *names])
     if master not in known:
         raise NotAllowed(f"SAE {master[:40]!a} is not registered")
     if missing := [name for name in names if name not in known]:

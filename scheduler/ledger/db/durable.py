@@ -1,0 +1,107 @@
+"""One sync of SQLite's log for all who committed before it, of whichever thread and process.
+
+A sync takes as long as ten small transactions. Whoever writes beside others commits without one,
+lets the next write, and waits here before it answers: for a sync that began after its commit, its
+own or anybody's. Eight processes share one this way, and nothing is answered that could be lost.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import threading
+from pathlib import Path
+
+from scheduler.errors import LedgerUnavailable
+from scheduler.ledger.db.tickets import try_lock, unlock, wait_for
+
+SUFFIX = "-sync"
+_COUNTS = struct.Struct("<qq")
+"""How many syncs of the log began, and which was the last of them to end well."""
+_BYTE = 0  #: of the file, locked by whoever syncs
+
+
+class SharedSync:
+    """The syncs of one database's log, counted in memory that its processes share."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + SUFFIX)
+        self._log = database.with_name(f"{database.name}-wal")
+        self._guard = threading.Lock()
+        self._handle: int | None = None
+        self._log_handle: int | None = None
+        self._counts: mmap.mmap | None = None
+        self._failed = False
+
+    def wait(self) -> None:
+        """Return when everything that is committed by now is on disk.
+
+        Raises LedgerUnavailable if the disk did not take it: then nobody knows, and this process
+        writes no more.
+        """
+        counts = self._open()
+        mine = _next(counts)  # no sync of this number has begun yet
+        with self._guard:
+            while _COUNTS.unpack_from(counts)[1] < mine:
+                assert self._handle is not None
+                if try_lock(self._handle, _BYTE):
+                    try:
+                        self._sync(counts)
+                    finally:
+                        unlock(self._handle, _BYTE)
+                else:
+                    wait_for(self._handle, _BYTE)
+
+    def _sync(self, counts: mmap.mmap) -> None:
+        number = _next(counts)
+        struct.pack_into("<q", counts, 0, number)
+        if self._failed:
+            raise LedgerUnavailable("the disk did not take what was written; start this anew")
+        try:
+            handle = self._log_now()
+            if handle is not None:
+                os.fdatasync(handle)
+        except OSError as error:
+            # A second try would say that all is well, of pages that were dropped.
+            self._failed = True
+            raise LedgerUnavailable(f"the disk did not take what was written: {error}") from error
+        struct.pack_into("<q", counts, _COUNTS.size // 2, number)
+
+    def _log_now(self) -> int | None:
+        """The log as it is now; None if it is gone, for it was copied back and synced before."""
+        try:
+            found = self._log.stat()
+        except FileNotFoundError:
+            return None
+        if self._log_handle is not None and os.fstat(self._log_handle).st_ino != found.st_ino:
+            os.close(self._log_handle)
+            self._log_handle = None
+        if self._log_handle is None:
+            self._log_handle = os.open(self._log, os.O_RDWR | os.O_CLOEXEC)
+        return self._log_handle
+
+    def _open(self) -> mmap.mmap:
+        with self._guard:
+            if self._counts is None:
+                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                if os.fstat(self._handle).st_size < _COUNTS.size:
+                    os.ftruncate(self._handle, _COUNTS.size)  # the same for all who come first
+                self._counts = mmap.mmap(self._handle, _COUNTS.size)
+            return self._counts
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._guard:
+            if self._counts is not None:
+                self._counts.close()
+                self._counts = None
+            for handle in (self._handle, self._log_handle):
+                if handle is not None:
+                    os.close(handle)
+            self._handle = self._log_handle = None
+
+
+def _next(counts: mmap.mmap) -> int:
+    """A number above both counts, whatever a machine that went down left of them."""
+    return int(max(_COUNTS.unpack_from(counts))) + 1
