@@ -87,7 +87,7 @@ def earth_fixed(satellites: Sequence[Satrec], turn: EarthTurn) -> Positions:
 
 def turned(teme_km: FloatArray, turn: EarthTurn) -> FloatArray:
     """Return positions (S, N, 3) in SGP4's frame as Earth-fixed ones, shape (3, S, N)."""
-    position_km = np.moveaxis(teme_km, -1, 0).copy()
+    position_km = teme_km.transpose(2, 0, 1).copy()
     x, y = position_km[0], position_km[1]
     along = x * turn.cos
     along += y * turn.sin

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,7 @@ class Block:
         return len(self.satellite)
 
     @classmethod
+    @cache
     def empty(cls) -> Block:
         """Return no passes."""
         return cls(**{name: np.zeros(0, dtype=_DTYPES.get(name, float)) for name in _COLUMNS})
@@ -139,9 +141,9 @@ def passes_of(events: Events, nodes: Nodes, sites: Sites) -> Block:
         approach_s=seconds(near.key),
         elevation_deg=np.degrees(np.arcsin(np.minimum(sine, 1.0))),
         range_km=_length(near.sight),
-        rise_azimuth_deg=_azimuth_deg(axes, rises.sight),
-        culmination_azimuth_deg=_azimuth_deg(axes, top.sight),
-        set_azimuth_deg=_azimuth_deg(axes, sets.sight),
+        rise_azimuth_deg=azimuth_deg(dot(axes[0], rises.sight), dot(axes[1], rises.sight)),
+        culmination_azimuth_deg=azimuth_deg(dot(axes[0], top.sight), dot(axes[1], top.sight)),
+        set_azimuth_deg=azimuth_deg(dot(axes[0], sets.sight), dot(axes[1], sets.sight)),
         culminations=np.bincount(_owners(culminations, rises), minlength=len(rises.key)).astype(
             np.intp
         ),
@@ -235,9 +237,9 @@ def _length(vectors: FloatArray) -> FloatArray:
     return length
 
 
-def _azimuth_deg(axes: FloatArray, sight: FloatArray) -> FloatArray:
-    """Return azimuths clockwise from north, 0 to 360, of vectors (3, K) by axes (3, 3, K)."""
-    azimuth: FloatArray = np.degrees(np.arctan2(dot(axes[0], sight), dot(axes[1], sight)))
+def azimuth_deg(east: FloatArray, north: FloatArray) -> FloatArray:
+    """Return azimuths clockwise from north, 0 to 360."""
+    azimuth: FloatArray = np.degrees(np.arctan2(east, north))
     # What % 360 would do, without its divisions.
     azimuth += 360.0 * (azimuth < 0.0)
     return azimuth

@@ -133,8 +133,9 @@ def search_batch(batch: Batch, job: Job) -> Found:
     closed: list[Block] = []
     under_way = Block.empty()
     for span, begin, size, cells in _pieces(batch, job) if alive else ():
-        closed.append(under_way.take(~under_way.open_end))
-        under_way = under_way.take(under_way.open_end)
+        if len(under_way):
+            closed.append(under_way.take(~under_way.open_end))
+            under_way = under_way.take(under_way.open_end)
         turn = _turn(job.start, job.earth, span.tai_utc_s, begin, size, cells)
         places, bad = _places([satrec for _, satrec in alive.values()], turn, batch, job, size)
         for index in [index for index, is_bad in zip(list(alive), bad, strict=True) if is_bad]:

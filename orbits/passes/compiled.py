@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.passes.assemble import Block
+from orbits.passes.assemble import Block, azimuth_deg
 from orbits.passes.cells import least_heights_km
 from orbits.passes.compiled_cell import (
-    azimuth_deg,
     compiled,
     ends_at,
     events_in,
+    inlined,
     look,
     set_coefficients,
     set_node,
@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
+CALLED = "1dc76fc909f5"
+"""Digest of `compiled_cell` and `grid`: numba's cache of this file outlives a change of them."""
 _TOLERANCE_S = 1e-6
 _ROWS_AT_FIRST = 64
 # Columns of a row: those of a Block, then what is kept until a pass is over.
-_RISE, _TOP, _SET, _NEAR, _SINE, _RANGE, _RISE_AZIMUTH, _TOP_AZIMUTH, _SET_AZIMUTH = range(9)
-_TOPS, _OPEN_START, _OPEN_END, _SATELLITE, _STATION = range(9, 14)
-_NEARS, _RISE_SINE, _RISE_RANGE, _X, _Y, _Z = range(14, 20)
+_RISE, _TOP, _SET, _NEAR, _SINE, _RANGE, _TOPS, _OPEN_START, _OPEN_END = range(9)
+_SATELLITE, _STATION, _RISE_EAST, _RISE_NORTH, _TOP_EAST, _TOP_NORTH = range(9, 15)
+_SET_EAST, _SET_NORTH, _NEARS, _RISE_SINE, _RISE_RANGE = range(15, 20)
 _WIDTH = 20
 
 
@@ -63,9 +65,9 @@ def passes_on_grid(padded_km: FloatArray, sites: Sites, *, start_s: float, step_
         approach_s=start_s + rows[_NEAR] * step_s,
         elevation_deg=np.degrees(np.arcsin(np.minimum(rows[_SINE], 1.0))),
         range_km=rows[_RANGE],
-        rise_azimuth_deg=rows[_RISE_AZIMUTH],
-        culmination_azimuth_deg=rows[_TOP_AZIMUTH],
-        set_azimuth_deg=rows[_SET_AZIMUTH],
+        rise_azimuth_deg=azimuth_deg(rows[_RISE_EAST], rows[_RISE_NORTH]),
+        culmination_azimuth_deg=azimuth_deg(rows[_TOP_EAST], rows[_TOP_NORTH]),
+        set_azimuth_deg=azimuth_deg(rows[_SET_EAST], rows[_SET_NORTH]),
         culminations=rows[_TOPS].astype(np.intp),
         open_start=rows[_OPEN_START] > 0.0,
         open_end=rows[_OPEN_END] > 0.0,
@@ -141,7 +143,7 @@ def _search(
     return rows[:found]
 
 
-@compiled
+@inlined
 def _visible_cells(
     places: FloatArray,
     site: Vector,
@@ -174,7 +176,7 @@ def _more(rows: FloatArray) -> FloatArray:
     return more
 
 
-@compiled
+@inlined
 def _take(
     rows: FloatArray,
     found: int,
@@ -209,7 +211,7 @@ def _take(
     return is_open, found
 
 
-@compiled
+@inlined
 def _begin(
     rows: FloatArray,
     row: int,
@@ -222,14 +224,14 @@ def _begin(
 ) -> None:
     """Begin a pass."""
     east, north, up = look(c, axes, m, s)
-    rows[row, _RISE], rows[row, _RISE_AZIMUTH] = i + s, azimuth_deg(east, north)
+    rows[row, _RISE], rows[row, _RISE_EAST], rows[row, _RISE_NORTH] = i + s, east, north
     rows[row, _RISE_RANGE] = math.sqrt(east * east + north * north + up * up)
     rows[row, _RISE_SINE] = up / rows[row, _RISE_RANGE]
     rows[row, _TOPS], rows[row, _NEARS] = 0.0, 0.0
     rows[row, _OPEN_START], rows[row, _OPEN_END] = is_cut, 0.0
 
 
-@compiled
+@inlined
 def _culmination(
     rows: FloatArray, row: int, c: FloatArray, axes: FloatArray, m: int, i: int, s: float
 ) -> None:
@@ -237,15 +239,12 @@ def _culmination(
     east, north, up = look(c, axes, m, s)
     sine = up / math.sqrt(east * east + north * north + up * up)
     if rows[row, _TOPS] == 0.0 or sine > rows[row, _SINE]:
-        rows[row, _TOP], rows[row, _SINE], rows[row, _TOP_AZIMUTH] = (
-            i + s,
-            sine,
-            azimuth_deg(east, north),
-        )
+        rows[row, _TOP], rows[row, _SINE] = i + s, sine
+        rows[row, _TOP_EAST], rows[row, _TOP_NORTH] = east, north
     rows[row, _TOPS] += 1.0
 
 
-@compiled
+@inlined
 def _approach(
     rows: FloatArray, row: int, c: FloatArray, axes: FloatArray, m: int, i: int, s: float
 ) -> None:
@@ -257,7 +256,7 @@ def _approach(
     rows[row, _NEARS] += 1.0
 
 
-@compiled
+@inlined
 def _end(
     rows: FloatArray,
     row: int,
@@ -271,23 +270,18 @@ def _end(
     """End a pass; it may be highest or nearest at an end (`assemble._best`)."""
     east, north, up = look(c, axes, m, s)
     range_km = math.sqrt(east * east + north * north + up * up)
-    rows[row, _SET], rows[row, _SET_AZIMUTH], rows[row, _OPEN_END] = (
-        i + s,
-        azimuth_deg(east, north),
-        is_cut,
-    )
+    rows[row, _SET], rows[row, _OPEN_END] = i + s, is_cut
+    rows[row, _SET_EAST], rows[row, _SET_NORTH] = east, north
     if rows[row, _TOPS] == 0.0:
         rows[row, _SINE] = -2.0
     if rows[row, _TOPS] != 1.0 or is_cut or rows[row, _OPEN_START] > 0.0:
         if rows[row, _RISE_SINE] > rows[row, _SINE]:
             rows[row, _SINE], rows[row, _TOP] = rows[row, _RISE_SINE], rows[row, _RISE]
-            rows[row, _TOP_AZIMUTH] = rows[row, _RISE_AZIMUTH]
+            rows[row, _TOP_EAST] = rows[row, _RISE_EAST]
+            rows[row, _TOP_NORTH] = rows[row, _RISE_NORTH]
         if up / range_km > rows[row, _SINE]:
-            rows[row, _SINE], rows[row, _TOP], rows[row, _TOP_AZIMUTH] = (
-                up / range_km,
-                rows[row, _SET],
-                rows[row, _SET_AZIMUTH],
-            )
+            rows[row, _SINE], rows[row, _TOP] = up / range_km, rows[row, _SET]
+            rows[row, _TOP_EAST], rows[row, _TOP_NORTH] = east, north
     if rows[row, _NEARS] == 0.0:
         rows[row, _RANGE] = np.inf
     if rows[row, _RISE_RANGE] < rows[row, _RANGE]:

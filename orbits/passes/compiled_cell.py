@@ -28,15 +28,22 @@ _SECOND_SUM = float(SECOND.sum())
 def compiled(function: _Function) -> _Function:
     """Return a function compiled when it is first called, or taken from the cache.
 
-    The cache knows when the function's own file changes, not when what it calls does: after
-    work on this file touch `compiled` as well.
+    The cache knows what is in the function's own file, not in what that calls: hence
+    `compiled.CALLED`.
     """
     compiler: Any = numba.njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
     made: _Function = compiler(function)
     return made
 
 
-@compiled
+def inlined(function: _Function) -> _Function:
+    """Return a function that is compiled as a part of those that call it."""
+    compiler: Any = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+    made: _Function = compiler(function)
+    return made
+
+
+@inlined
 def set_node(padded: FloatArray, s: int, k: int, nodes: FloatArray) -> None:
     """Set position, velocity and acceleration at a node (`grid.central_nodes`)."""
     middle = PAD + k
@@ -49,7 +56,7 @@ def set_node(padded: FloatArray, s: int, k: int, nodes: FloatArray) -> None:
         nodes[k, j], nodes[k, 3 + j], nodes[k, 6 + j] = padded[j, s, middle], v, a
 
 
-@compiled
+@inlined
 def set_coefficients(nodes: FloatArray, i: int, site: Vector, c: FloatArray) -> None:
     """Set the quintic of one cell as seen from a station (`hermite.cell_coefficients`)."""
     for j in range(3):
@@ -64,7 +71,7 @@ def set_coefficients(nodes: FloatArray, i: int, site: Vector, c: FloatArray) -> 
         c[5, j] = 6.0 * d - 3.0 * e + f
 
 
-@compiled
+@inlined
 def _at(c: FloatArray, s: float, j: int) -> tuple[float, float]:
     """Return one component of the motion, and its derivative."""
     r = c[5, j] * s + c[4, j]
@@ -78,14 +85,14 @@ def _at(c: FloatArray, s: float, j: int) -> tuple[float, float]:
     return r * s + c[0, j], v
 
 
-@compiled
+@inlined
 def _bend(c: FloatArray, s: float, j: int) -> float:
     """Return the second derivative of one component."""
     bend: float = ((20.0 * c[5, j] * s + 12.0 * c[4, j]) * s + 6.0 * c[3, j]) * s + 2.0 * c[2, j]
     return bend
 
 
-@compiled
+@inlined
 def _value(kind: int, c: FloatArray, up: Vector, sin_mask: float, s: float) -> tuple[float, float]:
     """Return `hermite.climb`, `closing` or `clearance` with its slope."""
     rx, vx = _at(c, s, 0)
@@ -106,7 +113,7 @@ def _value(kind: int, c: FloatArray, up: Vector, sin_mask: float, s: float) -> t
     return rate * range2 - height * closing, bend * range2 + rate * closing - height * speed2
 
 
-@compiled
+@inlined
 def _root(
     kind: int,
     c: FloatArray,
@@ -137,7 +144,7 @@ def _root(
     return 0.5 * (low + high)
 
 
-@compiled
+@inlined
 def ends_at(
     nodes: FloatArray, k: int, site: Vector, up: Vector, sin_mask: float
 ) -> tuple[float, float, float, float]:
@@ -170,7 +177,7 @@ def _crossing_guess(below: float, above: float, slope: float) -> float:
     return 0.5
 
 
-@compiled
+@inlined
 def events_in(
     c: FloatArray,
     up: Vector,
@@ -210,7 +217,7 @@ def events_in(
     return rise, top, near, fall
 
 
-@compiled
+@inlined
 def look(c: FloatArray, axes: FloatArray, m: int, s: float) -> tuple[float, float, float]:
     """Return the line of sight east, north and up."""
     x, _ = _at(c, s, 0)
@@ -221,10 +228,3 @@ def look(c: FloatArray, axes: FloatArray, m: int, s: float) -> tuple[float, floa
         axes[m, 1, 0] * x + axes[m, 1, 1] * y + axes[m, 1, 2] * z,
         axes[m, 2, 0] * x + axes[m, 2, 1] * y + axes[m, 2, 2] * z,
     )
-
-
-@compiled
-def azimuth_deg(east: float, north: float) -> float:
-    """Return the azimuth clockwise from north, 0 to 360."""
-    azimuth = math.degrees(math.atan2(east, north))
-    return azimuth + 360.0 if azimuth < 0.0 else azimuth

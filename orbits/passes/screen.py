@@ -72,7 +72,8 @@ def screened_positions(
 
     Those that no station needs are approximate.
     """
-    teme_km = _approximate_km(satellites, turn, step_s)
+    asked = _asked(len(turn.jd))
+    teme_km = _approximate_km(satellites, turn, asked, step_s)
     if teme_km is None:
         return None
     position_km = turned(teme_km, turn)
@@ -81,6 +82,7 @@ def screened_positions(
     if low.min() < RADIUS_KM_MIN or high.max() > RADIUS_KM_MAX:
         return None
     wanted = _wanted(position_km, (low, high), sites, step_s)
+    wanted[:, asked] = False
     for s, satellite in enumerate(satellites):
         which = np.flatnonzero(wanted[s])
         error, exact_km, _ = satellite.sgp4_array(turn.jd[which], turn.fraction[which])
@@ -90,13 +92,18 @@ def screened_positions(
     return position_km
 
 
+def _asked(count: int) -> NDArray[np.intp]:
+    """Return each sixth node, and those after the last of them."""
+    last = (count - 1) // _EVERY * _EVERY
+    return np.concatenate([np.arange(0, last, _EVERY), np.arange(last, count)])
+
+
 def _approximate_km(
-    satellites: Sequence[Satrec], turn: EarthTurn, step_s: float
+    satellites: Sequence[Satrec], turn: EarthTurn, asked: NDArray[np.intp], step_s: float
 ) -> FloatArray | None:
-    """Return positions (S, N, 3) in SGP4's frame, those of each sixth node and the last exact."""
+    """Return positions (S, N, 3) in SGP4's frame, exact at the nodes asked."""
     count = len(turn.jd)
     last = (count - 1) // _EVERY * _EVERY
-    asked = np.concatenate([np.arange(0, last, _EVERY), np.arange(last, count)])
     error, place, speed = SatrecArray(satellites).sgp4(turn.jd[asked], turn.fraction[asked])
     if error.any():
         return None

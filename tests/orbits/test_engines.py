@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +57,14 @@ def test_compiled_passes_are_the_same_to_a_microsecond(elements: Elements, mask_
             np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-6)
         else:
             np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_kernel_in_numbas_cache_is_of_the_files_that_it_was_made_from() -> None:
+    compiled = pytest.importorskip("orbits.passes.compiled", exc_type=ImportError)
+    room = Path(compiled.__file__).parent
+    called = b"".join((room / name).read_bytes() for name in ("compiled_cell.py", "grid.py"))
+    # After a change of either write the new digest there.
+    assert hashlib.sha256(called).hexdigest().startswith(compiled.CALLED)
 
 
 def test_uneven_horizons_are_numpys_whatever_the_engine() -> None:
