@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from api.cli import (
+    alerts,
     compare,
     elements,
     jobs,
@@ -85,6 +86,7 @@ app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)
 app.command("runway")(runway.runway)
 app.command("survey")(survey.survey)
+app.command("alerts")(alerts.alerts)
 app.command("compare")(compare.compare)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(plan.app, name="plan")
