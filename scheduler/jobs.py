@@ -362,6 +362,7 @@ def run_forever(
         for name in services.__all__:
             getattr(services, name)  # loaded now: an accelerated clock starts when work does
         services.check_webhook(context)
+        services.check_executors(context)
         if not allow_earlier:
             services.refuse_earlier(context)
         runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=freeze_gc)

@@ -7,9 +7,9 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -36,6 +36,42 @@ class KmePeer(BaseModel):
     """Ours there, with its key in one PEM file; without one no TLS identity is shown."""
     ca: Path | None = None
     """Authority of the certificate that it shows."""
+
+
+class DeviceKme(BaseModel):
+    """The key manager at one end of a downlink's device, and who we are there (ETSI 014)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern="^https?://")
+    sae: str
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+
+
+class ExecutorSetting(BaseModel):
+    """What carries out the sessions of a downlink."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["simulator", "device", "file-drop"]
+    folder: Path | None = None
+    """Of a file drop: each session's key comes in a folder of its booking's id in there."""
+    a: DeviceKme | None = None
+    b: DeviceKme | None = None
+    """Of a device: the key managers at the two ends, in the order of the link's name."""
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        needs = {"simulator": (), "device": ("a", "b"), "file-drop": ("folder",)}[self.kind]
+        given = {name for name in ("folder", "a", "b") if getattr(self, name) is not None}
+        if given != set(needs):
+            raise ValueError(
+                f"executor {self.kind} with {', '.join(sorted(given)) or 'nothing'}; allowed:"
+                f" {', '.join(needs) or 'nothing'}"
+            )
+        return self
 
 
 class Settings(BaseSettings):
@@ -115,6 +151,9 @@ class Settings(BaseSettings):
     """File with the secret of the signature, 16 bytes and more, without spaces around it."""
     alert_runway_hours: float = Field(default=24.0, gt=0.0, le=8784.0)
     """A pair whose key runs dry sooner at the rate of the last day is an alert."""
+    executors: dict[str, ExecutorSetting] = {}
+    """What carries out the sessions of a STATION, or of SATELLITE/STATION; the simulator where
+    nothing is said. Tables in TOML, JSON in the environment."""
     log_format: Literal["lines", "json"] = "lines"
     """What `run`, `serve` and `worker` log: lines for people, or a JSON object a line."""
     laboratory: bool = False

@@ -29,6 +29,7 @@ from .elements import (
     import_elements,
     list_elements,
 )
+from .executors import check_executors
 from .health import figures, health, readiness
 from .jobs import (
     Worker,
@@ -102,6 +103,7 @@ __all__ = [
     "cancel_booking",
     "check_against",
     "check_elements",
+    "check_executors",
     "check_export",
     "check_proof",
     "check_webhook",

@@ -30,7 +30,7 @@ from scheduler.ledger.log.canonical import request_digest
 from scheduler.ledger.reader import latest_instant
 from scheduler.services.live import DAY_S, live_agenda
 from scheduler.services.plans.directives import check_reason
-from scheduler.services.sessions import fail_session, settle_key
+from scheduler.services.sessions import fail_session, needs_watching, settle_key
 from scheduler.services.work import ONE_TRANSACTION, Performed, perform
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def run_job(
         return JobOutcome(job=job)
     begun(job, ended=False)
     try:
-        if due.booking_id is not None and due.work is Work.SETTLE and job.reason:
+        if due.booking_id is not None and job.reason and _is_lost(context, due):
             fail_session(context, due.booking_id, at=now, reason="the process that ran it stopped")
             done = Performed()
         else:
@@ -128,6 +128,14 @@ def run_job(
         return JobOutcome(job=end_job(context, job, JobState.DONE), done=done)
     finally:
         begun(job, ended=True)
+
+
+def _is_lost(context: Context, due: Due) -> bool:
+    """Whether what was taken over is a session that went with its process."""
+    if due.booking_id is None or due.work is not Work.SETTLE:
+        return False
+    with context.ledger.view.read() as reader:
+        return needs_watching(context, find_booking(reader, due.booking_id))
 
 
 class _Riding:
@@ -200,8 +208,13 @@ def fail_job(context: Context, due: Due, *, worker: Worker, reason: str) -> Job:
     with context.ledger.begin() as tx:
         known = books.find_job(tx, key, due.at)
         if known is not None and (known.state, known.holder) == (JobState.RUNNING, worker.name):
-            return books.end_job(tx, known, JobState.FAILED, at=now, reason=reason)
-        return books.note_job(tx, key, due.at, JobState.FAILED, at=now, reason=reason)
+            failed = books.end_job(tx, known, JobState.FAILED, at=now, reason=reason)
+        else:
+            failed = books.note_job(tx, key, due.at, JobState.FAILED, at=now, reason=reason)
+    if due.work is Work.SETTLE and failed.state is JobState.FAILED and failed.retry_at is None:
+        assert due.booking_id is not None  # nobody knows how it went, and nobody guesses
+        fail_session(context, due.booking_id, at=now, reason=f"given up: {reason}")
+    return failed
 
 
 def note_failure(context: Context, key: str, *, reason: str) -> Job:
