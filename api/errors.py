@@ -62,6 +62,7 @@ def outcomes() -> Mapping[type[Exception], Outcome]:
         errors.NotAuthenticated: _failed("Not authenticated", 401),
         errors.NotAllowed: _failed("Not allowed", 403),
         errors.FeedError: _failed("A service outside failed", 502),
+        errors.StationTrouble: _failed("A station has trouble", 502),
         errors.PlanError: _failed("No such plan", 422),
         orbit_errors.OrbitsError: _bad("Orbit question refused"),
         orbit_errors.TimeError: _bad("Times refused"),

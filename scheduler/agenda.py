@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import count
 from typing import Protocol
 from uuid import UUID
 
-_GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+from scheduler.domain import Cadence, Every
 
 
 class Work(IntEnum):
     """What can be due, in the order of one instant.
 
     What ends is settled, then the trunk deposits, pooled blocks that are due close, what time
-    brings is announced or expires, then merges spend what is left, the next window is planned, and
-    last a session may begin, and the log is signed.
+    brings is announced or expires, then merges spend what is left, what plans rest on is asked for
+    anew, the next window is planned, a session may begin, and last the ledger is verified and its
+    log signed.
     """
 
     SETTLE = 0
@@ -27,9 +29,12 @@ class Work(IntEnum):
     ANNOUNCE = 3
     EXPIRE = 4
     MERGE = 5
-    PLAN = 6
-    BEGIN = 7
-    CHECKPOINT = 8  #: of a live ledger; a replay signs none
+    ELEMENTS = 6  #: of a live ledger, as all below but sessions and plans
+    WEATHER = 7
+    PLAN = 8
+    BEGIN = 9
+    VERIFY = 10
+    CHECKPOINT = 11
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -46,6 +51,23 @@ class Schedule(Protocol):
     def merge_interval_s(self) -> int: ...
 
 
+AT_ONCE = frozenset({Work.ELEMENTS, Work.WEATHER, Work.PLAN})
+"""What a clockwork that starts does not wait for."""
+
+
+def cadences_of(schedule: Schedule) -> dict[Work, Cadence]:
+    """When the work of a scenario repeats."""
+    merging = Every(schedule.merge_interval_s)
+    return {
+        Work.TRUNK: Every(schedule.trunk_interval_s),
+        Work.CLOSE: merging,
+        Work.ANNOUNCE: merging,
+        Work.EXPIRE: merging,
+        Work.MERGE: merging,
+        Work.PLAN: Every(schedule.plan_interval_s),
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """One piece of work at its instant."""
@@ -55,6 +77,7 @@ class Due:
     since: datetime  #: of work that repeats: when the interval that ends now began
     until: datetime  #: of work that repeats: when it is due again
     booking_id: UUID | None = None  #: of a session
+    if_changed: bool = False  #: of a plan between its instants: only if it is needed by then
 
 
 class Agenda:
@@ -63,47 +86,50 @@ class Agenda:
     Work that repeats lies on a grid that does not depend on when the agenda was made: after a
     restart the same instants come. The first plan is due at `start`, for what is left of its
     interval; deposits, announcements and merges are due where an interval ends.
+
+    With a `horizon` plans overlap: each looks so far ahead, and the first is that of the interval
+    that `start` lies in, as are the first questions for elements and weather.
     """
 
     def __init__(
         self,
-        schedule: Schedule,
+        cadences: Mapping[Work, Cadence],
         *,
         start: datetime,
         end: datetime | None = None,
-        checkpoint_interval_s: int | None = None,
+        horizon: timedelta | None = None,
     ) -> None:
         self._end = end
-        self.steps_s = {
-            Work.TRUNK: schedule.trunk_interval_s,
-            Work.CLOSE: schedule.merge_interval_s,
-            Work.ANNOUNCE: schedule.merge_interval_s,
-            Work.EXPIRE: schedule.merge_interval_s,
-            Work.MERGE: schedule.merge_interval_s,
-            Work.PLAN: schedule.plan_interval_s,
-        }
-        if checkpoint_interval_s is not None:
-            self.steps_s[Work.CHECKPOINT] = checkpoint_interval_s
+        self.horizon = horizon
+        self.cadences = dict(sorted(cadences.items()))
         #: instant, work, order of adding, the work itself, and whether it comes once more
         self._heap: list[tuple[datetime, Work, int, Due, bool]] = []
         self._order = count()
         self._known: dict[tuple[Work, UUID], datetime] = {}
         self._latest: dict[Work, datetime] = {}  #: of work that repeats: the instant taken last
-        for work in self.steps_s:
-            self._repeat(work, start if work is Work.PLAN else self._next(work, start), start)
+        for work, cadence in self.cadences.items():
+            if horizon is not None and work in AT_ONCE:
+                running = cadence.last(start)
+                self._repeat(work, running, running)
+            else:
+                self._repeat(work, start if work is Work.PLAN else self._next(work, start), start)
 
     def _next(self, work: Work, when: datetime) -> datetime:
-        step = timedelta(seconds=self.steps_s[work])
-        return on_grid(when, self.steps_s[work]) + step
+        return self.cadences[work].following(when)
 
     def _repeat(self, work: Work, at: datetime, since: datetime) -> None:
         # A window that would begin at the end is empty; an interval that ends there is whole.
         if self._end is not None and (at >= self._end if work is Work.PLAN else at > self._end):
             return
-        until = self._next(work, at)
+        until = self._until(work, at)
         if self._end is not None and work is Work.PLAN:
             until = min(until, self._end)
         self._put(Due(at=at, work=work, since=since, until=until))
+
+    def _until(self, work: Work, at: datetime) -> datetime:
+        if work is Work.PLAN and self.horizon is not None:
+            return at + self.horizon
+        return self._next(work, at)
 
     def _put(self, due: Due) -> None:
         heapq.heappush(self._heap, (due.at, due.work, next(self._order), due, False))
@@ -116,8 +142,9 @@ class Agenda:
 
     def due_now(self, work: Work, now: datetime) -> Due:
         """Work that repeats, as if it were due now."""
-        since = on_grid(now, self.steps_s[work])
-        return Due(at=now, work=work, since=since, until=self._next(work, now))
+        return Due(
+            at=now, work=work, since=self.cadences[work].last(now), until=self._until(work, now)
+        )
 
     def add_session(self, booking_id: UUID, *, begins: datetime, ends: datetime) -> None:
         """Put the beginning and the end of a session on the agenda, unless they are there.
@@ -166,9 +193,3 @@ class Agenda:
             [due for due, is_late in zip(found, late, strict=True) if not is_late],
             [due for due, is_late in zip(found, late, strict=True) if is_late],
         )
-
-
-def on_grid(when: datetime, step_s: float) -> datetime:
-    """The last instant of a grid of `step_s` that is not after `when`."""
-    step = timedelta(seconds=step_s)
-    return _GRID_ORIGIN + step * ((when - _GRID_ORIGIN) // step)

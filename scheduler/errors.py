@@ -31,6 +31,7 @@ class SchedulerError(Exception):
     ├── NotAuthenticated      nobody known: no certificate or token, or one that does not count
     ├── NotAllowed            somebody known, who may not do this
     ├── FeedError             a service outside did not answer, or not as agreed
+    ├── StationTrouble        a station says that there will be no session, or was no key
     └── PlanError             no plan, or one that the validator rejects
     """
 
@@ -145,6 +146,10 @@ class NotAllowed(SchedulerError):
 
 class FeedError(SchedulerError):
     """A service outside that was asked did not answer, or not as agreed; nothing was stored."""
+
+
+class StationTrouble(SchedulerError):
+    """A station says that it cannot begin a session, or that one gave no key."""
 
 
 class PlanError(SchedulerError):

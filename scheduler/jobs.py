@@ -6,24 +6,22 @@ bookings at start. What a job's row says is what counts: who took it, and what b
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from traceback import extract_tb
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler import services
-from scheduler.agenda import Agenda, Due, Work, on_grid
+from scheduler.agenda import Due, Work
 from scheduler.clock import Clock, SystemClock, live_clock
 from scheduler.domain import FINAL_JOB_STATES, Booking, BookingState, Job, JobState
 from scheduler.errors import ClockStepped, LedgerError, SchedulerError
+from scheduler.logs import set_up_logs, where_raised, words_of
 from scheduler.process import freeze_gc
 from scheduler.services.context import Context
 from scheduler.settings import Settings
@@ -34,6 +32,7 @@ _VAULT_S = 60.0  # of the machine; a data key that grew old is replaced this soo
 _WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
 _BEAT_S = 10.0  # of the machine; a lease lasts three of these
 _STAND_BY_S = 1.0  # of the machine; how often one looks at a job that another process runs
+_ROLL_S = 600.0  # of the clock in use; plans are made anew no more often for what changed
 
 
 class JobRunner:
@@ -55,17 +54,14 @@ class JobRunner:
         self._warmed_up = warmed_up
         self._busy = threading.RLock()
         self._stopping = False
-        self._held: Job | None = None  #: the job at hand
-        self._agenda = Agenda(
-            context.scenario.schedule,
-            start=clock.now(),
-            checkpoint_interval_s=context.settings.checkpoint_interval_s,
-        )
+        self._held: dict[str, Job] = {}  #: the jobs at hand: one, and one aside
+        self._agenda = services.live_agenda(context, start=clock.now())
+        self._rolls_at = clock.now()  #: when a change of what plans rest on counts again
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # One thread: the ledger has one writer, and use cases are short. Another holds on to
-            # the job at hand meanwhile.
-            executors={"default": ThreadPoolExecutor(1), "beat": ThreadPoolExecutor(1)},
+            # the job at hand meanwhile; a third does what is long, and waits for nothing here.
+            executors={name: ThreadPoolExecutor(1) for name in ("default", "beat", "aside")},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -77,6 +73,9 @@ class JobRunner:
         self._scheduler.add_job(
             self._hold_on, "interval", seconds=_BEAT_S, id="beat", executor="beat"
         )
+        self._scheduler.add_job(
+            self._watch_over, "interval", seconds=_WATCH_S, id="alerts", executor="aside"
+        )
         self._arm()
         self._scheduler.start()
 
@@ -86,8 +85,8 @@ class JobRunner:
         if self._scheduler.running:
             # Waiting inside shutdown would hold the lock that a job needs to wake up again.
             self._scheduler.shutdown(wait=False)
-        if job := self._held:
-            log.info("stopping", waits_for=job.job_key)
+        for name in list(self._held):
+            log.info("stopping", waits_for=name)
         with self._busy:
             self._guard("release", self._release)
 
@@ -124,18 +123,49 @@ class JobRunner:
                         self._agenda.put_back(one)
                     self._arm(after_s=_STAND_BY_S)
                     return
+            self._guard("roll", self._roll)
             self._arm()
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next work is due."""
+        return self._agenda.next_at
+
+    def work(self) -> None:
+        """Do what is due by now: for whoever moves the clock, in place of `start`."""
+        self._work()
+
+    def _roll(self) -> None:
+        """Have the next days planned anew once what the plan rests on has changed."""
+        now = self.clock.now()
+        if now < self._rolls_at or self._stopping or Work.PLAN not in self._agenda.cadences:
+            return
+        self._rolls_at = now + timedelta(seconds=_ROLL_S)
+        if changes := services.plan_changes(self.context, at=now):
+            log.info("plan again", why="; ".join(changes)[:500])
+            due = self._agenda.due_now(Work.PLAN, now)
+            self._agenda.put_back(replace(due, if_changed=True))
 
     def _is_over(self, due: Due) -> bool:
         """Do a job unless somebody did; False while another process is at it."""
+        ids = {"session": str(due.booking_id)} if due.booking_id else {}
+        with structlog.contextvars.bound_contextvars(job_id=services.job_id(due), **ids):
+            if due.work is Work.VERIFY and self._scheduler.running:
+                # Minutes on a large ledger; sessions do not wait for it.
+                self._scheduler.add_job(
+                    self._try, args=[due], id="verify", executor="aside", replace_existing=True
+                )
+                return True
+            return self._try(due)
+
+    def _try(self, due: Due) -> bool:
         if due.work is Work.BEGIN and self._is_late(due):
             return True
         try:
-            outcome = services.run_job(
-                self.context, self._whole(due), worker=self.worker, begun=self._note_held
-            )
+            outcome = services.run_job(self.context, due, worker=self.worker, begun=self._note_held)
         except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
-            self._fail(due, error)
+            if not (self._stopping and due.work is Work.VERIFY):  # then it was let go of
+                self._fail(due, error)
             return True
         if outcome.done is None:
             return self._stands(due, outcome.job)
@@ -145,13 +175,6 @@ class JobRunner:
             self._schedule(booking)
         self._count(str(due.work))
         return True
-
-    def _whole(self, due: Due) -> Due:
-        """The job of what is due: a plan's window is whole, whenever in it this was started."""
-        if due.work is not Work.PLAN:
-            return due
-        start = on_grid(due.at, self._agenda.steps_s[Work.PLAN])
-        return replace(due, at=start, since=start)
 
     def _stands(self, due: Due, job: Job) -> bool:
         """What to make of a job that was not ours to do."""
@@ -170,23 +193,23 @@ class JobRunner:
         reason = services.failure_reason(error)
         again = None
         try:
-            whole = self._whole(due)
-            job = services.fail_job(self.context, whole, worker=self.worker, reason=reason)
+            job = services.fail_job(self.context, due, worker=self.worker, reason=reason)
             again = job.retry_at
         except SchedulerError as also:
-            log.error("failure not recorded", job=str(due.work), why=_words(also))
+            log.error("failure not recorded", job=str(due.work), why=words_of(also))
             again = self.clock.now() + timedelta(seconds=60)
         if again is not None:
             self._agenda.put_back(due, until=again)
+            if due.work is Work.PLAN:
+                self._rolls_at = max(self._rolls_at, again + timedelta(seconds=_ROLL_S))
         log.error(
-            "job failed", job=str(due.work), at=due.at.isoformat(), why=_words(error),
-            where=_where(error), again_at=again and again.isoformat(),
+            "job failed", job=str(due.work), at=due.at.isoformat(), why=words_of(error),
+            where=where_raised(error), again_at=again and again.isoformat(),
         )  # fmt: skip
 
     def _miss(self, due: Due, reason: str) -> None:
         log.warning("missed", job=str(due.work), at=due.at.isoformat(), why=reason)
-        whole = self._whole(due)
-        self._guard("missed", lambda: services.miss_job(self.context, whole, reason=reason))
+        self._guard("missed", lambda: services.miss_job(self.context, due, reason=reason))
 
     def _is_late(self, due: Due) -> bool:
         """Miss a session that can no longer begin in its time: none is run late."""
@@ -242,19 +265,38 @@ class JobRunner:
         with self._busy:
             if not self._stopping and self._clock_is_right():
                 self._guard("watch", self._see_bookings)
+                self._guard("roll", self._roll)
                 self._arm()
 
-    def _note_held(self, job: Job | None) -> None:
-        self._held = job
+    def _watch_over(self) -> None:
+        """Write down what somebody should look at, and tell it."""
+        if self._stopping:
+            return
+        if self._clock_is_right():
+            self._guard("alerts", self._raise_alerts)
+        self._guard("tell", self._tell_alerts)
+
+    def _raise_alerts(self) -> None:
+        for alert in services.watch_over(self.context):
+            log.warning("alert", kind=str(alert.kind), why=alert.words, alert=str(alert.alert_id))
+
+    def _tell_alerts(self) -> None:
+        for told in services.tell_alerts(self.context, worker=self.worker):
+            if told.job.state is JobState.FAILED:
+                log.warning("alert not told", alert=str(told.alert.alert_id), why=told.job.reason)
+
+    def _note_held(self, job: Job, *, ended: bool) -> None:
+        if ended:
+            self._held.pop(job.job_key, None)
+        else:
+            self._held[job.job_key] = job
 
     def _hold_on(self) -> None:
-        """Renew the lease of the job at hand, if it takes long."""
-        job = self._held
-        if job is None:
-            return
-        # It may just have ended; what has been lost, the work's own transaction finds out.
-        with suppress(LedgerError, ClockStepped):
-            services.hold_job(self.context, job)
+        """Renew the leases of the jobs at hand, if they take long."""
+        for job in list(self._held.values()):
+            # It may just have ended; what has been lost, the work's own transaction finds out.
+            with suppress(LedgerError, ClockStepped):
+                services.hold_job(self.context, job)
 
     def _clock_is_right(self) -> bool:
         """False, and a line in the log, while the clock shows what cannot be."""
@@ -262,6 +304,8 @@ class JobRunner:
             self.clock.now()
         except ClockStepped as error:
             log.error("clock refused, nothing is done", why=str(error))
+            reason = str(error)
+            self._guard("alerts", lambda: services.alert_of_step(self.context, reason))
             return False
         return True
 
@@ -285,48 +329,16 @@ class JobRunner:
             work()
             self._count(name)
         except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
-            log.error("job failed", job=name, why=_words(error), where=_where(error))
+            log.error("job failed", job=name, why=words_of(error), where=where_raised(error))
             try:
                 services.note_failure(self.context, name, reason=services.failure_reason(error))
             except SchedulerError as also:
-                log.error("failure not recorded", job=name, why=_words(also))
+                log.error("failure not recorded", job=name, why=words_of(also))
 
     def _count(self, name: str) -> None:
         if name not in self.fired:
             self._warmed_up()
         self.fired[name] = self.fired.get(name, 0) + 1
-
-
-def _words(error: Exception) -> str:
-    """An error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
-
-
-def _where(error: Exception) -> str:
-    """Where it was raised: no frame is shown, for frames hold key."""
-    frames = extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f"{Path(last.filename).name}:{last.lineno} in {last.name}"
-
-
-class _ToStructlog(logging.Handler):
-    """Lines of a library that logs by Python's own means, among ours."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Log one record, and of its traceback the last line."""
-        error = record.exc_info[1] if record.exc_info else None
-        why = {"why": _words(error)} if isinstance(error, Exception) else {}
-        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **why)
-
-
-def _take_in_logs(name: str) -> None:
-    """Have what a library warns of among our own lines, and nowhere else."""
-    logger = logging.getLogger(name)
-    if not any(isinstance(handler, _ToStructlog) for handler in logger.handlers):
-        logger.addHandler(_ToStructlog(logging.WARNING))
-    logger.propagate = False
 
 
 def run_forever(
@@ -342,13 +354,15 @@ def run_forever(
     Raises InputError if the clock shows an earlier time than the ledger's newest key, unless that
     is allowed.
     """
-    _take_in_logs("apscheduler")
+    set_up_logs(settings.log_format)
     clock = live_clock(clock_start, clock_rate)
     with Context(settings, clock=clock) as context:
         with context.ledger.view.read() as reader:
             context.check_scenario(reader)
         for name in services.__all__:
             getattr(services, name)  # loaded now: an accelerated clock starts when work does
+        services.check_webhook(context)
+        services.check_executors(context)
         if not allow_earlier:
             services.refuse_earlier(context)
         runner = JobRunner(context, clock=clock, rate=clock_rate, warmed_up=freeze_gc)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbits import as_utc
 from scheduler import services
-from scheduler.agenda import Agenda, Due, Work
+from scheduler.agenda import Agenda, Due, Work, cadences_of
 from scheduler.clock import SimulatedClock
 from scheduler.domain import ReplaySummary
 from scheduler.entropy import KeyedEntropy
@@ -70,7 +70,7 @@ def _drive(
     context: Context, clock: SimulatedClock, start: datetime, end: datetime, progress: Progress
 ) -> None:
     """Take event after event off the agenda until the end."""
-    agenda = Agenda(context.scenario.schedule, start=start, end=end)
+    agenda = Agenda(cadences_of(context.scenario.schedule), start=start, end=end)
     while agenda.next_at is not None:
         due = agenda.take()
         clock.advance_to(due.at)

@@ -7,9 +7,9 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from scheduler.domain import REPEATING, parse_cadence
 from scheduler.errors import SettingsError
 
 Files = Annotated[tuple[Path, ...], NoDecode]
@@ -35,6 +36,42 @@ class KmePeer(BaseModel):
     """Ours there, with its key in one PEM file; without one no TLS identity is shown."""
     ca: Path | None = None
     """Authority of the certificate that it shows."""
+
+
+class DeviceKme(BaseModel):
+    """The key manager at one end of a downlink's device, and who we are there (ETSI 014)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern="^https?://")
+    sae: str
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+
+
+class ExecutorSetting(BaseModel):
+    """What carries out the sessions of a downlink."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["simulator", "device", "file-drop"]
+    folder: Path | None = None
+    """Of a file drop: each session's key comes in a folder of its booking's id in there."""
+    a: DeviceKme | None = None
+    b: DeviceKme | None = None
+    """Of a device: the key managers at the two ends, in the order of the link's name."""
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        needs = {"simulator": (), "device": ("a", "b"), "file-drop": ("folder",)}[self.kind]
+        given = {name for name in ("folder", "a", "b") if getattr(self, name) is not None}
+        if given != set(needs):
+            raise ValueError(
+                f"executor {self.kind} with {', '.join(sorted(given)) or 'nothing'}; allowed:"
+                f" {', '.join(needs) or 'nothing'}"
+            )
+        return self
 
 
 class Settings(BaseSettings):
@@ -55,8 +92,13 @@ class Settings(BaseSettings):
     checkpoint_place: str | None = None
     """Where signed checkpoints are put, out of reach of the ledger's host: a folder, or an http(s)
     address that each is posted to; `ledger verify` holds the log against the newest in a folder."""
-    checkpoint_interval_s: int = Field(default=86_400, ge=60, le=31_622_400)
-    """How often `run` signs the log."""
+    schedules: dict[str, str] = {}
+    """When `run` does the work of a name: seconds (900, 15m, 6h, 1d), a line of cron in UTC, or
+    off. Where it is silent the scenario's intervals hold for trunk, close, announce, expire, merge
+    and plan; elements 6h and weather 3h where there is anything to ask for, verify 1d, checkpoint
+    1d. A table in TOML, JSON in the environment."""
+    plan_horizon_days: float = Field(default=3.0, ge=0.25, le=31.0)
+    """How far ahead each plan of `run` looks."""
     log_public_key: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """The key that signs this ledger's checkpoints (`ledger public-key`); a ledger that has another
     one is refused, and a checkpoint by another does not count."""
@@ -78,6 +120,8 @@ class Settings(BaseSettings):
     """What plans are best at: end-to-end demands, the worst-served station, or all bits."""
     weather: Literal["none", "climatology", "open-meteo"] | None = None
     """Where the chance of a clear sky comes from; the scenario's own choice unless set here."""
+    weather_url: str = "https://api.open-meteo.com/v1/forecast"
+    """Where forecasts are asked for if the weather is open-meteo."""
     weather_file: Path | None = None
     """Forecasts as CSV (station, issued_at, valid_at, p_clear), used before the above."""
     risk_aversion: float = Field(default=0.0, ge=0.0, le=10.0)
@@ -95,11 +139,23 @@ class Settings(BaseSettings):
     is the reference, slow and for even horizons. Plans are numpy's."""
     elements_url: str = "https://celestrak.org/NORAD/elements/gp.php"
     """GP endpoint for `skytrunk elements fetch`: an address, to which CATNR and FORMAT=json are
-    added, or one that holds {norad_id}. Nothing but that command ever asks it."""
+    added, or one that holds {norad_id}. Nothing but that command and `run` ever asks it."""
     elements_timeout_s: float = Field(default=20.0, gt=0.0, le=600.0)
     """Longest time that one answer of it may take."""
     elements_bytes_max: int = Field(default=10_000_000, ge=1, le=200_000_000)
     """Largest answer of it that is read."""
+    alert_url: str | None = Field(default=None, pattern="^https?://")
+    """Where alerts are posted to, signed with the secret below; without one they are only listed
+    (`skytrunk alerts`)."""
+    alert_secret_file: Path | None = None
+    """File with the secret of the signature, 16 bytes and more, without spaces around it."""
+    alert_runway_hours: float = Field(default=24.0, gt=0.0, le=8784.0)
+    """A pair whose key runs dry sooner at the rate of the last day is an alert."""
+    executors: dict[str, ExecutorSetting] = {}
+    """What carries out the sessions of a STATION, or of SATELLITE/STATION; the simulator where
+    nothing is said. Tables in TOML, JSON in the environment."""
+    log_format: Literal["lines", "json"] = "lines"
+    """What `run`, `serve` and `worker` log: lines for people, or a JSON object a line."""
     laboratory: bool = False
     """Whether applications may be given key from a simulated source; nobody else should be."""
     key_size_bits: int = Field(default=256, ge=8, le=65_536, multiple_of=8)
@@ -160,6 +216,20 @@ class Settings(BaseSettings):
     def _files(cls, given: Any) -> Any:
         """The environment has them in one text, as it has PATH."""
         return tuple(filter(None, given.split(os.pathsep))) if isinstance(given, str) else given
+
+    @field_validator("schedules", mode="before")
+    @classmethod
+    def _are_cadences(cls, given: Any) -> Any:
+        """Whole numbers are seconds; every name is that of work which repeats."""
+        if not isinstance(given, dict):
+            return given
+        for name, text in given.items():
+            if name not in REPEATING:
+                near = get_close_matches(str(name), REPEATING, n=1)
+                meant = f"; probably meant: {near[0]}" if near else ""
+                raise ValueError(f"no work {name!r}{meant}; allowed: {', '.join(REPEATING)}")
+            parse_cadence(str(text))
+        return {name: str(text) for name, text in given.items()}
 
     @field_validator("kme_peers")
     @classmethod

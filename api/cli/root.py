@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from api.cli import (
+    alerts,
     campaign,
     compare,
     elements,
@@ -87,6 +88,7 @@ app.command("stations")(network.stations)
 app.command("runway")(runway.runway)
 app.command("survey")(survey.survey)
 app.command("campaign")(campaign.campaign)
+app.command("alerts")(alerts.alerts)
 app.command("compare")(compare.compare)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(plan.app, name="plan")

@@ -1,6 +1,7 @@
 """The HTTP routes: one module per noun."""
 
 from api.routes import (
+    alerts,
     bookings,
     docs,
     elements,
@@ -29,6 +30,7 @@ ALL_ROUTERS = (
     merges.router,
     runway.router,
     jobs.router,
+    alerts.router,
     docs.router,
 )
 

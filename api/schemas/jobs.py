@@ -91,13 +91,13 @@ class Work(Answer):
     """Work that repeats: how often, when next, and whether it is paused."""
 
     work: str
-    interval_s: int
+    cadence: str
     next_at: Instant
     paused: Pause | None
 
     columns: ClassVar = (
         Column("work", "work"),
-        Column("every s", "interval_s", ",d"),
+        Column("when", "cadence"),
         Column("next", "next_at"),
         Column("paused", lambda row: row.paused and row.paused.reason, text=True),
     )

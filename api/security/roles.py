@@ -71,6 +71,7 @@ ROLES: dict[str, Roles] = {
     "GET /outages": READ,
     "POST /outages": OPERATE,
     "GET /merges": READ,
+    "GET /alerts": READ,
     "GET /jobs": READ,
     "GET /jobs/events": READ,
     "POST /jobs/{work}/run": OPERATE,

@@ -1,5 +1,6 @@
 """The value types that the layers of the scheduler hand to each other; all frozen."""
 
+from scheduler.domain.alerts import Alert, AlertKind
 from scheduler.domain.audits import VerifyReport
 from scheduler.domain.bookings import (
     TERMINAL_STATES,
@@ -9,6 +10,15 @@ from scheduler.domain.bookings import (
     BookingView,
     Candidate,
     SessionResult,
+)
+from scheduler.domain.cadences import (
+    REPEATING,
+    Cadence,
+    Cron,
+    Every,
+    cadence_text,
+    on_grid,
+    parse_cadence,
 )
 from scheduler.domain.campaigns import Variant
 from scheduler.domain.delivery import (
@@ -94,19 +104,24 @@ __all__ = [
     "FINAL_JOB_STATES",
     "KEY_GRAIN_BITS",
     "LEVELS",
+    "REPEATING",
     "SAE_ID_MAX",
     "SLACK",
     "TERMINAL_STATES",
     "AccessToken",
+    "Alert",
+    "AlertKind",
     "Announcement",
     "BalancePoint",
     "Booking",
     "BookingEvent",
     "BookingState",
     "BookingView",
+    "Cadence",
     "Candidate",
     "Chunk",
     "CombinedStep",
+    "Cron",
     "DeliveredKey",
     "Delivery",
     "Demand",
@@ -116,6 +131,7 @@ __all__ = [
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
+    "Every",
     "Job",
     "JobPause",
     "JobState",
@@ -186,6 +202,9 @@ __all__ = [
     "VerifyReport",
     "WaitingKey",
     "WhoKnows",
+    "cadence_text",
     "check_sae_id",
     "instant_key",
+    "on_grid",
+    "parse_cadence",
 ]

@@ -1,3 +1,4 @@
+from .alerts import alert_of_step, check_webhook, list_alerts, raise_alerts, tell_alerts, watch_over
 from .audit import (
     check_against,
     check_export,
@@ -28,6 +29,7 @@ from .elements import (
     import_elements,
     list_elements,
 )
+from .executors import check_executors
 from .health import figures, health, readiness
 from .history import balances_over_time, every_merged_key, every_plan
 from .jobs import (
@@ -37,6 +39,7 @@ from .jobs import (
     failure_reason,
     hold_job,
     job_events,
+    job_id,
     list_jobs,
     miss_idle_time,
     miss_job,
@@ -54,14 +57,17 @@ from .keys.device import pull_keys
 from .keys.expire import expire_due
 from .keys.file_drop import import_keys
 from .keys.trace import pair_blocks, trace_key
+from .live import live_agenda, live_cadences
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
 from .outages import add_outage, lift_outage, list_outages
 from .pairs import station_pairs
 from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
+from .plans.changes import plan_changes
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
+from .refresh import refresh_elements, refresh_weather
 from .replays import bind_run, summarise
 from .restore import restore_ledger
 from .runway import key_runway
@@ -89,6 +95,7 @@ __all__ = [
     "add_outage",
     "add_sae",
     "add_token",
+    "alert_of_step",
     "announce_due",
     "balances_over_time",
     "bearer_of",
@@ -100,8 +107,10 @@ __all__ = [
     "cancel_booking",
     "check_against",
     "check_elements",
+    "check_executors",
     "check_export",
     "check_proof",
+    "check_webhook",
     "close_blocks",
     "close_overdue",
     "copy_sets",
@@ -127,12 +136,14 @@ __all__ = [
     "import_elements",
     "import_keys",
     "job_events",
+    "job_id",
     "keep_vault",
     "key_flow",
     "key_runway",
     "last_checkpoint",
     "lift_outage",
     "link_numbers",
+    "list_alerts",
     "list_bookings",
     "list_elements",
     "list_jobs",
@@ -140,6 +151,8 @@ __all__ = [
     "list_plans",
     "list_saes",
     "list_tokens",
+    "live_agenda",
+    "live_cadences",
     "lock_booking",
     "merge_due",
     "merge_history",
@@ -157,6 +170,7 @@ __all__ = [
     "perform",
     "place_at",
     "plan_by_hand",
+    "plan_changes",
     "plan_merges",
     "plan_window",
     "pool_balances",
@@ -164,8 +178,11 @@ __all__ = [
     "prove_row",
     "public_key_of",
     "pull_keys",
+    "raise_alerts",
     "readiness",
     "record_access",
+    "refresh_elements",
+    "refresh_weather",
     "refuse_earlier",
     "release_jobs",
     "remove_sae",
@@ -183,6 +200,7 @@ __all__ = [
     "stored_sets",
     "summarise",
     "survey",
+    "tell_alerts",
     "trace_key",
     "track_of",
     "upcoming_passes",
@@ -192,6 +210,7 @@ __all__ = [
     "verify_ledger",
     "void_key",
     "waiting_key",
+    "watch_over",
     "weather_identity",
     "withdraw_elements",
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.domain import VerifyReport
-from scheduler.errors import InputError, ProofInvalid, UnknownName
+from scheduler.errors import InputError, LedgerError, ProofInvalid, UnknownName
 from scheduler.ledger.db.snapshot import snapshot_of
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.keys.tracing import trace_block
@@ -53,6 +53,14 @@ def verify_ledger(
         return view.verify(is_copy=is_copy)
     with worker_pool(helpers) as executor:
         return view.verify(executor=executor, helpers=helpers, is_copy=is_copy)
+
+
+def verify_by_itself(context: Context) -> dict[str, Any]:
+    """Verify the ledger as a job does. Raises LedgerError naming the first problem."""
+    report = verify_ledger(context)
+    if not report.ok:
+        raise LedgerError(f"{len(report.problems)} problems, the first: {report.problems[0]}")
+    return {"problems": 0}
 
 
 def workers_for(wanted: int | None, rows: int) -> int:

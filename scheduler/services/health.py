@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scheduler.agenda import Work, on_grid
-from scheduler.domain import BookingState, Job, JobState
+from scheduler.agenda import Work
+from scheduler.domain import BookingState, Every, Job, JobState
 from scheduler.errors import LedgerError, LedgerMissing
 from scheduler.ledger.books.bookings import count_bookings
 from scheduler.ledger.books.jobs import get_jobs
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.log.trail import tree_size
+from scheduler.services.live import live_cadences
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 LATE_S_MAX = 900.0
 """How late the newest merge may be before the clockwork counts as stopped."""
 
+ASKING = (Work.ELEMENTS, Work.WEATHER, Work.PLAN, Work.VERIFY)
+"""Work whose failure is told until it is done again: what plans rest on, plans, and the audit."""
+
+NEVER = Every(1e9)
 LATELY = 200
 """Jobs that figures are made from."""
 
@@ -57,18 +62,25 @@ def readiness(context: Context) -> Readiness:
     now = context.clock.now()
     problems: list[str] = []
     size, merges, last = None, list[Job](), list[Job]()
+    asking = list[Job]()
     try:
         with context.view.read() as reader:
             size = tree_size(reader.connection)
             merges = get_jobs(reader, work=str(Work.MERGE), limit=1)
             last = get_jobs(reader, limit=1)
+            asking = [job for work in ASKING for job in get_jobs(reader, work=str(work), limit=1)]
     except LedgerMissing:
         problems.append("there is no ledger yet")
     except LedgerError as error:
         problems.append(f"ledger: {error}")
-    ages = _element_ages(context, now)
+    ages = element_ages(context, now)
     problems += [f"no young element set of {one.satellite}" for one in ages if not one.young]
-    due = on_grid(now, context.scenario.schedule.merge_interval_s)
+    problems += [
+        f"{job.job_key} failed, attempt {job.attempts}: {job.reason}"
+        for job in asking
+        if job.state is JobState.FAILED
+    ]
+    due = live_cadences(context).get(Work.MERGE, NEVER).last(now)
     late_s = (now - due).total_seconds()
     if size is not None and late_s > LATE_S_MAX and (not merges or merges[0].scheduled_for < due):
         problems.append(f"no merge since {due.isoformat()}: `skytrunk run` does not")
@@ -82,7 +94,8 @@ def readiness(context: Context) -> Readiness:
     )
 
 
-def _element_ages(context: Context, now: datetime) -> list[ElementAge]:
+def element_ages(context: Context, now: datetime) -> list[ElementAge]:
+    """How old the newest set of each satellite is."""
     context.refresh_elements()
     ages = []
     for satellite in context.scenario.satellites:

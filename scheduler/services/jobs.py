@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from scheduler.agenda import Agenda, Due, Work, on_grid
+from scheduler.agenda import AT_ONCE, Due, Work
 from scheduler.clock import STEP_S_MAX, SystemClock
-from scheduler.domain import BookingState, Job, JobPause, JobState
+from scheduler.domain import (
+    BookingState,
+    Cadence,
+    Every,
+    Job,
+    JobPause,
+    JobState,
+    cadence_text,
+    instant_key,
+)
 from scheduler.errors import InputError, LedgerMissing, UnknownName
 from scheduler.ledger.books import jobs as books
 from scheduler.ledger.books.bookings import find_booking
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.ledger.reader import latest_instant
+from scheduler.services.live import DAY_S, live_agenda
 from scheduler.services.plans.directives import check_reason
-from scheduler.services.sessions import fail_session, settle_key
+from scheduler.services.sessions import fail_session, needs_watching, settle_key
 from scheduler.services.work import ONE_TRANSACTION, Performed, perform
 
 if TYPE_CHECKING:
+    from scheduler.agenda import Agenda
     from scheduler.ledger import Transaction
     from scheduler.services.context import Context
 
@@ -31,6 +42,7 @@ LEASE_S = 30.0
 """Of the machine: how long a job is nobody else's after its process was last heard of."""
 
 JOBS_MAX = 1000
+COUNTED_MAX = 10_000
 SHOWN = timedelta(milliseconds=1)
 LAST = 100
 SESSIONS = frozenset({Work.BEGIN, Work.SETTLE})
@@ -65,6 +77,17 @@ class JobOutcome:
         ]
 
 
+class Held(Protocol):
+    """Told of a job that is begun, and of its end."""
+
+    def __call__(self, job: Job, *, ended: bool) -> None: ...
+
+
+def job_id(due: Due) -> str:
+    """The name of a job in logs: its key, and the instant it was due."""
+    return f"{job_key(due)}@{instant_key(due.at)}"
+
+
 def job_key(due: Due) -> str:
     """The name of the work that is due, the same in every process."""
     return f"{due.work}/{due.booking_id}" if due.booking_id else str(due.work)
@@ -75,13 +98,13 @@ def run_job(
     due: Due,
     *,
     worker: Worker,
-    begun: Callable[[Job | None], None] = lambda _: None,
+    begun: Held = lambda _, *, ended: None,
 ) -> JobOutcome:
     """Take a job, do it, and end it; leave it if it is another's, over, paused or to wait.
 
     Its end is written in the work's own transaction where it has one, else after it; every
     transaction of the work first sees that the job is still this worker's. What fails raises, and
-    leaves the job to `fail_job`; `begun` is handed the job to hold on to, and None at its end.
+    leaves the job to `fail_job`; `begun` is handed the job to hold on to, and again at its end.
     """
     now = context.clock.now()
     with context.ledger.begin() as tx:
@@ -91,9 +114,9 @@ def run_job(
         job, taken = _claim(tx, job_key(due), due.at, worker, at=now)
     if not taken:
         return JobOutcome(job=job)
-    begun(job)
+    begun(job, ended=False)
     try:
-        if due.booking_id is not None and due.work is Work.SETTLE and job.reason:
+        if due.booking_id is not None and job.reason and _is_lost(context, due):
             fail_session(context, due.booking_id, at=now, reason="the process that ran it stopped")
             done = Performed()
         else:
@@ -104,7 +127,15 @@ def run_job(
                 return JobOutcome(job=riding.ended, done=done)
         return JobOutcome(job=end_job(context, job, JobState.DONE), done=done)
     finally:
-        begun(None)
+        begun(job, ended=True)
+
+
+def _is_lost(context: Context, due: Due) -> bool:
+    """Whether what was taken over is a session that went with its process."""
+    if due.booking_id is None or due.work is not Work.SETTLE:
+        return False
+    with context.ledger.view.read() as reader:
+        return needs_watching(context, find_booking(reader, due.booking_id))
 
 
 class _Riding:
@@ -177,8 +208,13 @@ def fail_job(context: Context, due: Due, *, worker: Worker, reason: str) -> Job:
     with context.ledger.begin() as tx:
         known = books.find_job(tx, key, due.at)
         if known is not None and (known.state, known.holder) == (JobState.RUNNING, worker.name):
-            return books.end_job(tx, known, JobState.FAILED, at=now, reason=reason)
-        return books.note_job(tx, key, due.at, JobState.FAILED, at=now, reason=reason)
+            failed = books.end_job(tx, known, JobState.FAILED, at=now, reason=reason)
+        else:
+            failed = books.note_job(tx, key, due.at, JobState.FAILED, at=now, reason=reason)
+    if due.work is Work.SETTLE and failed.state is JobState.FAILED and failed.retry_at is None:
+        assert due.booking_id is not None  # nobody knows how it went, and nobody guesses
+        fail_session(context, due.booking_id, at=now, reason=f"given up: {reason}")
+    return failed
 
 
 def note_failure(context: Context, key: str, *, reason: str) -> Job:
@@ -205,17 +241,28 @@ def miss_idle_time(context: Context, agenda: Agenda) -> list[Job]:
     """
     now, missed = context.clock.now(), []
     with context.ledger.begin() as tx:
-        for work, step_s in agenda.steps_s.items():
+        for work, cadence in agenda.cadences.items():
             last = books.get_jobs(tx, work=str(work), limit=1)
-            first = on_grid(now, step_s)  # a plan's window goes on, and is planned at once
-            at = first - timedelta(seconds=step_s) if work is Work.PLAN else first
+            at = cadence.last(now)
+            if work in AT_ONCE:  # the interval goes on, and its work is done at once
+                at = cadence.last(at - SHOWN)
             if not last or last[0].scheduled_for >= at:
                 continue
-            count = round((at - on_grid(last[0].scheduled_for, step_s)).total_seconds() / step_s)
-            due = Due(at=at, work=work, since=last[0].scheduled_for, until=at)
-            reason = f"nobody ran: {count} times since {last[0].scheduled_for.isoformat()}"
+            since = last[0].scheduled_for
+            due = Due(at=at, work=work, since=since, until=at)
+            reason = f"nobody ran: {_times(cadence, since, at)} times since {since.isoformat()}"
             missed.append(_missed(tx, due, now, reason))
     return missed
+
+
+def _times(cadence: Cadence, since: datetime, until: datetime) -> str:
+    """How often a cadence came after `since`, up to `until`; no further than COUNTED_MAX."""
+    count = 0
+    while (since := cadence.following(since)) <= until:
+        count += 1
+        if count == COUNTED_MAX:
+            return f"over {COUNTED_MAX}"
+    return str(count)
 
 
 def release_jobs(context: Context, worker: Worker) -> list[Job]:
@@ -241,7 +288,7 @@ class WorkStatus:
     """Work that repeats: how often, when next, and whether it is paused."""
 
     work: str
-    interval_s: int
+    cadence: str  #: as the setting `schedules` has it
     next_at: datetime
     paused: JobPause | None
 
@@ -289,15 +336,14 @@ def list_jobs(
     with suppress(LedgerMissing), context.view.read() as reader:
         pauses = {one.work: one for one in books.paused(reader)}
         jobs = books.get_jobs(reader, work=work, state=wanted, limit=limit)
-    agenda = _agenda(context, now)
     works = [
         WorkStatus(
             work=str(one),
-            interval_s=step_s,
-            next_at=on_grid(now, step_s) + timedelta(seconds=step_s),
+            cadence=cadence_text(cadence),
+            next_at=cadence.following(now),
             paused=pauses.get(str(one)),
         )
-        for one, step_s in agenda.steps_s.items()
+        for one, cadence in live_agenda(context, start=now).cadences.items()
         if work in {None, str(one)}
     ]
     return JobsAnswer(at=now, works=works, jobs=jobs)
@@ -349,7 +395,7 @@ def run_job_now(context: Context, work: str) -> JobOutcome:
     """Do work that repeats at once, as if it were due now. Raises UnknownName, and what it does."""
     wanted = _work_of(work, frozenset(Work) - SESSIONS)
     now, worker = context.clock.now(), Worker.here()
-    due = _agenda(context, now).due_now(wanted, now)
+    due = _due_now(context, wanted, now)
     try:
         return run_job(context, due, worker=worker)
     except Exception as error:
@@ -367,12 +413,10 @@ def failure_reason(error: Exception) -> str:
     return f"{type(error).__name__}{words}"[:500]
 
 
-def _agenda(context: Context, now: datetime) -> Agenda:
-    return Agenda(
-        context.scenario.schedule,
-        start=now,
-        checkpoint_interval_s=context.settings.checkpoint_interval_s,
-    )
+def _due_now(context: Context, work: Work, now: datetime) -> Due:
+    agenda = live_agenda(context, start=now)
+    agenda.cadences.setdefault(work, Every(DAY_S))  # by hand, whatever `run` does
+    return agenda.due_now(work, now)
 
 
 def _work_of(name: str, allowed: frozenset[Work]) -> Work:

@@ -17,6 +17,7 @@ from scheduler.domain import (
     SessionResult,
     instant_key,
 )
+from scheduler.errors import StationTrouble
 from scheduler.forecast import (
     Downlink,
     expected_counts,
@@ -26,14 +27,17 @@ from scheduler.learned import belief_of
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.books.jobs import abandon_job, find_job
 from scheduler.ledger.keys.deposit import deposit_block
+from scheduler.ledger.keys.fingerprints import refuse_known_key
 from scheduler.ledger.keys.sessions import add_session
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.network import KeyBlocks
+from scheduler.services.executors import Outcome, executor_of
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.close_block import counts_json, key_and_errors, setting_of
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.services.learning import learned_by
 from scheduler.services.outages import out_of_service, outage_at
+from scheduler.sources.filedrop import TWIN_BITS_MIN
 from scheduler.sources.keys import (
     SIMULATOR,
     sifted_material,
@@ -54,8 +58,10 @@ def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[s
 
     What the satellite held until now is announced and becomes available, in the same
     transaction; the answer says what that was, and is empty if it was nothing. With its station
-    or satellite out of service the session is missed instead, and nothing is announced.
+    or satellite out of service the session is missed instead, and nothing is announced; where the
+    station reports trouble it is failed. Raises FeedError if its executor does not answer.
     """
+    trouble = _prepare(context, booking_id)
     with context.ledger.begin() as tx:
         booking = find_booking(tx, booking_id)
         if booking.state is not BookingState.BOOKED:
@@ -74,19 +80,37 @@ def begin_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[s
             return {}
         for before, after, reason in (
             (BookingState.BOOKED, BookingState.PREPARING, "telescope set up"),
-            (BookingState.PREPARING, BookingState.RUNNING, "link acquired"),
+            (BookingState.PREPARING, BookingState.RUNNING, "link acquired")
+            if not trouble
+            else (BookingState.PREPARING, BookingState.FAILED, trouble),
         ):
             move_booking(tx, booking_id, expected=before, to=after, reason=reason, at=at)
+        if trouble:
+            return {}
         return announce_at_contact(context, tx, booking, at=at) or {}
 
 
-def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
-    """Settle a running session: counts drawn, key distilled, whole bits deposited.
+def _prepare(context: Context, booking_id: UUID) -> str:
+    """Have a session's executor get ready; return what trouble its station reports, if any."""
+    with context.ledger.view.read() as reader:
+        booking = find_booking(reader, booking_id)
+    executor = executor_of(context, booking.candidate)
+    if executor is not None and booking.state is BookingState.BOOKED:
+        try:
+            executor.prepare(context, booking)
+        except StationTrouble as error:
+            return str(error)
+    return ""
 
-    The key waits for the satellite's announcement, unless that announces at once. One
-    transaction. A session that gives no key settles with zero bits; a repeat returns the first
-    answer. A booking that is not under way (missed, cancelled) is left as it is, and the answer
-    is empty.
+
+def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[str, Any]:
+    """Settle a running session with what its executor has of it, in one transaction.
+
+    The simulator draws counts and distils key, which waits for the satellite's announcement,
+    unless that announces at once; key of a device or a file drop has come down. A session that
+    gives no key settles with zero bits; station trouble without key fails it. A repeat returns the
+    first answer. A booking that is not under way (missed, cancelled) is left as it is, and the
+    answer is empty. Raises FeedError if it is not known yet how the session went.
     """
     request_id, digest = f"settle/{booking_id}", request_digest(str(booking_id))
     with context.ledger.view.read() as reader:
@@ -96,6 +120,13 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
         return answered
     if booking.state is not BookingState.RUNNING:
         return {}
+    if (executor := executor_of(context, booking.candidate)) is not None:
+        try:
+            outcome = executor.outcome(context, booking)
+        except StationTrouble as error:
+            fail_session(context, booking_id, at=at, reason=str(error))
+            return {}
+        return _settle_outcome(context, booking, outcome, at=at)
     session = _simulate(context, booking.candidate)
     result = session.result
     below = _below(context, booking.candidate, session)
@@ -125,6 +156,42 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
             expected=BookingState.RUNNING,
             to=BookingState.SETTLED,
             reason="sifted key kept for its block" if sifted else reason,
+            at=at,
+        )
+        command.finish(answer)
+    return answer
+
+
+def _settle_outcome(
+    context: Context, booking: Booking, outcome: Outcome, *, at: datetime
+) -> dict[str, Any]:
+    """Deposit what a device or a courier gave, and settle the session."""
+    bits = sum(one.block.length_bits for one in outcome.received)
+    nothing = SessionResult(
+        sifted_bits=0, secret_bits=0, qber=0.5, source="device", simulated=False
+    )
+    answer = _answer(booking, nothing) | {"secret_bits": bits, "below_ppm": None}
+    named = str(booking.booking_id)
+    with context.ledger.begin() as tx:
+        command = tx.command(f"settle/{named}", kind="settle", at=at, digest=request_digest(named))
+        for one in outcome.received:
+            pool_id = one.block.pool.pool_id
+            deposit_block(
+                tx,
+                command,
+                one.block,
+                material_a=one.material_a,
+                material_b=one.material_b,
+                expires_at=use_until(context.lifetimes_s, pool_id, command.at),
+            )
+            if one.block.length_bits >= TWIN_BITS_MIN:
+                refuse_known_key(tx, {one.block.natural_key: one.material_a}, at=command.at)
+        move_booking(
+            tx,
+            booking.booking_id,
+            expected=BookingState.RUNNING,
+            to=BookingState.SETTLED,
+            reason=f"{bits} secret bits" + (f"; {outcome.trouble}" if outcome.trouble else ""),
             at=at,
         )
         command.finish(answer)
@@ -245,7 +312,7 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
     """Close every booking that can no longer happen as booked, and say which.
 
     What was still waiting is MISSED; what was under way is FAILED, since nobody watched its link,
-    unless somebody holds its settlement under a lease that lasts.
+    unless somebody holds its settlement under a lease that lasts, or a device did without us.
     """
     machine_now = SystemClock().now()
     becomes = {
@@ -258,7 +325,9 @@ def close_overdue(context: Context, *, at: datetime) -> list[UUID]:
         for before, (after, reason) in becomes.items():
             for booking in get_bookings(tx, state=before):
                 under_way = before is not BookingState.BOOKED
-                if under_way and _is_held(tx, booking, machine_now):
+                if under_way and (
+                    _is_held(tx, booking, machine_now) or not needs_watching(context, booking)
+                ):
                     continue
                 if under_way:  # its settlement will not come
                     key, ends = settle_key(booking.booking_id), booking.candidate.loses_at
@@ -279,6 +348,11 @@ def _is_held(tx: Transaction, booking: Booking, machine_now: datetime) -> bool:
         and job.lease_until is not None
         and job.lease_until > machine_now
     )
+
+
+def needs_watching(context: Context, booking: Booking) -> bool:
+    """Whether a session is lost with the process that began it: a device's is not."""
+    return executor_of(context, booking.candidate) is None
 
 
 def settle_key(booking_id: UUID) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from scheduler.errors import LedgerMissing
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
 from scheduler.weather import ForecastTable
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
 
+OPEN_METEO = "open-meteo"
 Look = tuple[str, datetime]
 """A station and an instant that its sky is asked for."""
 
@@ -46,13 +49,27 @@ def weather_over(
     notes: list[str] = []
     if context.settings.weather_file is not None:
         forecasts = read_forecasts(context.settings.weather_file)
-    elif used == "open-meteo" and (last := max(instant for _, instant in looks)) > at:
-        forecasts, wrong = fetch_forecasts(stations, issued_at=at, days=(last - at).days + 1)
+    elif used == OPEN_METEO and (kept := _kept_forecasts(context, stations, at=at)):
+        forecasts = kept
+    elif used == OPEN_METEO and (last := max(instant for _, instant in looks)) > at:
+        days, url = (last - at).days + 1, context.settings.weather_url
+        forecasts, wrong = fetch_forecasts(stations, issued_at=at, days=days, url=url)
         notes += wrong
     else:
         return weather_of((), stations), []
     notes += _unused(context.scenario.stations, used, forecasts, looks, at=at)
     return weather_of(forecasts, stations), notes
+
+
+def _kept_forecasts(
+    context: Context, stations: Sequence[Station], *, at: datetime
+) -> tuple[Forecast, ...]:
+    """What `run` asked for and kept; nothing without a ledger."""
+    with suppress(LedgerMissing), context.view.read() as reader:
+        from scheduler.ledger.books.forecasts import get_forecasts
+
+        return tuple(get_forecasts(reader, [one.station_id for one in stations], at=at))
+    return ()
 
 
 def _unused(

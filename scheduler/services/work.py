@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scheduler.agenda import Due, Work
-from scheduler.services.audit import keep_checkpoint
+from scheduler.services.audit import keep_checkpoint, verify_by_itself
 from scheduler.services.bookings import bookings_of_plan
 from scheduler.services.keys.announce import announce_due
 from scheduler.services.keys.close_block import close_blocks
 from scheduler.services.keys.expire import expire_due
 from scheduler.services.merges.due import merge_due
+from scheduler.services.plans.changes import plan_changes
 from scheduler.services.plans.make import plan_window
+from scheduler.services.refresh import refresh_elements, refresh_weather
 from scheduler.services.sessions import begin_session, settle_session
 from scheduler.services.trunk import deposit_trunk
 
@@ -56,6 +58,12 @@ def _figures(context: Context, due: Due) -> dict[str, Any]:
             return {"until": due.at.isoformat(), **answer}
         case Work.EXPIRE:
             return expire_due(context, at=due.at)
+        case Work.ELEMENTS:
+            return refresh_elements(context)
+        case Work.WEATHER:
+            return refresh_weather(context)
+        case Work.VERIFY:
+            return verify_by_itself(context)
         case Work.MERGE:
             answer = merge_due(context, scheduled_for=due.at)
             figures = {"at": due.at.isoformat(), "steps": len(answer["steps"])}
@@ -78,6 +86,8 @@ def _session(context: Context, due: Due) -> Performed:
 
 
 def _plan(context: Context, due: Due) -> Performed:
+    if due.if_changed and not plan_changes(context, at=due.at):
+        return Performed()  # another process was quicker
     answer = plan_window(context, start=due.at, end=due.until)
     booked = {"at": due.at.isoformat(), "bookings": len(answer["bookings"])}
     return Performed(

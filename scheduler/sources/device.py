@@ -85,11 +85,31 @@ def pull(end_a: DeviceEnd, end_b: DeviceEnd, *, number: int, size_bits: int) -> 
     )
 
 
-def _keys(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[UUID, bytes]:
-    """Ask once and read a key container."""
-    where = f"{client.base_url.host}:{client.base_url.port or ''}"
+def stored(end: DeviceEnd, other: DeviceEnd) -> tuple[int, int]:
+    """How many keys can be drawn from a device at once now, and of how many bits (014, 6.1).
+
+    Raises FeedError as `pull`.
+    """
+    with end.client() as client:
+        found = _answer(client, "GET", f"/api/v1/keys/{other.sae_id}/status")
     try:
-        answer = client.post(path, json=body)
+        count = min(int(found["stored_key_count"]), int(found["max_key_per_request"]))
+        return min(count, NUMBER_MAX), int(found["key_size"])
+    except (KeyError, TypeError, ValueError):
+        raise FeedError(f"key manager {_where(client)}: no status") from None
+
+
+def _where(client: httpx.Client) -> str:
+    return f"{client.base_url.host}:{client.base_url.port or ''}"
+
+
+def _answer(
+    client: httpx.Client, method: str, path: str, body: dict[str, Any] | None = None
+) -> Any:
+    """Ask once, and read what was answered as JSON."""
+    where = _where(client)
+    try:
+        answer = client.request(method, path, json=body)
     except httpx.HTTPError as error:
         raise FeedError(f"key manager {where}: {type(error).__name__}") from None
     if answer.status_code != 200:
@@ -97,7 +117,18 @@ def _keys(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[UUID, b
     if len(answer.content) > ANSWER_BYTES_MAX:
         raise FeedError(f"key manager {where}: more than {ANSWER_BYTES_MAX} bytes")
     try:
-        entries: Sequence[dict[str, str]] = answer.json()["keys"]
+        return answer.json()
+    except ValueError:
+        # Nothing of it goes into a message, and no cause with it: it may hold key.
+        raise FeedError(f"key manager {where}: no JSON") from None
+
+
+def _keys(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[UUID, bytes]:
+    """Ask once and read a key container."""
+    where = _where(client)
+    container = _answer(client, "POST", path, body)
+    try:
+        entries: Sequence[dict[str, str]] = container["keys"]
         found = {UUID(one["key_ID"]): b64decode(one["key"], validate=True) for one in entries}
     except (ValueError, KeyError, TypeError, AttributeError):
         # Nothing of it goes into a message, and no cause with it: it may hold key.

@@ -29,7 +29,7 @@ def weather_of(forecasts: Sequence[Forecast], stations: Iterable[Station]) -> We
 
 
 def fetch_forecasts(
-    stations: Iterable[Station], *, issued_at: datetime, days: int
+    stations: Iterable[Station], *, issued_at: datetime, days: int, url: str
 ) -> tuple[tuple[Forecast, ...], tuple[str, ...]]:
     """Ask Open-Meteo for each station; also what went wrong, one sentence a station."""
     import httpx
@@ -46,6 +46,7 @@ def fetch_forecasts(
                     lon_deg=station.lon_deg,
                     issued_at=issued_at,
                     days=min(max(days, 1), DAYS_MAX),
+                    url=url,
                 )
             except InputError as error:
                 wrong.append(f"weather: {error}; climatology instead")

@@ -8,13 +8,16 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.agenda import Agenda, Due, Work, on_grid
+from scheduler.agenda import Agenda, Due, Work, cadences_of
+from scheduler.domain import REPEATING, Every, on_grid
 from scheduler.network import Schedule
 
 MIDNIGHT = datetime(2016, 12, 19, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOURS = timedelta(hours=1)
 SESSION = UUID(int=1)
+SCENARIO = cadences_of(Schedule())
+LIVE = (Work.ELEMENTS, Work.WEATHER, Work.VERIFY, Work.CHECKPOINT)
 
 
 def everything(agenda: Agenda) -> list[Due]:
@@ -25,7 +28,7 @@ def everything(agenda: Agenda) -> list[Due]:
 
 
 def test_a_day_holds_whole_intervals_and_one_plan() -> None:
-    found = everything(Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY))
+    found = everything(Agenda(SCENARIO, start=MIDNIGHT, end=MIDNIGHT + DAY))
 
     assert [due.work for due in found[:6]] == [
         Work.PLAN, Work.TRUNK, Work.CLOSE, Work.ANNOUNCE, Work.EXPIRE, Work.MERGE
@@ -33,14 +36,14 @@ def test_a_day_holds_whole_intervals_and_one_plan() -> None:
     counted = {work: sum(due.work is work for due in found) for work in Work}
     assert counted == {
         Work.SETTLE: 0, Work.TRUNK: 4, Work.CLOSE: 4, Work.ANNOUNCE: 4, Work.EXPIRE: 4,
-        Work.MERGE: 4, Work.PLAN: 1, Work.BEGIN: 0, Work.CHECKPOINT: 0,
+        Work.MERGE: 4, Work.PLAN: 1, Work.BEGIN: 0, **dict.fromkeys(LIVE, 0),
     }  # fmt: skip
     assert found[-1].at == MIDNIGHT + DAY
 
 
 def test_at_one_instant_what_ends_comes_first_and_what_begins_last() -> None:
     end = MIDNIGHT + 2 * DAY
-    agenda = Agenda(Schedule(), start=MIDNIGHT, end=end, checkpoint_interval_s=86_400)
+    agenda = Agenda({**dict.fromkeys(LIVE, Every(86_400)), **SCENARIO}, start=MIDNIGHT, end=end)
     noon = MIDNIGHT + DAY
     agenda.add_session(UUID(int=2), begins=noon, ends=noon + HOURS)
     agenda.add_session(UUID(int=3), begins=noon - HOURS, ends=noon)
@@ -53,9 +56,10 @@ def test_a_restart_finds_the_same_instants(minutes: int, step_s: int) -> None:
     schedule = Schedule(plan_interval_s=step_s, trunk_interval_s=step_s, merge_interval_s=step_s)
     end = MIDNIGHT + 4 * DAY
     restart = MIDNIGHT + timedelta(minutes=minutes)
-    whole = {(d.at, d.work) for d in everything(Agenda(schedule, start=MIDNIGHT, end=end))}
+    cadences = cadences_of(schedule)
+    whole = {(d.at, d.work) for d in everything(Agenda(cadences, start=MIDNIGHT, end=end))}
 
-    found = everything(Agenda(schedule, start=restart, end=end))
+    found = everything(Agenda(cadences, start=restart, end=end))
 
     again = {(due.at, due.work) for due in found if due.at > restart}
     assert again == {(at, work) for at, work in whole if at > restart}
@@ -66,7 +70,7 @@ def test_a_restart_finds_the_same_instants(minutes: int, step_s: int) -> None:
 
 
 def test_who_comes_late_deposits_every_interval_but_merges_once() -> None:
-    agenda = Agenda(Schedule(), start=MIDNIGHT)
+    agenda = Agenda(SCENARIO, start=MIDNIGHT)
     agenda.add_session(SESSION, begins=MIDNIGHT + 2 * HOURS, ends=MIDNIGHT + 3 * HOURS)
 
     late, left_out = agenda.take_until(MIDNIGHT + DAY)
@@ -74,7 +78,7 @@ def test_who_comes_late_deposits_every_interval_but_merges_once() -> None:
     counted = {work: sum(due.work is work for due in late) for work in Work}
     assert counted == {
         Work.SETTLE: 1, Work.TRUNK: 4, Work.CLOSE: 1, Work.ANNOUNCE: 1, Work.EXPIRE: 1,
-        Work.MERGE: 1, Work.PLAN: 1, Work.BEGIN: 1, Work.CHECKPOINT: 0,
+        Work.MERGE: 1, Work.PLAN: 1, Work.BEGIN: 1, **dict.fromkeys(LIVE, 0),
     }  # fmt: skip
     assert [due.at for due in late] == sorted(due.at for due in late)
     assert agenda.next_at == MIDNIGHT + DAY + 6 * HOURS
@@ -86,7 +90,7 @@ def test_who_comes_late_deposits_every_interval_but_merges_once() -> None:
 
 
 def test_what_is_put_back_comes_once_more_before_what_follows_it() -> None:
-    agenda = Agenda(Schedule(), start=MIDNIGHT)
+    agenda = Agenda(SCENARIO, start=MIDNIGHT)
     (plan,), _ = agenda.take_until(MIDNIGHT)
     agenda.put_back(plan)
     assert agenda.take_until(MIDNIGHT) == ([plan], [])
@@ -96,7 +100,7 @@ def test_what_is_put_back_comes_once_more_before_what_follows_it() -> None:
 
 
 def test_a_merge_that_waits_to_be_tried_again_is_left_out_after_the_next() -> None:
-    agenda = Agenda(Schedule(), start=MIDNIGHT)
+    agenda = Agenda(SCENARIO, start=MIDNIGHT)
     first = [due for due in agenda.take_until(MIDNIGHT + 6 * HOURS)[0] if due.work is Work.MERGE]
     agenda.put_back(first[0], until=MIDNIGHT + 13 * HOURS)
     agenda.take_until(MIDNIGHT + 12 * HOURS)
@@ -104,7 +108,7 @@ def test_a_merge_that_waits_to_be_tried_again_is_left_out_after_the_next() -> No
 
 
 def test_a_session_that_moved_is_on_the_agenda_at_its_new_instants_alone() -> None:
-    agenda = Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY)
+    agenda = Agenda(SCENARIO, start=MIDNIGHT, end=MIDNIGHT + DAY)
     agenda.add_session(SESSION, begins=MIDNIGHT + HOURS, ends=MIDNIGHT + 2 * HOURS)
     agenda.add_session(SESSION, begins=MIDNIGHT + 3 * HOURS, ends=MIDNIGHT + 4 * HOURS)
 
@@ -114,10 +118,21 @@ def test_a_session_that_moved_is_on_the_agenda_at_its_new_instants_alone() -> No
 
 
 def test_a_session_is_on_the_agenda_once() -> None:
-    agenda = Agenda(Schedule(), start=MIDNIGHT, end=MIDNIGHT + DAY)
+    agenda = Agenda(SCENARIO, start=MIDNIGHT, end=MIDNIGHT + DAY)
     for _ in range(2):
         agenda.add_session(SESSION, begins=MIDNIGHT + HOURS, ends=MIDNIGHT + 2 * HOURS)
 
     found = [due for due in everything(agenda) if due.booking_id == SESSION]
 
     assert [due.work for due in found] == [Work.BEGIN, Work.SETTLE]
+
+
+def test_the_names_of_settings_are_those_of_the_work_that_repeats() -> None:
+    assert set(REPEATING) == {str(work) for work in Work} - {"begin", "settle"}
+
+
+def test_plans_that_roll_look_as_far_ahead_each_and_begin_with_the_running_interval() -> None:
+    agenda = Agenda(SCENARIO, start=MIDNIGHT + 7 * HOURS, horizon=3 * DAY)
+    plans = [due for due in (agenda.take() for _ in range(40)) if due.work is Work.PLAN]
+    assert [due.at for due in plans[:2]] == [MIDNIGHT, MIDNIGHT + DAY]
+    assert all(due.until - due.at == 3 * DAY for due in plans)

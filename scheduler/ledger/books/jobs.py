@@ -92,7 +92,7 @@ def claim_job(
     over has the next.
     """
     known = find_job(tx, job_key, scheduled_for)
-    if known is not None and not _is_free(known, holder, at=at, machine_now=machine_now):
+    if known is not None and not is_free(known, holder, at=at, machine_now=machine_now):
         return known, False
     running = known is not None and known.state is JobState.RUNNING
     mine = known is not None and running and known.holder == holder
@@ -111,7 +111,8 @@ def claim_job(
     return _write(tx, job, known), True
 
 
-def _is_free(job: Job, holder: str, *, at: datetime, machine_now: datetime) -> bool:
+def is_free(job: Job, holder: str, *, at: datetime, machine_now: datetime) -> bool:
+    """Whether a worker may take a job that is there."""
     if job.state is JobState.RUNNING:
         lapsed = job.lease_until is None or job.lease_until <= machine_now
         return job.holder == holder or lapsed

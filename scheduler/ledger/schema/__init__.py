@@ -18,13 +18,14 @@ from scheduler.ledger.schema.books import (
     DirectiveRow,
     ElementSetRow,
     ElementVerdictRow,
+    ForecastRow,
     OutageRow,
     PlanOptionRow,
     PlanPassRow,
     PlanRow,
     SaeRow,
 )
-from scheduler.ledger.schema.jobs import JobEventRow, JobPauseRow, JobRow
+from scheduler.ledger.schema.jobs import AlertRow, JobEventRow, JobPauseRow, JobRow
 from scheduler.ledger.schema.key import (
     EXPIRED_BLOCK,
     EXPIRING_BLOCK,
@@ -61,6 +62,7 @@ __all__ = [
     "REGISTERED_SAE",
     "AccessTokenRow",
     "Account",
+    "AlertRow",
     "AnnouncementPart",
     "AnnouncementRow",
     "AuditCheckpoint",
@@ -78,6 +80,7 @@ __all__ = [
     "DirectiveRow",
     "ElementSetRow",
     "ElementVerdictRow",
+    "ForecastRow",
     "FreedRange",
     "JobEventRow",
     "JobPauseRow",

@@ -250,3 +250,16 @@ class ElementVerdictRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime())
     sha256: Mapped[str] = mapped_column(String(64))
+
+
+class ForecastRow(Base):
+    """One forecast of the sky over a station, as it came. Only ever added."""
+
+    __tablename__ = "forecast"
+    audited = Audited(leaf=("station_id", "issued_at"), joint="@")
+
+    station_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime(), primary_key=True)
+    source: Mapped[str] = mapped_column(String(300))
+    hours: Mapped[str] = mapped_column(Text)  #: canonical JSON: [s after issue, clear ppm]
+    sha256: Mapped[str] = mapped_column(String(64))

@@ -1,4 +1,4 @@
-"""The tables of the clockwork: jobs, what became of them, and what is paused."""
+"""The tables of the clockwork: jobs, what became of them, what is paused, and alerts."""
 
 from __future__ import annotations
 
@@ -75,3 +75,17 @@ class JobPauseRow(Base):
     since: Mapped[datetime] = mapped_column(UtcDateTime())
     lifted_by: Mapped[int | None] = mapped_column(ForeignKey("command.id"), index=True)
     sha256: Mapped[str] = mapped_column(String(64))  #: over all but `lifted_by`
+
+
+class AlertRow(Base):
+    """Something that somebody should look at, once. Telling it is a job."""
+
+    __tablename__ = "alert"
+    audited = Audited(leaf=("alert_id",))
+
+    alert_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(300))
+    at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    words: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from scheduler.agenda import on_grid
-from scheduler.domain import BookingState, KeyRunway, Pool
+from scheduler.domain import BookingState, KeyRunway, Pool, on_grid
 from scheduler.ledger.books.bookings import get_bookings
 from scheduler.ledger.keys.stock import get_delivered, get_stock
 from scheduler.network import LinkKind

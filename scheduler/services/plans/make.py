@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orbits import as_utc
 from scheduler.domain import instant_key
 from scheduler.errors import InputError, PlanError
-from scheduler.ledger.books import directives
+from scheduler.ledger.books import directives, plans
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
 from scheduler.services.plans.directives import directed
@@ -32,10 +32,15 @@ def plan_window(context: Context, *, start: datetime, end: datetime) -> dict[str
     """Book the passes of a window with what is known at its start: the clockwork's plan.
 
     Passes whose link begins before the clock's present are not offered; those that begin at once
-    are, since no earlier plan could book them. A repeat returns the first answer. Raises as
-    `carry_out` does.
+    are, since no earlier plan could book them: where one could, the freeze holds. A repeat returns
+    the first answer. Raises as `carry_out` does.
     """
-    return carry_out(context, PlanRequest(start=start, end=end), at=as_utc(start), freeze_s=0.0)
+    start = as_utc(start)
+    with context.ledger.view.read() as reader:
+        earlier = plans.last_made(reader.connection, at=start)
+    could_book = earlier is not None and earlier.window_end > start
+    freeze_s = rules_of(context).freeze_s if could_book else 0.0
+    return carry_out(context, PlanRequest(start=start, end=end), at=start, freeze_s=freeze_s)
 
 
 def plan_by_hand(

@@ -20,7 +20,7 @@ from scheduler.domain import (
     PassName,
 )
 from scheduler.errors import InputError, PlanError
-from scheduler.ledger.books import directives, outages
+from scheduler.ledger.books import directives, forecasts, outages
 from scheduler.ledger.books.bookings import get_bookings
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.stock import get_expiring_stock, get_stock
@@ -79,6 +79,7 @@ class Standing:
     expiring_stock: dict[str, list[tuple[datetime, int]]]  #: of the stock, what ends when
     waiting: list[BlockRecord]  #: received, not announced
     taken: set[UUID]  #: every booking id near the window, whatever its state
+    weather: dict[str, datetime]  #: when the forecast kept of each station was issued
 
 
 def read_standing(reader: Reader, request: PlanRequest, *, at: datetime) -> Standing:
@@ -93,6 +94,7 @@ def read_standing(reader: Reader, request: PlanRequest, *, at: datetime) -> Stan
         expiring_stock=get_expiring_stock(reader, at=at),
         waiting=get_waiting_blocks(reader),
         taken={booking.booking_id for booking in near},
+        weather=forecasts.last_issues(reader, at=at),
     )
 
 

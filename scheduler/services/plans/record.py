@@ -22,6 +22,7 @@ from scheduler.domain import (
 from scheduler.ledger import PlanRecord
 from scheduler.ledger.books import plans
 from scheduler.ledger.books.bookings import add_booking, move_booking
+from scheduler.services.plans.changes import rests_on
 
 if TYPE_CHECKING:
     from scheduler.ledger import CommandHandle, Transaction
@@ -143,6 +144,7 @@ class Writing:
                 "booked": len(booked),
                 "kept": len(kept),
                 "cancelled": cancelled,
+                "rests_on": rests_on(self.standing),
                 **plan_figures(decision, ahead),
             },
         )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from orbits import Standing, Verdict
-from scheduler.domain import BookingState, JobState, NewBlock, Pool, Sae
+from scheduler.domain import Alert, AlertKind, BookingState, JobState, NewBlock, Pool, Sae
 from scheduler.ledger import (
     CommandHandle,
     ElementRow,
@@ -18,8 +18,10 @@ from scheduler.ledger import (
     Transaction,
 )
 from scheduler.ledger.books import saes
+from scheduler.ledger.books.alerts import add_alerts
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
+from scheduler.ledger.books.forecasts import add_forecasts
 from scheduler.ledger.books.jobs import end_job, pause
 from scheduler.ledger.books.runs import bind_facts
 from scheduler.ledger.books.verdicts import add_verdicts
@@ -32,6 +34,7 @@ from scheduler.ledger.keys.reservations import intend_reservation, reserve_key, 
 from scheduler.ledger.keys.sessions import add_session, take_sifted
 from scheduler.ledger.keys.transitions import erase_expired, move_block
 from scheduler.ledger.schema import Base
+from scheduler.weather import Forecast
 from tests.scheduler.ledger.builders import (
     NOON,
     booking,
@@ -51,6 +54,8 @@ OTHER = Pool.link("x", "y")
 SOON = NOON + timedelta(minutes=1)
 LATER = NOON + timedelta(hours=2)
 
+ALERT = Alert(kind=AlertKind.SESSION_MISSED, subject="xinglong", at=NOON, words="cloud")
+
 
 def fill(ledger: Ledger) -> None:
     with ledger.begin() as tx:
@@ -59,6 +64,9 @@ def fill(ledger: Ledger) -> None:
         end_job(tx, take_job(tx, "merge", NOON), JobState.DONE, at=NOON)
         add_elements(tx, [_elements("aa")])
         add_verdicts(tx, [_verdict("aa")], at=NOON)
+        add_alerts(tx, [ALERT])
+        sky = Forecast(station_id="xinglong", issued_at=NOON, valid_at=LATER, p_clear=0.5)
+        add_forecasts(tx, [sky], source="feed")
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:

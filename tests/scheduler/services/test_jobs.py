@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from scheduler import services
-from scheduler.agenda import Agenda, Due, Work
+from scheduler.agenda import Agenda, Due, Work, cadences_of
 from scheduler.clock import SimulatedClock
 from scheduler.domain import Booking, BookingState, JobState
 from scheduler.errors import InputError, LedgerError, UnknownName
@@ -203,7 +203,7 @@ def test_what_was_due_while_nobody_ran_is_listed_once_for_each_work(context: Con
     _at(context, START + interval)
     services.run_job(context, _due(Work.MERGE, START + interval), worker=ONE)
     _at(context, START + 5 * interval + HOUR)
-    agenda = Agenda(context.scenario.schedule, start=context.clock.now())
+    agenda = Agenda(cadences_of(context.scenario.schedule), start=context.clock.now())
 
     (missed,) = services.miss_idle_time(context, agenda)
 
