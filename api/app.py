@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, FastAPI
 from starlette.routing import Route
 
+from api.dashboard import help as help_pages
 from api.dashboard import pages
 from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
@@ -33,7 +34,7 @@ DESCRIPTION = (
 BODY_BYTES_MAX = 1_000_000  # the largest request of ours, a plan with 1,000 pins, takes 100 kB
 
 
-ROUTERS = (*ALL_ROUTERS, pages.front_door, pages.router)
+ROUTERS = (*ALL_ROUTERS, pages.front_door, pages.router, help_pages.router)
 
 
 class HeadAsGet:

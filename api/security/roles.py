@@ -36,13 +36,15 @@ AUDIT: Roles = frozenset({Role.AUDITOR, Role.OPERATOR, Role.ADMIN})
 
 ROLES: dict[str, Roles] = {
     "GET /health": ANYBODY,
+    "GET /problems": ANYBODY,
+    "GET /problems/{kind}": ANYBODY,
     "GET /ready": READ,
     "GET /metrics": READ,
     "GET /docs": READ,
     "GET /openapi.json": READ,
     "GET /": READ,
     "GET /ui/": READ,
-    "GET /ui/static/{name}": READ,
+    "GET /ui/static/{name}": ANYBODY,
     "GET /ui/today": READ,
     "GET /ui/passes": READ,
     "GET /ui/plan": READ,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.errors import outcomes
+from api.problem_kinds import KINDS, kind_of, title_of
 from scheduler.settings import load_settings
 from tests.api.conftest import ROOT, Replayed, clean_environment, serving
 
@@ -96,11 +99,52 @@ def test_what_is_wrong_becomes_a_problem_document(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert body["type"] == "about:blank"
+    assert body["type"] == f"/problems/{kind_of(body['title'])}"
+    assert http.get(body["type"]).status_code == 200
     assert body["status"] == status
     assert body["title"]
     for word in words:
         assert word in body["detail"]
+
+
+NAMED: list[tuple[str, dict[str, Any], list[tuple[str, str | None, str]]]] = [
+    ("/passes", {**DAY, "min_elevation_deg": "91"},
+     [("min_elevation_deg", "91", "from 0.0; below 90.0")]),
+    ("/runway", {"days": "61"}, [("days", "61", "from 0.01; up to 60.0")]),
+    ("/passes", {**DAY, "satellite": "sputnik"}, [("satellite", "sputnik", "micius")]),
+    ("/passes", {**DAY, "station": "baikonur"},
+     [("station", "baikonur", "xinglong, nanshan, delingha")]),
+    ("/elements", {"limit": "0", "latest": "x"},
+     [("latest", "x", "a valid boolean"), ("limit", "0", "from 1")]),
+    ("/outages", {"colour": "red"}, [("colour", "red", "")]),
+    ("/passes", {"satellite": "micius", "to": "2016-12-20"}, [("from", None, "Field required")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "params", "named"), NAMED)
+def test_a_problem_names_field_value_and_what_is_allowed(
+    http: httpx.Client,
+    path: str,
+    params: dict[str, Any],
+    named: list[tuple[str, str | None, str]],
+) -> None:
+    errors = http.get(path, params=params).json()["errors"]
+
+    assert [(one["field"], one.get("value")) for one in errors] == [one[:2] for one in named]
+    for error, (_, _, allowed) in zip(errors, named, strict=True):
+        assert allowed in error["allowed"]
+
+
+def test_every_kind_of_problem_has_a_page(http: httpx.Client) -> None:
+    titles = {outcome.title for outcome in outcomes().values()}
+    titles |= {title_of(code) for code in (400, 401, 403, 404, 405, 413, 415, 429, 500, 503)}
+
+    assert {kind_of(title) for title in titles} <= set(KINDS)
+    page = html.unescape(http.get("/problems").text)
+    for name, kind in KINDS.items():
+        assert f'id="{name}"' in page
+        assert kind.means in page
+    assert http.get("/problems/none-such").status_code == 404
 
 
 def test_a_wrong_method_is_a_problem_too(http: httpx.Client) -> None:
@@ -181,6 +225,8 @@ import asyncio, sys, threading
 import httpx
 from api.app import create_app
 from scheduler.services.context import Context
+from api.errors import outcomes
+from api.problem_kinds import KINDS, kind_of, title_of
 from scheduler.settings import load_settings
 
 seen = set()

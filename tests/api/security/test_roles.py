@@ -71,11 +71,14 @@ def test_no_change_is_for_everybody() -> None:
         assert roles not in (READ, ANYBODY)
         assert Role.AUDITOR not in roles
         assert Role.ADMIN in roles
-    assert [name for name, roles in ROLES.items() if roles is ANYBODY] == ["GET /health"]
+    assert [name for name, roles in ROLES.items() if roles is ANYBODY] == [
+        "GET /health", "GET /problems", "GET /problems/{kind}", "GET /ui/static/{name}",
+    ]  # fmt: skip
 
 
 PATHS = {
     "{name}": "page.js",
+    "{kind}": "not-found",
     "{plan_id}": "p",
     "{booking_id}": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
     "{key_id}": "k",
