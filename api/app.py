@@ -15,6 +15,7 @@ from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
+from api.routes.reply import BySuffix
 from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, Rate, WithHeaders
 from api.security.load import BoundedWork
 from api.security.roles import ANYBODY, ROLES, OnlyRoles, check_route
@@ -117,6 +118,7 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
         rate=Rate(settings.requests_per_s),
         refuse=refusal,
     )
+    app.add_middleware(BySuffix, whole=[one.path for one in app.state.routes])
     app.add_middleware(BoundedWork, refuse=refusal)
     app.state.metrics = Metrics(lambda: app.state.context)
     app.add_middleware(Timed, latency=app.state.metrics.latency)

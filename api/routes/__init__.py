@@ -26,6 +26,7 @@ ALL_ROUTERS = (
     plans.router,
     bookings.router,
     ledger.router,
+    ledger.sessions_router,
     merges.router,
     runway.router,
     jobs.router,

@@ -53,6 +53,7 @@ from scheduler.domain.merges import (
     PlannedMerge,
     Provenance,
 )
+from scheduler.domain.networks import DemandStock, LinkStock
 from scheduler.domain.outages import Outage, OutageKind
 from scheduler.domain.pairs import PairAnswer, PairKind, PairRow, PairSide
 from scheduler.domain.passes import (
@@ -72,6 +73,7 @@ from scheduler.domain.plans import (
     Span,
     Verdict,
 )
+from scheduler.domain.records import LogChange, SettledSession
 from scheduler.domain.replays import (
     PairTally,
     Reliability,
@@ -107,6 +109,7 @@ __all__ = [
     "Delivery",
     "Demand",
     "DemandDecision",
+    "DemandStock",
     "Directive",
     "DirectiveKind",
     "ElementsAdded",
@@ -124,7 +127,9 @@ __all__ = [
     "KeyStatus",
     "KeyTrace",
     "KnownSet",
+    "LinkStock",
     "LinkSupply",
+    "LogChange",
     "MergeDecision",
     "MergeStep",
     "NewBlock",
@@ -163,6 +168,7 @@ __all__ = [
     "SeasonRow",
     "SessionResult",
     "SettledPass",
+    "SettledSession",
     "SourceBlock",
     "Span",
     "StationTally",

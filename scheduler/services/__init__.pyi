@@ -55,12 +55,21 @@ from .keys.file_drop import import_keys
 from .keys.trace import pair_blocks, trace_key
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
+from .network import demand_stocks, link_stocks, pool_stock, stations_now
 from .outages import add_outage, lift_outage, list_outages
 from .pairs import station_pairs
 from .passes import next_pass, pass_at, upcoming_passes
 from .places import place_at
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
+from .records import (
+    list_checkpoints,
+    list_entries,
+    list_sessions,
+    log_changes,
+    log_size,
+    outages_standing,
+)
 from .replays import bind_run, summarise
 from .restore import restore_ledger
 from .runway import key_runway
@@ -100,6 +109,7 @@ __all__ = [
     "check_proof",
     "close_blocks",
     "close_overdue",
+    "demand_stocks",
     "deposit_trunk",
     "doubt_overdue",
     "doubted_keys",
@@ -126,14 +136,20 @@ __all__ = [
     "last_checkpoint",
     "lift_outage",
     "link_numbers",
+    "link_stocks",
     "list_bookings",
+    "list_checkpoints",
     "list_elements",
+    "list_entries",
     "list_jobs",
     "list_outages",
     "list_plans",
     "list_saes",
+    "list_sessions",
     "list_tokens",
     "lock_booking",
+    "log_changes",
+    "log_size",
     "merge_due",
     "merge_history",
     "miss_idle_time",
@@ -144,6 +160,7 @@ __all__ = [
     "nights",
     "note_failure",
     "open_bookings",
+    "outages_standing",
     "pair_blocks",
     "pass_at",
     "pause_job",
@@ -153,6 +170,7 @@ __all__ = [
     "plan_merges",
     "plan_window",
     "pool_balances",
+    "pool_stock",
     "prove_growth",
     "prove_row",
     "public_key_of",
@@ -173,6 +191,7 @@ __all__ = [
     "sign_checkpoint",
     "station_pairs",
     "station_track",
+    "stations_now",
     "summarise",
     "survey",
     "trace_key",

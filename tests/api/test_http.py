@@ -30,9 +30,9 @@ def test_health_names_scenario_and_clock(http: httpx.Client) -> None:
 
 
 def test_satellites_stations_and_balances(http: httpx.Client, replayed: Replayed) -> None:
-    assert [row["norad_id"] for row in http.get("/satellites").json()] == [41731]
-    assert [row["station"] for row in http.get("/stations").json()] == [
-        "xinglong", "nanshan", "delingha",
+    assert [row["norad_id"] for row in http.get("/satellites").json()["satellites"]] == [41731]
+    assert [row["station"] for row in http.get("/stations").json()["stations"]] == [
+        "delingha", "nanshan", "xinglong",
     ]  # fmt: skip
     assert http.get("/ledger/balances").json() == replayed.summary["balances"]
 
@@ -78,7 +78,7 @@ PROBLEMS: list[tuple[str, dict[str, Any], int, list[str]]] = [
     ("/ledger/balances", {"pool": "x"}, 422, ["pool", "unknown"]),
     ("/elements", {"satellite": "sputnik"}, 404, ["'sputnik'", "41731"]),
     ("/elements", {"limit": "0"}, 422, ["limit"]),
-    ("/elements", {"limit": "5001"}, 422, ["limit"]),
+    ("/elements", {"limit": "1001"}, 422, ["limit"]),
     ("/elements", {"colour": "red"}, 422, ["colour", "unknown"]),
     (
         "/passes",
@@ -115,7 +115,7 @@ NAMED: list[tuple[str, dict[str, Any], list[tuple[str, str | None, str]]]] = [
     ("/passes", {**DAY, "station": "baikonur"},
      [("station", "baikonur", "xinglong, nanshan, delingha")]),
     ("/elements", {"limit": "0", "latest": "x"},
-     [("latest", "x", "a valid boolean"), ("limit", "0", "from 1")]),
+     [("limit", "0", "from 1; up to 1000"), ("latest", "x", "a valid boolean")]),
     ("/outages", {"colour": "red"}, [("colour", "red", "")]),
     ("/passes", {"satellite": "micius", "to": "2016-12-20"}, [("from", None, "Field required")]),
 ]  # fmt: skip
@@ -184,11 +184,16 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
 
     assert set(document["paths"]) == {
         "/health", "/ready", "/metrics",
-        "/satellites", "/stations", "/passes", "/track", "/ledger/balances",
-        "/elements", "/elements/accept", "/elements/withdraw",
-        "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes.csv",
-        "/plans/{plan_id}/bookings.ics", "/plans/{plan_id}/timeline.png", "/bookings",
-        "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel", "/outages",
+        "/satellites", "/satellites/{satellite}", "/stations", "/stations/{station}",
+        "/network", "/network/flow", "/passes", "/passes/{pass_id}", "/track",
+        "/ledger/balances", "/ledger/entries", "/ledger/checkpoints", "/ledger/proof",
+        "/ledger/verification", "/sessions", "/elements", "/elements/check",
+        "/elements/accept", "/elements/withdraw",
+        "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes",
+        "/plans/{plan_id}/bookings", "/plans/{plan_id}/timeline.png", "/bookings",
+        "/bookings/{booking_id}", "/bookings/{booking_id}/events", "/calendar.ics",
+        "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel",
+        "/outages", "/outages/{outage_id}",
         "/merges", "/pairs", "/runway", "/keys/{key_id}/trace", "/ledger/checkpoint",
         "/jobs", "/jobs/events", "/jobs/{work}/run", "/jobs/{work}/pause", "/jobs/{work}/resume",
     }  # fmt: skip
