@@ -15,6 +15,7 @@ from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
+from api.routes.events import LogWatch
 from api.routes.reply import BySuffix
 from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, Rate, WithHeaders
 from api.security.load import BoundedWork
@@ -53,7 +54,7 @@ class HeadAsGet:
         async def send_head(message: Message) -> None:
             await send({**message, "body": b""} if "body" in message else message)
 
-        await self.app({**scope, "method": "GET"}, receive, send_head)
+        await self.app({**scope, "method": "GET", "skytrunk.head": True}, receive, send_head)
 
 
 class Described(FastAPI):
@@ -107,6 +108,7 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.state.routes = routes_of(app)
+    app.state.watch = LogWatch()
     app.add_middleware(HeadAsGet)
     # The last one added stands outermost.
     app.add_middleware(LimitedBody, bytes_max=BODY_BYTES_MAX, refuse=refusal)

@@ -4,6 +4,7 @@ from api.routes import (
     bookings,
     docs,
     elements,
+    events,
     health,
     jobs,
     ledger,
@@ -30,6 +31,7 @@ ALL_ROUTERS = (
     merges.router,
     runway.router,
     jobs.router,
+    events.router,
     docs.router,
 )
 

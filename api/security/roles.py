@@ -84,6 +84,7 @@ ROLES: dict[str, Roles] = {
     "GET /outages": READ,
     "POST /outages": OPERATE,
     "DELETE /outages/{outage_id:path}": OPERATE,
+    "GET /events": READ,
     "GET /merges": READ,
     "GET /jobs": READ,
     "GET /jobs/events": READ,
