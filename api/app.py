@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, FastAPI
 from starlette.routing import Route
 
+from api.dashboard import help as help_pages
 from api.dashboard import pages
 from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
 from api.routes.common import refuse_repeats
+from api.routes.events import LogWatch
+from api.routes.reply import BySuffix
 from api.security.limits import NOTHING_LOADS, OVER_TLS, LimitedBody, Rate, WithHeaders
 from api.security.load import BoundedWork
 from api.security.roles import ANYBODY, ROLES, OnlyRoles, check_route
@@ -33,7 +36,7 @@ DESCRIPTION = (
 BODY_BYTES_MAX = 1_000_000  # the largest request of ours, a plan with 1,000 pins, takes 100 kB
 
 
-ROUTERS = (*ALL_ROUTERS, pages.front_door, pages.router)
+ROUTERS = (*ALL_ROUTERS, pages.front_door, pages.router, help_pages.router)
 
 
 class HeadAsGet:
@@ -51,7 +54,7 @@ class HeadAsGet:
         async def send_head(message: Message) -> None:
             await send({**message, "body": b""} if "body" in message else message)
 
-        await self.app({**scope, "method": "GET"}, receive, send_head)
+        await self.app({**scope, "method": "GET", "skytrunk.head": True}, receive, send_head)
 
 
 class Described(FastAPI):
@@ -105,6 +108,7 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.state.routes = routes_of(app)
+    app.state.watch = LogWatch()
     app.add_middleware(HeadAsGet)
     # The last one added stands outermost.
     app.add_middleware(LimitedBody, bytes_max=BODY_BYTES_MAX, refuse=refusal)
@@ -116,6 +120,7 @@ def create_app(settings: Settings, shared: Context | None = None) -> FastAPI:
         rate=Rate(settings.requests_per_s),
         refuse=refusal,
     )
+    app.add_middleware(BySuffix, whole=[one.path for one in app.state.routes])
     app.add_middleware(BoundedWork, refuse=refusal)
     app.state.metrics = Metrics(lambda: app.state.context)
     app.add_middleware(Timed, latency=app.state.metrics.latency)

@@ -48,9 +48,10 @@ def ports_of(settings: Settings, context: Context) -> list[Port]:
     if settings.certificate is not None:
         tls = ServerTls(TlsFiles(certificates=(settings.certificate,), anonymous=True))
     address = f"http{'s' if tls else ''}://{settings.host}:{settings.port}"
+    app = create_app(settings, context)
     ports = [
         Port(
-            server=Server(create_app(settings, context), tls=tls, limits=limits),
+            server=Server(app, tls=tls, limits=limits, stopping=app.state.watch.stop),
             host=settings.host,
             port=settings.port,
             greeting=f"listening on {address} (API at /docs), Ctrl-C stops",
@@ -58,11 +59,11 @@ def ports_of(settings: Settings, context: Context) -> list[Port]:
     ]
     if settings.kme_certificates:
         kme_tls = ServerTls(kme_files(settings))
-        app = guarded(build_app(context), requests_per_s=settings.kme_requests_per_s)
+        kme = guarded(build_app(context), requests_per_s=settings.kme_requests_per_s)
         at = f"https://{settings.kme_host}:{settings.kme_port}"
         ports.append(
             Port(
-                server=Server(app, tls=kme_tls, limits=limits),
+                server=Server(kme, tls=kme_tls, limits=limits),
                 host=settings.kme_host,
                 port=settings.kme_port,
                 greeting=f"delivering keys on {at} as {', '.join(kme_tls.kme_ids)}",

@@ -39,7 +39,7 @@ from orbits.errors import (
     StationError,
     TimeError,
 )
-from orbits.ground import subpoint
+from orbits.ground import place_above, subpoint
 from orbits.horizon import HorizonMask, as_mask, read_horizon
 from orbits.light import Twilight
 from orbits.passes import (
@@ -112,6 +112,7 @@ __all__ = [
     "overlaps",
     "parse_omm",
     "parse_tle",
+    "place_above",
     "read_bulletin",
     "read_earth_time",
     "read_elements",

@@ -1,4 +1,4 @@
-"""The point of the ground below a satellite."""
+"""Where above the ground a satellite is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,19 @@ def subpoint(
 ) -> tuple[FloatArray, FloatArray]:
     """Return geodetic latitude and longitude below a satellite, degrees, shape (N,).
 
-    Instants without a position (a decayed set) are NaN. Longitude is -180 to 180.
+    As `place_above`, without its height.
+    """
+    lat_deg, lon_deg, _ = place_above(elements, times, earth=earth)
+    return lat_deg, lon_deg
+
+
+def place_above(
+    elements: Elements, times: Sequence[datetime], *, earth: EarthTime = SHIPPED
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return geodetic latitude and longitude, degrees, and altitude, km, shape (N,) each.
+
+    Of the satellite, above the WGS84 ellipsoid. Instants without a position (a
+    decayed set) are NaN. Longitude is -180 to 180.
 
     Source: Bowring, Survey Review 23, 323 (1976); one step is within 1e-8 deg in low orbit.
     """
@@ -46,4 +58,7 @@ def subpoint(
         z + squared / (1.0 - squared) * polar_km * np.sin(reduced) ** 3,
         across - squared * EARTH_RADIUS_KM * np.cos(reduced) ** 3,
     )
-    return np.degrees(latitude), np.degrees(np.arctan2(y, x))
+    sine = np.sin(latitude)
+    normal_km = EARTH_RADIUS_KM * np.sqrt(1.0 - squared * sine**2)
+    altitude_km = across * np.cos(latitude) + z * sine - normal_km
+    return np.degrees(latitude), np.degrees(np.arctan2(y, x)), altitude_km

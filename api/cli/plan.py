@@ -114,10 +114,10 @@ def show_plan(
             draw_plan(picture, view, context)
             note(f"timeline drawn to {picture}")
         if as_ical:
-            from api.export.calendar import to_calendar
+            from api.export.calendar import booking_entries, to_calendar
 
             bookings = services.list_bookings(context, plan_id=view.plan_id)
-            emit(to_calendar(bookings, context.scenario))
+            emit(to_calendar(booking_entries(bookings, context.scenario), context.scenario))
             return
     shown = Plan.model_validate(view)
     if as_csv:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,5 +28,7 @@ def cell(value: Any) -> Any:
     """Return what stands in a cell for a value of a document."""
     if isinstance(value, bool):  # JSON spells truth in lower case; one spelling in both
         return str(value).lower()
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     # A spreadsheet would compute a text that begins like a formula; with a quote it is a text.
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

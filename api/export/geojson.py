@@ -1,12 +1,42 @@
-"""Tracks -> GeoJSON (RFC 7946)."""
+"""Tracks, stations, passes and the network -> GeoJSON (RFC 7946)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from api.schemas.base import Answer
+
 if TYPE_CHECKING:
     from api.schemas.tracks import Track
+    from scheduler.network import Station
+
+
+def features(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return a collection of features."""
+    return {"type": "FeatureCollection", "features": list(found)}
+
+
+def point_feature(lon_deg: float, lat_deg: float, properties: Any, *more: float) -> dict[str, Any]:
+    """Return a feature at a place; `more` is its height in metres."""
+    place = {"type": "Point", "coordinates": [lon_deg, lat_deg, *more]}
+    return {"type": "Feature", "geometry": place, "properties": properties}
+
+
+def line_feature(ends: Iterable[tuple[float, float]], properties: Any) -> dict[str, Any]:
+    """Return a feature along a line of longitudes and latitudes."""
+    line = {"type": "LineString", "coordinates": [list(one) for one in ends]}
+    return {"type": "Feature", "geometry": line, "properties": properties}
+
+
+def at_stations(rows: Iterable[Answer], stations: Mapping[str, Station]) -> dict[str, Any]:
+    """Return each row, which names a station, as a feature where that stands."""
+    return features(
+        point_feature(place.lon_deg, place.lat_deg, one.document(), place.height_m)
+        for one in rows
+        for place in [stations[getattr(one, "station")]]  # noqa: B009 - any row that has one
+    )
 
 
 def track_geojson(track: Track) -> dict[str, Any]:
@@ -23,16 +53,10 @@ def track_geojson(track: Track) -> dict[str, Any]:
     properties = {
         name: document[name] for name in ("satellite", "norad_id", "station", "elements_epoch")
     }
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "geometry": {"type": "MultiLineString", "coordinates": pieces},
-                "properties": {**properties, "times": times},
-            }
-        ],
-    }
+    way = {"type": "MultiLineString", "coordinates": pieces}
+    return features(
+        [{"type": "Feature", "geometry": way, "properties": {**properties, "times": times}}]
+    )
 
 
 def _pieces(

@@ -5,6 +5,7 @@ from api.routes import (
     bookings,
     docs,
     elements,
+    events,
     health,
     jobs,
     ledger,
@@ -27,10 +28,12 @@ ALL_ROUTERS = (
     plans.router,
     bookings.router,
     ledger.router,
+    ledger.sessions_router,
     merges.router,
     runway.router,
     jobs.router,
     alerts.router,
+    events.router,
     docs.router,
 )
 

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, StrictUndefined, Template
 
+from api.problems import allowed_by
+
 router = APIRouter(include_in_schema=False)
 
 # Nothing on the page comes from outside, and a browser is told so.
@@ -60,23 +62,10 @@ def _parameter(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-LIMITS = {
-    "minimum": "from {}",
-    "exclusiveMinimum": "above {}",
-    "maximum": "up to {}",
-    "exclusiveMaximum": "below {}",
-    "maxItems": "{} at most",
-}
-
-
 def _about(description: str, schema: dict[str, Any]) -> str:
     """Return what a field means, what it may be, and what it is if it is not given."""
     said = [description or schema.get("description", "")]
-    choices = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
-    for one in choices:
-        said += [words.format(one[name]) for name, words in LIMITS.items() if name in one]
-        if "enum" in one:
-            said.append("one of " + ", ".join(map(str, one["enum"])))
+    said.append(allowed_by(schema))
     if schema.get("default") not in (None, "", []):
         said.append(f"default {str(schema['default']).lower()}")
     return "; ".join(filter(None, (text.strip().rstrip(".") for text in said)))

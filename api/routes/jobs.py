@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from api.problems import problem_answers
 from api.routes.common import ContextDependency, NoParameters
+from api.routes.reply import ReplyDependency, forms_of
+from api.schemas.base import Answer
 from api.schemas.jobs import (
+    Job,
     JobEvents,
     JobEventsRequest,
     JobRun,
@@ -22,13 +25,25 @@ from scheduler import services
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
-@router.get("", responses=problem_answers(404))
-def jobs(request: Annotated[JobsRequest, Query()], context: ContextDependency) -> Jobs:
-    """List what repeats, and the jobs due last with what became of each."""
+@router.get("", response_model=Jobs, responses=forms_of("csv", problems=(404,)))
+def jobs(
+    request: Annotated[JobsRequest, Query()], context: ContextDependency, reply: ReplyDependency
+) -> Answer | Response:
+    """List what repeats, and the jobs due last with what became of each; the last one first."""
     answer = services.list_jobs(
-        context, work=request.work, state=request.state, limit=request.limit
+        context,
+        work=request.work,
+        state=request.state,
+        limit=request.limit + 1,
+        before=reply.instant_after(request),
     )
-    return Jobs.model_validate(answer)
+    found = Jobs.model_validate(answer)
+    found.jobs = reply.page(request, found.jobs, _due, sought=True)
+    return reply.of(found, rows=found.jobs)
+
+
+def _due(one: Job) -> tuple[str, str]:
+    return one.scheduled_for.isoformat(), one.job
 
 
 @router.get("/events", responses=problem_answers(404))

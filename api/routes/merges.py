@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from api.problems import problem_answers
 from api.routes.common import ContextDependency, NoParameters
+from api.routes.reply import ReplyDependency, forms_of
+from api.schemas.base import Answer
 from api.schemas.keys import Trace
 from api.schemas.merges import Merges, MergesRequest
 from scheduler import services
@@ -15,13 +17,21 @@ from scheduler import services
 router = APIRouter(tags=["merges"])
 
 
-@router.get("/merges")
-def merges(request: Annotated[MergesRequest, Query()], context: ContextDependency) -> Merges:
+@router.get("/merges", response_model=Merges, responses=forms_of("csv"))
+def merges(
+    request: Annotated[MergesRequest, Query()], context: ContextDependency, reply: ReplyDependency
+) -> Answer | Response:
     """List the last merge executions within [from, to)."""
+    after = reply.after(request)
     history = services.merge_history(
-        context, start=request.from_, end=request.to, limit=request.limit
+        context,
+        start=request.from_,
+        end=request.to,
+        limit=request.limit + 1,
+        before=None if after is None else str(after[0]),
     )
-    return Merges.of(history)
+    page = reply.page(request, history, lambda one: (one["request"],), newest=True, sought=True)
+    return reply.of(Merges.of(page))
 
 
 @router.get("/keys/{key_id}/trace", responses=problem_answers(404))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from api.export.csv import to_csv
+from api.export.geojson import at_stations
 from api.problems import problem_answers
+from api.routes.bookings import reply_with
 from api.routes.common import ContextDependency, NoParameters, file_answers
+from api.routes.reply import ReplyDependency, forms_of
+from api.schemas.base import Answer, Paged
+from api.schemas.bookings import Bookings, BookingsRequest
 from api.schemas.plans import (
     ExplainRequest,
     Explanation,
     Name,
     Plan,
     PlannedPass,
+    PlannedPasses,
     PlanRequest,
     Plans,
     PlansRequest,
@@ -45,10 +51,17 @@ def make_plan(request: PlanRequest, context: ContextDependency) -> Plan:
     return Plan.model_validate(services.get_plan(context, answer["plan"]))
 
 
-@router.get("")
-def plans(request: Annotated[PlansRequest, Query()], context: ContextDependency) -> Plans:
+@router.get("", response_model=Plans, responses=forms_of("csv"))
+def plans(
+    request: Annotated[PlansRequest, Query()], context: ContextDependency, reply: ReplyDependency
+) -> Answer | Response:
     """List the newest plans, by the start of their window."""
-    return Plans.of(services.list_plans(context, limit=request.limit))
+    after = reply.after(request)
+    rows = services.list_plans(
+        context, limit=request.limit + 1, before=None if after is None else str(after[0])
+    )
+    page = reply.page(request, rows, lambda one: (one.plan_id,), newest=True, sought=True)
+    return reply.of(Plans.of(page))
 
 
 @router.get("/{plan_id}", responses=problem_answers(404))
@@ -67,23 +80,42 @@ def explain(
 
 
 @router.get(
-    "/{plan_id}/passes.csv", response_class=Response, responses=file_answers("text/csv", 404)
+    "/{plan_id}/passes",
+    response_model=PlannedPasses,
+    responses=forms_of("csv", "geojson", problems=(404,)),
 )
-def passes_csv(plan_id: Name, _: NoParameters, context: ContextDependency) -> Response:
-    """Give the passes of a plan as CSV."""
+def plan_passes(
+    plan_id: Name,
+    request: Annotated[Paged, Query()],
+    context: ContextDependency,
+    reply: ReplyDependency,
+) -> Answer | Response:
+    """List the passes of a plan's window, each with its verdict and the reason for it."""
     shown = Plan.model_validate(services.get_plan(context, plan_id))
-    return Response(to_csv(shown.passes, PlannedPass.names()), media_type="text/csv")
+    rows = sorted(shown.passes, key=_rise)
+    page = reply.page(request, rows, _rise)
+    found = PlannedPasses.of(page)
+    places = {one.station_id: one for one in context.scenario.stations}
+    return reply.of(found, geojson=lambda: json.dumps(at_stations(found.rows, places)))
+
+
+def _rise(one: PlannedPass) -> tuple[str, str]:
+    return one.rises_at.isoformat(), one.pass_
 
 
 @router.get(
-    "/{plan_id}/bookings.ics", response_class=Response, responses=file_answers("text/calendar", 404)
+    "/{plan_id}/bookings",
+    response_model=Bookings,
+    responses=forms_of("csv", "ics", "geojson", problems=(404,)),
 )
-def bookings_ics(plan_id: Name, _: NoParameters, context: ContextDependency) -> Response:
-    """Give the bookings of a plan as an iCalendar file."""
-    from api.export.calendar import to_calendar
-
-    text = to_calendar(services.list_bookings(context, plan_id=plan_id), context.scenario)
-    return Response(text, media_type="text/calendar")
+def plan_bookings(
+    plan_id: Name,
+    request: Annotated[BookingsRequest, Query()],
+    context: ContextDependency,
+    reply: ReplyDependency,
+) -> Answer | Response:
+    """List the bookings that a plan made, kept or cancelled."""
+    return reply_with(context, reply, request, plan_id)
 
 
 @router.get(

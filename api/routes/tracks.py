@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.export.csv import to_csv
+from api.export.czml import station_packets, to_czml, track_packets
 from api.export.geojson import track_geojson
-from api.problems import problem_answers
 from api.routes.common import ContextDependency
-from api.schemas.base import to_json
-from api.schemas.tracks import Track, TrackForm, TrackPoint, TrackRequest
+from api.routes.reply import ReplyDependency, forms_of
+from api.schemas.base import Answer, to_json
+from api.schemas.tracks import Track, TrackPoint, TrackRequest
 from scheduler import services
 
 router = APIRouter(tags=["passes"])
@@ -20,24 +20,29 @@ router = APIRouter(tags=["passes"])
 @router.get(
     "/track",
     response_model=Track,
-    responses={
-        200: {
-            "content": {
-                "text/csv": {"schema": {"type": "string"}},
-                "application/geo+json": {"schema": {"type": "object"}},
-            }
-        },
-        **problem_answers(404, 409),
-    },
+    responses=forms_of("csv", "geojson", "czml", problems=(404, 409)),
 )
-def track(request: Annotated[TrackRequest, Query()], context: ContextDependency) -> Response:
+def track(
+    request: Annotated[TrackRequest, Query()], context: ContextDependency, reply: ReplyDependency
+) -> Answer | Response:
     """Give a satellite's way within [from, to): below it, and as a station sees it."""
     answer = services.track_of(
         context, request.satellite, request.station, request.from_, request.to, request.step_s
     )
     found = Track.model_validate(answer)
-    if request.format is TrackForm.CSV:
-        return Response(to_csv(found.points, TrackPoint.names()), media_type="text/csv")
-    if request.format is TrackForm.GEOJSON:
-        return Response(to_json(track_geojson(found)), media_type="application/geo+json")
-    return Response(to_json(found.document()), media_type="application/json")
+    named = [answer.station] if answer.station else []
+
+    def czml() -> str:
+        packets = [
+            *station_packets(context.stations(named)),
+            *track_packets([answer], answer.satellite),
+        ]
+        return to_czml(answer.satellite, request.from_, request.to, packets)
+
+    return reply.of(
+        found,
+        rows=found.points,
+        names=TrackPoint.names(),
+        geojson=lambda: to_json(track_geojson(found)),
+        czml=czml,
+    )

@@ -52,7 +52,7 @@ def digits(count: int) -> BeforeValidator:
     return BeforeValidator(rounded)
 
 
-def attribute(path: str, shown: str | None = None) -> Any:
+def attribute(path: str, shown: str | None = None, default: Any = ...) -> Any:
     """Take a field from an attribute of another name, or of a part (`booking.state`).
 
     `shown` is its name in answers where Python reserves that word.
@@ -60,7 +60,9 @@ def attribute(path: str, shown: str | None = None) -> Any:
     first, *rest = path.split(".")
     alias = AliasPath(first, *rest) if rest else first
     return Field(
-        validation_alias=AliasChoices(alias, shown) if shown else alias, serialization_alias=shown
+        default=default,
+        validation_alias=AliasChoices(alias, shown) if shown else alias,
+        serialization_alias=shown,
     )
 
 
@@ -93,11 +95,15 @@ class Listing(Answer):
         """Return the list of these."""
         return cls.model_validate({next(iter(cls.model_fields)): list(rows)})
 
+    @property
+    def rows(self) -> list[Answer]:
+        """What is listed."""
+        return list(getattr(self, next(iter(type(self).model_fields))))
+
     def table(self) -> Table:
         """Return the rows as a table."""
-        name, field = next(iter(type(self).model_fields.items()))
-        (kind,) = get_args(field.annotation)
-        rows = getattr(self, name)
+        (kind,) = get_args(next(iter(type(self).model_fields.values())).annotation)
+        rows = self.rows
         return Table(plural(len(rows), self.noun) + self.title, kind.columns, rows)
 
 
@@ -115,6 +121,18 @@ class Request(BaseModel):
     """Parameters or body of a request; anything that is not named here is refused."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+
+PAGE_MAX = 1000
+
+
+class Paged(Request):
+    """A question whose answer comes page by page; the header Link leads to the next one."""
+
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
+    """Most rows of a page."""
+    cursor: Annotated[str | None, Field(max_length=1000)] = None
+    """Where the page before ended, as its header Link says."""
 
 
 class OpenSpan(Request):

@@ -7,18 +7,44 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Column, Instant, Listing, OpenSpan, Request, attribute, digits
+from api.schemas.base import (
+    Answer,
+    Column,
+    Instant,
+    Listing,
+    OpenSpan,
+    Paged,
+    Request,
+    attribute,
+    digits,
+)
 from scheduler.domain import BookingState
 
 Elevation = Annotated[float, digits(3)]
+ALARM_MIN_MAX = 1440
 Probability = Annotated[float, digits(4)]
 
 
-class BookingsRequest(OpenSpan):
+class BookingsRequest(OpenSpan, Paged):
     """Which bookings to list."""
 
     state: Annotated[str | None, Field(max_length=16)] = None
     """proposed, booked, preparing, running, settled, failed, missed or cancelled."""
+    satellite: Annotated[str | None, Field(max_length=64)] = None
+    station: Annotated[str | None, Field(max_length=64)] = None
+    plan: Annotated[str | None, Field(max_length=128)] = None
+    """The plan that made or kept them."""
+
+
+class CalendarRequest(Request):
+    """Which bookings a calendar shows, and how early it says so."""
+
+    station: Annotated[str | None, Field(max_length=64)] = None
+    """Of one station alone."""
+    alarm_min: Annotated[int, Field(ge=0, le=ALARM_MIN_MAX)] = 10
+    """Minutes before AOS at which an alarm rings; none for 0."""
+    token: Annotated[str | None, Field(max_length=80)] = None
+    """Secret of a token of the role calendar; calendars can send no header."""
 
 
 class LockRequest(Request):
@@ -38,6 +64,8 @@ class Booking(Answer):
     """One booking as it stands."""
 
     booking: UUID = attribute("booking.booking_id")
+    pass_: str = attribute("booking.candidate.pass_id", "pass")
+    """Id of the pass that it is in."""
     satellite: str = attribute("booking.candidate.satellite_id")
     station: str = attribute("booking.candidate.station_id")
     acquires_at: Instant = attribute("booking.candidate.acquires_at")
@@ -72,3 +100,27 @@ class Bookings(Listing):
     bookings: list[Booking]
 
     noun: ClassVar = "booking"
+
+
+class BookingEvent(Answer):
+    """One change in the life of a booking."""
+
+    at: Instant
+    from_state: BookingState | None
+    to_state: BookingState
+    reason: str
+
+    columns: ClassVar = (
+        Column("at (UTC)", "at"),
+        Column("from", "from_state"),
+        Column("to", "to_state"),
+        Column("reason", "reason", text=True),
+    )
+
+
+class BookingEvents(Listing):
+    """The life of a booking, first event first."""
+
+    events: list[BookingEvent]
+
+    noun: ClassVar = "event"

@@ -13,6 +13,7 @@ from api.schemas.base import (
     AskedInstant,
     Column,
     Instant,
+    Paged,
     Request,
     Table,
     attribute,
@@ -25,17 +26,22 @@ from orbits import Standing
 if TYPE_CHECKING:
     from scheduler.domain import ElementsAnswer
 
-LIMIT_MAX = 5000
 NOTES_MAX = 5
 """Sentences of one kind that are shown where people read them."""
 
 
-class ElementsRequest(Request):
-    """Which element sets to list."""
+class ElementsRequest(Paged):
+    """Which element sets to list; the newest come first."""
 
     satellite: Annotated[str | None, Field(max_length=64)] = None
     latest: bool = False
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 500
+
+
+class CheckRequest(Request):
+    """Which element sets to compare."""
+
+    satellite: Annotated[str | None, Field(max_length=64)] = None
+    """Its id, name or catalogue number; all, if not given."""
 
 
 class ElementSet(Answer):
@@ -69,15 +75,14 @@ class ElementSet(Answer):
 
 
 class Elements(Answer):
-    """The newest sets within the limit, oldest first; `count` is how many there are in all."""
+    """Element sets, oldest first; `count` is how many there are in all."""
 
     count: int
     elements: list[ElementSet]
 
     @classmethod
-    def of(cls, answer: ElementsAnswer, *, limit: int | None = None) -> Elements:
-        """Return the sets with their age, with a limit only the newest so many."""
-        shown = len(answer.elements) if limit is None else limit
+    def of(cls, answer: ElementsAnswer) -> Elements:
+        """Return the sets with their age."""
         judged = ("age_days", "standing", "since", "reason")
         kept = [name for name in ElementSet.names() if name not in judged]
         rows = [
@@ -90,7 +95,7 @@ class Elements(Answer):
                     "reason": verdict.reason if verdict else "",
                 }
             )
-            for item, verdict in list(zip(answer.elements, answer.verdicts, strict=True))[-shown:]
+            for item, verdict in zip(answer.elements, answer.verdicts, strict=True)
         ]
         return cls(count=len(answer.elements), elements=rows)
 

@@ -12,27 +12,25 @@ from api.schemas.base import (
     Column,
     Instant,
     Listing,
+    Paged,
     Request,
     Table,
     attribute,
     plural,
 )
 from scheduler.domain import JobState
-from scheduler.services.jobs import JOBS_MAX, LAST
 
 Reason = Annotated[str, Field(min_length=1, max_length=200)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class JobsRequest(Request):
-    """Which jobs to list."""
+class JobsRequest(Paged):
+    """Which jobs to list; the last ones come first."""
 
     work: Annotated[str, Field(max_length=60)] | None = None
     """Kind of work, e.g. merge; all if not given."""
     state: JobState | None = None
     """State; all if not given."""
-    limit: Annotated[int, Field(ge=1, le=JOBS_MAX)] = LAST
-    """Most jobs in the answer, the last ones first."""
 
 
 class JobEventsRequest(Request):

@@ -7,15 +7,25 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Column, Instant, Listing, OpenSpan, Table, attribute, digits
+from api.schemas.base import (
+    PAGE_MAX,
+    Answer,
+    Column,
+    Instant,
+    Listing,
+    OpenSpan,
+    Paged,
+    Table,
+    attribute,
+    digits,
+)
 
-MERGES_MAX = 1000
 
+class MergesRequest(OpenSpan, Paged):
+    """Which past merge executions; the last ones come first."""
 
-class MergesRequest(OpenSpan):
-    """Which past merge executions."""
-
-    limit: Annotated[int, Field(ge=1, le=MERGES_MAX)] = 20
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 20
+    """Most executions of a page."""
 
 
 class Step(Answer):

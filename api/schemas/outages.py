@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Column, Instant, Listing, WholeSpan, attribute
+from api.schemas.base import Answer, Column, Instant, Listing, Paged, WholeSpan, attribute
 from scheduler.domain import OutageKind
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
@@ -20,6 +20,13 @@ class OutageRequest(WholeSpan):
     kind: OutageKind
     name: Name
     reason: Reason = ""
+
+
+class OutagesRequest(Paged):
+    """Which outages to list."""
+
+    kind: OutageKind | None = None
+    name: Name | None = None
 
 
 class Outage(Answer):

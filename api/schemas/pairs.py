@@ -11,6 +11,7 @@ from api.schemas.base import (
     AskedInstant,
     Column,
     Instant,
+    Paged,
     Table,
     WholeSpan,
     attribute,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from scheduler.domain import PairAnswer
 
 
-class PairRequest(WholeSpan):
+class PairRequest(WholeSpan, Paged):
     """A question about two stations, the same that `skytrunk pairs` asks."""
 
     satellite: Name

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, ClassVar
+from uuid import UUID
 
 from pydantic import Field
 
 from api.schemas.base import (
+    PAGE_MAX,
     Answer,
     AskedInstant,
     Column,
     Instant,
+    Paged,
+    Request,
     Table,
     WholeSpan,
+    attribute,
     digits,
     plural,
 )
+from scheduler.domain import BookingState
 
 if TYPE_CHECKING:
     from scheduler.domain import NextPass, PassAnswer
@@ -25,8 +31,11 @@ STATIONS_MAX = 64
 Name = Annotated[str, Field(max_length=64)]
 
 
-class PassRequest(WholeSpan):
+class PassRequest(WholeSpan, Paged):
     """A question about passes, the same that `skytrunk passes` asks."""
+
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = PAGE_MAX
+    """Most passes of a page."""
 
     satellite: Name
     """Its id, name or catalogue number."""
@@ -46,9 +55,18 @@ class PassRequest(WholeSpan):
     """Only passes with a part that is dark enough for a link."""
 
 
-class Pass(Answer):
-    """One pass; the five fields of forecast are there only if it was asked for."""
+class OnePassRequest(Request):
+    """What to say of one pass."""
 
+    forecast: bool = False
+    """Give the key that it would give as well."""
+
+
+class Pass(Answer):
+    """One pass; its forecast and its booking are there only if a forecast was asked for."""
+
+    pass_: str = attribute("pass_id", "pass")
+    """Its id: satellite/station/rise."""
     satellite: str
     norad_id: int
     station: str
@@ -92,8 +110,13 @@ class Pass(Answer):
     """Why it cannot be used, in a sentence; null if it can. Without `forecast` by mask and Sun
     alone; with it also by outages, other bookings, the sky and the key."""
 
+    booking: UUID | None = attribute("booking_id", default=None)
+    """Of the session that is booked in it."""
+    booking_state: BookingState | None = None
+
     forecast_names: ClassVar = (
-        "sifted_bits", "secret_bits", "secret_bits_10", "secret_bits_90", "qber",
+        "sifted_bits", "secret_bits", "secret_bits_10", "secret_bits_90", "qber", "booking",
+        "booking_state",
     )  # fmt: skip
     columns: ClassVar = (
         Column("station", "station"),
@@ -147,7 +170,9 @@ class Passes(Answer):
     @classmethod
     def of(cls, answer: PassAnswer, *, forecast: bool) -> Passes:
         """Return the answer to one question, the forecast's fields only if it was asked for."""
-        names = Pass.csv_names(forecast=forecast)
+        wanted = set(Pass.csv_names(forecast=forecast))
+        sources = {"pass": "pass_id", "booking": "booking_id"}
+        names = [sources.get(name, name) for name in Pass.names() if name in wanted]
         return cls(
             rule=answer.rule,
             as_known_at=answer.as_known_at,

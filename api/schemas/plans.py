@@ -14,6 +14,7 @@ from api.schemas.base import (
     Column,
     Instant,
     Listing,
+    Paged,
     Request,
     Table,
     WholeSpan,
@@ -48,10 +49,8 @@ class PlanRequest(WholeSpan):
     """A repeat under the same name returns the first answer."""
 
 
-class PlansRequest(Request):
-    """How many plans to list."""
-
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+class PlansRequest(Paged):
+    """Which plans to list; the last ones come first."""
 
 
 class ExplainRequest(Request):
@@ -162,6 +161,14 @@ class PlannedPass(Answer):
         """Return what became of it: the plan's verdict, or where its booking went since."""
         state = self.booking_state
         return str(self.verdict if state in {None, BookingState.BOOKED} else state)
+
+
+class PlannedPasses(Listing):
+    """Passes of a plan's window, by rise."""
+
+    passes: list[PlannedPass]
+
+    noun: ClassVar = "pass"
 
 
 class Plan(PlanSummary):

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from api.schemas.base import Answer, Column, Instant, Table, WholeSpan, digits, plural
-
-
-class TrackForm(StrEnum):
-    """How a track is written."""
-
-    JSON = "json"
-    CSV = "csv"
-    GEOJSON = "geojson"
 
 
 class TrackRequest(WholeSpan):
@@ -27,8 +18,6 @@ class TrackRequest(WholeSpan):
     """A station's id: gives azimuth, elevation and range as well."""
     step_s: Annotated[float, Field(gt=0.0, le=86_400.0)] = 10.0
     """Seconds between two points; there are 20,000 at most."""
-    format: TrackForm = TrackForm.JSON
-    """JSON, CSV of the points, or the ground track as GeoJSON (RFC 7946)."""
 
 
 class TrackPoint(Answer):
@@ -38,6 +27,8 @@ class TrackPoint(Answer):
     lat_deg: Annotated[float, digits(5)]
     """Of the point of the ground below the satellite, WGS84."""
     lon_deg: Annotated[float, digits(5)]
+    altitude_km: Annotated[float, digits(3)]
+    """Of the satellite, above the WGS84 ellipsoid."""
     azimuth_deg: Annotated[float | None, digits(3)]
     """Clockwise from north."""
     elevation_deg: Annotated[float | None, digits(3)]

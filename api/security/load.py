@@ -22,8 +22,10 @@ WAIT_S_MAX = 0.5
 """How many more wait for their turn, and how long at most."""
 
 RETRY_AFTER_S = 2
-ALWAYS = frozenset({"/health", "/ready", "/metrics"})
-"""What a monitor asks never waits for what others compute."""
+ALWAYS = frozenset({"/health", "/ready", "/metrics", "/events"})
+"""What a monitor asks never waits for what others compute; nor does a stream, which computes
+nothing and would keep its turn for ever."""
+FILES = "/ui/static/"
 
 
 class BoundedWork:
@@ -51,7 +53,7 @@ class BoundedWork:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in ALWAYS:
+        if scope["type"] != "http" or scope["path"] in ALWAYS or (scope["path"].startswith(FILES)):
             await self._app(scope, receive, send)
             return
         if not self._turns.locked():

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -29,20 +29,23 @@ log = structlog.get_logger("skytrunk.access")
 
 Roles = frozenset[Role]
 ANYBODY: Roles = frozenset()  # no token is asked for
-READ: Roles = frozenset(Role)
+CALENDAR: Roles = frozenset(Role)
+READ: Roles = frozenset(Role) - {Role.CALENDAR}
 PLAN: Roles = frozenset({Role.PLANNER, Role.OPERATOR, Role.ADMIN})
 OPERATE: Roles = frozenset({Role.OPERATOR, Role.ADMIN})
 AUDIT: Roles = frozenset({Role.AUDITOR, Role.OPERATOR, Role.ADMIN})
 
 ROLES: dict[str, Roles] = {
     "GET /health": ANYBODY,
+    "GET /problems": ANYBODY,
+    "GET /problems/{kind}": ANYBODY,
     "GET /ready": READ,
     "GET /metrics": READ,
     "GET /docs": READ,
     "GET /openapi.json": READ,
     "GET /": READ,
     "GET /ui/": READ,
-    "GET /ui/static/{name}": READ,
+    "GET /ui/static/{name}": ANYBODY,
     "GET /ui/today": READ,
     "GET /ui/passes": READ,
     "GET /ui/plan": READ,
@@ -51,25 +54,37 @@ ROLES: dict[str, Roles] = {
     "GET /ui/ledger": READ,
     "GET /runway": READ,
     "GET /satellites": READ,
+    "GET /satellites/{satellite}": READ,
     "GET /stations": READ,
+    "GET /stations/{station}": READ,
+    "GET /network": READ,
+    "GET /network/flow": READ,
     "GET /elements": READ,
+    "GET /elements/check": READ,
     "POST /elements/accept": OPERATE,
     "POST /elements/withdraw": OPERATE,
     "GET /passes": READ,
+    "GET /passes/{pass_id:path}": READ,
     "GET /pairs": READ,
     "GET /track": READ,
     "GET /plans": READ,
     "GET /plans/{plan_id}": READ,
     "GET /plans/{plan_id}/explain": READ,
-    "GET /plans/{plan_id}/passes.csv": READ,
-    "GET /plans/{plan_id}/bookings.ics": READ,
+    "GET /plans/{plan_id}/passes": READ,
+    "GET /plans/{plan_id}/bookings": READ,
     "GET /plans/{plan_id}/timeline.png": READ,
     "POST /plans": PLAN,
     "GET /bookings": READ,
+    "GET /bookings/{booking_id}": READ,
+    "GET /bookings/{booking_id}/events": READ,
+    "GET /calendar.ics": CALENDAR,
+    "GET /sessions": READ,
     "POST /bookings/{booking_id}/lock": PLAN,
     "POST /bookings/{booking_id}/cancel": OPERATE,
     "GET /outages": READ,
     "POST /outages": OPERATE,
+    "DELETE /outages/{outage_id:path}": OPERATE,
+    "GET /events": READ,
     "GET /merges": READ,
     "GET /alerts": READ,
     "GET /jobs": READ,
@@ -78,10 +93,17 @@ ROLES: dict[str, Roles] = {
     "POST /jobs/{work}/pause": OPERATE,
     "POST /jobs/{work}/resume": OPERATE,
     "GET /ledger/balances": READ,
+    "GET /ledger/entries": READ,
     "GET /ledger/checkpoint": AUDIT,
+    "GET /ledger/checkpoints": AUDIT,
+    "GET /ledger/proof": AUDIT,
+    "GET /ledger/verification": AUDIT,
     "GET /keys/{key_id}/trace": AUDIT,
 }
 """Every route; one that is not here is nobody's."""
+
+BY_ADDRESS = "GET /calendar.ics"
+"""The route that takes a token in its address; of the role calendar alone, which opens no other."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 CHALLENGE = 'Bearer realm="skytrunk", Basic realm="skytrunk"'
@@ -166,7 +188,13 @@ class OnlyRoles:
         token = None
         changes = scope["method"] not in SAFE
         try:
-            token = await run_in_threadpool(services.bearer_of, self._context(), secret_in(headers))
+            shown = secret_in(headers)
+            secret = secret_in_address(scope, name) if shown is None else shown
+            token = await run_in_threadpool(services.bearer_of, self._context(), secret)
+            if token is not None and shown is None and token.role != Role.CALENDAR:
+                raise NotAuthenticated(
+                    f"a token of role {token.role} in an address; allowed: one of role calendar"
+                )
             if token is None:
                 self._check_open(headers)
             else:
@@ -233,6 +261,13 @@ def secret_in(headers: dict[str, str]) -> str | None:
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return rest.strip() if kind.lower() == "bearer" else ""
+
+
+def secret_in_address(scope: Scope, name: str) -> str | None:
+    """Return the secret in the address of the calendar, which can send no header."""
+    if name != BY_ADDRESS:
+        return None
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("token")
 
 
 def _check_origin(headers: dict[str, str]) -> None:

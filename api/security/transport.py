@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -178,7 +178,15 @@ class Server(uvicorn.Server):
     Signals are left to whoever runs it: two of these may share a process.
     """
 
-    def __init__(self, app: ASGIApp, *, tls: ServerTls | None = None, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tls: ServerTls | None = None,
+        limits: Limits,
+        stopping: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`stopping` is called before the last answers are waited for: streams end by it."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -195,6 +203,7 @@ class Server(uvicorn.Server):
         )
         self._tls = tls
         self._limits = limits
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen. uvicorn's own passes no limit on the handshake."""
@@ -212,6 +221,11 @@ class Server(uvicorn.Server):
             for listener in sockets or ()
         ]
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, with whatever would never end ended first."""
+        self._stopping()
+        await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(

@@ -64,6 +64,7 @@ from scheduler.domain.merges import (
     PlannedMerge,
     Provenance,
 )
+from scheduler.domain.networks import DemandStock, LinkStock
 from scheduler.domain.outages import Outage, OutageKind
 from scheduler.domain.pairs import PairAnswer, PairKind, PairRow, PairSide
 from scheduler.domain.passes import (
@@ -83,6 +84,7 @@ from scheduler.domain.plans import (
     Span,
     Verdict,
 )
+from scheduler.domain.records import LogChange, SettledSession
 from scheduler.domain.replays import (
     BalancePoint,
     KeyGain,
@@ -126,6 +128,7 @@ __all__ = [
     "Delivery",
     "Demand",
     "DemandDecision",
+    "DemandStock",
     "Directive",
     "DirectiveKind",
     "ElementsAdded",
@@ -145,7 +148,9 @@ __all__ = [
     "KeyStatus",
     "KeyTrace",
     "KnownSet",
+    "LinkStock",
     "LinkSupply",
+    "LogChange",
     "MergeDecision",
     "MergeStep",
     "NewBlock",
@@ -184,6 +189,7 @@ __all__ = [
     "SeasonRow",
     "SessionResult",
     "SettledPass",
+    "SettledSession",
     "SourceBlock",
     "Span",
     "StationTally",

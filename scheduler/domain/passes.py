@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
+
+from scheduler.domain.bookings import BookingState
+from scheduler.domain.instants import instant_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,13 @@ class PassRow:
     secret_bits_90: int | None = None
     qber: float | None = None
     why_not: str | None = None  #: why it cannot be used, in a sentence; None if it can
+    booking_id: UUID | None = None  #: of the session booked in it, where a forecast was asked for
+    booking_state: BookingState | None = None
+
+    @property
+    def pass_id(self) -> str:
+        """Natural key of the pass: satellite/station/rise."""
+        return f"{self.satellite}/{self.station}/{instant_key(self.rises_at)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +87,7 @@ class TrackPoint:
     at: datetime
     lat_deg: float  #: of the point of the ground below it
     lon_deg: float
+    altitude_km: float  #: of the satellite, above the WGS84 ellipsoid
     azimuth_deg: float | None
     elevation_deg: float | None
     range_km: float | None

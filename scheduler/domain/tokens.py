@@ -17,6 +17,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    CALENDAR = "calendar"  #: subscribes to the calendar, and nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ from .keys.trace import pair_blocks, trace_key
 from .live import live_agenda, live_cadences
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
+from .network import demand_stocks, link_stocks, pool_stock, stations_now
 from .outages import add_outage, lift_outage, list_outages
 from .pairs import station_pairs
 from .passes import next_pass, pass_at, upcoming_passes
@@ -67,6 +68,14 @@ from .places import place_at
 from .plans.changes import plan_changes
 from .plans.explain import explain_pass, get_plan, list_plans
 from .plans.make import plan_by_hand, plan_window
+from .records import (
+    list_checkpoints,
+    list_entries,
+    list_sessions,
+    log_changes,
+    log_size,
+    outages_standing,
+)
 from .refresh import refresh_elements, refresh_weather
 from .replays import bind_run, summarise
 from .restore import restore_ledger
@@ -114,6 +123,7 @@ __all__ = [
     "close_blocks",
     "close_overdue",
     "copy_sets",
+    "demand_stocks",
     "deposit_trunk",
     "doubt_overdue",
     "doubted_keys",
@@ -143,17 +153,23 @@ __all__ = [
     "last_checkpoint",
     "lift_outage",
     "link_numbers",
+    "link_stocks",
     "list_alerts",
     "list_bookings",
+    "list_checkpoints",
     "list_elements",
+    "list_entries",
     "list_jobs",
     "list_outages",
     "list_plans",
     "list_saes",
+    "list_sessions",
     "list_tokens",
     "live_agenda",
     "live_cadences",
     "lock_booking",
+    "log_changes",
+    "log_size",
     "merge_due",
     "merge_history",
     "miss_idle_time",
@@ -164,6 +180,7 @@ __all__ = [
     "nights",
     "note_failure",
     "open_bookings",
+    "outages_standing",
     "pair_blocks",
     "pass_at",
     "pause_job",
@@ -174,6 +191,7 @@ __all__ = [
     "plan_merges",
     "plan_window",
     "pool_balances",
+    "pool_stock",
     "prove_growth",
     "prove_row",
     "public_key_of",
@@ -197,6 +215,7 @@ __all__ = [
     "sign_checkpoint",
     "station_pairs",
     "station_track",
+    "stations_now",
     "stored_sets",
     "summarise",
     "survey",

@@ -21,6 +21,7 @@ from scheduler.domain import (
 from scheduler.errors import BookingConflict, InputError
 from scheduler.ledger.books import directives, outages, plans
 from scheduler.ledger.books.bookings import (
+    changes_of,
     find_booking,
     get_booking_events,
     get_bookings,
@@ -46,26 +47,46 @@ def list_bookings(
     end: datetime | None = None,
     state: str | None = None,
     plan_id: str | None = None,
+    satellite: str | None = None,
+    station: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int | None = None,
 ) -> list[BookingView]:
-    """Bookings by AOS, locks as last decided; those of one state, span or plan where named."""
+    """Bookings by AOS, locks as last decided; those of one state, span or plan where named.
+
+    Of one satellite or station, and behind the AOS and id of `after`, the first `limit` of them,
+    where these are named. Raises InputError for more than BOOKINGS_MAX without a limit,
+    UnknownName.
+    """
+    satellite_id = None if satellite is None else context.satellite(satellite).satellite_id
+    station_id = None if station is None else context.stations([station])[0].station_id
     try:
         wanted = None if state is None else BookingState(state)
     except ValueError:
         allowed = ", ".join(BookingState)
         raise InputError(f"state {state!r}; allowed: {allowed}") from None
     with context.view.read() as reader:
-        found = get_bookings(reader, state=wanted, since=start, until=end)
+        found = get_bookings(
+            reader,
+            state=wanted,
+            since=start,
+            until=end,
+            satellite_id=satellite_id,
+            station_id=station_id,
+            after=after,
+            limit=limit if plan_id is None else None,
+        )
         if plan_id is not None:
             record = plan_record(reader, plan_id)
             named = plans.bookings_of(reader.connection, record)
             named |= {UUID(text) for text in record.details["cancelled"]}
             found = [booking for booking in found if booking.booking_id in named]
-        if len(found) > BOOKINGS_MAX:
+        if limit is None and len(found) > BOOKINGS_MAX:
             raise InputError(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
                 " shorter span"
             )
-        return _views(reader, found)
+        return _views(reader, found if limit is None else found[:limit])
 
 
 def get_booking(context: Context, booking_id: UUID) -> BookingView:
@@ -94,13 +115,14 @@ def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
         since=min(booking.candidate.acquires_at for booking in bookings),
         until=max(booking.candidate.loses_at for booking in bookings),
     )
+    changes = changes_of(reader, [booking.booking_id for booking in bookings])
     return [
         BookingView(
             booking=booking,
             out_of_service=next(
                 (out_of_service(o) for o in near if meets(o, booking.candidate)), ""
             ),
-            changes=len(get_booking_events(reader, booking.booking_id)) - 1,
+            changes=changes[booking.booking_id],
         )
         for booking in bookings
     ]

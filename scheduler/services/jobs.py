@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LEASE_S = 30.0
 """Of the machine: how long a job is nobody else's after its process was last heard of."""
 
-JOBS_MAX = 1000
+JOBS_MAX = 1001  # a page, and whether there is another
 COUNTED_MAX = 10_000
 SHOWN = timedelta(milliseconds=1)
 LAST = 100
@@ -319,9 +319,17 @@ def refuse_earlier(context: Context) -> None:
 
 
 def list_jobs(
-    context: Context, *, work: str | None = None, state: str | None = None, limit: int = LAST
+    context: Context,
+    *,
+    work: str | None = None,
+    state: str | None = None,
+    limit: int = LAST,
+    before: tuple[datetime, str] | None = None,
 ) -> JobsAnswer:
-    """What repeats, and the jobs due last, those of one kind of work or state where named."""
+    """What repeats, and the jobs due last, those of one kind of work or state where named.
+
+    Behind the instant and key of `before`, where it is named: the last ones come first.
+    """
     if work is not None:
         _work_of(work, frozenset(Work))
     try:
@@ -335,7 +343,7 @@ def list_jobs(
     jobs: list[Job] = []
     with suppress(LedgerMissing), context.view.read() as reader:
         pauses = {one.work: one for one in books.paused(reader)}
-        jobs = books.get_jobs(reader, work=work, state=wanted, limit=limit)
+        jobs = books.get_jobs(reader, work=work, state=wanted, limit=limit, before=before)
     works = [
         WorkStatus(
             work=str(one),

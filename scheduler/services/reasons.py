@@ -162,8 +162,29 @@ def with_reasons(
                 candidate.station_id, _middle(candidate), known_at=at
             )
             candidate = replace(candidate, clear_probability=p_clear)
-        rows.append(replace(one.row, why_not=why_not(one.row, candidate, limits)))
+        mine = _booked(one.row, limits.bookings)
+        rows.append(
+            replace(
+                one.row,
+                why_not=why_not(one.row, candidate, limits),
+                booking_id=None if mine is None else mine.booking_id,
+                booking_state=None if mine is None else mine.state,
+            )
+        )
     return rows, notes
+
+
+def _booked(row: PassRow, bookings: Sequence[Booking]) -> Booking | None:
+    """The session booked in a pass, by another element set perhaps."""
+    for booking in bookings:
+        other = booking.candidate
+        if (
+            (other.satellite_id, other.station_id) == (row.satellite, row.station)
+            and other.acquires_at < row.sets_at
+            and row.rises_at < other.loses_at
+        ):
+            return booking
+    return None
 
 
 def _middle(candidate: Candidate) -> datetime:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orbits import as_utc, subpoint, track
+from orbits import as_utc, place_above, subpoint, track
 from orbits.light import elevation_deg, sun_position_km
 from orbits.times import julian_pairs
 from scheduler.domain import Span, TrackAnswer, TrackPoint
@@ -69,7 +69,7 @@ def track_of(
     chosen = any_satellite(context, satellite)
     times = _instants(start, end, step_s, most=POINTS_MAX)
     elements = _elements_for(context, satellite, start, None)
-    lat_deg, lon_deg = subpoint(elements, times, earth=context.earth)
+    lat_deg, lon_deg, altitude_km = place_above(elements, times, earth=context.earth)
     sound = np.flatnonzero(np.isfinite(lat_deg))
     missing = len(times) - len(sound)
     seen: Track | None = None
@@ -83,6 +83,7 @@ def track_of(
             at=times[index],
             lat_deg=float(lat_deg[index]),
             lon_deg=float(lon_deg[index]),
+            altitude_km=float(altitude_km[index]),
             azimuth_deg=None if seen is None else float(seen.azimuth_deg[row]),
             elevation_deg=None if seen is None else float(seen.elevation_deg[row]),
             range_km=None if seen is None else float(seen.range_km[row]),

@@ -140,6 +140,7 @@ def serving(settings: Settings, clock: Clock | None = None) -> Iterator[httpx.Cl
             with httpx.Client(base_url=base, timeout=30.0, trust_env=False) as client:
                 yield client
         finally:
+            app.state.watch.stop()
             server.should_exit = True
             thread.join(timeout=30.0)
 

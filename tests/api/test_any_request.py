@@ -70,6 +70,8 @@ def test_any_request_gets_an_answer_that_was_announced(written: httpx.Client, la
     )  # fmt: skip
     @given(case=OPERATIONS[label].as_strategy())
     def any_request(case: Any) -> None:
+        if label == "GET /events":  # which would never end
+            case.query = {**(case.query or {}), "follow": "false"}
         answer = case.call(base_url=str(written.base_url), timeout=60)
         # That all is not well is a documented answer of the route that tells it.
         unwell = label == "GET /ready" and answer.status_code == 503

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.errors import outcomes
+from api.problem_kinds import KINDS, kind_of, title_of
 from scheduler.settings import load_settings
 from tests.api.conftest import ROOT, Replayed, clean_environment, serving
 
@@ -27,9 +30,9 @@ def test_health_names_scenario_and_clock(http: httpx.Client) -> None:
 
 
 def test_satellites_stations_and_balances(http: httpx.Client, replayed: Replayed) -> None:
-    assert [row["norad_id"] for row in http.get("/satellites").json()] == [41731]
-    assert [row["station"] for row in http.get("/stations").json()] == [
-        "xinglong", "nanshan", "delingha",
+    assert [row["norad_id"] for row in http.get("/satellites").json()["satellites"]] == [41731]
+    assert [row["station"] for row in http.get("/stations").json()["stations"]] == [
+        "delingha", "nanshan", "xinglong",
     ]  # fmt: skip
     assert http.get("/ledger/balances").json() == replayed.summary["balances"]
 
@@ -75,7 +78,7 @@ PROBLEMS: list[tuple[str, dict[str, Any], int, list[str]]] = [
     ("/ledger/balances", {"pool": "x"}, 422, ["pool", "unknown"]),
     ("/elements", {"satellite": "sputnik"}, 404, ["'sputnik'", "41731"]),
     ("/elements", {"limit": "0"}, 422, ["limit"]),
-    ("/elements", {"limit": "5001"}, 422, ["limit"]),
+    ("/elements", {"limit": "1001"}, 422, ["limit"]),
     ("/elements", {"colour": "red"}, 422, ["colour", "unknown"]),
     (
         "/passes",
@@ -96,11 +99,52 @@ def test_what_is_wrong_becomes_a_problem_document(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert body["type"] == "about:blank"
+    assert body["type"] == f"/problems/{kind_of(body['title'])}"
+    assert http.get(body["type"]).status_code == 200
     assert body["status"] == status
     assert body["title"]
     for word in words:
         assert word in body["detail"]
+
+
+NAMED: list[tuple[str, dict[str, Any], list[tuple[str, str | None, str]]]] = [
+    ("/passes", {**DAY, "min_elevation_deg": "91"},
+     [("min_elevation_deg", "91", "from 0.0; below 90.0")]),
+    ("/runway", {"days": "61"}, [("days", "61", "from 0.01; up to 60.0")]),
+    ("/passes", {**DAY, "satellite": "sputnik"}, [("satellite", "sputnik", "micius")]),
+    ("/passes", {**DAY, "station": "baikonur"},
+     [("station", "baikonur", "xinglong, nanshan, delingha")]),
+    ("/elements", {"limit": "0", "latest": "x"},
+     [("limit", "0", "from 1; up to 1000"), ("latest", "x", "a valid boolean")]),
+    ("/outages", {"colour": "red"}, [("colour", "red", "")]),
+    ("/passes", {"satellite": "micius", "to": "2016-12-20"}, [("from", None, "Field required")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "params", "named"), NAMED)
+def test_a_problem_names_field_value_and_what_is_allowed(
+    http: httpx.Client,
+    path: str,
+    params: dict[str, Any],
+    named: list[tuple[str, str | None, str]],
+) -> None:
+    errors = http.get(path, params=params).json()["errors"]
+
+    assert [(one["field"], one.get("value")) for one in errors] == [one[:2] for one in named]
+    for error, (_, _, allowed) in zip(errors, named, strict=True):
+        assert allowed in error["allowed"]
+
+
+def test_every_kind_of_problem_has_a_page(http: httpx.Client) -> None:
+    titles = {outcome.title for outcome in outcomes().values()}
+    titles |= {title_of(code) for code in (400, 401, 403, 404, 405, 413, 415, 429, 500, 503)}
+
+    assert {kind_of(title) for title in titles} <= set(KINDS)
+    page = html.unescape(http.get("/problems").text)
+    for name, kind in KINDS.items():
+        assert f'id="{name}"' in page
+        assert kind.means in page
+    assert http.get("/problems/none-such").status_code == 404
 
 
 def test_a_wrong_method_is_a_problem_too(http: httpx.Client) -> None:
@@ -140,13 +184,19 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
 
     assert set(document["paths"]) == {
         "/health", "/ready", "/metrics",
-        "/satellites", "/stations", "/passes", "/track", "/ledger/balances",
-        "/elements", "/elements/accept", "/elements/withdraw",
-        "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes.csv",
-        "/plans/{plan_id}/bookings.ics", "/plans/{plan_id}/timeline.png", "/bookings",
-        "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel", "/outages",
+        "/satellites", "/satellites/{satellite}", "/stations", "/stations/{station}",
+        "/network", "/network/flow", "/passes", "/passes/{pass_id}", "/track",
+        "/ledger/balances", "/ledger/entries", "/ledger/checkpoints", "/ledger/proof",
+        "/ledger/verification", "/sessions", "/elements", "/elements/check",
+        "/elements/accept", "/elements/withdraw",
+        "/plans", "/plans/{plan_id}", "/plans/{plan_id}/explain", "/plans/{plan_id}/passes",
+        "/plans/{plan_id}/bookings", "/plans/{plan_id}/timeline.png", "/bookings",
+        "/bookings/{booking_id}", "/bookings/{booking_id}/events", "/calendar.ics",
+        "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel",
+        "/outages", "/outages/{outage_id}",
         "/merges", "/pairs", "/runway", "/keys/{key_id}/trace", "/ledger/checkpoint",
-        "/jobs", "/jobs/events", "/jobs/{work}/run", "/jobs/{work}/pause", "/jobs/{work}/resume",
+        "/events", "/jobs", "/jobs/events",
+        "/jobs/{work}/run", "/jobs/{work}/pause", "/jobs/{work}/resume",
     }  # fmt: skip
     for methods in document["paths"].values():
         for operation in methods.values():
@@ -180,6 +230,7 @@ EXECUTED = """
 import asyncio, sys, threading
 import httpx
 from api.app import create_app
+from scheduler.services import passes, tokens  # what is loaded at first use is no part of the walk
 from scheduler.services.context import Context
 from scheduler.settings import load_settings
 

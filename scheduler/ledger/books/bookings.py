@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,9 @@ _DECIDED = (
     .label("decided")
 )
 _BOOKINGS = select(*BookingRow.__table__.c, _DECIDED)
+
+IDS_AT_ONCE = 500
+"""Names in one statement; SQLite takes 999 of old."""
 
 FREED_STATES = (BookingState.CANCELLED, BookingState.FAILED, BookingState.MISSED)
 """In these, a booking no longer takes up its satellite or station."""
@@ -189,19 +193,47 @@ def get_bookings(
     state: BookingState | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    satellite_id: str | None = None,
+    station_id: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int | None = None,
 ) -> list[Booking]:
     """Bookings by AOS; those of one state, and those whose AOS lies in [since, until).
 
+    Those of one satellite or station, and those behind the AOS and id of `after`, where named.
     Each is locked or not as was last decided.
     """
-    query = _BOOKINGS.order_by(BookingRow.acquires_at, BookingRow.booking_id)
+    query = _BOOKINGS.order_by(BookingRow.acquires_at, BookingRow.booking_id).limit(limit)
     if state is not None:
         query = query.where(BookingRow.state == state.value)
     if since is not None:
         query = query.where(BookingRow.acquires_at >= since)
     if until is not None:
         query = query.where(BookingRow.acquires_at < until)
+    if satellite_id is not None:
+        query = query.where(BookingRow.satellite_id == satellite_id)
+    if station_id is not None:
+        query = query.where(BookingRow.station_id == station_id)
+    if after is not None:
+        at, booking_id = after
+        later = (BookingRow.acquires_at == at) & (BookingRow.booking_id > booking_id)
+        query = query.where((BookingRow.acquires_at > at) | later)
     return [_booking(row) for row in reader.connection.execute(query)]
+
+
+def changes_of(reader: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How often each of these bookings was changed since it was made."""
+    wanted = [str(one) for one in booking_ids]
+    found: dict[UUID, int] = {}
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        query = (
+            select(BookingEventRow.booking_id, func.count())
+            .where(BookingEventRow.booking_id.in_(wanted[start : start + IDS_AT_ONCE]))
+            .group_by(BookingEventRow.booking_id)
+        )
+        rows = reader.connection.execute(query)
+        found |= {UUID(booking_id): count - 1 for booking_id, count in rows}
+    return found
 
 
 def count_bookings(reader: Reader) -> dict[BookingState, int]:

@@ -47,8 +47,12 @@ def get_jobs(
     state: JobState | None = None,
     limit: int,
     holder: str | None = None,
+    before: tuple[datetime, str] | None = None,
 ) -> list[Job]:
-    """The jobs due last first; those of one kind of work, state or holder where these are named."""
+    """The jobs due last first; those of one kind of work, state or holder where these are named.
+
+    Those behind the instant and key of `before` in that order, where it is named.
+    """
     query = _JOBS.order_by(JobRow.scheduled_for.desc(), JobRow.job_key).limit(limit)
     if work is not None:
         mine = JobRow.job_key.startswith(f"{work}/", autoescape=True)
@@ -57,6 +61,10 @@ def get_jobs(
         query = query.where(JobRow.state == state.value)
     if holder is not None:
         query = query.where(JobRow.holder == holder)
+    if before is not None:
+        at, key = before
+        same = (JobRow.scheduled_for == at) & (JobRow.job_key > key)
+        query = query.where((JobRow.scheduled_for < at) | same)
     return [_job(row) for row in reader.connection.execute(query)]
 
 

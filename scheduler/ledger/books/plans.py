@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy.orm import aliased
 
 from scheduler.domain import SLACK, PlanOption, PlanPass
 from scheduler.errors import LedgerError
@@ -78,10 +79,18 @@ def last_made(connection: Connection, *, at: datetime | None = None) -> PlanReco
     return _one(connection, query)
 
 
-def newest(connection: Connection, limit: int) -> list[PlanRecord]:
-    """The plans whose windows start last, by that start."""
+def newest(connection: Connection, limit: int, *, before: str | None = None) -> list[PlanRecord]:
+    """The plans whose windows start last, by that start; before that plan, if named."""
     order = (PlanRow.window_start.desc(), PlanRow.command_id.desc())
-    rows = connection.execute(_PLANS.order_by(*order).limit(limit)).all()
+    query = _PLANS.order_by(*order).limit(limit)
+    if before is not None:
+        other = aliased(PlanRow)
+        same = (PlanRow.window_start == other.window_start) & (
+            PlanRow.command_id < other.command_id
+        )
+        earlier = (PlanRow.window_start < other.window_start) | same
+        query = query.join(other, (other.plan_id == before) & earlier)
+    rows = connection.execute(query).all()
     return [_record(row) for row in reversed(rows)]
 
 

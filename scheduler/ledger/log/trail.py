@@ -203,6 +203,13 @@ def public_key(connection: Connection) -> str:
     return key
 
 
+def leaves(connection: Connection, after: int, limit: int) -> list[tuple[int, str, str]]:
+    """Number, kind and subject of the leaves from number `after` on, at most so many."""
+    query = select(AuditLeaf.seq, AuditLeaf.kind, AuditLeaf.subject).where(AuditLeaf.seq >= after)
+    rows = connection.execute(query.order_by(AuditLeaf.seq).limit(limit))
+    return [(row.seq, row.kind, row.subject) for row in rows]
+
+
 def checkpoints(connection: Connection) -> list[Checkpoint]:
     """Stored checkpoints, oldest first."""
     rows = connection.execute(

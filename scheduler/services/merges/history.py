@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from scheduler.ledger import CommandRecord, Reader
     from scheduler.services.context import Context
 
-HISTORY_MAX = 1000
+HISTORY_MAX = 1001  # a page, and whether there is another
 """Ticks that one question about the past returns at most."""
 
 
@@ -74,15 +75,19 @@ def merge_history(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int = 20,
+    before: str | None = None,
 ) -> list[dict[str, Any]]:
     """The last `limit` ticks within [start, end), the newest last, each with its answer.
 
-    Raises InputError for a limit below 1 or above HISTORY_MAX.
+    Those before the tick of request `before`, where it is named. Raises InputError for a limit
+    below 1 or above HISTORY_MAX.
     """
     if not 1 <= limit <= HISTORY_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {HISTORY_MAX}")
     with context.view.read() as reader:
-        kept = deque(merge_commands(reader, start, end), maxlen=limit)
+        commands = merge_commands(reader, start, end)
+        earlier = takewhile(lambda one: one.request_id != before, commands)
+        kept = deque(earlier, maxlen=limit)
         answers = merge_views(reader, [command.answer for command in kept])
     return [
         {"request": command.request_id, "at": command.at, **answer}

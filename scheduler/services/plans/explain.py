@@ -34,19 +34,25 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
 
 
-PLANS_MAX = 1000
+PLANS_MAX = 1001  # a page, and whether there is another
 
 
 _NEAR = timedelta(hours=2)
 
 
-def list_plans(context: Context, *, limit: int = PLANS_MAX) -> list[PlanView]:
-    """The newest plans, by the start of their window, without their passes."""
+def list_plans(
+    context: Context, *, limit: int = PLANS_MAX, before: str | None = None
+) -> list[PlanView]:
+    """The newest plans, by the start of their window, without their passes.
+
+    Those before a plan in that order, where it is named.
+    """
     if not 1 <= limit <= PLANS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {PLANS_MAX}")
     with context.view.read() as reader:
         given = Verdicts(get_verdicts(reader))
-        return [_view(record, (), given) for record in plans.newest(reader.connection, limit)]
+        found = plans.newest(reader.connection, limit, before=before)
+        return [_view(record, (), given) for record in found]
 
 
 def get_plan(context: Context, plan_id: str | None = None) -> PlanView:

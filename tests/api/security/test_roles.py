@@ -12,6 +12,7 @@ import pytest
 from api.app import create_app, routes_of
 from api.security.roles import (
     ANYBODY,
+    CALENDAR,
     READ,
     ROLES,
     is_loopback,
@@ -68,17 +69,25 @@ def test_no_change_is_for_everybody() -> None:
 
     assert changing
     for roles in changing.values():
-        assert roles not in (READ, ANYBODY)
+        assert roles not in (READ, CALENDAR, ANYBODY)
         assert Role.AUDITOR not in roles
+        assert Role.CALENDAR not in roles
         assert Role.ADMIN in roles
-    assert [name for name, roles in ROLES.items() if roles is ANYBODY] == ["GET /health"]
+    assert [name for name, roles in ROLES.items() if roles is ANYBODY] == [
+        "GET /health", "GET /problems", "GET /problems/{kind}", "GET /ui/static/{name}",
+    ]  # fmt: skip
 
 
 PATHS = {
     "{name}": "page.js",
+    "{kind}": "not-found",
     "{plan_id}": "p",
     "{booking_id}": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
     "{key_id}": "k",
+    "{satellite}": "micius",
+    "{station}": "nanshan",
+    "{pass_id:path}": "micius/nanshan/2016-12-19T12:00Z",
+    "{outage_id:path}": "outage/none",
 }
 
 
@@ -241,7 +250,7 @@ def test_tokens_from_the_command_line(skytrunk: Command) -> None:
         ("", "admin", 1, "name ''"),
         ("a b", "admin", 1, "name 'a b'"),
         ("x" * 65, "admin", 1, "1 to 64"),
-        ("a", "root", 1, "planner, operator, auditor, admin"),
+        ("a", "root", 1, "planner, operator, auditor, admin, calendar"),
         ("a", "admin", 0, "days 0"),
         ("a", "admin", 367, "1 to 366"),
     ],
