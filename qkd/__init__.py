@@ -5,7 +5,8 @@ One sentence of flow, each arrow a function:
     track -> link_budget, background -> expected_counts (-> draw_counts) -> secret_key
 
 `pass_yield` runs it for one pass and a preset, `campaign_yield` for thousands, `fibre_rate`
-for a trunk span; `optimise`, `optimise_pass` and `optimise_campaign` choose the settings;
+for a trunk span, `session_yield` for a session of any kind (downlink, uplink, dual downlink of
+an entangled source); `optimise`, `optimise_pass` and `optimise_campaign` choose the settings;
 `cumulative_keys`, `best_subset`, `close_blocks` and `qkd.pooling` make blocks of several
 passes; `LinkBelief` learns a link's loss from its sessions;
 `qkd.validation` compares it all with what was published.
@@ -20,10 +21,11 @@ from qkd.accumulate import (
     mixed_block_key,
 )
 from qkd.decoy import Counts, DecoyProtocol, draw_counts, expected_counts
+from qkd.entangled import PairProtocol
 from qkd.errors import NotModelledError, QkdError, QkdInputError, UnknownPresetError
 from qkd.fibre import FibreRate, FibreReceiver, FibreSpan, chain_rate_bps, fibre_rate
 from qkd.finite_key.asymptotic import gllp_rate
-from qkd.finite_key.key import KeyLength, block_keys, secret_key
+from qkd.finite_key.key import KeyLength, block_keys, pair_key, secret_key
 from qkd.finite_key.leak import (
     BlockLeak,
     ErrorCountLeak,
@@ -57,7 +59,15 @@ from qkd.pooling import (
     why_close,
 )
 from qkd.ports import LitTrack, Site, Track
-from qkd.presets import FibrePreset, Preset, PresetNumber, Standing, preset, preset_names
+from qkd.presets import (
+    FibrePreset,
+    Preset,
+    PresetNumber,
+    SessionKind,
+    Standing,
+    preset,
+    preset_names,
+)
 from qkd.presets.catalogue import fibre_preset, satellite_preset
 from qkd.presets.terminals import (
     GroundReceiver,
@@ -68,6 +78,7 @@ from qkd.presets.terminals import (
     transmitter_of,
 )
 from qkd.segment import Segment, select_segment
+from qkd.sessions import session_counts, session_yield
 from qkd.sky import SkyCondition, sky_radiance
 from qkd.yields import (
     CampaignYield,
@@ -113,6 +124,7 @@ __all__ = [
     "NotModelledError",
     "OpticalSite",
     "Optimum",
+    "PairProtocol",
     "PassOptimum",
     "PassYield",
     "Pointing",
@@ -125,6 +137,7 @@ __all__ = [
     "SearchBox",
     "Security",
     "Segment",
+    "SessionKind",
     "Site",
     "SkyCondition",
     "SkyView",
@@ -159,6 +172,7 @@ __all__ = [
     "optimise",
     "optimise_campaign",
     "optimise_pass",
+    "pair_key",
     "pass_counts",
     "pass_yield",
     "pooled",
@@ -169,6 +183,8 @@ __all__ = [
     "satellite_preset",
     "secret_key",
     "select_segment",
+    "session_counts",
+    "session_yield",
     "sifted_key_bits",
     "sky_radiance",
     "standard_atmosphere",

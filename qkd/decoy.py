@@ -89,8 +89,9 @@ def check_probabilities(p: FloatArray) -> None:
 class Counts:
     """Sifted clicks and errors by intensity (last axis), in the key and in the check basis.
 
-    Expected counts are floats, observed ones whole numbers. Counts add: a block is any set
-    of samples of any passes that share intensities and probabilities exactly.
+    Coincidences of an entangled source have no intensities: their last axis is 1. Expected
+    counts are floats, observed ones whole numbers. Counts add: a block is any set of samples of
+    any passes that share intensities and probabilities exactly.
     """
 
     key_clicks: FloatArray
@@ -104,9 +105,9 @@ class Counts:
             seen = checks.array(name, getattr(self, name), 0.0, 1e18)
             object.__setattr__(self, name, seen)
             shapes.add(seen.shape)
-        if len(shapes) != 1 or not next(iter(shapes)) or next(iter(shapes))[-1] not in (2, 3):
+        if len(shapes) != 1 or not next(iter(shapes)) or next(iter(shapes))[-1] not in (1, 2, 3):
             raise QkdInputError(
-                f"counts have shapes {sorted(shapes)}, allowed one shape ending in 2 or 3"
+                f"counts have shapes {sorted(shapes)}, allowed one shape ending in 1, 2 or 3"
             )
         for basis in ("key", "check"):
             clicks, errors = getattr(self, f"{basis}_clicks"), getattr(self, f"{basis}_errors")

@@ -16,10 +16,10 @@ from qkd.freespace.beams import AnchoredBeam, Beam, FarFieldBeam, Pointing, Tele
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
-    """The sending end on the satellite; decoy intensities are defined at its aperture.
+    """The sending end; decoy intensities are defined at its aperture.
 
     optics_transmittance is 1 unless the intensities were calibrated before the telescope.
-    A direction other than "downlink" is refused when a budget is asked for.
+    On the satellite, or with the direction "uplink" on the ground.
     """
 
     wavelength_nm: float
@@ -105,7 +105,7 @@ class SkyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """A ground telescope with its optics, filter and detectors.
+    """A telescope with its optics, filter and detectors; of an uplink it is in orbit.
 
     diameter_m and obscuration_m are diameters. sky None means that the sky background is
     not modelled, and the receiver works only in darkness. misalignment is the QBER of the

@@ -10,9 +10,9 @@ from qkd import checks
 from qkd.checks import FloatArray
 from qkd.errors import QkdInputError
 from qkd.freespace.budget import SPEED_OF_LIGHT_M_S, optical_site
-from qkd.hardware import Receiver, Terminal
+from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.ports import Site, Track
-from qkd.sky import sky_radiance
+from qkd.sky import ground_radiance, sky_radiance
 
 PLANCK_J_S = 6.626_070_15e-34
 
@@ -81,6 +81,9 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
     `moon_separation_deg` to look a right angle away from the Moon. A receiver
     whose sky view is unknown gets no sky clicks in darkness and a saturated background
     while the Sun stands above -6 degrees: no key, rather than a daylight key by ignorance.
+    An uplink's receiver looks down: on the ground at night, lit by the Moon and by towns. It
+    works while the Sun stands below -6 degrees there and the satellite is in eclipse (not in
+    sunlight, penumbra counting as such); else its background is saturated, too.
 
     Raises QkdInputError if an array of the light has another shape than the track, or
     holds what no angle is (NaN is no darkness).
@@ -91,34 +94,14 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
     sunlit = _light(track, "satellite_sunlit", 0.0, 1.0, absent=0.0, shape=shape) > 0.0
     dark = np.full(shape, receiver.detector.count * receiver.detector.dark_rate_hz)
     stray = np.where(sunlit, receiver.stray_rate_hz, 0.0)
-    if receiver.sky is None:
-        sky = np.where(sun > DARKNESS_SUN_ELEVATION_DEG, np.inf, 0.0)
+    bright = sun > DARKNESS_SUN_ELEVATION_DEG
+    upward = terminal.direction == "uplink"
+    if receiver.sky is None or upward:
+        sky = np.where(bright | (sunlit & upward), np.inf, 0.0)
     else:
-        radiance = sky_radiance(
-            sun,
-            moon_elevation_deg=_light(
-                track, "moon_elevation_deg", -90.0, 90.0, absent=-90.0, shape=shape
-            ),
-            moon_phase_deg=_light(
-                track, "moon_phase_deg", -180.0, 180.0, absent=180.0, shape=shape
-            ),
-            moon_separation_deg=_light(
-                track, "moon_separation_deg", 0.0, 180.0, absent=90.0, shape=shape
-            ),
-            wavelength_nm=terminal.wavelength_nm,
-            sky_brightness=ground.sky_brightness,
-        )
-        sky = sky_rate_hz(
-            radiance,
-            field_of_view_urad=receiver.sky.field_of_view_urad,
-            filter_width_nm=receiver.sky.filter_width_nm,
-            diameter_m=receiver.diameter_m,
-            obscuration_m=receiver.obscuration_m,
-            wavelength_nm=terminal.wavelength_nm,
-            efficiency=receiver.optics_transmittance
-            * receiver.filter_transmittance
-            * receiver.detector.efficiency,
-        )
+        sky = np.zeros(shape)
+    if receiver.sky is not None:
+        sky = sky + _seen_rate_hz(_radiance(track, sun, terminal, ground), terminal, receiver)
     gate_ns = receiver.detector.gate_ns
     return Background(
         sky_hz=sky,
@@ -126,4 +109,45 @@ def background(track: Track, terminal: Terminal, receiver: Receiver, site: Site)
         dark_hz=dark,
         per_gate=noise_yield(sky + stray + dark, gate_ns=gate_ns),
         dark_per_gate=noise_yield(dark, gate_ns=gate_ns),
+    )
+
+
+def _radiance(
+    track: Track, sun_deg: FloatArray, terminal: Terminal, site: OpticalSite
+) -> FloatArray:
+    """The radiance of what lies behind the sender: the sky, or for an uplink the ground."""
+    shape = sun_deg.shape
+    moon = {
+        "moon_elevation_deg": _light(
+            track, "moon_elevation_deg", -90.0, 90.0, absent=-90.0, shape=shape
+        ),
+        "moon_phase_deg": _light(track, "moon_phase_deg", -180.0, 180.0, absent=180.0, shape=shape),
+    }
+    if terminal.direction == "uplink":
+        return ground_radiance(
+            **moon, wavelength_nm=terminal.wavelength_nm, sky_brightness=site.sky_brightness
+        )
+    return sky_radiance(
+        sun_deg,
+        **moon,
+        moon_separation_deg=_light(
+            track, "moon_separation_deg", 0.0, 180.0, absent=90.0, shape=shape
+        ),
+        wavelength_nm=terminal.wavelength_nm,
+        sky_brightness=site.sky_brightness,
+    )
+
+
+def _seen_rate_hz(radiance: FloatArray, terminal: Terminal, receiver: Receiver) -> FloatArray:
+    assert receiver.sky is not None
+    return sky_rate_hz(
+        radiance,
+        field_of_view_urad=receiver.sky.field_of_view_urad,
+        filter_width_nm=receiver.sky.filter_width_nm,
+        diameter_m=receiver.diameter_m,
+        obscuration_m=receiver.obscuration_m,
+        wavelength_nm=terminal.wavelength_nm,
+        efficiency=receiver.optics_transmittance
+        * receiver.filter_transmittance
+        * receiver.detector.efficiency,
     )

@@ -8,6 +8,7 @@ from operator import add
 
 from qkd import checks
 from qkd.decoy import Counts, DecoyProtocol
+from qkd.entangled import LinkProtocol, PairProtocol
 from qkd.errors import QkdInputError
 from qkd.finite_key.key import block_keys, check_parts, key_bits
 from qkd.finite_key.leak import FiniteLeak, LeakModel
@@ -23,6 +24,9 @@ SETTINGS = (
     "both_bases",
     "intensity_uncertainty",
 )
+#: Of an entangled source; neither its rate nor its contrast, which the errors themselves tell.
+PAIR_SETTINGS = ("key_basis_alice", "key_basis_bob", "both_bases")
+PROTOCOLS = (DecoyProtocol, PairProtocol)
 
 
 class CloseReason(StrEnum):
@@ -52,7 +56,7 @@ class PoolPolicy:
 
 
 @checks.takes(parts=(list, tuple))
-def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
+def pooled(parts: Sequence[tuple[Counts, LinkProtocol]]) -> Counts:
     """Return the sum of the parts' counts, as one block holds them.
 
     Raises QkdInputError if there is none, or if they were not sent under equal
@@ -60,10 +64,15 @@ def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
     """
     if not parts:
         raise QkdInputError("parts are 0, allowed 1 or more")
-    check_parts(parts)
+    check_parts(parts, kinds=PROTOCOLS)
     first = parts[0][1]
+    settings = PAIR_SETTINGS if isinstance(first, PairProtocol) else SETTINGS
     for _, protocol in parts[1:]:
-        for name in SETTINGS:
+        if type(protocol) is not type(first):
+            raise QkdInputError(
+                f"{type(protocol).__name__} after {type(first).__name__}, allowed one in a block"
+            )
+        for name in settings:
             mine, theirs = getattr(first, name), getattr(protocol, name)
             if mine != theirs:
                 raise QkdInputError(
@@ -72,18 +81,18 @@ def pooled(parts: Sequence[tuple[Counts, DecoyProtocol]]) -> Counts:
     return reduce(add, [counts for counts, _ in parts])
 
 
-@checks.takes(counts=Counts, protocol=DecoyProtocol)
-def sifted_key_bits(counts: Counts, protocol: DecoyProtocol) -> float:
+@checks.takes(counts=Counts, protocol=PROTOCOLS)
+def sifted_key_bits(counts: Counts, protocol: LinkProtocol) -> float:
     """Return the sifted bits of one block that become key, of every basis used."""
     blocks = (counts, counts.swapped()) if protocol.both_bases else (counts,)
     return float(sum(key_bits(block, protocol)[0].sum() for block in blocks))
 
 
-@checks.takes(policy=PoolPolicy, expected=Counts, protocol=DecoyProtocol, security=Security)
+@checks.takes(policy=PoolPolicy, expected=Counts, protocol=PROTOCOLS, security=Security)
 def why_close(
     policy: PoolPolicy,
     expected: Counts,
-    protocol: DecoyProtocol,
+    protocol: LinkProtocol,
     security: Security,
     *,
     age_s: float,
@@ -109,11 +118,11 @@ def why_close(
     return None
 
 
-@checks.takes(expected=Counts, one=Counts, protocol=DecoyProtocol, security=Security)
+@checks.takes(expected=Counts, one=Counts, protocol=PROTOCOLS, security=Security)
 def added_bits(
     expected: Counts,
     one: Counts,
-    protocol: DecoyProtocol,
+    protocol: LinkProtocol,
     security: Security,
     *,
     passes: int = 1,

@@ -1,4 +1,4 @@
-"""How bright the sky is: by Sun, Moon, wavelength and light pollution."""
+"""How bright the sky is, and the ground at night: Sun, Moon, wavelength, light pollution."""
 
 import math
 from dataclasses import dataclass
@@ -21,6 +21,12 @@ FULL_MOON = 1.5e-6
 REFERENCE_NM = 850.0
 #: Temperature of the Sun's spectrum, K, and h c / k, nm K.
 SUN_K, SECOND_RADIATION_NM_K = 5772.0, 1.438_776_877e7
+#: Angular radius of the Sun at one astronomical unit, rad (IAU 2015 nominal solar radius).
+SUN_RADIUS_RAD = 695_700.0 / 149_597_870.7
+#: Radius over distance of the Moon, and its geometric albedo (Allen's Astrophysical Quantities).
+MOON_RADIUS_RAD, MOON_ALBEDO = 1_737.4 / 384_400.0, 0.12
+#: Share of the light from above that the ground sends back, as Bonato et al. take it.
+EARTH_ALBEDO = 0.3
 #: Half a degree wide is the Moon: nearer than its edge the line of sight ends in it.
 MOON_RADIUS_DEG = 0.26
 
@@ -138,12 +144,55 @@ def sky_radiance(
     """
     sun = checks.array("sun_elevation_deg", sun_elevation_deg, -90.0, 90.0, unit="deg")
     height = checks.array("moon_elevation_deg", moon_elevation_deg, -90.0, 90.0, unit="deg")
-    phase = np.abs(checks.array("moon_phase_deg", moon_phase_deg, -180.0, 180.0, unit="deg"))
     checks.number("sky_brightness", sky_brightness, 10.0, 23.0, unit="mag/arcsec2")
     colour = scattered_colour(wavelength_nm)
     daylight = 10.0 ** np.interp(sun, SUN_ELEVATIONS_DEG, np.log10(SUN_RADIANCES)) - NIGHT_FLOOR
     moonlight = FULL_MOON * np.maximum(np.sin(np.radians(height)), 0.0)
-    moonlight = moonlight * 10.0 ** (-0.4 * (0.026 * phase + 4e-9 * phase**4))
+    moonlight = moonlight * moon_phase_factor(moon_phase_deg)
     moonlight = moonlight * moonlight_by_angle(moon_separation_deg)
     floor = NIGHT_FLOOR * 10.0 ** (0.4 * (22.0 - sky_brightness))
     return np.asarray(floor + colour * (np.maximum(daylight, 0.0) + moonlight))
+
+
+def moon_phase_factor(moon_phase_deg: ArrayLike) -> FloatArray:
+    """Return moonlight relative to that of a full Moon, by the phase angle in degrees.
+
+    Source: Krisciunas and Schaefer, PASP 103, 1033 (1991), equation 20.
+    """
+    phase = np.abs(checks.array("moon_phase_deg", moon_phase_deg, -180.0, 180.0, unit="deg"))
+    return np.asarray(10.0 ** (-0.4 * (0.026 * phase + 4e-9 * phase**4)))
+
+
+def sunlight(wavelength_nm: float) -> float:
+    """Return the Sun's spectral irradiance above the air, W m^-2 nm^-1: a black body of 5772 K."""
+    checks.number("wavelength_nm", wavelength_nm, 300.0, 2500.0, unit="nm")
+    # 2 pi h c^2 / lambda^5 of a metre of wavelength, made one of a nanometre.
+    exitance = 3.741_771_85e-16 / (wavelength_nm * 1e-9) ** 5 * 1e-9
+    share = math.expm1(SECOND_RADIATION_NM_K / (wavelength_nm * SUN_K))
+    return exitance / share * SUN_RADIUS_RAD**2
+
+
+def ground_radiance(
+    *,
+    moon_elevation_deg: ArrayLike = -90.0,
+    moon_phase_deg: ArrayLike = 180.0,
+    wavelength_nm: float = REFERENCE_NM,
+    sky_brightness: float = 22.0,
+) -> FloatArray:
+    """Return the spectral radiance of the ground at night, from above, W m^-2 sr^-1 nm^-1.
+
+        L = a_E / pi x a_M (R_M / d_M)^2 x E_sun x sin(elevation) x phase, and a floor
+
+    The ground is taken as white paper of albedo 0.3, without the air between. The floor is
+    assumed: that of the moonless sky, times 10^(0.4 (22 - sky_brightness)) for light of towns.
+
+    Source: moonlit ground as a background Bonato et al., New J. Phys. 11, 045017 (2009); used
+    for an uplink by Bourgoin et al., New J. Phys. 15, 023006 (2013).
+    """
+    height = checks.array("moon_elevation_deg", moon_elevation_deg, -90.0, 90.0, unit="deg")
+    checks.number("sky_brightness", sky_brightness, 10.0, 23.0, unit="mag/arcsec2")
+    full = MOON_ALBEDO * MOON_RADIUS_RAD**2 * sunlight(wavelength_nm)
+    moonlight = full * np.maximum(np.sin(np.radians(height)), 0.0)
+    floor = NIGHT_FLOOR * 10.0 ** (0.4 * (22.0 - sky_brightness))
+    lit = EARTH_ALBEDO / math.pi * moonlight * moon_phase_factor(moon_phase_deg)
+    return np.asarray(floor + lit)

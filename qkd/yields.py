@@ -70,7 +70,7 @@ def pass_counts(
     detector = receiver.detector
     counts = expected_counts(
         np.minimum(budget.transmittance * ratio, 1.0),
-        preset.protocol,
+        preset.pulses(),
         background_per_gate=noise.per_gate,
         dark_per_gate=noise.dark_per_gate if receiver.passive else 0.0,
         misalignment=receiver.misalignment,
@@ -244,7 +244,7 @@ def campaign_yield(
         edges = first[begin:end] - first[begin]
         sums.append(counts.summed_from(edges))
         begin = end
-    empty = np.zeros((0, len(preset.protocol.intensities)))
+    empty = np.zeros((0, len(preset.pulses().intensities)))
     whole = Counts(
         **{
             name: np.concatenate([getattr(part, name) for part in sums] or [empty])

@@ -1,4 +1,4 @@
-"""The whole loss of a free-space downlink, factor by factor."""
+"""The whole loss of a free-space link, down or up, factor by factor."""
 
 import math
 from dataclasses import dataclass, fields
@@ -9,7 +9,8 @@ from qkd import checks
 from qkd.checks import FloatArray
 from qkd.errors import NotModelledError, QkdInputError
 from qkd.freespace.atmosphere import fibre_coupling, field_stop, standard_atmosphere
-from qkd.freespace.beams import collected_fraction, mean_pointing, spot_radius_m
+from qkd.freespace.beams import FarFieldBeam, collected_fraction, mean_pointing, spot_radius_m
+from qkd.freespace.uplink import Spread, turbulent_spot
 from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.ports import Site, Track
 
@@ -28,6 +29,7 @@ class LinkBudget:
     """
 
     diffraction_db: FloatArray
+    turbulence_db: FloatArray  #: spread and wander of an uplink's beam; 0 of a downlink
     pointing_db: FloatArray
     atmosphere_db: FloatArray
     field_stop_db: FloatArray
@@ -62,8 +64,9 @@ def _coupled(
     """Return the factors of the field stop and of the single-mode fibre."""
     one = np.ones_like(elevation_deg)
     stop, fibre = one, one
+    in_air = terminal.direction == "downlink"
     fried = site.turbulence.fried_m(elevation_deg, wavelength_nm=terminal.wavelength_nm)
-    if receiver.field_stop_losses and receiver.sky is not None:
+    if receiver.field_stop_losses and receiver.sky is not None and in_air:
         stop = field_stop(
             fried,
             wavelength_nm=terminal.wavelength_nm,
@@ -73,9 +76,57 @@ def _coupled(
     if receiver.coupling == "single-mode":
         if receiver.fibre_coupling is not None:
             fibre = one * receiver.fibre_coupling
-        else:
+        elif in_air:
             fibre = fibre_coupling(fried, diameter_m=receiver.diameter_m)
+        else:
+            raise NotModelledError(
+                "a fibre in orbit has no turbulence; allowed: fibre_coupling as a number"
+            )
     return stop, fibre
+
+
+def uplink_spread(
+    elevation_deg: FloatArray, range_km: FloatArray, terminal: Terminal, site: OpticalSite
+) -> Spread:
+    """Return the spot of an uplink at the satellite, metres.
+
+    Raises NotModelledError for a beam of which the radius at the telescope is not known.
+    """
+    beam = terminal.beam
+    if not (isinstance(beam, FarFieldBeam) and beam.waist_radius_m > 0.0):
+        raise NotModelledError(
+            f"an uplink by {type(beam).__name__} is not modelled; allowed: FarFieldBeam with a"
+            " waist_radius_m above 0, on which turbulence acts"
+        )
+    range_m = range_km * 1e3
+    return turbulent_spot(
+        spot_radius_m(range_m, beam, wavelength_m=terminal.wavelength_nm * 1e-9),
+        range_m,
+        elevation_deg,
+        turbulence=site.turbulence,
+        wavelength_nm=terminal.wavelength_nm,
+        waist_radius_m=beam.waist_radius_m,
+    )
+
+
+def _blurred(
+    elevation_deg: FloatArray,
+    range_km: FloatArray,
+    spot_m: FloatArray,
+    terminal: Terminal,
+    receiver: Receiver,
+    site: OpticalSite,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the spot that arrives, and the factor that turbulence at the sender costs."""
+    if terminal.direction == "downlink":
+        return spot_m, np.ones_like(spot_m)
+    arrives_m = uplink_spread(elevation_deg, range_km, terminal, site).long_term_m
+    outer, inner = receiver.diameter_m / 2.0, receiver.obscuration_m / 2.0
+
+    def collected(w: FloatArray) -> FloatArray:
+        return np.asarray(np.expm1(-2.0 * (inner / w) ** 2) - np.expm1(-2.0 * (outer / w) ** 2))
+
+    return arrives_m, collected(arrives_m) / collected(spot_m)
 
 
 def optical_site(site: Site) -> OpticalSite:
@@ -89,25 +140,24 @@ def optical_site(site: Site) -> OpticalSite:
     track=("elevation_deg", "range_km"), terminal=Terminal, receiver=Receiver, site=("height_m",)
 )
 def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site) -> LinkBudget:
-    """Return the mean loss of a downlink at every sample of a track, factor by factor.
+    """Return the mean loss of a link at every sample of a track, factor by factor.
 
-    transmittance = transmitter x diffraction x pointing x atmosphere x field stop x fibre
-    coupling x receiver x gate x detector.
+    transmittance = transmitter x diffraction x turbulence x pointing x atmosphere x field stop
+    x fibre coupling x receiver x gate x detector.
 
     Parameters
     ----------
     track : elevation_deg and range_km of any one shape; time last, passes before it
-    terminal, receiver : sending and receiving hardware
-    site : height_m at least; an `OpticalSite` brings its own atmosphere and turbulence
+    terminal, receiver : sending and receiving hardware; of an uplink on the ground and in orbit
+    site : the place on the ground, with height_m at least; an `OpticalSite` brings its own
+        atmosphere and turbulence
 
     Raises
     ------
-    NotModelledError if the terminal is an uplink (turbulence at the SENDING end spreads and
-    steers the beam; a downlink's figure would be far too good)
+    NotModelledError if the beam of an uplink is not known at its telescope (turbulence at the
+    SENDING end spreads and steers it; a downlink's figure would be far too good)
     QkdInputError if a range is not positive, or shapes do not match
     """
-    if terminal.direction != "downlink":
-        raise NotModelledError("an uplink is not modelled: direction must be 'downlink'")
     ground = optical_site(site)
     elevation = checks.array("elevation_deg", track.elevation_deg, -90.0, 90.0, unit="deg")
     ranges = checks.array("range_km", track.range_km, 1e-3, RANGE_KM_MAX, unit="km")
@@ -123,8 +173,10 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
         receiver_diameter_m=receiver.diameter_m,
         receiver_obscuration_m=receiver.obscuration_m,
     )
+    spot_m = spot_radius_m(ranges * 1e3, terminal.beam, wavelength_m=terminal.wavelength_nm * 1e-9)
+    spot_m, turbulence = _blurred(elevation, ranges, spot_m, terminal, receiver, ground)
     pointing = mean_pointing(
-        spot_radius_m(ranges * 1e3, terminal.beam, wavelength_m=terminal.wavelength_nm * 1e-9),
+        spot_m,
         ranges * 1e3,
         terminal.pointing,
         receiver_radius_m=receiver.diameter_m / 2.0,
@@ -134,6 +186,7 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
     one = np.ones_like(elevation)
     factors = {
         "diffraction_db": diffraction,
+        "turbulence_db": turbulence,
         "pointing_db": pointing,
         "atmosphere_db": air.transmittance(elevation),
         "field_stop_db": stop,

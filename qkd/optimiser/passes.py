@@ -69,7 +69,7 @@ class _Samples:
         detector = receiver.detector
         return optimise(
             self.transmittance[chosen],
-            self.preset.protocol,
+            self.preset.pulses(),
             self.preset.security,
             background_per_gate=self.noise[chosen],
             dark_per_gate=self.dark[chosen],

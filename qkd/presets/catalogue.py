@@ -8,6 +8,7 @@ from qkd.errors import UnknownPresetError
 from qkd.presets.facts import FibrePreset, Preset
 from qkd.presets.fibre_links import toshiba_like, trunk_span
 from qkd.presets.micius import micius_2016, micius_2016_fitted
+from qkd.presets.missions import micius_entangled_2020, qeyssat_like, speqtre_like
 from qkd.presets.stations import graz, jinan_1, nanshan_2020, portable_280mm, zvenigorod
 
 _BUILDERS: dict[str, Callable[[], Preset | FibrePreset]] = {
@@ -18,6 +19,9 @@ _BUILDERS: dict[str, Callable[[], Preset | FibrePreset]] = {
     "portable-280mm": portable_280mm,
     "zvenigorod": zvenigorod,
     "jinan-1": jinan_1,
+    "micius-entangled-2020": micius_entangled_2020,
+    "speqtre-like": speqtre_like,
+    "qeyssat-like": qeyssat_like,
     "trunk-span": trunk_span,
     "toshiba-like": toshiba_like,
 }

@@ -7,7 +7,8 @@ from enum import Enum
 
 from qkd import checks
 from qkd.decoy import DecoyProtocol
-from qkd.errors import UnknownPresetError
+from qkd.entangled import LinkProtocol, PairProtocol
+from qkd.errors import QkdInputError, UnknownPresetError
 from qkd.fibre import FibreReceiver, FibreSpan
 from qkd.finite_key.leak import FiniteLeak, LeakModel
 from qkd.finite_key.terms import Authentication, Security, proof
@@ -40,16 +41,29 @@ class PresetNumber:
         checks.kinds(self, standing=Standing)
 
 
+class SessionKind(Enum):
+    """How one satellite and its stations make key in a session."""
+
+    DOWNLINK = "downlink"  #: weak pulses from the satellite into a station
+    UPLINK = "uplink"  #: weak pulses from a station into the satellite
+    DUAL_DOWNLINK = "dual-downlink"  #: one photon of each pair into each of two stations at once
+    COMMISSIONING = "commissioning"  #: no key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A satellite's terminal with its ground stations, by station id."""
+    """A satellite's hardware with its ground stations, by station id.
+
+    Of an uplink the terminal stands at every station and the receivers are the satellite's,
+    one entry a station; `sites` are always places on the ground.
+    """
 
     name: str
     title: str
     terminal: Terminal
     receivers: Mapping[str, Receiver]
     sites: Mapping[str, OpticalSite]
-    protocol: DecoyProtocol
+    protocol: LinkProtocol
     security: Security
     bound: str
     leak: LeakModel
@@ -68,6 +82,21 @@ class Preset:
             spread=LinkSpread,
             numbers=tuple,
         )
+
+    @property
+    def kind(self) -> SessionKind:
+        """What its sessions are."""
+        if isinstance(self.protocol, PairProtocol):
+            return SessionKind.DUAL_DOWNLINK
+        return SessionKind(self.terminal.direction)
+
+    def pulses(self) -> DecoyProtocol:
+        """Return the protocol of weak pulses. Raises QkdInputError for an entangled source."""
+        if isinstance(self.protocol, PairProtocol):
+            raise QkdInputError(
+                f"preset {self.name!r} is an entangled source, allowed one of weak pulses"
+            )
+        return self.protocol
 
     @checks.takes(station_id=str)
     def station(self, station_id: str) -> tuple[Receiver, OpticalSite]:
@@ -109,7 +138,7 @@ class FibrePreset:
 def _check_proof(
     protocol: object, security: object, bound: str, leak: LeakModel, authentication: object
 ) -> None:
-    checks.kind("protocol", protocol, DecoyProtocol)
+    checks.kind("protocol", protocol, (DecoyProtocol, PairProtocol))
     checks.kind("security", security, Security)
     checks.kind("authentication", authentication, Authentication)
     proof(bound=bound, leak=leak, phase="exact")
@@ -146,7 +175,7 @@ AUTHENTICATION = {
 }
 
 #: Parts whose defaults matter as much as any number.
-_ALWAYS = (DecoyProtocol, Security, FiniteLeak, Authentication, LinkSpread)
+_ALWAYS = (DecoyProtocol, PairProtocol, Security, FiniteLeak, Authentication, LinkSpread)
 
 
 def numeric_leaves(value: object, path: str = "") -> Iterator[tuple[str, float]]:

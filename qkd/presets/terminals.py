@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from qkd import checks
 from qkd.decoy import DecoyProtocol
+from qkd.entangled import LinkProtocol, PairProtocol
 from qkd.errors import QkdInputError
 from qkd.finite_key.leak import LeakModel, as_leak
 from qkd.finite_key.terms import Security
@@ -44,6 +45,8 @@ _SENT: Mapping[str, tuple[str, str]] = {
     "optics_transmittance": ("terminal.optics_transmittance", "1"),
     "pulse_width_ps": ("terminal.pulse_width_ps", "ps"),
     "pulse_rate_hz": ("protocol.pulse_rate_hz", "Hz"),
+    "pair_rate_hz": ("protocol.pair_rate_hz", "Hz"),
+    "source_error": ("protocol.misalignment", "1"),
     "intensities": ("protocol.intensities", "photons"),
     "probabilities": ("protocol.probabilities", "1"),
     "intensity_uncertainty": ("protocol.intensity_uncertainty", "1"),
@@ -94,25 +97,20 @@ RECEIVER_NUMBERS = (*_RECEIVED, *_SKY, _AIR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transmitter:
-    """The satellite's end of a downlink: what it sends, and what its key promises."""
+    """The sending end of a link: what it sends, and what its key promises."""
 
     name: str
     terminal: Terminal
-    protocol: DecoyProtocol  #: its key basis at the receiver is the receiver's to say
+    protocol: LinkProtocol  #: its key basis at the receiver is the receiver's to say
     security: Security
     leak: LeakModel
     base: Preset  #: the preset it comes from, for all that neither end decides
     numbers: tuple[PresetNumber, ...]
 
     def __post_init__(self) -> None:
-        checks.kinds(
-            self,
-            terminal=Terminal,
-            protocol=DecoyProtocol,
-            security=Security,
-            base=Preset,
-            numbers=tuple,
-        )
+        protocols = (DecoyProtocol, PairProtocol)
+        checks.kinds(self, terminal=Terminal, protocol=protocols, security=Security)
+        checks.kinds(self, base=Preset, numbers=tuple)
         as_leak(self.leak)
 
     @checks.takes(name=str, numbers=Mapping)
@@ -127,6 +125,7 @@ class Transmitter:
         stated in two ways or in part, and for what the hardware itself refuses.
         """
         _refuse_unknown(numbers, TRANSMITTER_NUMBERS)
+        self._refuse_foreign(numbers)
         changes, origins = _plain(numbers, _SENT)
         beam, its_origins = _beam(numbers)
         if beam is not None:
@@ -144,6 +143,14 @@ class Transmitter:
         made = _replaced(self, {**changes, "name": name})
         parts = {part: getattr(made, part) for part in ("terminal", "protocol", "security", "leak")}
         return replace(made, numbers=tuple(_numbers(parts, self.numbers, origins)))
+
+    def _refuse_foreign(self, numbers: Mapping[str, Stated]) -> None:
+        """Raise for a number of weak pulses on an entangled source, or the other way round."""
+        for key in numbers:
+            part, _, field = _SENT.get(key, ("", ""))[0].partition(".")
+            if part == "protocol" and not hasattr(self.protocol, field):
+                kind = self.base.kind.value
+                raise QkdInputError(f"{key} on {self.base.name!r}, allowed those of a {kind}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

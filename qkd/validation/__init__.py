@@ -1,6 +1,7 @@
 """Published figures against the model, row by row."""
 
 from qkd.validation.campaign import validate_campaign_pass
+from qkd.validation.entangled import validate_entangled
 from qkd.validation.fitting import fit_pass
 from qkd.validation.links import (
     fibre_rows,
@@ -42,6 +43,7 @@ __all__ = [
     "reference_keys",
     "trunk_rows",
     "validate_campaign_pass",
+    "validate_entangled",
     "validate_links",
     "validate_micius",
 ]

@@ -183,7 +183,7 @@ def _loss_rows(both: _Comparison) -> Iterator[ValidationRow]:
             FigureOrigin.DIGITISED,
         )
     # The loss that the published detections need: N x mean photons x transmittance.
-    protocol = both.unfitted.preset.protocol
+    protocol = both.unfitted.preset.pulses()
     photons = float(np.dot(protocol.intensities, protocol.probabilities))
     sent = protocol.pulse_rate_hz * both.published.duration_s * photons
     printed = float(-10.0 * np.log10(both.published.detections / sent))

@@ -124,7 +124,7 @@ def run(window: Window, preset: Preset, station_id: str, *, scale: float = 1.0) 
     eta = budget.transmittance * scale
     samples = expected_counts(
         eta,
-        preset.protocol,
+        preset.pulses(),
         # The published dark counts alone: what the receiver saw of the sky is not printed.
         background_per_gate=background(window, preset.terminal, receiver, site).dark_per_gate,
         misalignment=receiver.misalignment,

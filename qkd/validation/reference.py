@@ -7,7 +7,7 @@ from qkd.finite_key.key import block_keys
 from qkd.finite_key.leak import BlockLeak
 from qkd.geometry import circular_pass
 from qkd.presets.catalogue import preset, preset_names
-from qkd.presets.facts import Preset
+from qkd.presets.facts import Preset, SessionKind
 from qkd.yields import pass_counts
 
 REFERENCE_ALTITUDE_KM = 500.0
@@ -32,13 +32,13 @@ class ReferenceKey:
 
 
 def reference_keys() -> Iterator[ReferenceKey]:
-    """Yield the reference pass of each free-space preset, at its first receiver."""
+    """Yield the reference pass of each downlink preset, at its first receiver."""
     seen = circular_pass(
         altitude_km=REFERENCE_ALTITUDE_KM, max_elevation_deg=REFERENCE_ELEVATION_DEG
     )
     for name in preset_names():
         found = preset(name)
-        if not isinstance(found, Preset):
+        if not isinstance(found, Preset) or found.kind is not SessionKind.DOWNLINK:
             continue
         station_id = next(iter(found.receivers))
         counts = pass_counts(seen, _dark(found), station_id)[0].total()

@@ -19,6 +19,7 @@ from qkd.validation import (
     ValidationRow,
     reference_keys,
     validate_campaign_pass,
+    validate_entangled,
     validate_links,
     validate_micius,
 )
@@ -82,8 +83,10 @@ def validate_all(context: Context) -> Validation:
         f" {TYPICAL_NANSHAN.max_elevation_deg:.0f} deg, above"
         f" {NANSHAN_ELEVATION_DEG_MIN:g} deg, taken as typical",
     )
+    rows += validate_entangled()
     notes = (
         *_micius_notes(),
+        _notes(satellite_preset("micius-entangled-2020"), Standing.ASSUMED),
         _notes(satellite_preset("nanshan-2020"), Standing.ASSUMED),
         _notes(fibre_preset("toshiba-like"), Standing.ASSUMED),
         _notes(fibre_preset("trunk-span"), Standing.ASSUMED),

@@ -42,6 +42,8 @@ LINK = {"background_per_gate": 1e-6, "misalignment": 0.01}
 PLACE = {"track": TRACK, "terminal": MICIUS.terminal, "receiver": RECEIVER, "site": SITE}
 PASS = {"track": TRACK, "preset": MICIUS, "station_id": "xinglong"}
 STARTS = [0, 5]
+ENTANGLED = qkd.satellite_preset("micius-entangled-2020")
+PAIRS = qkd.Counts(key_clicks=[1e5], key_errors=[2e3], check_clicks=[1e5], check_errors=[2e3])
 
 
 def values(one: object) -> dict[str, object]:
@@ -60,6 +62,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
             qkd.BlockLeak(),
             COUNTS,
             PROTOCOL,
+            ENTANGLED.protocol,
             DETECTOR,
             qkd.Epsilons(secrecy=1e-9, correctness=1e-15, terms=21),
             qkd.ErrorCountLeak(),
@@ -101,6 +104,39 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
             "name": "own",
             "numbers": {"telescope_m": qkd.Stated(value=0.7, source="assumed")},
             "standard_air": True,
+        },
+    ),
+    "pair_key": (
+        qkd.pair_key,
+        {
+            "counts": PAIRS,
+            "protocol": ENTANGLED.protocol,
+            "security": SECURITY,
+            "leak": qkd.FiniteLeak(),
+            "phase": "exact",
+        },
+    ),
+    "session_counts": (
+        qkd.session_counts,
+        {
+            "tracks": (TRACK, TRACK),
+            "preset": ENTANGLED,
+            "station_ids": ("delingha", "nanshan"),
+            "commissioning": False,
+            "sample_s": 1.0,
+            "ratio": 1.0,
+        },
+    ),
+    "session_yield": (
+        qkd.session_yield,
+        {
+            "tracks": (TRACK, TRACK),
+            "preset": ENTANGLED,
+            "station_ids": ("delingha", "nanshan"),
+            "commissioning": False,
+            "rng": None,
+            "sample_s": 1.0,
+            "ratio": 1.0,
         },
     ),
     "transmitter_of": (qkd.transmitter_of, {"preset": MICIUS}),
@@ -387,7 +423,7 @@ SOMETIMES: list[object] = [
 #: Ratios of nothing to nothing, as their docstrings say.
 NAN_IS_AN_ANSWER = {
     "reliability",
-    *(f"{name}.qber" for name in ("campaign_yield", "fibre_rate", "pass_yield")),
+    *(f"{name}.qber" for name in ("campaign_yield", "fibre_rate", "pass_yield", "session_yield")),
     *(f"{name}.qber" for name in ("yield_of_counts", "yield_quantiles")),
 }
 #: Arguments that are free text.
@@ -449,7 +485,7 @@ def test_every_public_callable_is_in_the_table() -> None:
         for method, found in inspect.getmembers(getattr(qkd, name), inspect.isroutine)
         if not method.startswith("_")
         # Called by the package alone, or without an argument.
-        and method not in {"bits", "swapped", "edges", "terms_for"}
+        and method not in {"bits", "swapped", "edges", "terms_for", "pulses"}
         and found is not None
     }
     assert methods == {name for name in CALLS if "." in name}

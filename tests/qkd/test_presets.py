@@ -15,14 +15,15 @@ SATELLITES = (
     "zvenigorod",
     "jinan-1",
 )
+OTHERS = ("micius-entangled-2020", "speqtre-like", "qeyssat-like")
 FIBRES = ("trunk-span", "toshiba-like")
 
 
 def test_the_catalogue_is_complete() -> None:
-    assert set(qkd.preset_names()) == {*SATELLITES, *FIBRES}
+    assert set(qkd.preset_names()) == {*SATELLITES, *OTHERS, *FIBRES}
 
 
-@pytest.mark.parametrize("name", [*SATELLITES, *FIBRES])
+@pytest.mark.parametrize("name", [*SATELLITES, *OTHERS, *FIBRES])
 def test_every_number_has_its_origin(name: str) -> None:
     preset = qkd.preset(name)
     assert preset.name == name

@@ -12,7 +12,13 @@ from qkd.geometry import circular_pass
 from qkd.presets.facts import numeric_leaves
 from qkd.presets.terminals import RECEIVER_NUMBERS, TRANSMITTER_NUMBERS
 
-SATELLITES = [name for name in qkd.preset_names() if isinstance(qkd.preset(name), qkd.Preset)]
+SATELLITES = [
+    name
+    for name in qkd.preset_names()
+    if isinstance(found := qkd.preset(name), qkd.Preset)
+    and found.kind is not qkd.SessionKind.DUAL_DOWNLINK
+]
+PAIRS = qkd.satellite_preset("micius-entangled-2020")
 TRACK = circular_pass(altitude_km=500.0, max_elevation_deg=70.0)
 MICIUS = qkd.satellite_preset("micius-2016")
 
@@ -187,6 +193,10 @@ def test_every_number_that_can_be_stated_changes_something() -> None:
             numbers = _assumed(**{key: 0.125})
         if key == "wavelength_nm":
             numbers = _assumed(wavelength_nm=1550.0)
+        if key in ("pair_rate_hz", "source_error"):
+            pairs = transmitter_of(PAIRS)
+            assert pairs.changed("own", _assumed(**{key: 0.25})) != pairs, key
+            continue
         changed = sent.changed("micius-2016", numbers)
         assert changed != sent, key
     for key in RECEIVER_NUMBERS:
