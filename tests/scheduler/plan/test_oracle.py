@@ -19,6 +19,7 @@ from tests.scheduler.paths.networks import network, want
 from tests.scheduler.plan.oracle import (
     MIDNIGHT,
     best_least,
+    best_leximin,
     best_share,
     best_total,
     instance,
@@ -73,6 +74,19 @@ def test_a_bound_without_the_exact_program_is_true(objective: str, seed: int) ->
     if best is not None:
         assert decision.value <= best * (1 + SLACK) + SLACK
         assert decision.bound >= best * (1 - SLACK) - SLACK
+
+
+@pytest.mark.parametrize("seed", range(COUNT))
+def test_the_shares_of_a_plan_are_the_leximin(seed: int) -> None:
+    problem = instance(20_000 + seed, pairs=6)
+    decision = make_plan(problem, objective="demand")
+
+    notes = " ".join(decision.notes)
+    able = [d for d in problem.demands if f"demand {d.demand_id} (" not in notes]
+    best = best_leximin(problem, {d.demand_id for d in able})
+    if best is not None:
+        shares = sorted(decision.served_share[d.demand_id] / d.weight for d in able)
+        assert shares == pytest.approx(best, rel=GAP_MAX, abs=10 * SLACK)
 
 
 def many_demands(seed: int) -> PlanProblem:
