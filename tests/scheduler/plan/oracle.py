@@ -27,6 +27,7 @@ MIDNIGHT = START.replace(hour=0)
 DAY_S = 86_400.0
 TIME_LIMIT_S = 60.0
 SHARE_MAX = 2.5  # of a demand with the least weight, all of it
+HELD = 2e-6  # by which one level is held less than it reached: twice SciPy's tolerance
 
 
 def instance(seed: int, pairs: int = 3) -> PlanProblem:
@@ -246,7 +247,7 @@ def best_leximin(problem: PlanProblem, demands: set[str]) -> list[float] | None:
         for count, held in enumerate([*found, None]):
             level = program.column(0.0 if held is not None else 1.0)
             if held is not None:
-                program.row({level: 1.0}, least=held - 1e-7)
+                program.row({level: 1.0}, least=held - HELD)
             apart = [program.column(upper=1.0, whole=True) for _ in shares]
             for share, below in zip(shares, apart, strict=True):
                 program.row({**share, below: SHARE_MAX, level: -1.0}, least=0.0)
