@@ -58,7 +58,7 @@ class SunAndMoon:
         low, high = (int(self._fraction + s // DAY_S) for s in (low_s - DAY_S, high_s + DAY_S))
         days = [_bodies_of_day(first + day, earth) for day in range(low, high + 1)]
         self._first = low * _STEPS_A_DAY
-        self._table_km = np.concatenate(days)
+        self._table_km = np.ascontiguousarray(np.concatenate(days).T)
 
     def at(self, offset_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the positions of Sun and Moon, (3, N) each, at seconds after the start."""
@@ -73,11 +73,10 @@ class SunAndMoon:
             -u * (u + 1.0) * (u - 2.0) / 2.0,
             u * (u + 1.0) * (u - 1.0) / 6.0,
         )
-        found = weights[0][:, None] * self._table_km[at - 1]
+        found = weights[0] * self._table_km.take(at - 1, axis=1)
         for ahead, weight in enumerate(weights[1:]):
-            found += weight[:, None] * self._table_km[at + ahead]
-        columns = np.ascontiguousarray(found.T)
-        return columns[:3], columns[3:]
+            found += weight * self._table_km.take(at + ahead, axis=1)
+        return found[:3], found[3:]
 
     def sun_elevation_deg(
         self, stations: Sequence[GroundStation], station: IntArray, offset_s: FloatArray
@@ -163,14 +162,14 @@ def _positions(
     states = earth_fixed_states(satellite, *julian_pairs(epoch, nodes * _CELL_S), earth)
     at = np.searchsorted(nodes, whole)
     u = steps - whole
-    place, speed = states.position_km.T.copy(), (states.velocity_km_s * _CELL_S).T.copy()
+    place, speed = states.position_km, states.velocity_km_s * _CELL_S
     # Hermite's cubic.
     v = 1.0 - u
-    found = ((1.0 + 2.0 * u) * v**2)[:, None] * place[at]
-    found += (u * v**2)[:, None] * speed[at]
-    found += (u**2 * (1.0 + 2.0 * v))[:, None] * place[at + 1]
-    found -= (u**2 * v)[:, None] * speed[at + 1]
-    return np.ascontiguousarray(found.T), states.usable[at] & states.usable[at + 1]
+    found = (1.0 + 2.0 * u) * v**2 * place.take(at, axis=1)
+    found += u * v**2 * speed.take(at, axis=1)
+    found += u**2 * (1.0 + 2.0 * v) * place.take(at + 1, axis=1)
+    found -= u**2 * v * speed.take(at + 1, axis=1)
+    return found, states.usable[at] & states.usable[at + 1]
 
 
 def _grounds(stations: Sequence[GroundStation]) -> tuple[FloatArray, FloatArray, FloatArray]:

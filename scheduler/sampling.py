@@ -167,7 +167,8 @@ def _sampled(spans: Sequence[LinkSpan], step_s: float, earth: EarthTime) -> Link
         np.zeros(2 * len(spans)),
         np.concatenate([last - panels + 1, last]),
     )
-    where, seen = _in_order([(one, look(one)) for one in (ends, nodes)])
+    where = _sorted([ends, nodes])
+    seen = look(where)
     rough = _rough(seen, where.panel, owner)
     if rough.any():
         smooth = np.flatnonzero(~rough[where.panel] | (where.sample_s == 0.0))
@@ -208,13 +209,23 @@ def _part(seen: Sights, chosen: IntArray) -> Sights:
     return Sights(**{item.name: getattr(seen, item.name)[chosen] for item in fields(Sights)})
 
 
+def _sorted(parts: Sequence[_Where]) -> _Where:
+    """Several lists of instants as one, stretch after stretch, in order of time."""
+    where = _joined(parts)
+    return where.part(np.lexsort((where.offset_s, where.panel)))
+
+
+def _joined(parts: Sequence[_Where]) -> _Where:
+    return _Where(
+        np.concatenate([one.offset_s for one in parts]),
+        np.concatenate([one.sample_s for one in parts]),
+        np.concatenate([one.panel for one in parts]),
+    )
+
+
 def _in_order(parts: Sequence[tuple[_Where, Sights]]) -> tuple[_Where, Sights]:
     """Several looks as one, stretch after stretch, in order of time."""
-    where = _Where(
-        np.concatenate([one.offset_s for one, _ in parts]),
-        np.concatenate([one.sample_s for one, _ in parts]),
-        np.concatenate([one.panel for one, _ in parts]),
-    )
+    where = _joined([one for one, _ in parts])
     order = np.lexsort((where.offset_s, where.panel))
     joined = {
         item.name: np.concatenate([getattr(seen, item.name) for _, seen in parts])[order]

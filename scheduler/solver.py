@@ -114,6 +114,7 @@ class Solution:
     row_duals: Floats  #: gain of the objective for one more unit of a row's limit; LP only
     optimal: bool
     status: str
+    iterations: int = 0  #: of simplex that it took, the search tree's included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +295,8 @@ class _Passed:
         objective = float(np.dot(program.cost, x))
         bound = float(info.mip_dual_bound) if whole else objective
         duals = np.zeros(0) if whole else np.array(answer.row_dual, dtype=np.float64)
-        return Solution(x, objective, max(bound, objective), duals, optimal, name)
+        spent = int(info.simplex_iteration_count)
+        return Solution(x, objective, max(bound, objective), duals, optimal, name, spent)
 
 
 def _by_row(program: LinearProgram, entries: int, rows: int) -> tuple[Ints, Ints, Floats]:

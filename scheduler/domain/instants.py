@@ -9,4 +9,4 @@ from orbits import as_utc
 
 def instant_key(when: datetime) -> str:
     """An instant as it stands in natural keys and answers: UTC, milliseconds, `Z`."""
-    return as_utc(when).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return as_utc(when).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from scheduler.domain import Demand, PathSet
 from scheduler.network import Scenario
 from scheduler.paths.graph import DemandGraph, Paths
-from scheduler.paths.links import parallel_pools, sum_parallel
+from scheduler.paths.links import of_network, parallel_pools, sum_parallel
 
 ROUTES_FIRST = 4
 """Routes of one demand to begin with; whoever shares out key prices in what else is worth it."""
@@ -84,7 +84,7 @@ class Graphs:
         return self._known[key]
 
 
-@lru_cache(maxsize=64)
+@of_network
 def graphs_of(scenario: Scenario) -> Graphs:
     """Return the graphs of a network; remembered, for they are dear."""
     return Graphs(scenario)

@@ -38,10 +38,8 @@ LEAST_BITS = 1e-3  # a flow below this is the solver's rounding
 BLEND = 0.001
 """Part of a whole share that the total may weigh beside the least share, in a large program."""
 FLOWS_MAX = 20_000  # flows of all demands up to which their ways are listed, not looked for
-LEXIMIN_MAX = 8
+LEXIMIN_MAX = 16
 """Demands of one class up to which, in a small program, each next least share is an aim."""
-LEVELS = 2
-"""Levels above the least that whole bookings lift one by one; the rest nears the relaxation."""
 CLEAN_UP_ITERATIONS = 20_000  # of simplex, for the level without the blend
 
 
@@ -126,7 +124,8 @@ class DemandAim:
                 aims += [made.least_sum(members, size) for size in range(2, len(members) + 1)]
             else:
                 rising = list(members)
-                aims += [partial(made.above, rising), partial(made.next_least, rising)] * LEVELS
+                levels = [partial(made.above, rising), partial(made.next_least, rising)]
+                aims += levels * (len(members) - 1)
                 if few or priority != self.classes[-1]:
                     aims.append(made.near(members))
             if few:

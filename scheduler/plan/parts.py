@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scheduler.domain import Candidate, instant_key
@@ -132,11 +131,15 @@ def part_of(
     """The option that is part of a pass, named satellite/station/AOS--LOS."""
     pair = f"{whole.satellite_id}/{whole.station_id}"
     starts, ends = acquires_at == whole.acquires_at, loses_at == whole.loses_at
-    return replace(
-        whole,
+    return Candidate(  # each field named: `replace` takes three times as long
         candidate_id=f"{pair}/{instant_key(acquires_at)}--{instant_key(loses_at)}",
+        pass_id=whole.pass_id,
+        satellite_id=whole.satellite_id,
+        station_id=whole.station_id,
         acquires_at=acquires_at,
         loses_at=loses_at,
+        elements_epoch=whole.elements_epoch,
+        clear_probability=whole.clear_probability,
         sifted_bits=sifted_bits,
         secret_bits=secret_bits,
         qber=qber,

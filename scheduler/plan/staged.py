@@ -25,6 +25,7 @@ ROUNDS_MAX, FREE_MAX, NODES_MAX = 20, 1500, 300  # of a neighbourhood search; a 
 PROOF_MAX, NODES_PROOF = 20_000, 2000  # of a program that proves the first aim alone
 NODES_LATER = 100  # of a stage after the first, in a program of more than `SMALL` options
 SMALL = 150
+LEVELS_WORK = 20_000  # iterations of simplex after which no further level of a leximin is begun
 NEAR_ENOUGH = 0.001  # gap at which the exact program of more options ends
 
 BLEND_FROM = 5000  # options; below, one aim after the other is quick
@@ -116,7 +117,8 @@ def in_stages(
     """Maximise the aims in order, each held while the next is improved.
 
     Raises SolverFailed if the first has no answer. What was reached is kept where a later stage
-    fails: the list then ends before it. Stops after the first if that is not above `above`. The
+    fails: the list then ends before it. Stops after the first if that is not above `above`. Aims
+    that are made of a solution, one level of a leximin after the other, end with `LEVELS_WORK`. The
     last of several only breaks ties, so with whole columns it need come no nearer than `TIES`.
 
     In a large LP the first aim is blended with a little of the last: alone, a least share leaves
@@ -126,7 +128,10 @@ def in_stages(
     whole = any(program.whole)
     later = limits.nodes if len(built.columns) <= SMALL else min(limits.nodes, NODES_LATER)
     found: list[Solution] = []
+    spent = 0
     for number, step in enumerate(built.aims):
+        if callable(step) and spent >= LEVELS_WORK:
+            continue
         aim = step(found[-1]) if callable(step) else step
         if not aim and found:
             continue
@@ -146,6 +151,7 @@ def in_stages(
             if not found:
                 raise
             break
+        spent += found[-1].iterations if callable(step) else 0
         if found[0].objective <= above:
             break
         program.start = found[-1].x

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.paths import DemandGraph, find_routes, sum_parallel
+from scheduler.paths import (
+    DemandGraph,
+    find_routes,
+    graphs_of,
+    parallel_pools,
+    sum_parallel,
+)
 from tests.scheduler.paths.networks import Ends, network, want
 
 NODES = "abcdefg"
@@ -206,3 +212,15 @@ def test_the_planner_is_told_of_every_link_once(paths: int) -> None:
 
     assert len(first.uses) == 2 * paths
     assert {times for _, times in first.uses} == {1}
+
+
+def test_a_network_keeps_its_graphs_whatever_its_demands_become() -> None:
+    """A merge of 300 pairs was decided anew on 300 new graphs whenever one demand changed."""
+    scenario = network(("a", "r"), ("r", "b"), ("a", "b"))
+    more = replace(scenario, demands=(want("a", "b"),))
+    less = replace(scenario, links=scenario.links[:2])
+
+    assert graphs_of(more) is graphs_of(scenario)
+    assert parallel_pools(more) is parallel_pools(scenario)
+    assert graphs_of(less) is not graphs_of(scenario)
+    assert len(parallel_pools(less)) == 2

@@ -26,9 +26,11 @@ from tests.scheduler.plan.small import START, _groups, allowed, candidate
 MIDNIGHT = START.replace(hour=0)
 DAY_S = 86_400.0
 TIME_LIMIT_S = 60.0
+SHARE_MAX = 2.5  # of a demand with the least weight, all of it
+HELD = 2e-6  # by which one level is held less than it reached: twice SciPy's tolerance
 
 
-def instance(seed: int) -> PlanProblem:
+def instance(seed: int, pairs: int = 3) -> PlanProblem:
     """A few satellites over a few stations for one to three days; rules and key of any kind."""
     rng = np.random.default_rng(seed)
     days = int(rng.integers(1, 4))
@@ -56,15 +58,15 @@ def instance(seed: int) -> PlanProblem:
         max_sessions_per_day=_limit(rng, 2),
         max_sessions_per_orbit=_limit(rng, 1),
     )
-    pairs = [tuple(pair) for pair in combinations(stations, 2)]
-    rng.shuffle(pairs)
+    ends = [tuple(pair) for pair in combinations(stations, 2)]
+    rng.shuffle(ends)
     demands = tuple(
         want(
             *pair, int(rng.integers(1, 60)) * 1000,
             weight=float(rng.choice([0.5, 1.0, 2.0])),
             min_disjoint_paths=int(rng.choice([1, 1, 2])),
         )
-        for pair in pairs[: int(rng.integers(1, 4))]
+        for pair in ends[: int(rng.integers(1, pairs + 1))]
     )  # fmt: skip
     found = [find_routes(scenario, demand) for demand in demands]
     problem = PlanProblem(
@@ -232,6 +234,30 @@ def most_above(problem: PlanProblem, demands: set[str], least: float, step: floa
         above = program.column(1.0, 1.0, whole=True)
         program.row({**share, above: -step}, least=least)
     return program.best()
+
+
+def best_leximin(problem: PlanProblem, demands: set[str]) -> list[float] | None:
+    """The shares of these demands in rising order, each as large as those before it allow.
+
+    The k-th least share is t if all but k - 1 of them are at least t.
+    """
+    found: list[float] = []
+    for place in range(len(demands)):
+        program, shares = _flows(problem, demands)
+        for count, held in enumerate([*found, None]):
+            level = program.column(0.0 if held is not None else 1.0)
+            if held is not None:
+                program.row({level: 1.0}, least=held - HELD)
+            apart = [program.column(upper=1.0, whole=True) for _ in shares]
+            for share, below in zip(shares, apart, strict=True):
+                program.row({**share, below: SHARE_MAX, level: -1.0}, least=0.0)
+            program.row(dict.fromkeys(apart, 1.0), most=float(count))
+        best = program.best()
+        if best is None:
+            return None
+        found.append(best)
+        assert len(found) == place + 1
+    return found
 
 
 def _flows(problem: PlanProblem, demands: set[str]) -> tuple[Program, list[dict[int, float]]]:

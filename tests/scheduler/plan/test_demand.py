@@ -357,3 +357,33 @@ def test_the_validator_rejects_flows_that_cannot_be(change: dict[str, object], f
     broken = replace(decision, flows=(replace(flow, **change),))
 
     assert any(re.search(fault, sentence) for sentence in faults(problem, broken))
+
+
+def test_every_next_least_share_is_lifted_and_not_only_the_first_few() -> None:
+    """Five satellites may serve one of two pairs each; what they have is 10, 20, .. 50 %.
+
+    The smaller pair gains 20 % of what it wants, the larger 15 %, though more bits. Whoever lifts
+    two levels and then comes near a relaxation that halves passes serves the larger ones.
+    """
+    passes, demands, ways, supplies = [], [], [], []
+    expected = {}
+    for number in range(5):
+        satellite, have = f"s{number}", 0.1 * (number + 1)
+        for name, wanted, bits in (("small", 10_000, 2000.0), ("large", 40_000, 6000.0)):
+            station = f"{name}{number}"
+            link = Pool.link(satellite, station).pool_id
+            passes.append(candidate(satellite, station, 3000.0 + 10 * len(passes), bits=bits))
+            demands.append(
+                Demand(demand_id=station, node_a=station, node_b="hub", bits_per_day=wanted)
+            )
+            ways.append(
+                PathSet(demand_id=station, uses=((link, 1),), paths=((station, satellite, "hub"),))
+            )
+            supplies.append(LinkSupply(pool_id=link, stock_bits=round(have * wanted)))
+            expected[station] = have + (0.2 if name == "small" else 0.0)
+    problem = PlanProblem(
+        candidates=tuple(passes), demands=tuple(demands), path_sets=tuple(ways),
+        supplies=tuple(supplies), starts_at=START, ends_at=START + timedelta(days=1),
+    )  # fmt: skip
+
+    assert make_plan(problem).served_share == pytest.approx(expected, abs=1e-4)

@@ -15,10 +15,12 @@ import pytest
 from scheduler.domain import LinkSupply
 from scheduler.paths import find_routes
 from scheduler.plan import PlanDecision, PlanProblem, faults, make_plan
+from scheduler.plan import demand as demand_module
 from tests.scheduler.paths.networks import network, want
 from tests.scheduler.plan.oracle import (
     MIDNIGHT,
     best_least,
+    best_leximin,
     best_share,
     best_total,
     instance,
@@ -75,10 +77,23 @@ def test_a_bound_without_the_exact_program_is_true(objective: str, seed: int) ->
         assert decision.bound >= best * (1 - SLACK) - SLACK
 
 
-def many_demands(seed: int) -> PlanProblem:
+@pytest.mark.parametrize("seed", range(COUNT))
+def test_the_shares_of_a_plan_are_the_leximin(seed: int) -> None:
+    problem = instance(20_000 + seed, pairs=6)
+    decision = make_plan(problem, objective="demand")
+
+    notes = " ".join(decision.notes)
+    able = [d for d in problem.demands if f"demand {d.demand_id} (" not in notes]
+    best = best_leximin(problem, {d.demand_id for d in able})
+    if best is not None:  # else not proven in time
+        shares = sorted(decision.served_share[d.demand_id] / d.weight for d in able)
+        assert shares == pytest.approx(best, rel=GAP_MAX, abs=10 * SLACK)
+
+
+def many_demands(seed: int, count: int = 10, seen: int = 5, times: int = 3) -> PlanProblem:
     """Two satellites that see five of ten stations at once, three times, and sixteen pairs."""
     rng = np.random.default_rng(seed)
-    satellites, stations = ("s0", "s1"), [f"g{n:02d}" for n in range(10)]
+    satellites, stations = ("s0", "s1"), [f"g{n:02d}" for n in range(count)]
     scenario = network(*[(station, satellite) for satellite in satellites for station in stations])
     pairs = list(combinations(stations, 2))
     rng.shuffle(pairs)
@@ -86,8 +101,8 @@ def many_demands(seed: int) -> PlanProblem:
     passes = tuple(
         candidate(satellite, str(station), 1000.0 * time, bits=float(rng.integers(5, 60)) * 1000.0)
         for satellite in satellites
-        for time in range(3)
-        for station in rng.choice(stations, 5, replace=False)
+        for time in range(times)
+        for station in rng.choice(stations, seen, replace=False)
     )
     return PlanProblem(
         candidates=passes,
@@ -100,6 +115,21 @@ def many_demands(seed: int) -> PlanProblem:
         starts_at=MIDNIGHT,
         ends_at=MIDNIGHT + timedelta(days=1),
     )
+
+
+@pytest.mark.parametrize("sums_up_to", [16, 0])
+def test_ten_shares_are_the_leximin_by_sums_and_level_by_level(
+    sums_up_to: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Level by level is for programs in which the sums of the least shares take too long."""
+    monkeypatch.setattr(demand_module, "LEXIMIN_MAX", sums_up_to)
+    problem = many_demands(4, count=5, seen=3, times=2)
+    decision = make_plan(problem, objective="demand")
+
+    best = best_leximin(problem, {d.demand_id for d in problem.demands})
+    assert best is not None
+    assert len(set(np.round(best, 3))) == 4
+    assert sorted(decision.served_share.values()) == pytest.approx(best, rel=GAP_MAX)
 
 
 def test_as_many_as_can_be_are_above_the_least_share_and_the_next_least_is_lifted() -> None:

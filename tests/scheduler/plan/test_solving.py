@@ -94,6 +94,35 @@ def test_no_time_at_all_falls_back_to_greedy() -> None:
     assert "Time limit" in decision.fallback
 
 
+@pytest.mark.parametrize("objective", ["total", "max-min", "demand"])
+def test_nothing_to_book_is_a_plan_and_no_failure(objective: str) -> None:
+    wanted = demand_problem()
+    decision = make_plan(replace(wanted, candidates=()), objective=objective, solver="milp")
+
+    assert decision.chosen == ()
+    assert decision.fallback == ""
+    assert not any("failed" in note or "ended" in note for note in decision.notes)
+
+
+def test_a_search_that_is_cut_short_ends_at_the_same_place_however_long_it_took() -> None:
+    """Limits are counted work: a machine that is ten times slower gives the same plan."""
+    problem = large_problem(Constellation(satellites=8, stations=8, nights=2), demands=6)
+    cut: list[bool] = []
+
+    def engine(program: LinearProgram, limits: Limits) -> Solution:
+        found = solve(program, limits)
+        cut.append(not found.optimal)
+        return found
+
+    plans = [
+        make_plan(problem, engine=engine, limits=Limits(nodes=1, abort_s=s))
+        for s in (60.0, 600.0, 6000.0)
+    ]
+
+    assert any(cut)
+    assert plans[0] == plans[1] == plans[2]
+
+
 def test_plans_made_in_many_threads_are_the_same() -> None:
     problem = replace(SMALL, candidates=SMALL.candidates[:60])
     alone = make_plan(problem, solver="milp")
