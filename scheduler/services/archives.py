@@ -20,7 +20,7 @@ class Archives:
 
     def __init__(
         self,
-        stored: Callable[[int | None], Iterable[ElementRow]],
+        stored: Callable[[int | None, bool], Iterable[ElementRow]],
         given: Callable[[], Iterable[Verdict]],
         extra: Iterable[Elements],
         earth: Callable[[], EarthTime],
@@ -92,7 +92,7 @@ class Archives:
         """
         last: dict[int, list[Elements | ElementRow]] = {}
         every: Iterable[Elements | ElementRow] = chain(
-            packaged_elements(), self._stored(None), self._extra
+            packaged_elements(), self._stored(None, True), self._extra
         )
         for item in every:
             found = last.setdefault(item.norad_id, [])
@@ -106,7 +106,7 @@ class Archives:
         ]
 
     def _imported(self, norad_id: int | None) -> list[Elements]:
-        return list(_read(self._stored(norad_id)))
+        return list(_read(self._stored(norad_id, False)))
 
 
 def _read(items: Iterable[Elements | ElementRow]) -> Iterator[Elements]:
