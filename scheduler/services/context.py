@@ -170,6 +170,11 @@ class Context:
         """Every element set known to this process: packaged, imported, handed over."""
         return self._archives.whole()
 
+    @property
+    def unreadable_elements(self) -> tuple[str, ...]:
+        """A sentence for each stored set that is none by now, of those read so far."""
+        return self._archives.unreadable()
+
     def latest_elements(self) -> list[KnownSet]:
         """The last set of each satellite, by catalogue number; texts are hardly read."""
         return self._archives.latest()
