@@ -174,6 +174,7 @@ def check_elements(line: Line, satellite: SatelliteOption = None) -> None:
         checked = Checked.model_validate(services.check_elements(context, satellite))
     count = plural(checked.checked, "element set")
     found = [f"{one.kind}: {one.sentence}" for one in checked.findings]
+    found += [f"unreadable: {sentence}" for sentence in checked.unreadable]
     line.answer(checked, found or f"{count} agree with their neighbours")
     note(checked.earth_turn())
     if found:

@@ -130,16 +130,17 @@ def _grid(kept: Sequence[_Shown], width: int, rule: str) -> Iterator[str]:
     widths = _widths(kept, natural, width - gap * (len(kept) - 1) - 2 * indent)
     ruled = sum(widths) + gap * (len(kept) - 1) + indent
     margin = " " * indent
-    yield margin + _line(kept, widths, gap, [one.title for one in kept])
+    right = [one.column.right for one in kept]
+    yield margin + _line(right, widths, gap, [one.title for one in kept])
     yield " " * (indent // 2) + rule * ruled
     for row in zip(*(one.cells for one in kept), strict=True):
         if widths == natural:  # nothing has to be cut
-            yield margin + _line(kept, widths, gap, row)
+            yield margin + _line(right, widths, gap, row)
             continue
         cells = [wrapped(cell, wide) for cell, wide in zip(row, widths, strict=True)]
         for number in range(max(map(len, cells))):
             part = [lines[number] if number < len(lines) else "" for lines in cells]
-            yield margin + _line(kept, widths, gap, part)
+            yield margin + _line(right, widths, gap, part)
 
 
 def _widths(kept: Sequence[_Shown], natural: Sequence[int], room: int) -> list[int]:
@@ -154,12 +155,11 @@ def _widths(kept: Sequence[_Shown], natural: Sequence[int], room: int) -> list[i
     return widths
 
 
-def _line(kept: Sequence[_Shown], widths: Sequence[int], gap: int, cells: Sequence[str]) -> str:
-    padded = (
-        " " * (wide - width_of(cell)) + cell if one.column.right
-        else cell + " " * (wide - width_of(cell))
-        for one, wide, cell in zip(kept, widths, cells, strict=True)
-    )  # fmt: skip
+def _line(right: Sequence[bool], widths: Sequence[int], gap: int, cells: Sequence[str]) -> str:
+    padded = [
+        " " * (wide - width_of(cell)) + cell if is_number else cell + " " * (wide - width_of(cell))
+        for is_number, wide, cell in zip(right, widths, cells, strict=True)
+    ]
     return (" " * gap).join(padded).rstrip()
 
 

@@ -183,6 +183,8 @@ class Checked(Answer):
 
     checked: int
     findings: list[Finding]
+    unreadable: list[str]
+    """A sentence for each set in the ledger that is none by now; it serves nothing."""
     ut1_known_until: Instant
     is_ut1_known: bool
 

@@ -54,8 +54,10 @@ class Known:
     def __init__(self, elements: Elements) -> None:
         self.elements = elements
         self.epoch = elements.epoch
+        # A difference grows with the orbit.
+        self.size = max(1.0, elements.semi_major_axis_km / _LOW_ORBIT_KM)
         self.record = elements.satrec()
-        self.jd, self.fraction = elements.epoch_jd()
+        self.jd, self.fraction = self.record.jdsatepoch, self.record.jdsatepochF
         code, place_km, velocity_km_s = self.record.sgp4(self.jd, self.fraction)
         self.valid = not code
         self.place_km: Vector = place_km
@@ -107,6 +109,10 @@ _TURNED_KM = 100.0
 _SHIFTED_KM = 20.0
 _ROUNDS = 6
 _EARTH_SPEED_KM = 631.3481  # speed in km/s times the root of the radius in km, WGS72
+
+
+_Against = tuple[Known, Difference]
+"""A set that another one disagrees with, and how."""
 
 
 class FindingKind(StrEnum):
@@ -164,94 +170,83 @@ def check_sets(sets: Sequence[Elements], *, accepted: Collection[str] = ()) -> t
         return ()
     known = _Known(sets)
     scale = _local_scale(known)
-    found: dict[int, Finding] = {}
-    before: dict[int, Finding] = {}
+    found: dict[int, _Against] = {}
+    before: dict[int, _Against] = {}
     for left in reversed(range(_ROUNDS)):
         earlier, before = before, found
         found = {}
         for index, item in enumerate(sets):
             if accepted and item.sha256 in accepted:
                 continue
-            if finding := _judged(known, index, scale[index], before):
-                found[index] = finding
+            if against := _judged(known, index, scale[index], before):
+                found[index] = against
         if found.keys() == before.keys():
             break
         if left != _ROUNDS - 1 and found.keys() == earlier.keys():
             # It goes to and fro: the last round is known.
             found = before if left % 2 else found
             break
-    return tuple(found.values())
+    return tuple(_finding(known, index, *pair, scale[index]) for index, pair in found.items())
 
 
 class _Known:
     """The sets of one satellite with their records, and how they differ, each asked once."""
 
     def __init__(self, sets: Sequence[Elements]) -> None:
-        self.sets = sets
-        self._known = [Known(item) for item in sets]
+        self.sets = [Known(item) for item in sets]
         self._apart: dict[tuple[int, int], Difference | None] = {}
 
     def apart(self, first: int, second: int) -> Difference | None:
         """Return how one set differs from another at the latter's epoch."""
         pair = first, second
         if pair not in self._apart:
-            self._apart[pair] = difference_of(self._known[first], self._known[second])
+            self._apart[pair] = difference_of(self.sets[first], self.sets[second])
         return self._apart[pair]
 
 
-def _judged(known: _Known, index: int, scale: float, named: Collection[int]) -> Finding | None:
+def _judged(known: _Known, index: int, scale: float, named: Collection[int]) -> _Against | None:
     item = known.sets[index]
     judges = _neighbours(known, index, named)
     strange = [pair for pair in judges if _is_strange(item, pair[1], scale)]
     if 2 * len(strange) <= len(judges):
         return None
-    other, apart = min(strange, key=lambda pair: abs(pair[1].age_days))
-    earlier = [pair for pair in strange if pair[1].age_days > 0.0]
-    is_another = any(_is_beyond_a_manoeuvre(item, *pair, scale) for pair in earlier[:1])
-    later = (pair for pair in _neighbours(known, index, ()) if pair[1].age_days < 0.0)
-    if earlier and not is_another and any(not _is_strange(item, p[1], scale) for p in later):
-        return None
-    return _finding(item, other, apart, scale, known.sets)
+    earlier = next((pair for pair in strange if pair[1].age_days > 0.0), None)
+    if earlier and not _is_beyond_a_manoeuvre(item, *earlier, scale):
+        later = (pair for pair in _neighbours(known, index, ()) if pair[1].age_days < 0.0)
+        if any(not _is_strange(item, apart, scale) for _, apart in later):
+            return None
+    return min(strange, key=lambda pair: abs(pair[1].age_days))
 
 
-def _is_beyond_a_manoeuvre(
-    item: Elements, earlier: Elements, apart: Difference, scale: float
-) -> bool:
+def _is_beyond_a_manoeuvre(item: Known, earlier: Known, apart: Difference, scale: float) -> bool:
     """Return whether a satellite of the earlier set cannot have got to where this one puts it."""
-    size = max(1.0, item.semi_major_axis_km / _LOW_ORBIT_KM)
     limit_km, _ = _limits_km(item, apart.age_days, scale)
-    change = abs(1.0 - earlier.mean_motion_rev_per_day / item.mean_motion_rev_per_day)
-    speed_km_s = _EARTH_SPEED_KM / np.sqrt(item.semi_major_axis_km)
-    shifted_km = 2.0 * change * speed_km_s * apart.age_days * 86400.0
-    may_km = limit_km + shifted_km + _SHIFTED_KM * size
-    return apart.across_km > _TURNED_KM * size or apart.distance_km > may_km
+    before, now = earlier.elements.mean_motion_rev_per_day, item.elements.mean_motion_rev_per_day
+    speed_km_s = _EARTH_SPEED_KM / math.sqrt(item.elements.semi_major_axis_km)
+    shifted_km = 2.0 * abs(1.0 - before / now) * speed_km_s * apart.age_days * 86400.0
+    may_km = limit_km + shifted_km + _SHIFTED_KM * item.size
+    return apart.across_km > _TURNED_KM * item.size or apart.distance_km > may_km
 
 
-def _limits_km(item: Elements, age_days: float, scale: float) -> tuple[float, float]:
+def _limits_km(item: Known, age_days: float, scale: float) -> tuple[float, float]:
     """Return how far off a neighbour of some age may be, altogether and across the track."""
-    size = max(1.0, item.semi_major_axis_km / _LOW_ORBIT_KM)
     constant, linear = _ACROSS_KM
     along_km = _UNUSUAL * scale * usual_km(age_days)
-    return along_km * size, (constant + linear * abs(age_days)) * size
+    return along_km * item.size, (constant + linear * abs(age_days)) * item.size
 
 
-def _is_strange(item: Elements, apart: Difference, scale: float) -> bool:
+def _is_strange(item: Known, apart: Difference, scale: float) -> bool:
     limit_km, limit_across_km = _limits_km(item, apart.age_days, scale)
     return apart.distance_km > limit_km or apart.across_km > limit_across_km
 
 
-def _finding(
-    item: Elements,
-    other: Elements,
-    apart: Difference,
-    scale: float,
-    sets: Sequence[Elements],
-) -> Finding:
-    kind, source = _kind(item, other, sets)
+def _finding(known: _Known, index: int, other: Known, apart: Difference, scale: float) -> Finding:
+    item = known.sets[index]
+    kind, source = _kind(item.elements, other.elements, [one.elements for one in known.sets])
     limit_km, limit_across_km = _limits_km(item, apart.age_days, scale)
     return Finding(
         kind=kind,
-        elements=item,
+        elements=item.elements,
         neighbour=source,
         difference_km=apart.distance_km,
         across_km=apart.across_km,
@@ -260,9 +255,7 @@ def _finding(
     )
 
 
-def _neighbours(
-    known: _Known, index: int, without: Collection[int]
-) -> list[tuple[Elements, Difference]]:
+def _neighbours(known: _Known, index: int, without: Collection[int]) -> list[_Against]:
     """Return up to two sets on either side, and how each differs at this one's epoch."""
     sets = known.sets
     item = sets[index]

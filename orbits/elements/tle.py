@@ -7,6 +7,7 @@ Spacetrack Report No. 3 (1980). Alpha-5: Space-Track, "Alpha-5 designators".
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -210,13 +211,14 @@ def _epoch(line: _Line) -> datetime:
     two_digits = line.integer_at(19, 20, "the year of the epoch, two digits")
     year = two_digits + (1900 if two_digits >= _CENTURY_PIVOT else 2000)
     day = line.number_at(21, 32, "the day of the year of the epoch")
-    start, following = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
-    if not 1.0 <= day < (following - start).days + 1:
-        line.refuse(21, f"a day of the year {year}, 1 to below {(following - start).days + 1}")
+    days = 366 if isleap(year) else 365
+    if not 1.0 <= day < days + 1:
+        line.refuse(21, f"a day of the year {year}, 1 to below {days + 1}")
     # Whole days and the fraction apart: a float64 of the sum would lose half a microsecond.
     whole, _, decimals = line.part(21, 32).lstrip("+").partition(".")
     fraction = float(f"0.{decimals or '0'}")
-    return start + timedelta(days=int(whole or "0") - 1, microseconds=round(fraction * DAY_S * 1e6))
+    since = timedelta(days=int(whole or "0") - 1, microseconds=round(fraction * DAY_S * 1e6))
+    return datetime(year, 1, 1, tzinfo=UTC) + since
 
 
 def _eccentricity(line: _Line) -> float:

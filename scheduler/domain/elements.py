@@ -58,10 +58,11 @@ class ElementsCheck:
     """How many element sets were looked at, and which do not agree with their neighbours.
 
     `ut1_known_until` is the end of the table of UT1 and leap seconds, `is_ut1_known` whether
-    that is still to come.
+    that is still to come. `unreadable` has a sentence for each set that is none by now.
     """
 
     checked: int
     findings: tuple[Finding, ...]
+    unreadable: tuple[str, ...]
     ut1_known_until: datetime
     is_ut1_known: bool

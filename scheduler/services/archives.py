@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from orbits import Archive, EarthTime, Elements, Verdict, read_elements
+from orbits import Archive, EarthTime, Elements, ElementsError, Verdict, read_elements
 from scheduler.sources.elements import packaged_elements
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Archives:
 
     def __init__(
         self,
-        stored: Callable[[int | None], Iterable[ElementRow]],
+        stored: Callable[[int | None, bool], Iterable[ElementRow]],
         given: Callable[[], Iterable[Verdict]],
         extra: Iterable[Elements],
         earth: Callable[[], EarthTime],
@@ -33,6 +33,7 @@ class Archives:
         self._single: dict[int, Archive] = {}
         self._known: dict[int, tuple[tuple[int, int], Archive]] = {}
         self._verdicts: tuple[Verdict, ...] | None = None
+        self._unreadable: dict[str, str] = {}
 
     def forget(self) -> None:
         """Read everything anew at next use."""
@@ -92,7 +93,7 @@ class Archives:
         """
         last: dict[int, list[Elements | ElementRow]] = {}
         every: Iterable[Elements | ElementRow] = chain(
-            packaged_elements(), self._stored(None), self._extra
+            packaged_elements(), self._stored(None, True), self._extra
         )
         for item in every:
             found = last.setdefault(item.norad_id, [])
@@ -101,20 +102,30 @@ class Archives:
             if not found or item.epoch == found[0].epoch:
                 found.append(item)
         return [
-            found[0] if len(found) == 1 else list(Archive(_read(found)))[-1]
+            found[0] if len(found) == 1 else (list(Archive(self._read(found))) or found)[-1]
             for _, found in sorted(last.items())
         ]
 
+    def unreadable(self) -> tuple[str, ...]:
+        """A sentence for each stored set that is none by now, of those read so far."""
+        return tuple(self._unreadable.values())
+
     def _imported(self, norad_id: int | None) -> list[Elements]:
-        return list(_read(self._stored(norad_id)))
+        return list(self._read(self._stored(norad_id, False)))
 
-
-def _read(items: Iterable[Elements | ElementRow]) -> Iterator[Elements]:
-    for item in items:
-        if isinstance(item, Elements):
-            yield item
-        else:
-            yield from read_elements(item.text, source=item.source, arrived_at=item.arrived_at)
+    def _read(self, items: Iterable[Elements | ElementRow]) -> Iterator[Elements]:
+        for item in items:
+            if isinstance(item, Elements):
+                yield item
+                continue
+            try:
+                yield from read_elements(item.text, source=item.source, arrived_at=item.arrived_at)
+            # It is in the ledger for good; the others must go on serving.
+            except ElementsError as error:
+                self._unreadable[item.sha256] = (
+                    f"satellite {item.norad_id}: the set {item.sha256[:12]} of {item.source} is"
+                    f" refused by now and serves nothing: {error}"
+                )
 
 
 def _arrival(item: Elements, lag: timedelta) -> datetime:

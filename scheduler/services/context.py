@@ -170,6 +170,11 @@ class Context:
         """Every element set known to this process: packaged, imported, handed over."""
         return self._archives.whole()
 
+    @property
+    def unreadable_elements(self) -> tuple[str, ...]:
+        """A sentence for each stored set that is none by now, of those read so far."""
+        return self._archives.unreadable()
+
     def latest_elements(self) -> list[KnownSet]:
         """The last set of each satellite, by catalogue number; texts are hardly read."""
         return self._archives.latest()
@@ -236,17 +241,17 @@ class Context:
         except LedgerMissing:
             return 0
 
-    def _stored_elements(self, norad_id: int | None) -> list[ElementRow]:
+    def _stored_elements(self, norad_id: int | None, latest: bool = False) -> list[ElementRow]:
         from scheduler.ledger.books import element_reads
 
-        rows = element_reads.element_rows(self.settings.database_url, norad_id)
+        rows = element_reads.element_rows(self.settings.database_url, norad_id, latest=latest)
         if rows is not None:
             return rows
         from scheduler.ledger.books.elements import get_elements
 
         try:
             with self.view.read() as reader:
-                return get_elements(reader, norad_id)
+                return get_elements(reader, norad_id, latest=latest)
         except LedgerMissing:
             return []
 

@@ -132,6 +132,7 @@ def check_elements(context: Context, satellite: str | None = None) -> ElementsCh
     return ElementsCheck(
         checked=len(archive),
         findings=archive.check(),
+        unreadable=context.unreadable_elements,
         ut1_known_until=until,
         is_ut1_known=context.clock.now() < until,
     )

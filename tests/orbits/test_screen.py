@@ -15,7 +15,7 @@ from orbits.passes.grid import PAD, step_s
 from orbits.passes.usable import may_jump
 from orbits.propagate import earth_turn
 from orbits.times import julian_pairs
-from tests.benchmarks.test_bench_passes import constellation, random_orbits
+from tests.benchmarks.passes import constellation, random_orbits
 from tests.orbits.sets import MICIUS_2016_12_18, OFFICIAL, SYNTHETIC, TEN_PLACES
 
 SETS = [MICIUS_2016_12_18, *SYNTHETIC, *OFFICIAL[:-3], *constellation(20), *random_orbits(80)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -24,8 +25,9 @@ from orbits import (
 from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.errors import FeedError, InputError, UnknownName
+from scheduler.ledger import ElementRow
 from scheduler.ledger.books import element_reads as glance
-from scheduler.ledger.books.elements import count_elements, get_elements
+from scheduler.ledger.books.elements import add_elements, count_elements, get_elements
 from scheduler.services.context import Context
 from scheduler.services.plans.outlook import known_elements, plan_outlook
 from scheduler.settings import Settings
@@ -368,13 +370,16 @@ def test_a_glance_gives_what_the_ledger_gives(tmp_path: Path) -> None:
     with Context(Settings(database_url=url)) as context:
         services.import_elements(context, ISS, source="iss.tle", arrived_at=NOW)
         services.import_elements(context, _omm_of(5), source="five")
+        services.import_elements(context, _omm_of(5, EPOCH="2018-01-01T00:00:00"), source="late")
         with context.ledger.view.read() as reader:
             whole, single = get_elements(reader), get_elements(reader, 5)
-            assert count_elements(reader) == 2
+            latest = get_elements(reader, latest=True)
+            assert count_elements(reader) == 3
 
         assert glance.element_rows(url) == whole
         assert glance.element_rows(url, 5) == single
-        assert glance.element_count(url) == 2
+        assert glance.element_rows(url, latest=True) == latest == [whole[1], whole[2]]
+        assert glance.element_count(url) == 3
     # Nothing but the ledger, its keys, the line of its writers and the count of their syncs.
     names = [".db", ".db-queue", ".db-sync", ".kek", ".keys"]
     assert sorted(path.suffix for path in tmp_path.iterdir()) == names
@@ -404,3 +409,40 @@ def test_a_plan_knows_the_timing_of_its_passes_from_what_was_known_then(
     for forecast in ahead.forecasts:
         expected = known.time_sigma_s(ahead.elements["micius"], forecast.row.culminates_at)
         assert forecast.row.time_sigma_s == expected is not None
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_set_that_was_let_in_once_and_is_none_by_now_stops_nothing(
+    context: Context, copies: int
+) -> None:
+    window = {"start": NOW, "end": NOW + timedelta(days=1)}
+    asked = {"satellite": "micius", "stations": ["nanshan"], **window}
+    wanted = services.upcoming_passes(context, **asked).rows
+    # Past the door, as if it had been added before there was one.
+    epoch = "9999-12-31T23:59:59"
+    texts = [_omm_of(41731, EPOCH=epoch, REV_AT_EPOCH=number) for number in range(copies)]
+    rows = [
+        ElementRow(
+            norad_id=41731,
+            name="",
+            epoch=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+            text=text,
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            source="old.json",
+            arrived_at=None,
+        )
+        for text in texts
+    ]
+    with context.ledger.begin() as tx:
+        assert add_elements(tx, rows) == copies
+
+    context.refresh_elements()
+    assert services.upcoming_passes(context, **asked).rows == wanted
+    assert services.plan_window(context, **window)["bookings"]
+    assert services.list_elements(context, latest=True).elements
+    unreadable = services.check_elements(context).unreadable
+    for row, sentence in zip(
+        sorted(rows, key=lambda row: row.sha256), sorted(unreadable), strict=True
+    ):
+        assert f"satellite 41731: the set {row.sha256[:12]} of old.json" in sentence
+        assert "not 1957 to 2056" in sentence

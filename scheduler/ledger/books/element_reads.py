@@ -19,8 +19,10 @@ from scheduler.ledger.db.revision import HEAD
 from scheduler.ledger.records import ElementRow
 
 _ROWS = """
-    SELECT norad_id, name, epoch, text, sha256, source, arrived_at FROM element_set
-    WHERE :norad_id IS NULL OR norad_id = :norad_id ORDER BY norad_id, epoch, sha256
+    SELECT norad_id, name, epoch, text, sha256, source, arrived_at FROM element_set AS one
+    WHERE (:norad_id IS NULL OR norad_id = :norad_id) AND (
+        NOT :latest OR epoch = (SELECT max(epoch) FROM element_set WHERE norad_id = one.norad_id)
+    ) ORDER BY norad_id, epoch, sha256
 """
 _VERDICTS = """
     SELECT set_sha256, standing, since, reason FROM element_verdict ORDER BY set_sha256, position
@@ -29,13 +31,19 @@ _VERDICTS = """
 _COUNT = "SELECT (SELECT count(*) FROM element_set) + (SELECT count(*) FROM element_verdict)"
 
 
-def element_rows(url: str, norad_id: int | None = None) -> list[ElementRow] | None:
-    """The element sets, of one satellite or of all; None if the ledger itself must be read."""
+def element_rows(
+    url: str, norad_id: int | None = None, *, latest: bool = False
+) -> list[ElementRow] | None:
+    """The element sets, of one satellite or of all; None if the ledger itself must be read.
+
+    With `latest` those of each satellite's last epoch alone.
+    """
+    asked = {"norad_id": norad_id, "latest": latest}
     if is_missing(url):
         return []
     with suppress(sqlite3.Error), opened_file(url) as connection:
         if connection is not None:
-            return [_row(*values) for values in connection.execute(_ROWS, {"norad_id": norad_id})]
+            return [_row(*values) for values in connection.execute(_ROWS, asked)]
     return None
 
 
