@@ -34,16 +34,19 @@ class SharedSync:
         self._counts: mmap.mmap | None = None
         self._failed = False
 
-    def wait(self) -> None:
-        """Return when everything that is committed by now is on disk.
+    def point(self) -> int:
+        """The number of the first sync that takes all that is committed by now."""
+        return _next(self._open())
+
+    def wait(self, point: int) -> None:
+        """Return when everything is on disk that was committed before that point.
 
         Raises LedgerUnavailable if the disk did not take it: then nobody knows, and this process
         writes no more.
         """
         counts = self._open()
-        mine = _next(counts)  # no sync of this number has begun yet
         with self._guard:
-            while _COUNTS.unpack_from(counts)[1] < mine:
+            while _COUNTS.unpack_from(counts)[1] < point:
                 assert self._handle is not None
                 if try_lock(self._handle, _BYTE):
                     try:

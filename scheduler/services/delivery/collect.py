@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -33,6 +34,34 @@ def dec_keys(context: Context, *, slave: str, master: str, key_ids: Sequence[UUI
     for a key that this master did not draw or that is no longer there, InputError for too many
     ids or one that stands twice.
     """
+    work = _collecting(context, slave, master, key_ids)
+    try:
+        return context.existing_ledger.run(work)
+    except WrongState as error:
+        raise UnknownName(str(error)) from None
+    except UnknownName:
+        with context.view.read() as reader:
+            drawn = get_drawn_keys(reader, key_ids)
+            named = all(slave in key.recipients for key in drawn)
+        if not named:
+            raise NotAllowed(f"SAE {slave!r} was not named as a slave of these keys") from None
+        raise
+
+
+def dec_keys_soon(
+    context: Context, *, slave: str, master: str, key_ids: Sequence[UUID]
+) -> Future[Delivery]:
+    """As `dec_keys`, without a thread that waits for it.
+
+    The future raises WrongState or UnknownName where `dec_keys` says why the slave has no keys.
+    """
+    return context.existing_ledger.submit(_collecting(context, slave, master, key_ids))
+
+
+def _collecting(
+    context: Context, slave: str, master: str, key_ids: Sequence[UUID]
+) -> Callable[[Transaction], Delivery]:
+    """What gives keys to a slave in a transaction."""
     most = context.settings.keys_per_request_max
     if not 1 <= len(key_ids) <= most or len(set(key_ids)) != len(key_ids):
         raise InputError(f"{len(key_ids)} key ids; allowed: 1 to {most}, each once")
@@ -65,17 +94,7 @@ def dec_keys(context: Context, *, slave: str, master: str, key_ids: Sequence[UUI
             ),
         )
 
-    try:
-        return context.existing_ledger.run(work)
-    except WrongState as error:
-        raise UnknownName(str(error)) from None
-    except UnknownName:
-        with context.view.read() as reader:
-            drawn = get_drawn_keys(reader, key_ids)
-            named = all(slave in key.recipients for key in drawn)
-        if not named:
-            raise NotAllowed(f"SAE {slave!r} was not named as a slave of these keys") from None
-        raise
+    return work
 
 
 def _again(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -44,14 +44,15 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
     KeyRanOut if there is too little, SimulatedKey outside a laboratory.
     """
     size = _checked_size(context.settings, request)
-    draw = partial(_draw, context, master, slave, request, size=size)
+
+    def draw(constraints: KeyConstraints) -> Delivery:
+        work = _drawing(context, master, slave, request, constraints=constraints, size=size)
+        return context.existing_ledger.run(work)
+
     both = request.mandatory.with_also(request.preferred)
-    attempts: list[Callable[[], Delivery]] = [partial(draw, constraints=request.mandatory)]
-    if both != request.mandatory:
-        attempts.insert(0, partial(draw, constraints=both))
-    for attempt in attempts:
+    for constraints in dict.fromkeys((both, request.mandatory)):
         try:
-            return attempt()
+            return draw(constraints)
         except NotEnoughKey:
             continue
     with context.view.read() as reader:
@@ -63,8 +64,21 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
             context, parties.pool, bits, constraints=request.mandatory, at=context.clock.now()
         )
         with suppress(NotEnoughKey):
-            return attempts[-1]()
+            return draw(request.mandatory)
     raise _shortage(context, parties, request, size=size, now=context.clock.now())
+
+
+def enc_keys_of_stock(
+    context: Context, *, master: str, slave: str, request: KeyRequest
+) -> Future[Delivery]:
+    """As `enc_keys`, of the pair's stock alone, without a thread that waits for it.
+
+    The future raises NotEnoughKey where the stock is too small, or has no key as preferred.
+    """
+    both = request.mandatory.with_also(request.preferred)
+    size = _checked_size(context.settings, request)
+    work = _drawing(context, master, slave, request, constraints=both, size=size)
+    return context.existing_ledger.submit(work)
 
 
 def _checked_size(settings: Settings, request: KeyRequest) -> int:
@@ -85,7 +99,7 @@ def _checked_size(settings: Settings, request: KeyRequest) -> int:
     return size
 
 
-def _draw(
+def _drawing(
     context: Context,
     master: str,
     slave: str,
@@ -93,7 +107,8 @@ def _draw(
     *,
     constraints: KeyConstraints,
     size: int,
-) -> Delivery:
+) -> Callable[[Transaction], Delivery]:
+    """What draws keys in a transaction."""
     request_id = f"{KIND}/{uuid4()}"
 
     def work(tx: Transaction) -> Delivery:
@@ -137,7 +152,7 @@ def _draw(
             ),
         )
 
-    return context.existing_ledger.run(work)
+    return work
 
 
 def _shortage(
