@@ -169,7 +169,7 @@ class Ledger:
             with self._writing(side_by_side=True) as connection:
                 transaction = self._transaction(connection)
                 result = work(transaction)
-                transaction.complete()
+                transaction.complete(commit=True)
             transaction.publish()
             return result
 

@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 from scheduler.domain import DeliveredKey, Delivery
 from scheduler.errors import InputError, NotAllowed, UnknownName, WrongState
 from scheduler.ledger.keys.answers import doubt_answers, get_masters, repeat_keys
+from scheduler.ledger.keys.copies import get_pads
 from scheduler.ledger.keys.delivery import collect_keys
 from scheduler.ledger.keys.delivery_reads import get_drawn_keys
 from scheduler.ledger.log.canonical import request_digest
+from scheduler.services.delivery.origins import together
 from scheduler.services.delivery.parties import caller_of
 
 if TYPE_CHECKING:
@@ -85,11 +87,19 @@ def _collecting(
         except WrongState:
             answer_id, keys = _again(context, tx, key_ids, slave, now=now)
         command.finish({"slave": slave, "number": len(keys), "again": answer_id != request_id})
-        origins = context.key_origins.of(tx, {key.block_id for key in keys})
+        pads = get_pads(tx, key_ids)
+        blocks = {key.block_id for key in keys}.union(*pads.values())
+        origins = context.key_origins.of(tx, blocks)
         return Delivery(
             answer_id=answer_id,
             keys=tuple(
-                DeliveredKey(key_id=key.key_id, material=key.material, origin=origins[key.block_id])
+                DeliveredKey(
+                    key_id=key.key_id,
+                    material=key.material,
+                    origin=together(
+                        [origins[one] for one in (key.block_id, *pads.get(key.key_id, ()))]
+                    ),
+                )
                 for key in keys
             ),
         )
