@@ -96,7 +96,7 @@ class Ledger:
         file = sqlite_file(engine)
         self._wal = None if file is None else WalCheckpointer(file)
         self._tickets = None if file is None else TicketQueue(file)
-        self._shared_sync = None if file is None else SharedSync(file)
+        self._shared_sync = None if file is None else SharedSync(file, self._tickets)
         self._queue = WriteQueue(
             partial(self._writing, side_by_side=True), self._transaction, self._on_disk
         )
