@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from api.kme.bodies import listed, query_number, query_value, read_object, whole
 from api.kme.errors import NO_STORE, NOT_FOUND, Refused
 from api.kme.identity import application, check_place, context_of, kme_id, refuse_self, shown_kme_id
 from api.kme.sending import KeyAnswer
+from api.kme.waiting import draw_keys, take_keys
 from scheduler.domain import (
     DeliveredKey,
     Delivery,
@@ -46,7 +48,9 @@ Master = Annotated[str, Path(alias="master_SAE_ID")]
 async def status(request: Request, slave: Slave) -> Response:
     """Say what the caller can draw with a slave, and for how long it lasts."""
     master = _caller(request, slave)
-    found = await run_in_threadpool(_status, request, master, slave)
+    await check_place(request, master)
+    status = partial(delivery.key_status, context_of(request), master=master, slave=slave)
+    found = await run_in_threadpool(status)
     source = shown_kme_id(request) or kme_id(found.master_node)
     return JSONResponse({"source_KME_ID": source, **_status_body(found)}, headers=NO_STORE)
 
@@ -103,28 +107,19 @@ def _caller(request: Request, other: str) -> str:
     return caller
 
 
-def _status(request: Request, master: str, slave: str) -> KeyStatus:
-    check_place(request, master)
-    return delivery.key_status(context_of(request), master=master, slave=slave)
-
-
 async def _enc_keys(request: Request, master: str, slave: str, asked: KeyRequest) -> Response:
-    def work() -> Delivery:
-        check_place(request, master)
-        return delivery.enc_keys(context_of(request), master=master, slave=slave, request=asked)
-
-    return _container(request, await run_in_threadpool(work))
+    await check_place(request, master)
+    answer = await draw_keys(context_of(request), master, slave, asked)
+    return _container(request, answer)
 
 
 async def _dec_keys(request: Request, slave: str, master: str, ids: Sequence[UUID]) -> Response:
-    def work() -> Delivery:
-        check_place(request, slave)
-        try:
-            return delivery.dec_keys(context_of(request), slave=slave, master=master, key_ids=ids)
-        except UnknownName:
-            raise Refused(400, NOT_FOUND) from None
-
-    return _container(request, await run_in_threadpool(work))
+    await check_place(request, slave)
+    try:
+        answer = await take_keys(context_of(request), slave, master, ids)
+    except UnknownName:
+        raise Refused(400, NOT_FOUND) from None
+    return _container(request, answer)
 
 
 def _container(request: Request, answer: Delivery) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from api.kme.errors import Refused
@@ -51,7 +52,7 @@ def other_network(request: Request) -> str:
     return peer.name
 
 
-def check_place(request: Request, sae_id: str) -> None:
+async def check_place(request: Request, sae_id: str) -> None:
     """Raise NotAllowed if the key manager that is called is not that of the entity's node.
 
     The setting `kme_hosts` says which name is whose: the id in the certificate that the caller was
@@ -60,9 +61,13 @@ def check_place(request: Request, sae_id: str) -> None:
     """
     context = context_of(request)
     hosts = context.settings.kme_hosts
+    if not hosts:
+        return
     name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
     node = hosts.get(shown_kme_id(request) or "", hosts.get(name.lower()))
-    if node is not None and delivery.node_of(context, sae_id) != node:
+    if node is None:
+        return
+    if await run_in_threadpool(delivery.node_of, context, sae_id) != node:
         raise NotAllowed(f"SAE is not registered at {kme_id(node)}")
 
 

@@ -16,6 +16,7 @@ from api.kme.bodies import query_number, query_value
 from api.kme.errors import NO_STORE, NOT_FOUND, Refused
 from api.kme.identity import application, check_place, context_of, refuse_self
 from api.kme.sending import KeyAnswer
+from api.kme.waiting import draw_keys, take_keys
 from scheduler.domain import Delivery, KeyRequest, check_sae_id
 from scheduler.errors import FactError, UnknownName
 from scheduler.services import delivery
@@ -47,11 +48,8 @@ async def new_key(request: Request) -> Response:
     caller, remote = _systems(request)
     asked = KeyRequest(size_bits=query_number(request, "size"))
 
-    def work() -> Delivery:
-        check_place(request, caller)
-        return delivery.enc_keys(context_of(request), master=caller, slave=remote, request=asked)
-
-    return _answer(request, await run_in_threadpool(work))
+    await check_place(request, caller)
+    return _answer(request, await draw_keys(context_of(request), caller, remote, asked))
 
 
 @router.get("/key/{keyId}", **documents.SKIP_KEY_BY_ID)
@@ -61,16 +59,12 @@ async def key_by_id(request: Request, key_id: Annotated[str, Path(alias="keyId")
     if not _KEY_ID.fullmatch(key_id):
         raise Refused(400, "keyId; allowed: 32 hexadecimal digits")
 
-    def work() -> Delivery:
-        check_place(request, caller)
-        try:
-            return delivery.dec_keys(
-                context_of(request), slave=caller, master=remote, key_ids=[UUID(key_id)]
-            )
-        except UnknownName:
-            raise Refused(404, NOT_FOUND) from None
-
-    return _answer(request, await run_in_threadpool(work))
+    await check_place(request, caller)
+    try:
+        answer = await take_keys(context_of(request), caller, remote, [UUID(key_id)])
+    except UnknownName:
+        raise Refused(404, NOT_FOUND) from None
+    return _answer(request, answer)
 
 
 @router.get("/entropy", **documents.ENTROPY)

@@ -41,16 +41,20 @@ def last_count(ring: Keyring) -> Count:
 
 
 def count(
-    connection: Connection, ring: Keyring, *, settle: Callable[[], None] = lambda: None
+    connection: Connection,
+    ring: Keyring,
+    *,
+    on_disk: Callable[[], Callable[[], None]] | None = None,
 ) -> None:
     """Count on to where the log ends; the connection must see only what is committed.
 
-    `settle` returns once that is on disk, too.
+    What `on_disk` gives returns once that is on disk, too.
     """
     known = _names(ring)
     now = Count(*trail.head(connection))
     if now.size > max(known, default=NEVER.size):
-        settle()
+        if on_disk is not None:
+            on_disk()()
         _put(ring, now)
         # Behind the new one: whoever looks in between finds one of them.
         ring.files.destroy(known.values())

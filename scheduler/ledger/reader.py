@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy.sql.elements import ClauseElement
 
 from orbits import as_utc
 from scheduler.errors import RequestConflict
@@ -53,8 +54,19 @@ class Reader:
             self._read_flags()
         return bool(self._expiring)
 
+    def flags_question(self) -> list[tuple[ClauseElement, dict[str, Any]]]:
+        """What to ask, together with other questions, for what is read once; nothing if it was."""
+        return [(_OUT_OF_THE_ORDINARY, {})] if None in (self._freed, self._expiring) else []
+
+    def take_flags(self, found: list[list[Any]]) -> None:
+        """Take what came of `flags_question`."""
+        for ((freed, expiring),) in found:
+            self._note_flags(freed, expiring)
+
     def _read_flags(self) -> None:
-        ((freed, expiring),) = query(self.raw, _OUT_OF_THE_ORDINARY)
+        self.take_flags([query(self.raw, _OUT_OF_THE_ORDINARY)])
+
+    def _note_flags(self, freed: Any, expiring: Any) -> None:
         # What this transaction did itself may not be written down yet.
         self._freed = self._freed or bool(freed)
         self._expiring = self._expiring or bool(expiring)
@@ -71,7 +83,18 @@ def known_answer(
     connection: Connection, request_id: str, *, kind: str, digest: str
 ) -> dict[str, Any] | None:
     """The answer that the table of commands has. Raises as `Reader.answer`."""
-    rows = query(connection, _ANSWER, {"request_": request_id})
+    return answer_of(
+        query(connection, _ANSWER, {"request_": request_id}), request_id, kind=kind, digest=digest
+    )
+
+
+def answer_question(request_id: str) -> tuple[ClauseElement, dict[str, Any]]:
+    """What to ask for the answer to a request, together with other questions."""
+    return _ANSWER, {"request_": request_id}
+
+
+def answer_of(rows: list[Any], request_id: str, *, kind: str, digest: str) -> dict[str, Any] | None:
+    """The answer in what came of `answer_question`. Raises as `Reader.answer`."""
     if not rows:
         return None
     (row,) = rows

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -67,6 +68,9 @@ from scheduler.ledger.vault.keystore import (
 )
 from scheduler.ledger.view import LedgerView
 
+WORKERS = 8
+"""Pieces of submitted work that go on side by side on PostgreSQL."""
+
 ATTEMPTS_MAX = 10
 """Times that `run` begins anew after a serialization failure before it gives up."""
 
@@ -92,9 +96,9 @@ class Ledger:
         file = sqlite_file(engine)
         self._wal = None if file is None else WalCheckpointer(file)
         self._tickets = None if file is None else TicketQueue(file)
-        self._shared_sync = None if file is None else SharedSync(file)
+        self._shared_sync = None if file is None else SharedSync(file, self._tickets)
         self._queue = WriteQueue(
-            partial(self._writing, side_by_side=True), self._transaction, self._settle_disk
+            partial(self._writing, side_by_side=True), self._transaction, self._on_disk
         )
         # SQLite's writers number their leaves themselves.
         self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
@@ -165,7 +169,7 @@ class Ledger:
             with self._writing(side_by_side=True) as connection:
                 transaction = self._transaction(connection)
                 result = work(transaction)
-                transaction.complete()
+                transaction.complete(commit=True)
             transaction.publish()
             return result
 
@@ -174,6 +178,17 @@ class Ledger:
         except RequestConflict:
             # Answered by another session between the question and the command: it asks again.
             return _insisting(attempt)
+
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """As `run`, without a thread that waits for it."""
+        if self._engine.dialect.name == "sqlite":
+            return self._queue.submit(work)
+        return self._workers.submit(self.run, work)
+
+    @cached_property
+    def _workers(self) -> ThreadPoolExecutor:
+        """Threads that write side by side to PostgreSQL."""
+        return ThreadPoolExecutor(WORKERS, thread_name_prefix="skytrunk-writer")
 
     def number_leaves(self) -> None:
         """Number every leaf that waits now; only on PostgreSQL any does."""
@@ -187,10 +202,10 @@ class Ledger:
             while sequencer.number_waiting(connection, self._mac) == sequencer.LEAVES_AT_ONCE:
                 pass
 
-    def _settle_disk(self) -> None:
-        """Return when all that is committed is on disk; PostgreSQL's commits are at once."""
-        if self._shared_sync is not None:
-            self._shared_sync.wait()
+    def _on_disk(self) -> Callable[[], None]:
+        """What returns once all is on disk that is committed by now."""
+        sync = self._shared_sync
+        return _at_once if sync is None else partial(sync.wait, sync.point())
 
     def _settle(self) -> None:
         """Number what can be numbered; of the rest an audit says that it waits."""
@@ -251,7 +266,7 @@ class Ledger:
     def _count(self) -> bool:
         """Count on, beside the data keys, to where the log ends by now; True once that is done."""
         with self.view.read() as reader:
-            counter.count(reader.connection, self._ring, settle=self._settle_disk)
+            counter.count(reader.connection, self._ring, on_disk=self._on_disk)
         return True
 
     def contradicted_by_counter(self) -> str | None:
@@ -334,6 +349,9 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database; what this process left to number or to count is done before."""
+        self._queue.close()
+        if "_workers" in self.__dict__:
+            self._workers.shutdown()
         if self._sequencer is not None and self._sequencer.close():
             self._settle()
         if self._counter.close():
@@ -351,6 +369,10 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _at_once() -> None:
+    """PostgreSQL's commits are on disk when they return."""
 
 
 def _insisting(work: Callable[[], T]) -> T:

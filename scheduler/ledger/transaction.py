@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, insert, text, update
+from sqlalchemy import Connection, Insert, bindparam, exists, insert, text, update
 
 from orbits import as_utc
 from scheduler.errors import LedgerError, RequestConflict, WrongState
 from scheduler.ledger.commands import CommandHandle, Pending
-from scheduler.ledger.db.bulk import execute_many, one_trip
+from scheduler.ledger.db.bulk import execute_many, one_trip, send_commit
 from scheduler.ledger.db.numbers import RowNumbers
 from scheduler.ledger.db.wal import WalCheckpointer
 from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.tables import row_digest
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.pools import PoolBook
-from scheduler.ledger.reader import Reader, check_same_request, known_answer
+from scheduler.ledger.reader import Reader, answer_of, answer_question, check_same_request
 from scheduler.ledger.schema import (
     AnnouncementPart,
     AnnouncementRow,
@@ -44,6 +44,18 @@ _FINISH = (
     update(Command)
     .where(Command.id == bindparam("command_"))
     .values({name: bindparam(f"{name}_") for name in _ANSWERED})
+)
+
+
+_CLOSE = (
+    update(Block)
+    .where(
+        Block.id == bindparam("block_"),
+        Block.next_bit == Block.length_bits,
+        Block.state == KeyState.AVAILABLE.value,
+        ~exists().where(Material.block_ref == Block.id),
+    )
+    .values(state=KeyState.DESTROYED.value)
 )
 
 
@@ -88,6 +100,7 @@ class Transaction(Reader):
         self.deposited: set[str] = set()  #: ids and natural keys of blocks seen here
         self.unknown: set[str] = set()  #: ids and natural keys looked up, and not there
         self._wal = wal
+        self._closing: set[int] = set()  #: blocks that may be empty now
         self._handles: dict[str, CommandHandle] = {}
         self.numbers = RowNumbers(connection)
 
@@ -108,7 +121,11 @@ class Transaction(Reader):
         if known is not None:
             check_same_request(request_id, (known.kind, known.digest), (kind, digest))
         # Straight to the table: what is held back stands in `_handles`, and stays held back.
-        there = known_answer(self.raw, request_id, kind=kind, digest=digest)
+        # Together with what most commands ask next.
+        asked = [answer_question(request_id), *self.flags_question()]
+        rows, *flags = self.numbers.expect({"command": 1}, besides=asked)
+        self.take_flags(flags)
+        there = answer_of(rows, request_id, kind=kind, digest=digest)
         if known is not None or there is not None:
             raise RequestConflict(
                 f"request {request_id!r} was answered already; ask for its answer"
@@ -165,6 +182,13 @@ class Transaction(Reader):
             _move(self.pending.odd, source_id, target_id, odd)
         return number
 
+    def close_empty(self, block_refs: Iterable[int]) -> None:
+        """Mark blocks as destroyed whose cursor is at the end and whose bytes are all gone.
+
+        Done when what was taken of them is erased.
+        """
+        self._closing.update(block_refs)
+
     def note_freed(self) -> None:
         """Note that this transaction released a range."""
         self._freed = True
@@ -185,7 +209,7 @@ class Transaction(Reader):
         A command that goes out before it is finished is written again when it is.
         """
         rows = self._rows_held_back()
-        if any(held for _, held in rows):
+        if any(held for _, held in rows) or self.vault.owes or self._closing:
             with one_trip(self.raw):
                 self._write(rows)
 
@@ -218,6 +242,10 @@ class Transaction(Reader):
         for table, held in rows:
             if held:
                 execute_many(self.raw, _into(table), held)
+        self.vault.settle()
+        closing, self._closing = self._closing, set()
+        if closing:
+            execute_many(self.raw, _CLOSE, [{"block_": ref} for ref in sorted(closing)])
 
     def _move_balances(self) -> None:
         """Bring the running balances up to date; from here on they are locked for all others."""
@@ -232,8 +260,11 @@ class Transaction(Reader):
                 execute_many(self.raw, statement, moves)
         pending.balances, pending.odd = {}, {}
 
-    def complete(self) -> None:
-        """Write the rest before the commit. Raises LedgerError if a command has no answer."""
+    def complete(self, *, commit: bool = False) -> None:
+        """Write the rest before the commit. Raises LedgerError if a command has no answer.
+
+        With `commit` PostgreSQL is sent that together with the rest.
+        """
         late = [handle for handle in self._handles.values() if handle.written]
         for handle in self._handles.values():
             if handle.answer is None:
@@ -243,6 +274,8 @@ class Transaction(Reader):
         with one_trip(self.raw):
             self._write(held)
             self._write_last(rows, late)
+            if commit:
+                send_commit(self.raw)
 
     def _write_last(self, rows: dict[int, dict[str, Any]], late: list[CommandHandle]) -> None:
         """Commands as they ended, then the balances, for which others wait, and the leaves."""

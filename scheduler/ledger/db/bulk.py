@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,7 @@ _named: Any = namedtuple
 
 
 NO_VALUES: Row = {}
+_OWED, _TRIP = "ledger_owed", "ledger_trip"
 
 
 @lru_cache(maxsize=2)
@@ -98,12 +99,26 @@ def query(connection: Connection, statement: ClauseElement, values: Row = NO_VAL
 
     The statement must outlive the call, and have no list among its values (see `wanted`).
     """
-    compiled = _compiled(statement, tuple(values), connection.dialect.name)
-    given = {**compiled.constants, **values}
-    for name, convert in compiled.converters:
-        if name in values:
-            given[name] = convert(values[name])
-    cursor = _run(connection, compiled.text, given)
+    return query_all(connection, [(statement, values)])[0]
+
+
+def query_all(
+    connection: Connection, questions: Sequence[tuple[ClauseElement, Row]]
+) -> list[list[Any]]:
+    """As `query`, of several at once: PostgreSQL is sent them together."""
+    asked = []
+    with one_trip(connection) if len(questions) > 1 else nullcontext():
+        for statement, values in questions:
+            compiled = _compiled(statement, tuple(values), connection.dialect.name)
+            given = {**compiled.constants, **values}
+            for name, convert in compiled.converters:
+                if name in values:
+                    given[name] = convert(values[name])
+            asked.append((_run(connection, compiled.text, given), compiled))
+    return [_rows_of(cursor, compiled) for cursor, compiled in asked]
+
+
+def _rows_of(cursor: Any, compiled: _Compiled) -> list[Any]:
     rows = cursor.fetchall()
     if not rows:
         return []
@@ -129,6 +144,10 @@ def _run(connection: Connection, statement: str, values: Any) -> Any:
     errors: Any = connection.dialect.loaded_dbapi
     cursor = driver.cursor()
     try:
+        if (owed := pay(connection)) is not None:
+            with _one_trip(connection):
+                driver.execute(owed)
+                return _run(connection, statement, values)
         if isinstance(values, list):
             cursor.executemany(statement, values)
         else:
@@ -136,6 +155,27 @@ def _run(connection: Connection, statement: str, values: Any) -> Any:
     except errors.Error as error:
         raise driver_error(connection, error) from error
     return cursor
+
+
+def send_commit(connection: Connection) -> None:
+    """Send PostgreSQL the commit together with what is under way; SQLite commits in its turn.
+
+    Whoever commits afterwards finds nothing to do. What fails before it undoes everything.
+    """
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        driver.execute("COMMIT")
+
+
+def owe(connection: Connection, statement: str) -> None:
+    """Have a statement go out in front of the transaction's next one, in the same trip."""
+    connection.info[_OWED] = statement
+
+
+def pay(connection: Connection) -> str | None:
+    """The statement that is owed, which is then owed no more."""
+    owed: str | None = connection.info.pop(_OWED, None)
+    return owed
 
 
 def driver_error(connection: Connection, error: Exception) -> DBAPIError:
@@ -157,13 +197,27 @@ def one_trip(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "postgresql":
         yield
         return
-    driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi
     try:
-        with driver.pipeline():
+        with _one_trip(connection):
             yield
     except errors.Error as error:
         raise driver_error(connection, error) from error
+
+
+@contextmanager
+def _one_trip(connection: Connection) -> Iterator[None]:
+    """As `one_trip`, of PostgreSQL, with its driver's errors; one inside another is the same."""
+    if _TRIP in connection.info:
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    connection.info[_TRIP] = True
+    try:
+        with driver.pipeline():
+            yield
+    finally:
+        del connection.info[_TRIP]
 
 
 def wanted(dialect_name: str, names: Sequence[str]) -> str:

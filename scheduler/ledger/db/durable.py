@@ -14,18 +14,21 @@ import threading
 from pathlib import Path
 
 from scheduler.errors import LedgerUnavailable
-from scheduler.ledger.db.tickets import try_lock, unlock, wait_for
+from scheduler.ledger.db.tickets import TicketQueue, try_lock, unlock, wait_for
 
 SUFFIX = "-sync"
 _COUNTS = struct.Struct("<qq")
 """How many syncs of the log began, and which was the last of them to end well."""
+GATHER_S = 0.004
+"""How long a sync waits for those in line: theirs is then in it, too."""
 _BYTE = 0  #: of the file, locked by whoever syncs
 
 
 class SharedSync:
     """The syncs of one database's log, counted in memory that its processes share."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, line: TicketQueue | None = None) -> None:
+        self._line = line
         self._path = database.with_name(database.name + SUFFIX)
         self._log = database.with_name(f"{database.name}-wal")
         self._guard = threading.Lock()
@@ -34,16 +37,19 @@ class SharedSync:
         self._counts: mmap.mmap | None = None
         self._failed = False
 
-    def wait(self) -> None:
-        """Return when everything that is committed by now is on disk.
+    def point(self) -> int:
+        """The number of the first sync that takes all that is committed by now."""
+        return _next(self._open())
+
+    def wait(self, point: int) -> None:
+        """Return when everything is on disk that was committed before that point.
 
         Raises LedgerUnavailable if the disk did not take it: then nobody knows, and this process
         writes no more.
         """
         counts = self._open()
-        mine = _next(counts)  # no sync of this number has begun yet
         with self._guard:
-            while _COUNTS.unpack_from(counts)[1] < mine:
+            while _COUNTS.unpack_from(counts)[1] < point:
                 assert self._handle is not None
                 if try_lock(self._handle, _BYTE):
                     try:
@@ -54,10 +60,13 @@ class SharedSync:
                     wait_for(self._handle, _BYTE)
 
     def _sync(self, counts: mmap.mmap) -> None:
-        number = _next(counts)
-        struct.pack_into("<q", counts, 0, number)
         if self._failed:
             raise LedgerUnavailable("the disk did not take what was written; start this anew")
+        if self._line is not None:
+            self._line.let_pass(GATHER_S)
+        # Who commits from here on waits for the next.
+        number = _next(counts)
+        struct.pack_into("<q", counts, 0, number)
         try:
             handle = self._log_now()
             if handle is not None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from scheduler.errors import SettingsError
-from scheduler.ledger.db.bulk import one_trip
+from scheduler.ledger.db.bulk import owe, pay
 from scheduler.ledger.db.failures import refused
 from scheduler.ledger.db.files import BUSY_TIMEOUT_S, CACHE_KIB, connect_to_read
 from scheduler.ledger.db.wal import BACKSTOP_PAGES
@@ -172,6 +172,7 @@ def _postgres_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        pay(connection)  # of one that did nothing
         if options.get("ledger_migrates", False):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         elif not options.get("ledger_writes", False):
@@ -179,9 +180,13 @@ def _postgres_engine(url: URL) -> Engine:
         elif not options.get("ledger_numbers", False):
             # Taken first: whoever waited here sees, statement by statement, what was committed.
             shared = "_shared" if options.get("ledger_shares", False) else ""
+            owe(connection, f"SELECT pg_advisory_xact_lock{shared}({WRITERS_LOCK})")
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(connection: Connection, *_: object) -> None:
+        if (owed := pay(connection)) is not None:
             driver: Any = connection.connection.driver_connection
-            with one_trip(connection):  # the driver's own, for SQLAlchemy would ask what came back
-                driver.execute(f"SELECT pg_advisory_xact_lock{shared}({WRITERS_LOCK})")
+            driver.execute(owed)
 
     return engine
 

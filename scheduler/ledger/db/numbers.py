@@ -7,12 +7,17 @@ Whoever reads first and asks for numbers then has higher ones than all that it r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.sql.elements import ClauseElement
 
-from scheduler.ledger.db.bulk import query
+from scheduler.ledger.db.bulk import query, query_all
+
+Question = tuple[ClauseElement, Mapping[str, Any]]
+"""A statement and its values."""
 
 
 class RowNumbers:
@@ -24,24 +29,31 @@ class RowNumbers:
         self._last: dict[str, int] = {}  #: by table, in SQLite
         self._given: dict[str, list[int]] = {}  #: by table, in PostgreSQL, the lowest last
 
-    def expect(self, counts: Mapping[str, int]) -> None:
-        """Fetch the numbers of so many rows of each table in one round trip: exactly those."""
+    def expect(
+        self, counts: Mapping[str, int], besides: Sequence[Question] = ()
+    ) -> list[list[Any]]:
+        """Fetch the numbers of so many rows of each table in one round trip: exactly those.
+
+        Returns the rows that come of other questions, asked `besides` and first.
+        """
         if self._is_sqlite:
             self._look_up(tuple(table for table in counts if table not in self._last))
-            return
+            return query_all(self._connection, besides)
         missing = {
             table: count - len(self._given.get(table, ()))
             for table, count in counts.items()
             if count > len(self._given.get(table, ()))
         }
         if not missing:
-            return
+            return query_all(self._connection, besides)
         values = {f"count_{place}": count for place, count in enumerate(missing.values())}
         fresh: dict[str, list[int]] = {}
-        for place, number in query(self._connection, _fetch(tuple(missing)), values):
+        *found, given = query_all(self._connection, [*besides, (_fetch(tuple(missing)), values)])
+        for place, number in given:
             fresh.setdefault(tuple(missing)[place], []).append(number)
         for table, numbers in fresh.items():
             self._given[table] = [*sorted(numbers, reverse=True), *self._given.get(table, ())]
+        return found
 
     def next(self, table: str) -> int:
         """The number of a table's next row."""

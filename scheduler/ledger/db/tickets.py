@@ -12,11 +12,13 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 SUFFIX = "-queue"
+LOOK_S = 0.0005  #: between two looks at whether others are done
 _NUMBER = struct.Struct("<q")
 _FIRST = _NUMBER.size  #: behind the number of the last ticket; byte 0 guards that
 _LOCK = struct.Struct("hhqqi4x")  #: Linux's struct flock: kind, from where, start, length, process
@@ -28,6 +30,7 @@ class TicketQueue:
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(database.name + SUFFIX)
         self._handle: int | None = None
+        self._watch: int | None = None  #: another opening, which holds no ticket of ours
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -41,29 +44,49 @@ class TicketQueue:
         finally:
             unlock(handle, ticket)
 
+    def let_pass(self, seconds: float) -> None:
+        """Wait until those who stand in line now are done, at most so long."""
+        if self._watch is None:
+            self._watch = self._opened()
+        last, ends = _last(self._watch), time.monotonic() + seconds
+        while not try_lock(self._watch, last):
+            if time.monotonic() >= ends:
+                return
+            time.sleep(LOOK_S)
+        unlock(self._watch, last)
+
     def close(self) -> None:
         """Let go of the file."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        for handle in (self._handle, self._watch):
+            if handle is not None:
+                os.close(handle)
+        self._handle = self._watch = None
 
     def _open(self) -> int:
         if self._handle is None:
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._handle = self._opened()
         return self._handle
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @staticmethod
     def _draw(handle: int) -> int:
         """The next ticket, locked: the byte of the file that stands for it."""
         lock(handle, 0)
         try:
-            last = os.pread(handle, _NUMBER.size, 0)
-            ticket = _NUMBER.unpack(last)[0] + 1 if len(last) == _NUMBER.size else _FIRST + 1
+            ticket = _last(handle) + 1
             lock(handle, ticket)
             os.pwrite(handle, _NUMBER.pack(ticket), 0)
         finally:
             unlock(handle, 0)
         return ticket
+
+
+def _last(handle: int) -> int:
+    """The ticket that was drawn last."""
+    last = os.pread(handle, _NUMBER.size, 0)
+    return int(_NUMBER.unpack(last)[0]) if len(last) == _NUMBER.size else _FIRST
 
 
 def lock(handle: int, byte: int) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, NestedTransaction
@@ -38,7 +40,7 @@ class _Group:
 
     def __init__(self, units: list[Any], settle: Callable[[], None]) -> None:
         self._units = units
-        self._settle = settle
+        self._settle = settle  #: returns once it is
         self._guard = threading.Lock()
         self._over = False
 
@@ -61,6 +63,7 @@ class _Job:
     result: Any = None
     error: BaseException | None = None
     group: _Group | None = None
+    future: Future[Any] | None = None  #: of whoever does not wait in a thread
 
     def end(self) -> Any:
         """The result, once it is on disk. Raises what came in between."""
@@ -72,25 +75,35 @@ class _Job:
             raise self.error
         return self.result
 
+    def tell(self) -> None:
+        """Tell whoever waits for the future, once it is on disk."""
+        assert self.future is not None
+        try:
+            self.future.set_result(self.end())
+        except BaseException as error:  # noqa: BLE001 - handed to whose work it is
+            self.future.set_exception(error)
+
 
 class WriteQueue(Generic[U]):
     """Threads line up here; whoever is first does the work of all behind it and commits once.
 
-    The next group works while the disk takes what the last one wrote: `settle` returns once
-    everything is there that was committed before.
+    The next group works while the disk takes what the last one wrote: what `settle` gives returns
+    once everything is there that was committed before it was asked.
     """
 
     def __init__(
         self,
         writing: Callable[[], AbstractContextManager[Connection]],
         unit_on: Callable[[Connection], U],
-        settle: Callable[[], None] = lambda: None,
+        settle: Callable[[], Callable[[], None]] = lambda: _nothing,
     ) -> None:
         self._writing = writing
         self._unit_on = unit_on
         self._settle = settle
         self._turn = threading.Lock()
         self._waiting: deque[_Job] = deque()
+        self._some: SimpleQueue[bool] = SimpleQueue()  #: to do for the thread that writes
+        self._writer: threading.Thread | None = None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -103,13 +116,48 @@ class WriteQueue(Generic[U]):
         job = _Job(work)
         self._waiting.append(job)
         with self._turn:
+            others: list[_Job] = []
             while not job.done:
-                self._commit_group()
+                others += self._commit_group()
+        _tell(others)
         result: T = job.end()
         return result
 
+    def submit(self, work: Callable[[U], T]) -> Future[T]:
+        """As `run`, without a thread that waits: one of the queue's own does all such work.
+
+        It waits for the disk after each group, so that the next is the larger.
+        """
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # what is committed is not called off
+        self._waiting.append(_Job(work, future=future))
+        if self._writer is None:
+            with self._turn:
+                if self._writer is None:
+                    # A daemon: an open ledger must not keep its process alive.
+                    self._writer = threading.Thread(
+                        target=self._write, name="skytrunk-writer", daemon=True
+                    )
+                    self._writer.start()
+        self._some.put(True)
+        return future
+
+    def close(self) -> None:
+        """Answer what was submitted, and end the thread."""
+        if self._writer is not None:
+            self._some.put(False)
+            self._writer.join()
+            self._writer = None
+
+    def _write(self) -> None:
+        while self._some.get():
+            if self._waiting:
+                with self._turn:
+                    submitted = self._commit_group()
+                _tell(submitted)
+
     def _commit_group(self) -> list[_Job]:
-        """Do the work of those who wait, the first GROUP_MAX of them; return it."""
+        """Do the work of those who wait, the first GROUP_MAX; return what was submitted."""
         jobs: list[_Job] = []
         try:
             with self._writing() as connection:
@@ -124,16 +172,25 @@ class WriteQueue(Generic[U]):
             if not isinstance(error, Exception):
                 raise
         else:
-            group = _Group(units, self._settle)
+            group = _Group(units, self._settle())
             for job in jobs:
                 job.group = group
         finally:
             for job in jobs:
                 job.done = True
-        return jobs
+        return [job for job in jobs if job.future is not None]
 
     def _take(self) -> list[_Job]:
         return [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+
+
+def _tell(jobs: Iterable[_Job]) -> None:
+    for job in jobs:
+        job.tell()
+
+
+def _nothing() -> None:
+    """What is committed is on disk at once."""
 
 
 def _together(

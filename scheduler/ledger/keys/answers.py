@@ -16,11 +16,11 @@ from scheduler.errors import WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.keys.delivery import close_keys, draw_keys, in_order, take_keys
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
+from scheduler.ledger.keys.spending import Range
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.records import CollectedKey, DoubtedKey, OutgoingKeys
 from scheduler.ledger.schema import OPEN_ANSWER, Block, Command, KeyRecipient, KeyRow, PoolRow
 from scheduler.ledger.transaction import Transaction
-from scheduler.ledger.vault.material import BOTH_ENDS
 
 DOUBTS_MAX = 10_000
 """Rows that one listing returns, and answers' keys that one command doubts, at most."""
@@ -76,11 +76,11 @@ def deliver_keys(
     recipients: Mapping[str, int],
     expires_at: datetime,
     among: frozenset[str] | None = None,
-) -> tuple[list[CollectedKey], bool]:
+) -> tuple[list[CollectedKey], list[Range]]:
     """Draw keys and give them to their master in one command; the others collect them later.
 
     The master's bytes stay sealed until `settle_answers` knows that they left. Returns the keys,
-    and whether any of them is simulated. Raises as `draw_keys`.
+    and the ranges that they were cut from. Raises as `draw_keys`.
     """
     drawn = draw_keys(
         tx,
@@ -103,7 +103,7 @@ def deliver_keys(
             CollectedKey(key_id=one, block_id=block_id, size_bits=size_bits, material=piece)
             for one, piece in zip(key_ids[len(keys) :], pieces, strict=False)
         ]
-    return keys, any(part.simulated for part in drawn)
+    return keys, drawn
 
 
 def settle_answers(tx: Transaction, handle: CommandHandle, request_ids: Collection[str]) -> int:
@@ -311,11 +311,10 @@ def get_doubted(reader: Reader, *, limit: int = DOUBTS_MAX) -> list[DoubtedKey]:
 
 def _settle(tx: Transaction, handle: CommandHandle, rows: Sequence[Line]) -> None:
     _mark(tx, handle, _SETTLE, "settled", rows)
-    for side in BOTH_ENDS:
+    for side in sorted({row.side for row in rows}):
         # Two recipients of one end may be settled at once; its bytes are there once.
         mine = {row.id: row for row in rows if row.side == side}
-        if mine:
-            take_keys(tx, list(mine.values()))
+        take_keys(tx, list(mine.values()))
 
 
 def _mark(

@@ -15,7 +15,7 @@ from scheduler.errors import FactError, LedgerBroken, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.db.bulk import rows_json, wanted
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
-from scheduler.ledger.keys.spending import Range, claim, close_empty
+from scheduler.ledger.keys.spending import Range, claim
 from scheduler.ledger.log.tables import row_digest, seal_all
 from scheduler.ledger.records import CollectedKey
 from scheduler.ledger.schema import Block, KeyRecipient, KeyRow, PoolRow
@@ -66,9 +66,9 @@ def draw_keys(
     """Cut keys for applications out of a pool, each of one range: pool -> delivered.
 
     `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
-    1 node_b's). The ids must be random and new. With `among` of these blocks alone, by id. The
-    recipient `given_to` has them by this very command. Returns the ranges, whose keys are those of
-    the ids in their order.
+    1 node_b's, from 2 on copies that others keep: see `copies`). The ids must be random and new.
+    With `among` of these blocks alone, by id. The recipient `given_to` has them by this very
+    command. Returns the ranges, whose keys are those of the ids in their order.
     Raises FactError, NotEnoughKey if the pool has too few ranges of that size; for a known id the
     database refuses the row, and with it the transaction (LedgerError).
     """
@@ -77,13 +77,16 @@ def draw_keys(
             f"{len(key_ids)} key ids, {len(set(key_ids))} different, for {len(recipients)}"
             " recipients; allowed: at least one of each, and no id twice"
         )
-    if any(side not in (0, 1) for side in recipients.values()):
-        raise FactError(f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b)")
+    if any(side < 0 for side in recipients.values()):
+        raise FactError(
+            f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b), then copies"
+        )
     if size_bits <= 0 or size_bits % 8:
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
     bits = size_bits * len(key_ids)
-    numbers, ranges = claim(tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among)
-    tx.expect(ledger_entry=len(ranges), key=len(key_ids))
+    numbers, ranges = claim(
+        tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among, key=len(key_ids)
+    )
     names = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
     rows: list[dict[str, Any]] = []
@@ -167,7 +170,7 @@ def take_keys(tx: Transaction, rows: Sequence[KeyLine], *, keep: bool = False) -
     for run in _runs(rows, kept):
         taken.update(_take_run(tx, run, keep=run[0].id in kept))
     if not keep:
-        close_empty(tx, {row.block_ref for row in rows})
+        tx.close_empty(row.block_ref for row in rows)
     return taken
 
 
@@ -205,7 +208,7 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
             lambda: "keys were to be open",
         )
         tx.erased = True
-    close_empty(tx, {row.block_ref for row in rows})
+    tx.close_empty(row.block_ref for row in rows)
     return len(numbers)
 
 

@@ -19,7 +19,7 @@ from scheduler.errors import (
     WrongState,
 )
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.db.bulk import query
+from scheduler.ledger.db.bulk import query_all
 from scheduler.ledger.keys.due import DUE_RESERVATIONS
 from scheduler.ledger.keys.spending import Range, claim, take
 from scheduler.ledger.log.canonical import canonical_numbers
@@ -65,6 +65,7 @@ _END = (
     update(ReservationRow)
     .where(ReservationRow.id == bindparam("row_"), ReservationRow.state == bindparam("from_"))
     .values(state=bindparam("to_"))
+    .returning(ReservationRow.id)
 )
 _NAMED = (
     select(
@@ -90,7 +91,8 @@ _PARTS = (
     )
     .join(ReservationPart, ReservationPart.entry_id == LedgerEntry.id)
     .join(Block, LedgerEntry.block_ref == Block.id)
-    .where(ReservationPart.reservation_ref == bindparam("row_"))
+    .join(ReservationRow, ReservationPart.reservation_ref == ReservationRow.id)
+    .where(ReservationRow.reservation_id == bindparam("name_"))
     .order_by(LedgerEntry.id)
     # Whoever takes a block's bytes, or gives them back, does so alone.
     .with_for_update(of=Block)
@@ -130,8 +132,7 @@ def reserve_key(
     until = as_utc(expires_at)
     if until <= handle.at:
         raise FactError(f"reservation until {until}, which is not after {handle.at}")
-    numbers, ranges = claim(tx, pool_id, bits, at=handle.at)
-    tx.expect(ledger_entry=len(ranges), reservation=1)
+    numbers, ranges = claim(tx, pool_id, bits, at=handle.at, reservation=1)
     row: dict[str, Any] = {
         "id": tx.number(ReservationRow),
         "reservation_id": str(reservation_id),
@@ -191,7 +192,7 @@ def resolve_reservation(
     reservation, ReservationChanged if the reservation, its parts or their entries are not as
     they were written; then nothing was done.
     """
-    row = _row(tx, reservation_id)
+    row, lines = _row_and_parts(tx, reservation_id)
     was = ReservationState(row.state)
     if to not in RESERVATION_MOVES.get(was, frozenset()):
         allowed = (
@@ -202,15 +203,16 @@ def resolve_reservation(
         )
     if was is ReservationState.OPEN and to in HANDED_OUT:
         _refuse_late(row, handle)
-    parts = _parts(tx, row)
+    parts = _parts(tx, row, lines)
     _refuse_changed(row, parts)
     if to in HANDED_OUT and was is not ReservationState.UNCERTAIN:
         _refuse_blocked(reservation_id, parts)
-    tx.guarded(
-        _END,
-        [{"row_": row.id, "from_": was.value, "to_": to.value}],
-        lambda: f"reservation {reservation_id} was to be {was.value}",
-    )
+    end = (_END, {"row_": row.id, "from_": was.value, "to_": to.value})
+    counts = {} if to is ReservationState.RELEASED else {"ledger_entry": len(parts)}
+    asked = [end, tx.vault.question([part.range.bytes for part in parts])]
+    ended, pieces = tx.numbers.expect(counts, besides=asked)
+    if not ended:
+        raise WrongState(f"reservation {reservation_id} was to be {was.value}")
     if to is ReservationState.RELEASED:
         _give_back(tx, handle, row.pool_id, parts)
         return []
@@ -220,12 +222,12 @@ def resolve_reservation(
     source = ACCOUNT_OF[
         KeyState.UNCERTAIN if was is ReservationState.UNCERTAIN else KeyState.RESERVED
     ]
-    tx.expect(ledger_entry=len(parts))
     for part in parts:
         tx.post(handle, numbers.accounts, source, enters, part.range.span, part.entry_id)
     if to is ReservationState.UNCERTAIN:
         return []
-    return _hand_out(tx, handle, parts, kept=was is not ReservationState.UNCERTAIN)
+    kept = was is not ReservationState.UNCERTAIN
+    return _hand_out(tx, handle, parts, pieces, kept=kept)
 
 
 def expire_reservations(tx: Transaction, handle: CommandHandle) -> TimedOut:
@@ -252,12 +254,18 @@ def expire_reservations(tx: Transaction, handle: CommandHandle) -> TimedOut:
 
 
 def _row(tx: Transaction, reservation_id: UUID) -> Any:
+    return _row_and_parts(tx, reservation_id)[0]
+
+
+def _row_and_parts(tx: Transaction, reservation_id: UUID) -> tuple[Any, list[Any]]:
+    """A reservation, and what its ranges hang from."""
     if tx.pending.reservations or tx.pending.entries:
         tx.flush()
-    rows = query(tx.raw, _NAMED, {"name_": str(reservation_id)})
+    name = {"name_": str(reservation_id)}
+    rows, lines = query_all(tx.raw, [(_NAMED, name), (_PARTS, name)])
     if not rows:
         raise UnknownName(f"no reservation {reservation_id}")
-    return rows[0]
+    return rows[0], lines
 
 
 def _refuse_late(row: Any, handle: CommandHandle) -> None:
@@ -290,10 +298,9 @@ def _refuse_blocked(reservation_id: UUID, parts: Sequence[_Part]) -> None:
             )
 
 
-def _parts(tx: Transaction, row: Any) -> list[_Part]:
+def _parts(tx: Transaction, row: Any, rows: Sequence[Any]) -> list[_Part]:
     """The ranges, each with the entry that a resolution must point at: the last one about it."""
     entry = LedgerEntry
-    rows = query(tx.raw, _PARTS, {"row_": row.id})
     latest = {part.id: part.id for part in rows}
     if row.state == ReservationState.UNCERTAIN:
         marks = tx.raw.execute(
@@ -321,10 +328,15 @@ def _parts(tx: Transaction, row: Any) -> list[_Part]:
 
 
 def _hand_out(
-    tx: Transaction, handle: CommandHandle, parts: Sequence[_Part], *, kept: bool
+    tx: Transaction,
+    handle: CommandHandle,
+    parts: Sequence[_Part],
+    pieces: Sequence[Any],
+    *,
+    kept: bool,
 ) -> list[SpentChunk]:
     """Take the bytes; return them, or nothing where nobody may have them any more."""
-    chunks = take(tx, [part.range for part in parts])
+    chunks = take(tx, [part.range for part in parts], pieces)
     if not kept:
         return []
     for part in parts:

@@ -10,41 +10,27 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, exists, or_, select, text, update
+from sqlalchemy import Select, TextClause, bindparam, or_, select, text
 from sqlalchemy.sql.elements import ClauseElement
 
 from orbits import as_utc
 from scheduler.domain import Chunk
-from scheduler.errors import FactError, NotEnoughKey
+from scheduler.errors import FactError, NotEnoughKey, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.db.bulk import execute_many, query, rows_json, wanted
 from scheduler.ledger.pools import PoolNumbers
 from scheduler.ledger.records import SpentChunk
-from scheduler.ledger.schema import OPEN_BLOCK, Block, FreedRange, Material
+from scheduler.ledger.schema import OPEN_BLOCK, Block, FreedRange
 from scheduler.ledger.schema.columns import UtcDateTime
 from scheduler.ledger.states import AccountKind, KeyState
 from scheduler.ledger.transaction import Transaction
-from scheduler.ledger.vault.material import BlockNames
+from scheduler.ledger.vault.material import BlockNames, Span
 
-_ADVANCE = text(
-    "UPDATE block SET next_bit = :to_"
-    " WHERE id = :block_ AND next_bit = :from_ AND state = 'available'"
-)
 _TAKE_FREED = text(
     "DELETE FROM freed_range WHERE block_ref = :block_ AND start_bit = :from_ AND end_bit = :end_"
 )
 _KEEP_FREED = text(
     "INSERT INTO freed_range (block_ref, start_bit, end_bit) VALUES (:block_, :to_, :end_)"
-)
-_CLOSE = (
-    update(Block)
-    .where(
-        Block.id == bindparam("block_"),
-        Block.next_bit == Block.length_bits,
-        Block.state == KeyState.AVAILABLE.value,
-        ~exists().where(Material.block_ref == Block.id),
-    )
-    .values(state=KeyState.DESTROYED.value)
 )
 
 
@@ -65,6 +51,11 @@ class Range:
     def span(self) -> tuple[int, int, int]:
         """As an entry wants it."""
         return self.names.ref, self.start, self.end
+
+    @property
+    def bytes(self) -> Span:
+        """As the vault wants it."""
+        return self.names, self.start // 8, self.end // 8
 
     @property
     def chunk(self) -> Chunk:
@@ -198,18 +189,18 @@ def spend_pools(
     *,
     use: KeyState = KeyState.RELAY_CONSUMED,
     received_after: datetime | None = None,
+    among: frozenset[str] | None = None,
 ) -> dict[str, list[SpentChunk]]:
     """Spend so many bits of each of several pools, as `spend_pool` does, in few round trips.
 
     With `received_after` only of blocks received later than that, the youngest first, and
-    the answer says when each was received. Raises as `spend_pool`; then nothing was taken of
-    any pool.
+    the answer says when each was received; with `among` of these blocks alone, by id. Raises as
+    `spend_pool`; then nothing was taken of any pool.
     """
     if use not in (KeyState.RELAY_CONSUMED, KeyState.COMBINED):
         raise FactError(f"spend as {use.value}; allowed: relay_consumed, combined")
     after = None if received_after is None else as_utc(received_after)
-    claimed = claim_all(tx, needs, Eligible(handle.at, after))
-    tx.expect(ledger_entry=sum(len(ranges) for _, ranges in claimed.values()))
+    claimed = claim_all(tx, needs, Eligible(handle.at, after, among))
     for numbers, ranges in claimed.values():
         for part in ranges:
             tx.post(handle, numbers.accounts, AccountKind.POOL, use, part.span)
@@ -227,19 +218,26 @@ def claim(
     at: datetime,
     piece_bits: int = 8,
     among: frozenset[str] | None = None,
+    **rows: int,
 ) -> tuple[PoolNumbers, list[Range]]:
     """Choose ranges of whole pieces, oldest block first, and move the cursors past them.
 
     Of the blocks `among` whose ids is named, of any without. Key whose time is over at `at`
     counts as not there. Raises FactError if `bits` is no positive multiple of `piece_bits`,
-    NotEnoughKey if the pool holds less; then nothing was changed.
+    NotEnoughKey if the pool holds less; then nothing was changed. Numbers for so many `rows` of
+    other tables are at hand then, as are those of the ranges' entries.
     """
     eligible = Eligible(at, among=among)
-    return claim_all(tx, {pool_id: bits}, eligible, piece_bits=piece_bits)[pool_id]
+    return claim_all(tx, {pool_id: bits}, eligible, piece_bits=piece_bits, **rows)[pool_id]
 
 
 def claim_all(
-    tx: Transaction, needs: Mapping[str, int], eligible: Eligible, *, piece_bits: int = 8
+    tx: Transaction,
+    needs: Mapping[str, int],
+    eligible: Eligible,
+    *,
+    piece_bits: int = 8,
+    **rows: int,
 ) -> Claimed:
     """As `claim`, for the bits wanted of each of several pools, in few round trips."""
     for pool_id, bits in needs.items():
@@ -265,13 +263,18 @@ def claim_all(
             f"pool {pool_id} holds {needs[pool_id] - missing} spendable bits{young}{pieces},"
             f" {needs[pool_id]} were asked for"
         )
-    _move_cursors(tx, [part for _, ranges in chosen.values() for part in ranges])
+    _move_cursors(tx, [part for _, ranges in chosen.values() for part in ranges], rows)
     return chosen
 
 
-def take(tx: Transaction, ranges: Sequence[Range]) -> list[SpentChunk]:
-    """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones."""
-    taken = tx.vault.take_all([(part.names, part.start // 8, part.end // 8) for part in ranges])
+def take(
+    tx: Transaction, ranges: Sequence[Range], found: Sequence[Any] | None = None
+) -> list[SpentChunk]:
+    """Take both ends' bytes of ranges out of the store; blocks left empty become tombstones.
+
+    `found` is what the vault's question about them found, if it was asked.
+    """
+    taken = tx.vault.take_all([part.bytes for part in ranges], found)
     chunks = [
         SpentChunk(
             chunk=part.chunk,
@@ -284,15 +287,8 @@ def take(tx: Transaction, ranges: Sequence[Range]) -> list[SpentChunk]:
         for part, held in zip(ranges, taken, strict=True)
     ]
     # A block can only be empty now if the range reached its end or was freed behind its cursor.
-    close_empty(tx, {part.names.ref for part in ranges if part.freed or part.end == part.limit})
+    tx.close_empty(part.names.ref for part in ranges if part.freed or part.end == part.limit)
     return chunks
-
-
-def close_empty(tx: Transaction, block_refs: set[int]) -> None:
-    """Mark blocks as destroyed whose cursor is at the end and whose bytes are all gone."""
-    if block_refs:
-        rows = [{"block_": ref} for ref in sorted(block_refs)]
-        execute_many(tx.raw, _CLOSE, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,15 +374,27 @@ class _Gathering:
         return part
 
 
-def _move_cursors(tx: Transaction, ranges: Sequence[Range]) -> None:
-    """Move past the ranges, each guarded by where its cursor must stand."""
-    moves = [
-        {"block_": part.names.ref, "from_": part.start, "to_": part.end}
-        for part in ranges
-        if not part.freed
-    ]
-    if moves:
-        tx.guarded(_ADVANCE, moves, lambda: "cursors were to stand where they were read")
+@cache
+def _advance(dialect_name: str) -> TextClause:
+    """Move the cursors of blocks, each guarded by where it must stand; says which it moved."""
+    rows = wanted(dialect_name, ("block_ref", "from_bit", "to_bit"))
+    return text(
+        f"UPDATE block SET next_bit = w.to_bit FROM {rows} AS w WHERE block.id = w.block_ref"
+        " AND block.next_bit = w.from_bit AND block.state = 'available' RETURNING block.id"
+    )
+
+
+def _move_cursors(tx: Transaction, ranges: Sequence[Range], numbers: Mapping[str, int]) -> None:
+    """Move past the ranges, each guarded; have the entries' numbers at hand, and others."""
+    moves = [(part.names.ref, part.start, part.end) for part in ranges if not part.freed]
+    advance = (_advance(tx.raw.dialect.name), {"rows_": rows_json(moves)})
+    counts = {"ledger_entry": len(ranges), **numbers}
+    for moved in tx.numbers.expect(counts, besides=[advance] if moves else []):
+        if len(moved) != len(moves):
+            raise WrongState(
+                f"cursors were to stand where they were read;"
+                f" {len(moves) - len(moved)} of {len(moves)} were not"
+            )
     freed = [part for part in ranges if part.freed]
     if freed:
         rows = [

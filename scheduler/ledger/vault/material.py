@@ -27,6 +27,9 @@ from scheduler.ledger.vault.pieces import BOTH_ENDS, BlockNames, open_piece
 
 __all__ = ["BOTH_ENDS", "PIECE_BYTES", "BlockNames", "Vault"]
 
+Span = tuple[BlockNames, int, int]
+"""A block, and bytes of it: [start, end)."""
+
 PIECE_BYTES = 3840
 """Bytes of key in one row: sealed, it fits into one 4096-byte page of SQLite."""
 
@@ -52,13 +55,21 @@ class _Changes:
     shortened: list[dict[str, Any]] = field(default_factory=list)
     added: list[dict[str, Any]] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any((self.erased, self.erased_at_end, self.shortened, self.added))
+
 
 class Vault:
-    """The sealed bytes, as one transaction sees them."""
+    """The sealed bytes, as one transaction sees them.
+
+    What was taken is erased when the transaction next writes, or looks for other bytes.
+    """
 
     def __init__(self, connection: Connection, keys: DataKeys) -> None:
         self._connection = connection
         self._keys = keys
+        self._owed = _Changes()
 
     def cut(
         self, block: BlockNames, side: int, material: bytes, start_byte: int, number: int
@@ -124,25 +135,43 @@ class Vault:
 
         Raises LedgerBroken if any of them is not there or was changed.
         """
-        changes = _Changes()
         span = (block, start_byte, end_byte)
         (pieces,) = self._pieces([span], sides)
-        taken = self._cut_out(span, pieces, sides, changes)
-        if not keep:
-            self._write(changes)
-        return taken
+        return self._cut_out(span, pieces, sides, _Changes() if keep else self._owed)
 
-    def take_all(self, spans: Sequence[tuple[BlockNames, int, int]]) -> list[dict[int, bytes]]:
-        """As `take` at both ends, for many ranges [start, end) of bytes, in few round trips."""
+    def take_all(
+        self, spans: Sequence[Span], found: Sequence[Any] | None = None
+    ) -> list[dict[int, bytes]]:
+        """As `take` at both ends, for many ranges [start, end) of bytes, in few round trips.
+
+        `found` is what `question` found of them, if it was asked.
+        """
         taken = []
         for some in _apart(spans):
-            changes = _Changes()
-            for span, pieces in zip(some, self._pieces(some, BOTH_ENDS), strict=True):
-                taken.append(self._cut_out(span, pieces, BOTH_ENDS, changes))
-            self._write(changes)
+            if found is not None and len(some) == len(spans):
+                pieces = _by_span(found, len(spans), BOTH_ENDS)
+            else:
+                pieces = self._pieces(some, BOTH_ENDS)
+            taken += [
+                self._cut_out(span, of, BOTH_ENDS, self._owed)
+                for span, of in zip(some, pieces, strict=True)
+            ]
         return taken
 
-    def _write(self, changes: _Changes) -> None:
+    def add_copy(self, span: Span, side: int, material: bytes, *, like: int) -> None:
+        """Keep bytes of a range at one more end, under the data key of the end `like`."""
+        block, start_byte, _ = span
+        ((first, *_),) = self._pieces([span], (like,))
+        self._owed.added += self.cut(block, side, material, start_byte, first.data_key_id)
+
+    @property
+    def owes(self) -> bool:
+        """Whether anything taken is still to be erased."""
+        return bool(self._owed)
+
+    def settle(self) -> None:
+        """Erase what was taken."""
+        changes, self._owed = self._owed, _Changes()
         with one_trip(self._connection):
             for statement, rows in (
                 (_ERASE, changes.erased),
@@ -197,26 +226,32 @@ class Vault:
 
     def erase_all(self, block_refs: Sequence[int]) -> None:
         """Erase every byte of these blocks."""
+        self.settle()
         if block_refs:
             self._connection.execute(
                 delete(Material).where(Material.block_ref == bindparam("block_")),
                 [{"block_": ref} for ref in block_refs],
             )
 
-    def _pieces(
-        self, spans: Sequence[tuple[BlockNames, int, int]], sides: Sequence[int]
-    ) -> list[list[Any]]:
-        """For each range the sealed pieces that may touch it, by end and place, in one query."""
+    def question(
+        self, spans: Sequence[Span], sides: Sequence[int] = BOTH_ENDS
+    ) -> tuple[TextClause, dict[str, str]]:
+        """What to ask for the sealed pieces that may touch ranges, together with other questions.
+
+        Before anything else of the same blocks is taken.
+        """
+        if self.owes:
+            self.settle()
         rows = [
             (block.ref, side, start_byte - PIECE_BYTES, end_byte)
             for block, start_byte, end_byte in spans
             for side in sides
         ]
-        found: list[list[Any]] = [[] for _ in spans]
-        pieces = _pieces_query(self._connection.dialect.name)
-        for row in query(self._connection, pieces, {"rows_": rows_json(rows)}):
-            found[row[0] // len(sides)].append(row)
-        return found
+        return _pieces_query(self._connection.dialect.name), {"rows_": rows_json(rows)}
+
+    def _pieces(self, spans: Sequence[Span], sides: Sequence[int]) -> list[list[Any]]:
+        """For each range the sealed pieces that may touch it, by end and place, in one query."""
+        return _by_span(query(self._connection, *self.question(spans, sides)), len(spans), sides)
 
     def _resealed(
         self, block: BlockNames, side: int, begins: int, plain: bytes, number: int
@@ -230,6 +265,14 @@ class Vault:
             "data_": row["data"],
             "key_": row["data_key_id"],
         }
+
+
+def _by_span(rows: Iterable[Any], count: int, sides: Sequence[int]) -> list[list[Any]]:
+    """The sealed pieces of each range, of all that were found."""
+    found: list[list[Any]] = [[] for _ in range(count)]
+    for row in rows:
+        found[row[0] // len(sides)].append(row)
+    return found
 
 
 def _pieces_of(material: bytes) -> int:
@@ -250,14 +293,12 @@ def _pieces_query(dialect_name: str) -> TextClause:
     )
 
 
-def _apart(
-    spans: Sequence[tuple[BlockNames, int, int]],
-) -> Iterator[list[tuple[BlockNames, int, int]]]:
+def _apart(spans: Sequence[Span]) -> Iterator[list[Span]]:
     """Cut a list of ranges so that no part has two of one block.
 
     What one range leaves over may be a piece of the next, so the first must be written before.
     """
-    some: list[tuple[BlockNames, int, int]] = []
+    some: list[Span] = []
     seen: set[int] = set()
     for span in spans:
         if span[0].ref in seen:

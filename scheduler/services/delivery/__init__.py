@@ -1,8 +1,8 @@
 """Use cases of key delivery: everything that the doors for applications reach."""
 
 from scheduler.services.delivery.answers import doubt_overdue, doubted_keys, settle_answers
-from scheduler.services.delivery.collect import dec_keys
-from scheduler.services.delivery.draw import enc_keys
+from scheduler.services.delivery.collect import dec_keys, dec_keys_soon
+from scheduler.services.delivery.draw import enc_keys, enc_keys_of_stock
 from scheduler.services.delivery.inbound import accept_keys, void_arrived
 from scheduler.services.delivery.outbound import acknowledged, send_due
 from scheduler.services.delivery.status import key_status, node_of
@@ -11,9 +11,11 @@ __all__ = [
     "accept_keys",
     "acknowledged",
     "dec_keys",
+    "dec_keys_soon",
     "doubt_overdue",
     "doubted_keys",
     "enc_keys",
+    "enc_keys_of_stock",
     "key_status",
     "node_of",
     "send_due",

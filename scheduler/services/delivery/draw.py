@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
-from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from scheduler.domain import DeliveredKey, Delivery, KeyConstraints, KeyRequest
+from scheduler.domain import DeliveredKey, Delivery, KeyConstraints, KeyRequest, Pool
 from scheduler.errors import (
     ConstraintNotMet,
     InputError,
@@ -19,7 +19,10 @@ from scheduler.errors import (
 )
 from scheduler.ledger.keys.answers import deliver_keys
 from scheduler.ledger.keys.blocks import get_open_blocks
+from scheduler.ledger.keys.copies import ANSWERED, pads_of
 from scheduler.ledger.log.canonical import request_digest
+from scheduler.services.delivery.multicast import send_copies
+from scheduler.services.delivery.origins import together
 from scheduler.services.delivery.parties import Parties, parties_of
 from scheduler.services.delivery.selection import BLOCKS_LOOKED_AT_MAX, allowed_blocks
 from scheduler.services.merges.at_request import merge_for
@@ -44,27 +47,43 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
     KeyRanOut if there is too little, SimulatedKey outside a laboratory.
     """
     size = _checked_size(context.settings, request)
-    draw = partial(_draw, context, master, slave, request, size=size)
+
+    def draw(constraints: KeyConstraints) -> Delivery:
+        work = _drawing(context, master, slave, request, constraints=constraints, size=size)
+        return context.existing_ledger.run(work)
+
     both = request.mandatory.with_also(request.preferred)
-    attempts: list[Callable[[], Delivery]] = [partial(draw, constraints=request.mandatory)]
-    if both != request.mandatory:
-        attempts.insert(0, partial(draw, constraints=both))
-    for attempt in attempts:
+    for constraints in dict.fromkeys((both, request.mandatory)):
         try:
-            return attempt()
+            return draw(constraints)
         except NotEnoughKey:
             continue
     with context.view.read() as reader:
         parties = parties_of(context, reader, master, slave, request.additional_slaves)
-    gained, bits = 1, size * request.number
+    bits, gained = size * request.number, 1
     while gained:
         # Somebody else may take what was merged here, as long as anything is.
-        gained = merge_for(
-            context, parties.pool, bits, constraints=request.mandatory, at=context.clock.now()
-        )
+        gained = 0
+        for pool in parties.pools:
+            if (_available(context, pool, request, size=size) or 0) < request.number:
+                now = context.clock.now()
+                gained += merge_for(context, pool, bits, constraints=request.mandatory, at=now)
         with suppress(NotEnoughKey):
-            return attempts[-1]()
-    raise _shortage(context, parties, request, size=size, now=context.clock.now())
+            return draw(request.mandatory)
+    raise _shortage(context, parties, request, size=size)
+
+
+def enc_keys_of_stock(
+    context: Context, *, master: str, slave: str, request: KeyRequest
+) -> Future[Delivery]:
+    """As `enc_keys`, of the pair's stock alone, without a thread that waits for it.
+
+    The future raises NotEnoughKey where the stock is too small, or has no key as preferred.
+    """
+    both = request.mandatory.with_also(request.preferred)
+    size = _checked_size(context.settings, request)
+    work = _drawing(context, master, slave, request, constraints=both, size=size)
+    return context.existing_ledger.submit(work)
 
 
 def _checked_size(settings: Settings, request: KeyRequest) -> int:
@@ -85,7 +104,7 @@ def _checked_size(settings: Settings, request: KeyRequest) -> int:
     return size
 
 
-def _draw(
+def _drawing(
     context: Context,
     master: str,
     slave: str,
@@ -93,7 +112,8 @@ def _draw(
     *,
     constraints: KeyConstraints,
     size: int,
-) -> Delivery:
+) -> Callable[[Transaction], Delivery]:
+    """What draws keys in a transaction."""
     request_id = f"{KIND}/{uuid4()}"
 
     def work(tx: Transaction) -> Delivery:
@@ -109,7 +129,7 @@ def _draw(
             at=now,
             digest=request_digest(master, slave, request.additional_slaves, size, request.number),
         )
-        keys, simulated = deliver_keys(
+        keys, drawn = deliver_keys(
             tx,
             command,
             pool_id,
@@ -120,38 +140,58 @@ def _draw(
             expires_at=now + timedelta(seconds=context.settings.key_retention_s),
             among=among,
         )
+        copies = send_copies(context, tx, command, parties, drawn, keys, constraints)
+        simulated = command.spent_simulated or any(part.simulated for part in drawn)
         if simulated and not context.settings.laboratory:
             raise SimulatedKey(
                 f"pool {pool_id} holds simulated key; only a laboratory hands it out"
                 " (SKYTRUNK_LABORATORY=true)"
             )
-        origins = context.key_origins.of(tx, {key.block_id for key in keys})
-        command.finish(
-            {"pool": pool_id, "master": master, "number": request.number, "size_bits": size}
-        )
+        answer: dict[str, Any] = {
+            "pool": pool_id,
+            "master": master,
+            "number": request.number,
+            "size_bits": size,
+        }
+        if copies:
+            answer[ANSWERED] = copies
+        command.finish(answer)
+        pads = pads_of(answer)
+        origins = context.key_origins.of(tx, {key.block_id for key in keys}.union(pads))
+        of_pads = [origins[one] for one in pads]
+        made = {
+            block: together([origins[block], *of_pads]) for block in {key.block_id for key in keys}
+        }
         return Delivery(
             answer_id=request_id,
             keys=tuple(
-                DeliveredKey(key_id=key.key_id, material=key.material, origin=origins[key.block_id])
+                DeliveredKey(key_id=key.key_id, material=key.material, origin=made[key.block_id])
                 for key in keys
             ),
         )
 
-    return context.existing_ledger.run(work)
+    return work
 
 
-def _shortage(
-    context: Context, parties: Parties, request: KeyRequest, *, size: int, now: datetime
-) -> Exception:
-    """What to say where there is too little: how much there is, or that none is as demanded."""
-    pool_id = parties.pool.pool_id
+def _available(context: Context, pool: Pool, request: KeyRequest, *, size: int) -> int | None:
+    """How many keys as demanded a pool has; None if it has key, but none of it as demanded."""
+    now = context.clock.now()
     with context.view.read() as reader:
-        blocks = get_open_blocks(reader, pool_id, at=now, limit=BLOCKS_LOOKED_AT_MAX)
-        among = allowed_blocks(context, reader, pool_id, request.mandatory, at=now)
+        blocks = get_open_blocks(reader, pool.pool_id, at=now, limit=BLOCKS_LOOKED_AT_MAX)
+        among = allowed_blocks(context, reader, pool.pool_id, request.mandatory, at=now)
     left = [one for one in blocks if among is None or str(one.block_id) in among]
     if among is not None and not left:
-        return ConstraintNotMet(f"no key of {pool_id} is as demanded")
-    available = sum((one.length_bits - one.next_bit) // size for one in left)
+        return None
+    return sum((one.length_bits - one.next_bit) // size for one in left)
+
+
+def _shortage(context: Context, parties: Parties, request: KeyRequest, *, size: int) -> Exception:
+    """What to say where there is too little: how much there is, or that none is as demanded."""
+    found = {pool: _available(context, pool, request, size=size) for pool in parties.pools}
+    for pool, available in found.items():
+        if available is None:
+            return ConstraintNotMet(f"no key of {pool.pool_id} is as demanded")
+    available = min(count for count in found.values() if count is not None)
     return KeyRanOut(
         f"{available} keys of {size} bits are there for {parties.master.sae_id} and"
         f" {parties.slaves[0].sae_id}, {request.number} were asked for",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 SETS_SHOWN_MAX = 64
 """Compromise sets that one key comes with; threshold and paths say the rest."""
 REMEMBERED_MAX = 4096
+
+
+def together(origins: Sequence[KeyOrigin]) -> KeyOrigin:
+    """The origin of a key that whoever knows one of several keys knows."""
+    if len(origins) == 1:
+        return origins[0]
+    sets = {frozenset(nodes) for one in origins for nodes in one.compromise_sets}
+    least = [tuple(sorted(one)) for one in sets if not any(other < one for other in sets)]
+    return KeyOrigin(
+        paths=tuple(dict.fromkeys(path for one in origins for path in one.paths)),
+        # A way that no relay is on has no threshold.
+        threshold=min((one.threshold for one in origins if one.compromise_sets), default=0),
+        route_types=frozenset().union(*(one.route_types for one in origins)),
+        compromise_sets=tuple(sorted(least, key=lambda one: (len(one), one))[:SETS_SHOWN_MAX]),
+        simulated=any(one.simulated for one in origins),
+    )
 
 
 class KeyOrigins:

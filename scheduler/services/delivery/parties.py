@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scheduler.domain import Pool, Sae, check_sae_id
 from scheduler.errors import InputError, NotAllowed, UnknownName
 from scheduler.ledger.books import saes
+from scheduler.ledger.keys.copies import FIRST_SIDE
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
@@ -24,9 +25,16 @@ class Parties:
 
     master: Sae
     slaves: tuple[Sae, ...]
+    hub: str  #: the master's node
     pool: Pool
+    further: tuple[Pool, ...]  #: the master's node and each other one that gets a copy
     recipients: dict[str, int]
-    """Who has the bytes of which end: 0 node_a's, 1 node_b's."""
+    """Who has the bytes of which end: 0 node_a's, 1 node_b's, then those of the further pools."""
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Every pool that the keys cost key of."""
+        return self.pool, *self.further
 
 
 def outgoing_name(peer: str, sae_id: str = "") -> str:
@@ -48,7 +56,7 @@ def parties_of(
     """The parties of a request. Nodes that the scenario no longer has are unknown.
 
     Raises NotAllowed for a master that is not registered, UnknownName for such a slave, InputError
-    for one that is named twice, is the master, or at none of the two nodes.
+    for one that is named twice, is the master, or at its node as the only slave is.
     """
     names = [slave, *more]
     for name in names:
@@ -73,21 +81,19 @@ def parties_of(
         )
     context.scenario.node(one)
     context.scenario.node(other)
-    for name in more:
-        if known[name].node not in (one, other):
-            raise InputError(
-                f"additional SAE {name!r} is at node {known[name].node}; allowed: {one} and"
-                f" {other}, where the key is"
-            )
     pool = Pool.pair(one, other)
+    rest = sorted({here[name] for name in more} - {one, other})
+    sides = {pool.node_a: 0, pool.node_b: 1}
+    for side, node in enumerate(rest, start=FIRST_SIDE):
+        sides[context.scenario.node(node).node_id] = side
     return Parties(
         master=known[master],
         slaves=tuple(known[name] for name in names),
+        hub=one,
         pool=pool,
+        further=tuple(Pool.pair(one, node) for node in rest),
         recipients={
-            outgoing_name(sae.node, name) if sae.node in peers else name: int(
-                here[name] != pool.node_a
-            )
+            outgoing_name(sae.node, name) if sae.node in peers else name: sides[here[name]]
             for name, sae in known.items()
         },
     )

@@ -108,10 +108,13 @@ def test_whoever_commits_during_a_sync_shares_the_next(
     monkeypatch.setattr(os, "fdatasync", sync)
     processes = [SharedSync(tmp_path / "ledger.db") for _ in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as threads:
-        waiting = [threads.submit(processes[0].wait)]
+        waiting = [threads.submit(lambda: processes[0].wait(processes[0].point()))]
         for _ in range(2):  # once to wait, once to sync
             assert asked.acquire(timeout=20)
-        waiting += [threads.submit(one.wait) for one in processes[1:]]
+        waiting += [
+            threads.submit(lambda one=one: one.wait(one.point()))  # type: ignore[misc]
+            for one in processes[1:]
+        ]
         for _ in processes[1:]:
             assert asked.acquire(timeout=20)
         assert not any(one.done() for one in waiting)
@@ -149,7 +152,7 @@ def test_counts_that_a_machine_left_behind_hide_no_sync(
     monkeypatch.setattr(os, "fdatasync", synced.append)
     one, other = SharedSync(tmp_path / "ledger.db"), SharedSync(tmp_path / "ledger.db")
     for which in (one, other, one):
-        which.wait()
+        which.wait(which.point())
     assert len(synced) == 3
     for which in (one, other):
         which.close()
