@@ -30,6 +30,7 @@ class Work(IntEnum):
     PLAN = 6
     BEGIN = 7
     CHECKPOINT = 8  #: of a live ledger; a replay signs none
+    SEGMENT = 9  #: closes a period; of a live ledger as well
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -72,6 +73,7 @@ class Agenda:
         start: datetime,
         end: datetime | None = None,
         checkpoint_interval_s: int | None = None,
+        segment_interval_s: int | None = None,
     ) -> None:
         self._end = end
         self.steps_s = {
@@ -84,6 +86,8 @@ class Agenda:
         }
         if checkpoint_interval_s is not None:
             self.steps_s[Work.CHECKPOINT] = checkpoint_interval_s
+        if segment_interval_s is not None:
+            self.steps_s[Work.SEGMENT] = segment_interval_s
         #: instant, work, order of adding, the work itself, and whether it comes once more
         self._heap: list[tuple[datetime, Work, int, Due, bool]] = []
         self._order = count()
@@ -155,7 +159,8 @@ class Agenda:
         """Take all that is due by now: what is to be done, in order, and what is left out.
 
         Of work that catches up with whatever lies behind it only the last is done: a plan, a
-        merge, closing, announcements, expiry, a checkpoint. Deposits and sessions each count.
+        merge, closing, announcements, expiry, a checkpoint, a segment. Deposits and sessions
+        each count.
         """
         found: list[Due] = []
         while (when := self.next_at) is not None and when <= now:

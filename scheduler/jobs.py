@@ -60,6 +60,9 @@ class JobRunner:
             context.scenario.schedule,
             start=clock.now(),
             checkpoint_interval_s=context.settings.checkpoint_interval_s,
+            segment_interval_s=(
+                context.settings.segment_interval_s if context.settings.archive_place else None
+            ),
         )
         self._scheduler = BackgroundScheduler(
             timezone=UTC,

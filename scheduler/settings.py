@@ -57,6 +57,13 @@ class Settings(BaseSettings):
     address that each is posted to; `ledger verify` holds the log against the newest in a folder."""
     checkpoint_interval_s: int = Field(default=86_400, ge=60, le=31_622_400)
     """How often `run` signs the log."""
+    archive_place: Path | None = None
+    """Folder of closed periods: each a signed, compressed file, to be kept as long as its rows
+    must be shown. Without one nothing leaves the database."""
+    segment_interval_s: int = Field(default=86_400, ge=60, le=31_622_400)
+    """How often `run` closes a period, if there is a place for it."""
+    segment_rest_s: float = Field(default=86_400.0, ge=0.0, le=31_622_400.0)
+    """How long what is finished (key spent and erased, jobs done) stays in the database."""
     log_public_key: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """The key that signs this ledger's checkpoints (`ledger public-key`); a ledger that has another
     one is refused, and a checkpoint by another does not count."""

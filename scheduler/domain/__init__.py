@@ -31,6 +31,7 @@ from scheduler.domain.jobs import (
     JobState,
 )
 from scheduler.domain.keys import (
+    MADE_HERE,
     Announcement,
     Chunk,
     KeyTrace,
@@ -91,6 +92,7 @@ __all__ = [
     "FINAL_JOB_STATES",
     "KEY_GRAIN_BITS",
     "LEVELS",
+    "MADE_HERE",
     "SAE_ID_MAX",
     "SLACK",
     "TERMINAL_STATES",

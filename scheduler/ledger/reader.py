@@ -40,6 +40,10 @@ class Reader:
         """What to query. In a transaction everything that it holds back is written down first."""
         return self.raw
 
+    def hold(self) -> None:
+        """Fix what this snapshot sees: SQLite does so with the first read, PostgreSQL too."""
+        self.raw.execute(_LAST_COMMAND).scalar()
+
     def has_freed(self) -> bool:
         """Whether any released range waits for its next use; mostly none does, read once."""
         if self._freed is None:

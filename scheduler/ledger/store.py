@@ -47,12 +47,14 @@ from scheduler.ledger.opening import (
     refuse_emptied,
     refuse_shared,
     rewrap,
+    signing_key,
     tidy_keys,
     was_cut_short,
 )
 from scheduler.ledger.pools import PoolBook, PoolNumbers
+from scheduler.ledger.reader import Reader
 from scheduler.ledger.records import Checkpoint
-from scheduler.ledger.schema import AuditCheckpoint, AuditKey
+from scheduler.ledger.schema import AuditCheckpoint
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.vault.files import destroy_file, failures
@@ -62,7 +64,6 @@ from scheduler.ledger.vault.keystore import (
     forbid_core_dumps,
     make_kek_file,
     next_file,
-    signing_context,
 )
 from scheduler.ledger.view import LedgerView
 
@@ -95,7 +96,7 @@ class Ledger:
         # SQLite's writers number their leaves themselves.
         self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
         self._counter = Background(
-            self._count, name="skytrunk-counter", every_s=counter.COUNTED_EVERY_S
+            self.count, name="skytrunk-counter", every_s=counter.COUNTED_EVERY_S
         )
 
     def _transaction(self, connection: Connection) -> Transaction:
@@ -215,10 +216,7 @@ class Ledger:
     def _checkpoint(self, at: datetime) -> Checkpoint:
         with self._queue.alone(), self._numbering() as connection:
             self._number_all(connection)
-            key = connection.execute(
-                select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
-            ).one()
-            private = self._ring.kek.unwrap(key.wrapped, signing_context(key.key_id))
+            private = signing_key(connection, self._ring)
             head = audit.lock_head(connection)
             size = head.size
             signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
@@ -236,10 +234,23 @@ class Ledger:
             audit.add_leaves(connection, head, [("checkpoint", str(last + 1), digest)], self._mac)
         self._counter.nudge()
         with suppress(LedgerError):  # else the thread goes on trying
-            self._count()
+            self.count()
         return signed
 
-    def _count(self) -> bool:
+    @contextmanager
+    def held_still(self) -> Iterator[Reader]:
+        """A snapshot in which no leaf waits for its number; writers go on beside it."""
+        with self.view.read() as reader:
+            with self._queue.alone(), self._writing():
+                self.number_leaves()
+                reader.hold()
+            yield reader
+
+    def signing_key(self, reader: Reader) -> bytes:
+        """The private key that signs checkpoints and segments."""
+        return signing_key(reader.connection, self._ring)
+
+    def count(self) -> bool:
         """Count on, beside the data keys, to where the log ends by now; True once that is done."""
         with self.view.read() as reader:
             counter.count(reader.connection, self._ring)
@@ -329,7 +340,7 @@ class Ledger:
             self._settle()
         if self._counter.close():
             with suppress(LedgerError):
-                self._count()
+                self.count()
         if self._wal is not None:
             self._wal.close()
         if self._tickets is not None:

@@ -66,6 +66,7 @@ from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
+from .segments import check_segment, close_segment, list_segments
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
 from .survey import survey
@@ -98,8 +99,10 @@ __all__ = [
     "check_elements",
     "check_export",
     "check_proof",
+    "check_segment",
     "close_blocks",
     "close_overdue",
+    "close_segment",
     "deposit_trunk",
     "doubt_overdue",
     "doubted_keys",
@@ -132,6 +135,7 @@ __all__ = [
     "list_outages",
     "list_plans",
     "list_saes",
+    "list_segments",
     "list_tokens",
     "lock_booking",
     "merge_due",

@@ -17,13 +17,15 @@ from scheduler.ledger.keys.tracing import trace_block
 from scheduler.ledger.log import checkpoints, trail
 from scheduler.ledger.log.canonical import read_json
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
+from scheduler.ledger.segments.proofs import Archives, inclusion_of_row
+from scheduler.ledger.segments.reads import get_segments
 from scheduler.ledger.verify.export import ExportReport, verify_lines
 from scheduler.ledger.verify.signed import check_signed
 from scheduler.process import worker_pool
 from scheduler.sources.checkpoints import hand_out, is_address, newest_in
 
 if TYPE_CHECKING:
-    from scheduler.domain import VerifyReport
+    from scheduler.ledger import Reader
     from scheduler.services.context import Context
 
 PROOF_FORMAT = "skytrunk-proof/1"
@@ -130,15 +132,25 @@ def prove_row(
     """Prove that the last change of a row is in the log, as it stands or as it was signed.
 
     `kind` and `subject` name a row of the log (command 12, booking UUID, ...), or a block or
-    a key by its id: then the command that made it. Raises ProofInvalid if it is not in there.
+    a key by its id: then the command that made it. What left with a closed period is read from its
+    file. Raises ProofInvalid if it is not in there.
     """
     size = None if checkpoint is None else checkpoints.read_checkpoint(checkpoint).size
     with context.view.read() as reader:
+        archives = Archives(context.settings.archive_place, get_segments(reader))
         if kind in BLOCKS:
-            found = trace_block(reader, _uuid(kind, subject))
-            kind, subject = "command", str(found.command.command_id)
-        proof = trail.inclusion_of_row(reader.connection, kind, subject, size=size)
+            kind, subject = "command", _maker_of(reader, archives, kind, subject)
+        proof = inclusion_of_row(reader.connection, archives, kind, subject, size)
     return {"format": PROOF_FORMAT, "proof": "inclusion", **asdict(proof)}
+
+
+def _maker_of(reader: Reader, archives: Archives, kind: str, subject: str) -> str:
+    """The command that made a block, which may have left. Raises UnknownName."""
+    name = _uuid(kind, subject)
+    try:
+        return str(trace_block(reader, name).command.command_id)
+    except UnknownName:
+        return archives.command_of(kind, str(name))
 
 
 def prove_growth(context: Context, older: str, *, newer: str | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from scheduler.services.keys.close_block import close_blocks
 from scheduler.services.keys.expire import expire_due
 from scheduler.services.merges.due import merge_due
 from scheduler.services.plans.make import plan_window
+from scheduler.services.segments import close_segment
 from scheduler.services.sessions import begin_session, settle_session
 from scheduler.services.trunk import deposit_trunk
 
@@ -61,6 +62,8 @@ def _figures(context: Context, due: Due) -> dict[str, Any]:
             figures = {"at": due.at.isoformat(), "steps": len(answer["steps"])}
             # Nothing merged is common, and worth its reason.
             return figures if answer["steps"] else figures | {"why": answer["reasons"]}
+        case Work.SEGMENT:
+            return close_segment(context, at=due.at)
         case _:
             return keep_checkpoint(context)
 

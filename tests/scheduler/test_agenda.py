@@ -34,6 +34,7 @@ def test_a_day_holds_whole_intervals_and_one_plan() -> None:
     assert counted == {
         Work.SETTLE: 0, Work.TRUNK: 4, Work.CLOSE: 4, Work.ANNOUNCE: 4, Work.EXPIRE: 4,
         Work.MERGE: 4, Work.PLAN: 1, Work.BEGIN: 0, Work.CHECKPOINT: 0,
+            Work.SEGMENT: 0,
     }  # fmt: skip
     assert found[-1].at == MIDNIGHT + DAY
 

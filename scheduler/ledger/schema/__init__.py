@@ -50,6 +50,7 @@ from scheduler.ledger.schema.log import (
     AuditNode,
     AuditWaiting,
 )
+from scheduler.ledger.schema.segments import CarriedRow, OpeningRow, SegmentRow
 
 __all__ = [
     "EXPIRED_BLOCK",
@@ -73,6 +74,7 @@ __all__ = [
     "Block",
     "BookingEventRow",
     "BookingRow",
+    "CarriedRow",
     "Command",
     "DataKey",
     "DirectiveRow",
@@ -86,6 +88,7 @@ __all__ = [
     "KeyRow",
     "LedgerEntry",
     "Material",
+    "OpeningRow",
     "OutageRow",
     "PlanOptionRow",
     "PlanPassRow",
@@ -95,5 +98,6 @@ __all__ = [
     "ReservationRow",
     "RunFact",
     "SaeRow",
+    "SegmentRow",
     "SettledSession",
 ]
