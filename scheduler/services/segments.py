@@ -61,6 +61,9 @@ def close_period_of(
     ledger.count()
     with ledger.begin() as tx:
         answer = close_period(tx, closing, seal, path.name, at=at)
+    # Whoever was at this period as well has lost it; a killed process left its draft.
+    for draft in folder.glob(f".segment-{closing.number:08d}.*"):
+        draft.unlink(missing_ok=True)
     return answer | {"bytes": path.stat().st_size}
 
 
