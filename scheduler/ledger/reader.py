@@ -117,6 +117,13 @@ def command_record(row: Any) -> CommandRecord:
     return record_of(CommandRecord, row, command_id=row.id, answer=json.loads(row.answer))
 
 
+def last_of_kind(reader: Reader, kind: str) -> CommandRecord | None:
+    """The last command of a kind; None without any."""
+    query = select(*Command.__table__.c).where(Command.kind == kind)
+    row = reader.connection.execute(query.order_by(Command.id.desc()).limit(1)).one_or_none()
+    return None if row is None else command_record(row)
+
+
 def latest_instant(reader: Reader, kinds: Collection[str]) -> datetime | None:
     """The latest instant at which a command of these kinds was given; None without any."""
     query = select(func.max(Command.at)).where(Command.kind.in_(kinds))

@@ -296,6 +296,7 @@ class Ledger:
 
         with self._queue.alone(), self._writing() as connection:
             new = rewrap(connection, old, make)
+            counter.carry_over(old, new)
             self._number_all(connection)
             leaf = ("rewrapped", new.kek.kek_id, marker_digest(new.kek.kek_id))
             head = audit.lock_head(connection)
@@ -303,6 +304,7 @@ class Ledger:
         self._ring = self.view.ring = new
         self._mac = log_mac(new)
         self.tidy_keys()
+        counter.forget_others(new)
         with self.view.read() as reader:
             return len(open_epochs(reader.connection))
 

@@ -65,7 +65,7 @@ def _figures(context: Context, due: Due) -> dict[str, Any]:
         case Work.SEGMENT:
             return close_segment(context, at=due.at)
         case _:
-            return keep_checkpoint(context)
+            return keep_checkpoint(context, at=due.at)
 
 
 def _session(context: Context, due: Due) -> Performed:
