@@ -332,6 +332,10 @@ def _take_in_logs(name: str) -> None:
     logger.propagate = False
 
 
+def _log_signer(public_key: str) -> None:
+    log.info("new ledger", signed_by=public_key, keep="elsewhere, or as log_public_key")
+
+
 def run_forever(
     settings: Settings,
     *,
@@ -347,7 +351,7 @@ def run_forever(
     """
     _take_in_logs("apscheduler")
     clock = live_clock(clock_start, clock_rate)
-    with Context(settings, clock=clock) as context:
+    with Context(settings, clock=clock, on_new_ledger=_log_signer) as context:
         with context.ledger.view.read() as reader:
             context.check_scenario(reader)
         for name in services.__all__:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
-from api.cli.output import emit_json, show
+from api.cli.output import emit_json, note_signer, show
 
 if TYPE_CHECKING:
     from api.schemas.base import Answer, Table
@@ -83,7 +83,7 @@ class Line:
         """Open the context on these settings."""
         from scheduler.services.context import Context
 
-        return Context(self.settings(**more))
+        return Context(self.settings(**more), on_new_ledger=note_signer)
 
     def answer(self, answer: Answer, *others: Table | str | Iterable[Table | str]) -> None:
         """Print the answer as JSON if that was asked for, else the others."""

@@ -16,7 +16,7 @@ from api.cli.options import (
     ToOption,
     answering,
 )
-from api.cli.output import note, progress_bar
+from api.cli.output import note, note_signer, progress_bar
 from api.inputs import parse_span
 from api.schemas.base import plural
 from scheduler import services
@@ -49,7 +49,10 @@ def replay(
     from scheduler.services.context import Context
 
     with progress_bar("replay") as progress:
-        summary = run_replay(settings, start=first, end=last, seed=seed, progress=progress)
+        summary = run_replay(
+            settings, start=first, end=last, seed=seed, progress=progress,
+            on_new_ledger=note_signer,
+        )  # fmt: skip
     with Context(settings) as context:
         _tell_weather(context)
         if report is not None:

@@ -86,6 +86,7 @@ class Ledger:
         self._engine = engine
         self._ring = ring
         self._mac = log_mac(ring)
+        self.is_new = False  #: whether opening it made it
         self.kek_file = kek_file  #: where its key-encryption key comes from, if from a file
         self._pools: dict[str, PoolNumbers] = {}
         self._shared_keys = SharedKeys()
@@ -406,6 +407,7 @@ def open_ledger(
             if last == counter.NEVER and not old_copy:
                 counter.count(connection, ring)
     ledger = Ledger(engine, ring, None if kek else kek_file(engine))
+    ledger.is_new = is_new
     # A folder that can be read but not written to is for the first deposit to complain of.
     with suppress(LedgerUnavailable):
         ledger.tidy_keys()

@@ -114,6 +114,7 @@ def close_period(
     counts, moves = take_out(
         connection, aged=closing.aged, size=closing.size, cutoff=closing.cutoff
     )
+    tx.erased = True  # rests of less than a byte
     take_out_nodes(connection, closing.first_leaf, closing.size)
     openings = [
         [number, *map(sum, zip(opened.get(number, (0, 0)), moves.get(number, (0, 0)), strict=True))]

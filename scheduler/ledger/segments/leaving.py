@@ -17,17 +17,23 @@ from scheduler.ledger.log.tables import FORMS
 from scheduler.ledger.schema import AuditCheckpoint, Command
 from scheduler.ledger.schema.columns import UtcDateTime
 
-# The newest row of a table stays: row numbers are never given again, and follow the highest.
+# Key is spent by the byte: a rest of less is nobody's, and its bits go into the opening. The newest
+# row of a table stays, for row numbers are never given again and follow the highest; so does the
+# newest block of a pool of each kind, for a pool is simulated if one of its blocks is.
 BLOCKS = f"""
-    SELECT block.id FROM block WHERE state = 'destroyed' AND command_id <= :aged
-        AND id < (SELECT max(id) FROM block)
+    SELECT block.id FROM block WHERE command_id <= :aged
+        AND (state = 'destroyed' OR (state = 'available' AND next_bit > length_bits - 8))
+        AND id NOT IN (SELECT max(id) FROM block GROUP BY pool_ref, simulated)
         AND ({" OR ".join(f"natural_key LIKE '{prefix}%'" for prefix in MADE_HERE)})
         AND NOT EXISTS (
             SELECT 1 FROM ledger_entry AS entry WHERE entry.block_ref = block.id AND (
                 entry.command_id > :aged OR entry.id = (SELECT max(id) FROM ledger_entry)
             )
         )
-        AND NOT EXISTS (SELECT 1 FROM material WHERE material.block_ref = block.id)
+        AND NOT EXISTS (
+            SELECT 1 FROM material WHERE material.block_ref = block.id
+                AND (block.state = 'destroyed' OR start_byte < block.length_bits / 8)
+        )
         AND NOT EXISTS (SELECT 1 FROM freed_range WHERE freed_range.block_ref = block.id)
         AND NOT EXISTS (SELECT 1 FROM settled_session AS one WHERE one.block_ref = block.id)
         AND NOT EXISTS (
@@ -95,6 +101,7 @@ DELETIONS = (
     """DELETE FROM ledger_entry WHERE block_ref IN (SELECT id FROM leaving_block)""",
     """DELETE FROM audit_leaf WHERE kind = 'erased' AND subject IN
         (SELECT block_id FROM block WHERE id IN (SELECT id FROM leaving_block))""",
+    """DELETE FROM material WHERE block_ref IN (SELECT id FROM leaving_block)""",
     """DELETE FROM block WHERE id IN (SELECT id FROM leaving_block)""",
 )
 JOB_DELETIONS = (

@@ -28,7 +28,7 @@ def live_through(ledger: Ledger, day: int) -> datetime:
         for link in chain(NODES):
             for part in range(2):
                 name = f"span/{link.pool_id}/{day}/{part}"
-                deposit(tx, name, BITS, pool=link, at=at)
+                deposit(tx, name, BITS + part * 3, pool=link, at=at)
     for part in range(3):
         with ledger.begin() as tx:
             relay(tx, f"{day}/{part}", NODES, BITS // 2, at=at)
