@@ -19,8 +19,8 @@ class Work(IntEnum):
 
     What ends is settled, then the trunk deposits, pooled blocks that are due close, what time
     brings is announced or expires, then merges spend what is left, what plans rest on is asked for
-    anew, the next window is planned, a session may begin, and last the ledger is verified and its
-    log signed.
+    anew, the next window is planned, a session may begin, and last the ledger is verified, its
+    log signed and a period closed.
     """
 
     SETTLE = 0
@@ -35,6 +35,7 @@ class Work(IntEnum):
     BEGIN = 9
     VERIFY = 10
     CHECKPOINT = 11
+    SEGMENT = 12  #: closes a period
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -182,7 +183,8 @@ class Agenda:
         """Take all that is due by now: what is to be done, in order, and what is left out.
 
         Of work that catches up with whatever lies behind it only the last is done: a plan, a
-        merge, closing, announcements, expiry, a checkpoint. Deposits and sessions each count.
+        merge, closing, announcements, expiry, a checkpoint, a segment. Deposits and sessions
+        each count.
         """
         found: list[Due] = []
         while (when := self.next_at) is not None and when <= now:

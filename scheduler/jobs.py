@@ -341,6 +341,10 @@ class JobRunner:
         self.fired[name] = self.fired.get(name, 0) + 1
 
 
+def _log_signer(public_key: str) -> None:
+    log.info("new ledger", signed_by=public_key, keep="elsewhere, or as log_public_key")
+
+
 def run_forever(
     settings: Settings,
     *,
@@ -356,7 +360,7 @@ def run_forever(
     """
     set_up_logs(settings.log_format)
     clock = live_clock(clock_start, clock_rate)
-    with Context(settings, clock=clock) as context:
+    with Context(settings, clock=clock, on_new_ledger=_log_signer) as context:
         with context.ledger.view.read() as reader:
             context.check_scenario(reader)
         for name in services.__all__:

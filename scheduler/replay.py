@@ -30,6 +30,7 @@ def run_replay(
     end: datetime,
     seed: int,
     progress: Progress | None = None,
+    on_new_ledger: Callable[[str], None] = lambda _: None,
 ) -> ReplaySummary:
     """Replay the settings' scenario from `start` to `end` and return what came of it.
 
@@ -44,7 +45,9 @@ def run_replay(
     if end - start > timedelta(days=DAYS_MAX):
         raise InputError(f"a replay of {(end - start).days} days; allowed: up to {DAYS_MAX}")
     clock = SimulatedClock(start)
-    with Context(settings, clock=clock, entropy=KeyedEntropy(seed)) as context:
+    with Context(
+        settings, clock=clock, entropy=KeyedEntropy(seed), on_new_ledger=on_new_ledger
+    ) as context:
         continued = services.bind_run(
             context,
             {

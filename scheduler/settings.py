@@ -96,9 +96,14 @@ class Settings(BaseSettings):
     """When `run` does the work of a name: seconds (900, 15m, 6h, 1d), a line of cron in UTC, or
     off. Where it is silent the scenario's intervals hold for trunk, close, announce, expire, merge
     and plan; elements 6h and weather 3h where there is anything to ask for, verify 1d, checkpoint
-    1d. A table in TOML, JSON in the environment."""
+    1d, segment 1d where there is an archive_place. A table in TOML, JSON in the environment."""
     plan_horizon_days: float = Field(default=3.0, ge=0.25, le=31.0)
     """How far ahead each plan of `run` looks."""
+    archive_place: Path | None = None
+    """Folder of closed periods: each a signed, compressed file, to be kept as long as its rows
+    must be shown. Without one nothing leaves the database."""
+    segment_rest_s: float = Field(default=86_400.0, ge=0.0, le=31_622_400.0)
+    """How long what is finished (key spent and erased, jobs done) stays in the database."""
     log_public_key: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """The key that signs this ledger's checkpoints (`ledger public-key`); a ledger that has another
     one is refused, and a checkpoint by another does not count."""

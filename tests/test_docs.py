@@ -176,3 +176,31 @@ def test_a_copy_put_back_is_refused_until_the_command_of_the_document_accepts_it
     later.replace(ledger_file)
     with pytest.raises(LedgerRolledBack):
         open_ledger(url)
+
+
+def test_the_commands_of_years_do_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKYTRUNK_ARCHIVE_PLACE", "archive")
+    given = fenced_commands("Years")
+    assert [words[1] for words in given[1:]] == ["close-segment", "segments", "verify", "verify"]
+    assert run(given[0]) == 0
+    assert "new ledger, signed by" in capsys.readouterr().err
+    balances = run(["ledger", "show"]), capsys.readouterr().out
+    assert run(given[1]) == 0
+    assert "segment 1 closed at leaf" in capsys.readouterr().out
+    assert (run(["ledger", "show"]), capsys.readouterr().out) == balances
+    assert run(given[2]) == 0
+    assert "1 closed period" in capsys.readouterr().out
+    assert run(given[3]) == 0
+    (file,) = tmp_path.glob(given[4][-1])  # as a shell would have it
+    assert run([*given[4][:-1], str(file)]) == 0
+    assert "segment 1 sound" in capsys.readouterr().out
+    assert run(given[1]) == 0
+    assert "no period was closed" in capsys.readouterr().out
+    # A proof about a command that left, against a checkpoint signed later.
+    assert run(["ledger", "checkpoint", "--out", "signed.json"]) == 0
+    assert run(["ledger", "prove", "command", "3", "--checkpoint", "signed.json",
+                "--out", "proof.json"]) == 0  # fmt: skip
+    assert run(["ledger", "verify", "--proof", "proof.json", "--checkpoint", "signed.json"]) == 0

@@ -39,6 +39,10 @@ def verify(
         Path | None,
         typer.Option("--proof", metavar="FILE", help="Check this proof; no database is opened."),
     ] = None,
+    segment: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Check this closed period; no database is opened."),
+    ] = None,
     checkpoint: CheckpointOption = None,
     older: Annotated[
         Path | None,
@@ -63,16 +67,22 @@ def verify(
     """
     if proof is not None and (export is not None or checkpoint is None):
         raise InputError("--proof takes --checkpoint and no --export")
-    if public_key is not None and checkpoint is None:
-        raise InputError("--public-key without --checkpoint; allowed: both")
+    if segment is not None and not proof is export is checkpoint is None:
+        raise InputError("--segment takes --public-key alone")
+    if public_key is not None and checkpoint is segment is None:
+        raise InputError("--public-key without --checkpoint or --segment; allowed: both")
     if older is not None and proof is None:
         raise InputError("--older without --proof; allowed: both")
-    if workers is not None and (proof is not None or export is not None):
-        raise InputError("--workers is for a database; allowed: without --proof and --export")
+    if workers is not None and not proof is export is segment is None:
+        raise InputError(
+            "--workers is for a database; allowed: without --proof, --export and --segment"
+        )
     signed = None if checkpoint is None else read_text(checkpoint, "checkpoint")
     trusted = None if public_key is None else _public_key(public_key)
     if proof is not None and signed is not None:
         _verify_proof(line, proof, signed, older, trusted)
+    elif segment is not None:
+        _verify_segment(line, segment, trusted)
     elif export is not None:
         _verify_export(line, export, signed, trusted)
     else:
@@ -108,6 +118,18 @@ def _verify_export(line: Line, export: Path, signed: str | None, trusted: str | 
     )
     against = ", as signed" if signed else ""
     sound = f"export sound{against}: {report.rows:,} rows, log of {report.size:,} leaves"
+    line.answer(report, report.problems or sound)
+    _fail_on(report.problems)
+
+
+def _verify_segment(line: Line, segment: Path, trusted: str | None) -> None:
+    from api.schemas.ledger import VerifiedSegment
+
+    report = VerifiedSegment.model_validate(services.check_segment(segment, public_key=trusted))
+    sound = (
+        f"segment {report.number} sound: {report.rows:,} rows, {report.leaves:,} leaves of"
+        f" {report.size:,}"
+    )
     line.answer(report, report.problems or sound)
     _fail_on(report.problems)
 

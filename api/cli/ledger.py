@@ -9,6 +9,7 @@ import typer
 from api.cli import audit, waiting
 from api.cli.options import Line, OutOption, answering, commands, common
 from api.cli.output import emit_lines, written
+from api.inputs import parse_instant_or_none
 from scheduler import services
 
 app = commands("Show, verify, sign, prove or export the ledger; key that waits or is over.")
@@ -44,6 +45,37 @@ def public_key(line: Line) -> None:
     with line.context() as context:
         found = SigningKey.model_validate(signing_key(context))
     line.answer(found, f"{found.public_key} (fingerprint {found.key_id})")
+
+
+@app.command("close-segment")
+@answering
+def close_segment(
+    line: Line,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="T", help="Where the period ends (now).")
+    ] = None,
+) -> None:
+    """Archive all there is in `archive_place`, then take out what was long finished.
+
+    What stays is what may still be used, and what was finished less than `segment_rest_s` ago.
+    """
+    from api.schemas.ledger import ClosedSegment
+
+    with line.context() as context:
+        when = parse_instant_or_none(at, "at") or context.clock.now()
+        done = ClosedSegment.model_validate(services.close_segment(context, at=when))
+    line.answer(done, done.words())
+
+
+@app.command("segments")
+@answering
+def segments(line: Line) -> None:
+    """List the closed periods, and whether their files are in `archive_place`."""
+    from api.schemas.ledger import Segments
+
+    with line.context() as context:
+        found = Segments.of(services.list_segments(context))
+    line.answer(found, found.table())
 
 
 @app.command("restore")

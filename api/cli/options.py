@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate
 
 import typer
 
-from api.cli.output import emit_json, show
+from api.cli.output import emit_json, note_signer, show
 
 if TYPE_CHECKING:
     from api.schemas.base import Answer, Table
@@ -87,7 +87,7 @@ class Line:
         """Open the context on these settings."""
         from scheduler.services.context import Context
 
-        return Context(self.settings(**more))
+        return Context(self.settings(**more), on_new_ledger=note_signer)
 
     def stored_sets(self) -> StoredSets:
         """Return the element sets of the ledger, for replays in ledgers of their own."""

@@ -83,6 +83,11 @@ def note(text: str) -> None:
     sys.stderr.write(f"skytrunk: {spelled(text, sys.stderr)}\n")
 
 
+def note_signer(public_key: str) -> None:
+    """Write the key by which a new ledger signs: to be kept where its host cannot write."""
+    note(f"new ledger, signed by {public_key}; keep it elsewhere, or as the setting log_public_key")
+
+
 def _speaks_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "utf-8").lower().replace("-", "").startswith("utf")
 

@@ -17,7 +17,7 @@ from api.cli.options import (
     ToOption,
     answering,
 )
-from api.cli.output import emit, make_folder, note, progress_bar
+from api.cli.output import emit, make_folder, note, note_signer, progress_bar
 from api.export.frames import check_format
 from api.inputs import parse_span
 from api.schemas.base import plural
@@ -77,7 +77,10 @@ def replay(
     from scheduler.services.context import Context
 
     with progress_bar("replay") as progress:
-        summary = run_replay(settings, start=first, end=last, seed=seed, progress=progress)
+        summary = run_replay(
+            settings, start=first, end=last, seed=seed, progress=progress,
+            on_new_ledger=note_signer,
+        )  # fmt: skip
     with Context(settings) as context:
         _tell_weather(context)
         if report is not None:

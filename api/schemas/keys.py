@@ -135,11 +135,13 @@ class Trace(Answer):
     minimal_sets: list[list[str]]
     paths: list[TracedPath]
     sources: list[Block]
+    archived: bool
 
     @classmethod
     def of(cls, trace: KeyTrace) -> Trace:
         """Return a trace; of many compromise sets it lists the first."""
-        same = ("block", "drawn", "threshold", "known_to", "single_points", "paths", "sources")
+        same = ("block", "drawn", "threshold", "known_to", "single_points", "paths", "sources",
+                "archived")  # fmt: skip
         return cls.model_validate(
             {name: getattr(trace, name) for name in same}
             | {"minimal_set_count": len(trace.minimal_sets),
@@ -167,6 +169,8 @@ class Trace(Answer):
             yield from (f"  {' and '.join(nodes)}" for nodes in in_text)
             if self.minimal_set_count > len(in_text):
                 yield f"  and {self.minimal_set_count - len(in_text)} more"
+        if self.archived:
+            yield "what was spent for it left with a closed period: see its segment"
         named = {source.block_id: source.natural_key for source in self.sources}
         for number, path in enumerate(self.paths, start=1):
             yield ""

@@ -164,3 +164,73 @@ class Checkpoint(Answer):
     root: str
     signature: str
     size: int
+
+
+class ClosedSegment(Answer):
+    """A period that was closed; none where nothing was finished long enough ago."""
+
+    segment: int | None
+    why: str = ""
+    file: str = ""
+    leaves: int = 0
+    """Of the log, where the period ends."""
+    rows: int = 0
+    """Lines of the file."""
+    bytes: int = 0
+    blocks: int = 0
+    """That left; the same of the next two."""
+    commands: int = 0
+    jobs: int = 0
+
+    def words(self) -> str:
+        """Return the same in a sentence."""
+        if self.segment is None:
+            return f"no period was closed: {self.why}"
+        return (
+            f"segment {self.segment} closed at leaf {self.leaves:,}: {self.rows:,} rows in"
+            f" {self.bytes:,} bytes of {self.file}; {self.blocks:,} blocks, {self.commands:,}"
+            f" commands and {self.jobs:,} jobs left"
+        )
+
+
+class SegmentLine(Answer):
+    """One closed period."""
+
+    number: int
+    closed_at: Instant
+    first_leaf: int
+    size: int
+    rows: int
+    file: str
+    bytes: int | None
+    """Nothing where the file is not in `archive_place`."""
+
+    columns: ClassVar = (
+        Column("segment", "number", ","),
+        Column("closed (UTC)", "closed_at", rank=1),
+        Column("leaves to", "size", ","),
+        Column("rows", "rows", ",", rank=2),
+        Column("bytes", "bytes", ","),
+        Column("file", "file"),
+    )
+
+
+class Segments(Listing):
+    """The closed periods, the oldest first."""
+
+    segments: list[SegmentLine]
+
+    noun: ClassVar = "closed period"
+
+
+class VerifiedSegment(Answer):
+    """What was found in the file of a closed period."""
+
+    ok: bool
+    number: int
+    leaves: int
+    size: int
+    root: str
+    rows: int
+    content_sha256: str
+    problems: list[str]

@@ -42,6 +42,7 @@ from scheduler.domain.jobs import (
     JobState,
 )
 from scheduler.domain.keys import (
+    MADE_HERE,
     Announcement,
     Chunk,
     KeyTrace,
@@ -106,6 +107,7 @@ __all__ = [
     "FINAL_JOB_STATES",
     "KEY_GRAIN_BITS",
     "LEVELS",
+    "MADE_HERE",
     "REPEATING",
     "SAE_ID_MAX",
     "SLACK",

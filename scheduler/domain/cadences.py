@@ -25,7 +25,7 @@ ALLOWED = (
 
 REPEATING = (
     "trunk", "close", "announce", "expire", "merge", "elements", "weather", "plan",
-    "verify", "checkpoint",
+    "verify", "checkpoint", "segment",
 )  # fmt: skip
 """Names of the work that repeats."""
 

@@ -10,6 +10,9 @@ from uuid import UUID
 
 from scheduler.errors import FactError
 
+MADE_HERE = ("merge/", "pooled/", "session/", "sifted/", "span/")
+"""How the natural keys of blocks that are made here begin; key from outside has other ones."""
+
 
 class PoolKind(StrEnum):
     """What a pool holds: key of one quantum link, or end-to-end key of a pair of nodes."""
@@ -201,3 +204,4 @@ class KeyTrace:
     single_points: tuple[str, ...]  #: nodes that know the key all by themselves
     minimal_sets: tuple[tuple[str, ...], ...]  #: the smallest sets that know it, smallest first
     sources: tuple[SourceBlock, ...]  #: sessions, spans and drops behind it, each once
+    archived: bool = False  #: what was spent for it left with a closed period

@@ -1,7 +1,8 @@
 """How far a ledger had come, kept beside its data keys: an old copy put back is behind it.
 
 The counter follows the database and is never ahead of it: what is counted was committed before.
-It holds the log's root besides its size, so that another history of the same length is seen too.
+It holds the log's root besides its size, so that another history of the same length is seen too,
+and a MAC under the key-encryption key: nobody without that can make one for a history of his own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 
 from scheduler.errors import LedgerRolledBack, ProofInvalid
 from scheduler.ledger.log import trail
+from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.vault.keyring import Keyring
 
 COUNTED_EVERY_S = 1.0
@@ -29,14 +31,18 @@ class Count(NamedTuple):
 NEVER = Count(-1, "")
 """What stands for a counter that is not there; a new ledger gets one before its first leaf."""
 
+FORGED = "forged"
+"""What stands for the root of a count that was not written under the key-encryption key."""
+
 
 def last_count(ring: Keyring) -> Count:
     """The highest count; to be read before what it is compared with."""
     while names := _names(ring):
         newest = max(names)
-        root = ring.files.get(names[newest])
-        if root is not None:  # else somebody counted further meanwhile
-            return Count(newest, root.decode(errors="replace").strip())
+        held = ring.files.get(names[newest])
+        if held is not None:  # else somebody counted further meanwhile
+            root, _, mac = held.decode(errors="replace").strip().partition(" ")
+            return Count(newest, root if _mac(ring).is_count(mac, newest, root) else FORGED)
     return NEVER
 
 
@@ -75,6 +81,8 @@ def contradiction(last: Count, size: int, root_at: Callable[[int], str]) -> str 
     """
     if last == NEVER:
         return f"the counter of the log of {size} leaves is missing" if size else None
+    if last.root == FORGED:
+        return f"the counter of {last.size} leaves was not written under the key-encryption key"
     if last.size > size:
         return f"the log has {size} leaves, had {last.size} before: it is an old copy"
     if root_at(last.size) != last.root:
@@ -105,14 +113,36 @@ def refuse_old_copy(connection: Connection, ring: Keyring, last: Count) -> None:
         )
 
 
+def carry_over(old: Keyring, new: Keyring) -> None:
+    """Keep the count under another key-encryption key besides, before a ledger names that one."""
+    last = last_count(old)
+    if last not in (NEVER, Count(last.size, FORGED)):
+        _put(new, last)
+
+
+def forget_others(ring: Keyring) -> None:
+    """Destroy the counts under other key-encryption keys, after a rotation."""
+    own = set(_names(ring).values())
+    ring.files.destroy(name for name in ring.files.names(_prefix(ring)) if name not in own)
+
+
+def _mac(ring: Keyring) -> LogMac:
+    return LogMac(ring.log_key(), ring.kek.kek_id)
+
+
+def _prefix(ring: Keyring) -> str:
+    return f"counter.{ring.ledger_id}."
+
+
 def _names(ring: Keyring) -> dict[int, str]:
     """The files of a ledger's counter, by how far they counted; mostly one."""
-    prefix = f"counter.{ring.ledger_id}."
+    prefix = f"{_prefix(ring)}{ring.kek.kek_id}."
     found = ((name.removeprefix(prefix), name) for name in ring.files.names(prefix))
     return {int(size): name for size, name in found if size.isdecimal()}
 
 
 def _put(ring: Keyring, now: Count) -> None:
-    kept = ring.files.put(f"counter.{ring.ledger_id}.{now.size}", now.root.encode())
-    if kept.decode(errors="replace") != now.root:
+    text = f"{now.root} {_mac(ring).count(now.size, now.root)}"
+    kept = ring.files.put(f"{_prefix(ring)}{ring.kek.kek_id}.{now.size}", text.encode())
+    if kept.decode(errors="replace") != text:
         raise ProofInvalid(f"{ring.files}: another log of {now.size} leaves was counted")

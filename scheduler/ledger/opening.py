@@ -121,6 +121,12 @@ def _signing_keys(connection: Connection) -> list[Any]:
     return list(connection.execute(select(*AuditKey.__table__.c)))
 
 
+def signing_key(connection: Connection, ring: Keyring) -> bytes:
+    """The private key that signs what the ledger says of itself."""
+    row = _signing_keys(connection)[0]
+    return ring.kek.unwrap(row.wrapped, signing_context(row.key_id))
+
+
 def open_epochs(connection: Connection) -> list[Epoch]:
     """The epochs whose data keys are not shredded."""
     return _epochs(connection, DataKey.shredded_by.is_(None))

@@ -42,6 +42,10 @@ class Reader:
         """What to query. In a transaction everything that it holds back is written down first."""
         return self.raw
 
+    def hold(self) -> None:
+        """Fix what this snapshot sees: SQLite does so with the first read, PostgreSQL too."""
+        self.raw.execute(_LAST_COMMAND).scalar()
+
     def has_freed(self) -> bool:
         """Whether any released range waits for its next use; mostly none does, read once."""
         if self._freed is None:
@@ -136,6 +140,13 @@ def get_commands(
 def command_record(row: Any) -> CommandRecord:
     """A command, from its row."""
     return record_of(CommandRecord, row, command_id=row.id, answer=json.loads(row.answer))
+
+
+def last_of_kind(reader: Reader, kind: str) -> CommandRecord | None:
+    """The last command of a kind; None without any."""
+    query = select(*Command.__table__.c).where(Command.kind == kind)
+    row = reader.connection.execute(query.order_by(Command.id.desc()).limit(1)).one_or_none()
+    return None if row is None else command_record(row)
 
 
 def latest_instant(reader: Reader, kinds: Collection[str]) -> datetime | None:

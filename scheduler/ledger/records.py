@@ -216,6 +216,7 @@ class Trace:
     chunks: tuple[Chunk, ...]  #: what the command spent to make this block; empty at a source
     announcements: tuple[Announcement, ...]
     sources: tuple[Trace, ...]  #: the blocks of those chunks, each traced in turn
+    archived: bool = False  #: some of that left with a closed period: none of it is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,3 +250,19 @@ class Checkpoint:
     key_id: str
     public_key: str
     signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A closed period, and the file that holds what there was of it."""
+
+    number: int
+    closed_at: datetime
+    file: str
+    content_sha256: str
+    rows: int
+    first_leaf: int
+    size: int  #: of the log where the period ends
+    root: str
+    last_command: int
+    cutoff: datetime  #: what was finished later stayed

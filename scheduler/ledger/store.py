@@ -49,12 +49,14 @@ from scheduler.ledger.opening import (
     refuse_emptied,
     refuse_shared,
     rewrap,
+    signing_key,
     tidy_keys,
     was_cut_short,
 )
 from scheduler.ledger.pools import PoolBook, PoolNumbers
+from scheduler.ledger.reader import Reader
 from scheduler.ledger.records import Checkpoint
-from scheduler.ledger.schema import AuditCheckpoint, AuditKey
+from scheduler.ledger.schema import AuditCheckpoint
 from scheduler.ledger.transaction import Transaction
 from scheduler.ledger.vault.datakeys import DataKeys, SharedKeys
 from scheduler.ledger.vault.files import destroy_file, failures
@@ -64,7 +66,6 @@ from scheduler.ledger.vault.keystore import (
     forbid_core_dumps,
     make_kek_file,
     next_file,
-    signing_context,
 )
 from scheduler.ledger.view import LedgerView
 
@@ -90,6 +91,7 @@ class Ledger:
         self._engine = engine
         self._ring = ring
         self._mac = log_mac(ring)
+        self.is_new = False  #: whether opening it made it
         self.kek_file = kek_file  #: where its key-encryption key comes from, if from a file
         self._pools: dict[str, PoolNumbers] = {}
         self._shared_keys = SharedKeys()
@@ -103,7 +105,7 @@ class Ledger:
         # SQLite's writers number their leaves themselves.
         self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
         self._counter = Background(
-            self._count, name="skytrunk-counter", every_s=counter.COUNTED_EVERY_S
+            self.count, name="skytrunk-counter", every_s=counter.COUNTED_EVERY_S
         )
 
     def _transaction(self, connection: Connection) -> Transaction:
@@ -239,10 +241,7 @@ class Ledger:
     def _checkpoint(self, at: datetime) -> Checkpoint:
         with self._queue.alone(), self._numbering() as connection:
             self._number_all(connection)
-            key = connection.execute(
-                select(*AuditKey.__table__.c).order_by(AuditKey.key_id).limit(1)
-            ).one()
-            private = self._ring.kek.unwrap(key.wrapped, signing_context(key.key_id))
+            private = signing_key(connection, self._ring)
             head = audit.lock_head(connection)
             size = head.size
             signed = checkpoints.sign(private, size=size, root=audit.root(connection, size), at=at)
@@ -260,10 +259,23 @@ class Ledger:
             audit.add_leaves(connection, head, [("checkpoint", str(last + 1), digest)], self._mac)
         self._counter.nudge()
         with suppress(LedgerError):  # else the thread goes on trying
-            self._count()
+            self.count()
         return signed
 
-    def _count(self) -> bool:
+    @contextmanager
+    def held_still(self) -> Iterator[Reader]:
+        """A snapshot in which no leaf waits for its number; writers go on beside it."""
+        with self.view.read() as reader:
+            with self._queue.alone(), self._writing():
+                self.number_leaves()
+                reader.hold()
+            yield reader
+
+    def signing_key(self, reader: Reader) -> bytes:
+        """The private key that signs checkpoints and segments."""
+        return signing_key(reader.connection, self._ring)
+
+    def count(self) -> bool:
         """Count on, beside the data keys, to where the log ends by now; True once that is done."""
         with self.view.read() as reader:
             counter.count(reader.connection, self._ring, on_disk=self._on_disk)
@@ -309,6 +321,7 @@ class Ledger:
 
         with self._queue.alone(), self._writing() as connection:
             new = rewrap(connection, old, make)
+            counter.carry_over(old, new)
             self._number_all(connection)
             leaf = ("rewrapped", new.kek.kek_id, marker_digest(new.kek.kek_id))
             head = audit.lock_head(connection)
@@ -316,6 +329,7 @@ class Ledger:
         self._ring = self.view.ring = new
         self._mac = log_mac(new)
         self.tidy_keys()
+        counter.forget_others(new)
         with self.view.read() as reader:
             return len(open_epochs(reader.connection))
 
@@ -356,7 +370,7 @@ class Ledger:
             self._settle()
         if self._counter.close():
             with suppress(LedgerError):
-                self._count()
+                self.count()
         if self._wal is not None:
             self._wal.close()
         for line in (self._tickets, self._shared_sync):
@@ -425,6 +439,7 @@ def open_ledger(
             if last == counter.NEVER and not old_copy:
                 counter.count(connection, ring)
     ledger = Ledger(engine, ring, None if kek else kek_file(engine))
+    ledger.is_new = is_new
     # A folder that can be read but not written to is for the first deposit to complain of.
     with suppress(LedgerUnavailable):
         ledger.tidy_keys()

@@ -82,6 +82,7 @@ from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
 from .scenarios import NewStation, link_numbers, new_scenario
+from .segments import check_segment, close_segment, list_segments
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .set_copies import StoredSets, copy_sets, stored_sets
 from .standing import accept_elements, withdraw_elements
@@ -119,9 +120,11 @@ __all__ = [
     "check_executors",
     "check_export",
     "check_proof",
+    "check_segment",
     "check_webhook",
     "close_blocks",
     "close_overdue",
+    "close_segment",
     "copy_sets",
     "demand_stocks",
     "deposit_trunk",
@@ -163,6 +166,7 @@ __all__ = [
     "list_outages",
     "list_plans",
     "list_saes",
+    "list_segments",
     "list_sessions",
     "list_tokens",
     "live_agenda",

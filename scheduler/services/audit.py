@@ -5,25 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scheduler.domain import VerifyReport
-from scheduler.errors import InputError, LedgerError, ProofInvalid, UnknownName
+from scheduler.errors import FeedError, InputError, LedgerError, ProofInvalid, UnknownName
 from scheduler.ledger.db.snapshot import snapshot_of
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.keys.tracing import trace_block
 from scheduler.ledger.log import checkpoints, trail
-from scheduler.ledger.log.canonical import read_json
+from scheduler.ledger.log.canonical import read_json, request_digest
+from scheduler.ledger.reader import last_of_kind
 from scheduler.ledger.records import Checkpoint, ConsistencyProof, InclusionProof
+from scheduler.ledger.segments.proofs import Archives, inclusion_of_row
+from scheduler.ledger.segments.reads import get_segments
 from scheduler.ledger.verify.export import ExportReport, verify_lines
 from scheduler.ledger.verify.signed import check_signed
 from scheduler.process import worker_pool
 from scheduler.sources.checkpoints import hand_out, is_address, newest_in
 
 if TYPE_CHECKING:
-    from scheduler.domain import VerifyReport
+    from scheduler.ledger import Reader
     from scheduler.services.context import Context
 
 PROOF_FORMAT = "skytrunk-proof/1"
@@ -31,6 +35,9 @@ PROOF_FORMAT = "skytrunk-proof/1"
 BLOCKS = ("block", "key")
 """Names of rows whose proof is that of the command which made them."""
 
+
+HANDED_OUT = "handed-out"
+HANDED_OUT_AT_ONCE = 10
 
 WORKERS_MAX = 64
 
@@ -79,19 +86,53 @@ def sign_checkpoint(context: Context) -> str:
     return checkpoints.checkpoint_text(context.existing_ledger.checkpoint(context.clock.now()))
 
 
-def keep_checkpoint(context: Context) -> dict[str, Any]:
-    """Sign the audit log as it stands, and hand out what was signed to where the settings say.
+def keep_checkpoint(context: Context, *, at: datetime | None = None) -> dict[str, Any]:
+    """Sign the audit log, and hand out every checkpoint that was not to where the settings say.
 
-    What cannot be handed out stays signed in the ledger, with the reason in the answer; the next
-    one covers all that this one does.
+    What is signed stands in the ledger before anybody is told of it, and that it was handed out
+    is a command behind that: what a kill, or a place that is away, left undone comes first the
+    next time. Asked again for the same instant nothing more is signed. Raises FeedError, naming the
+    place and how many wait, if it took none.
     """
-    signed = sign_checkpoint(context)
-    place = context.settings.checkpoint_place
+    ledger, place = context.existing_ledger, context.settings.checkpoint_place
+    with ledger.view.read() as reader:
+        known = trail.checkpoints(reader.connection)
+    if at is None or not known or known[-1].at < at:
+        known = [*known, ledger.checkpoint(context.clock.now())]
+    answer = {"signed": checkpoints.checkpoint_text(known[-1])}
     if place is None:
-        return {"signed": signed}
-    size = checkpoints.read_checkpoint(signed).size
-    failed = hand_out(place, size, signed)
-    return {"signed": signed, "handed_out": place if failed is None else f"failed: {failed}"}
+        return answer
+    with ledger.view.read() as reader:
+        handed = _handed_out(reader, place)
+    # Of many that wait the newest covers all; a place that comes back is not flooded.
+    waiting = [(number, one) for number, one in enumerate(known, start=1) if number > handed]
+    for number, one in waiting[-HANDED_OUT_AT_ONCE:]:
+        failed = hand_out(place, one.size, checkpoints.checkpoint_text(one))
+        if failed is not None:
+            raise FeedError(
+                f"{failed}; {len(known) - handed} checkpoints wait to be handed out, all signed"
+            )
+        _note_handed_out(context, number, place)
+        handed = number
+    return answer | {"handed_out": place}
+
+
+def _handed_out(reader: Reader, place: str) -> int:
+    """Number of the last checkpoint that a place has; 0 if none."""
+    last = last_of_kind(reader, HANDED_OUT)
+    if last is None or last.answer["place"] != place:
+        return 0
+    number: int = last.answer["checkpoint"]
+    return number
+
+
+def _note_handed_out(context: Context, number: int, place: str) -> None:
+    digest = request_digest(number, place)
+    request_id = f"{HANDED_OUT}/{number}/{digest[:16]}"
+    with context.ledger.begin() as tx:
+        if tx.answer(request_id, kind=HANDED_OUT, digest=digest) is None:
+            command = tx.command(request_id, kind=HANDED_OUT, at=context.clock.now(), digest=digest)
+            command.finish({"checkpoint": number, "place": place})
 
 
 def newest_handed_out(context: Context) -> str | None:
@@ -138,15 +179,25 @@ def prove_row(
     """Prove that the last change of a row is in the log, as it stands or as it was signed.
 
     `kind` and `subject` name a row of the log (command 12, booking UUID, ...), or a block or
-    a key by its id: then the command that made it. Raises ProofInvalid if it is not in there.
+    a key by its id: then the command that made it. What left with a closed period is read from its
+    file. Raises ProofInvalid if it is not in there.
     """
     size = None if checkpoint is None else checkpoints.read_checkpoint(checkpoint).size
     with context.view.read() as reader:
+        archives = Archives(context.settings.archive_place, get_segments(reader))
         if kind in BLOCKS:
-            found = trace_block(reader, _uuid(kind, subject))
-            kind, subject = "command", str(found.command.command_id)
-        proof = trail.inclusion_of_row(reader.connection, kind, subject, size=size)
+            kind, subject = "command", _maker_of(reader, archives, kind, subject)
+        proof = inclusion_of_row(reader.connection, archives, kind, subject, size)
     return {"format": PROOF_FORMAT, "proof": "inclusion", **asdict(proof)}
+
+
+def _maker_of(reader: Reader, archives: Archives, kind: str, subject: str) -> str:
+    """The command that made a block, which may have left. Raises UnknownName."""
+    name = _uuid(kind, subject)
+    try:
+        return str(trace_block(reader, name).command.command_id)
+    except UnknownName:
+        return archives.command_of(kind, str(name))
 
 
 def prove_growth(context: Context, older: str, *, newer: str | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from scheduler.sources.scenarios import load_scenario
 from scheduler.weather import TrueSky
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from scheduler.domain import KeyRunway, KnownSet, PassAnswer
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
@@ -45,8 +45,11 @@ class Context:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         extra_elements: Iterable[Elements] = (),
+        on_new_ledger: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`on_new_ledger` is told, once, the public key by which a ledger that was made signs."""
         self.settings = settings
+        self._on_new_ledger = on_new_ledger
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
         self._archives = Archives(
@@ -126,19 +129,24 @@ class Context:
                 )
                 self._refuse_other_signer(opened)
                 self._ledger = opened
+                if opened.is_new:
+                    self._on_new_ledger(self._signer_of(opened))
         return self._ledger
 
     def _refuse_other_signer(self, opened: Ledger) -> None:
         """Close a ledger and raise LedgerMismatch if its signing key is not the one in settings."""
-        from scheduler.ledger.log.trail import public_key
-
         if (named := self.settings.log_public_key) is None:
             return
-        with opened.view.read() as reader:
-            seen = public_key(reader.connection)
+        seen = self._signer_of(opened)
         if seen != named:
             opened.close()
             raise LedgerMismatch(f"the ledger is signed by {seen}; `log_public_key` is {named}")
+
+    def _signer_of(self, opened: Ledger) -> str:
+        from scheduler.ledger.log.trail import public_key
+
+        with opened.view.read() as reader:
+            return public_key(reader.connection)
 
     @property
     def view(self) -> LedgerView:

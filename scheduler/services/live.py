@@ -39,6 +39,8 @@ def live_cadences(context: Context) -> dict[Work, Cadence]:
         if weather_in_use(context) == OPEN_METEO:
             cadences[Work.WEATHER] = Every(WEATHER_S)
     cadences[Work.VERIFY] = cadences[Work.CHECKPOINT] = Every(DAY_S)
+    if context.settings.archive_place is not None:
+        cadences[Work.SEGMENT] = Every(DAY_S)
     for work in Work:
         if (text := context.settings.schedules.get(str(work))) is not None:
             cadence = parse_cadence(text)

@@ -11,6 +11,7 @@ from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
 from scheduler.ledger.keys.spans import deposited_until, span_key
 from scheduler.ledger.keys.stock import get_stock
 from scheduler.ledger.log.canonical import request_digest
+from scheduler.ledger.segments.reads import closed_until
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import simulated_material
 
@@ -36,6 +37,8 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
             return answered
         context.check_scenario(tx)
         ends = deposited_until(tx, [link.pool.pool_id for link in links], before=end)
+        # What was deposited for a closed period may be here no more.
+        start = max(start, closed_until(tx) or start)
         starts = [max(start, until or start) for until in ends]
         if all(one >= end for one in starts):
             return {"links": len(links), "deposited_bits": 0, "no_room_bits": 0}

@@ -15,6 +15,7 @@ from scheduler.services.merges.due import merge_due
 from scheduler.services.plans.changes import plan_changes
 from scheduler.services.plans.make import plan_window
 from scheduler.services.refresh import refresh_elements, refresh_weather
+from scheduler.services.segments import close_segment
 from scheduler.services.sessions import begin_session, settle_session
 from scheduler.services.trunk import deposit_trunk
 
@@ -69,8 +70,10 @@ def _figures(context: Context, due: Due) -> dict[str, Any]:
             figures = {"at": due.at.isoformat(), "steps": len(answer["steps"])}
             # Nothing merged is common, and worth its reason.
             return figures if answer["steps"] else figures | {"why": answer["reasons"]}
+        case Work.SEGMENT:
+            return close_segment(context, at=due.at)
         case _:
-            return keep_checkpoint(context)
+            return keep_checkpoint(context, at=due.at)
 
 
 def _session(context: Context, due: Due) -> Performed:

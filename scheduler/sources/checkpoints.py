@@ -11,6 +11,8 @@ import httpx
 
 TIMEOUT_S = 10.0
 ATTEMPTS = 3
+AGAIN = frozenset({408, 425, 429})
+"""Answers of a client's fault that may be others a moment later; so may those from 500 on."""
 
 
 def is_address(place: str) -> bool:
@@ -22,7 +24,8 @@ def hand_out(place: str, size: int, line: str) -> str | None:
     """Put a checkpoint's line into a folder, or POST it to an address; return why that failed.
 
     In the folder it is a file of its own, `checkpoint-SIZE.json`, whole and synced; one that is
-    there stays. An address is asked up to ATTEMPTS times, and must answer 2xx.
+    there stays. An address is asked up to ATTEMPTS times, and must answer 2xx; whoever calls this
+    keeps what failed and tries it later.
     """
     try:
         if is_address(place):
@@ -39,19 +42,21 @@ def newest_in(folder: Path) -> Path | None:
 
 
 def _post(place: str, line: str) -> str | None:
-    status = 0
+    last = ""
+    headers = {"Content-Type": "application/json"}
     with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS):
             try:
-                status = client.post(
-                    place, content=line, headers={"Content-Type": "application/json"}
-                ).status_code
-            except httpx.TransportError:
-                if attempt == ATTEMPTS:
-                    raise
-            if 200 <= status < 300:
+                answer = client.post(place, content=line, headers=headers)
+            except httpx.TransportError as error:
+                last = type(error).__name__
+                continue
+            if answer.is_success:
                 return None
-    return f"{place}: answered {status}"
+            last = f"answered {answer.status_code}"
+            if not answer.is_server_error and answer.status_code not in AGAIN:
+                break  # it would say the same again
+    return f"{place}: {last}"
 
 
 def _put(folder: Path, size: int, line: str) -> None:

@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 HOURS = timedelta(hours=1)
 SESSION = UUID(int=1)
 SCENARIO = cadences_of(Schedule())
-LIVE = (Work.ELEMENTS, Work.WEATHER, Work.VERIFY, Work.CHECKPOINT)
+LIVE = (Work.ELEMENTS, Work.WEATHER, Work.VERIFY, Work.CHECKPOINT, Work.SEGMENT)
 
 
 def everything(agenda: Agenda) -> list[Due]:

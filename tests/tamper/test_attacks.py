@@ -40,9 +40,16 @@ Attack = Callable[[Connection, Table], Iterator[Change]]
 
 
 def every_column(connection: Connection, table: Table) -> Iterator[Change]:
-    """Each column of the table, in rows of every state."""
+    """Each column of the table, in rows of every state; a few of them on a server.
+
+    What a check says does not depend on the store, and an audit by a server takes ten times as
+    long: there each column has a plausible other value and the one least like it.
+    """
     for column in table.c:
-        yield from updates(connection, table, column)
+        changes = list(updates(connection, table, column))
+        if connection.dialect.name != "sqlite":
+            changes = list({id(one): one for one in (*changes[:1], *changes[-1:])}.values())
+        yield from changes
 
 
 ATTACKS: dict[str, Attack] = {
@@ -61,7 +68,8 @@ class Tally:
 
     seen: int = 0
     refused: int = 0  #: by the database itself, its foreign keys out of the way
-    without_key: int = 0  #: seen without the key-encryption key too
+    asked: int = 0  #: again without the key-encryption key
+    without_key: int = 0  #: of these, seen
     unseen: list[str] = field(default_factory=list)
 
 
@@ -70,10 +78,11 @@ def tallies() -> Iterator[dict[tuple[str, str], Tally]]:
     """What became of the attacks by store and kind; the table is printed at the end (`-s`)."""
     found: dict[tuple[str, str], Tally] = {}
     yield found
-    print("\nstore       attack                        seen  without KEK  refused  unseen")
+    print("\nstore       attack                        seen  of them without KEK  refused  unseen")
     for (store, attack), one in sorted(found.items()):
+        without = f"{one.without_key} of {one.asked}"
         print(
-            f"{store:<11} {attack:<28} {one.seen:>5} {one.without_key:>12}"
+            f"{store:<11} {attack:<28} {one.seen:>5} {without:>20}"
             f" {one.refused:>8} {len(one.unseen):>7}"
         )
 
@@ -99,6 +108,7 @@ def _attack(ledger: Ledger, table: str, attack: Attack, tally: Tally) -> None:
     with unguarded(ledger) as connection:
         with connection.begin():
             changes = list(attack(connection, TABLES[table]))
+        asked: set[str] = set()
         for change in changes:
             problems = problems_of(connection, ledger, change)
             if problems is None:
@@ -107,8 +117,11 @@ def _attack(ledger: Ledger, table: str, attack: Attack, tally: Tally) -> None:
                 tally.unseen.append(f"{change.statement} {change.values.get('new_')!r}")
             else:
                 tally.seen += 1
-                without = problems_of(connection, ledger, change, has_key=False)
-                tally.without_key += bool(without)
+                if change.statement not in asked:  # once for each column is enough
+                    asked.add(change.statement)
+                    tally.asked += 1
+                    without = problems_of(connection, ledger, change, has_key=False)
+                    tally.without_key += bool(without)
 
 
 @pytest.mark.tamper
@@ -151,6 +164,7 @@ def test_no_change_of_a_definition_is_unseen(
                 check_schema(connection, found)
                 transaction.rollback()
             tally.seen += bool(found.problems)
+            tally.asked += 1
             tally.without_key += bool(found.problems)
             if not found.problems:
                 tally.unseen.append(statement)

@@ -18,6 +18,7 @@ from scheduler.ledger.schema import (
     AnnouncementPart,
     AnnouncementRow,
     Block,
+    CarriedRow,
     Command,
     KeyRow,
     LedgerEntry,
@@ -60,6 +61,11 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
     command = connection.execute(
         select(*Command.__table__.c).where(Command.id == row.command_id)
     ).one()
+    if _some_left(connection, command):
+        return Trace(
+            block=block, command=command_record(command), chunks=(), announcements=(), sources=(),
+            archived=bool(block.provenance.get("paths")),
+        )  # fmt: skip
     announced = _announcements(connection, row.command_id)
     if block.provenance.get("paths"):
         named = frozenset(block.provenance["announcements"])
@@ -77,6 +83,14 @@ def _trace(connection: Connection, number: int, depth: int) -> Trace:
         announcements=tuple(announced),
         sources=tuple(_trace(connection, ref, depth - 1) for ref in behind),
     )
+
+
+def _some_left(connection: Connection, command: Any) -> bool:
+    """Whether rows of a command left with a closed period, so that what is here is not all."""
+    here = connection.execute(
+        select(CarriedRow.rows_sha256).where(CarriedRow.command_id == command.id)
+    ).scalar()
+    return here is not None and here != command.rows_sha256
 
 
 def _own(consumed: list[tuple[int, Chunk]], provenance: dict[str, Any]) -> list[tuple[int, Chunk]]:

@@ -59,7 +59,7 @@ def sign(private: bytes, *, size: int, root: bytes, at: datetime) -> Checkpoint:
     )
 
 
-def _key_bytes(name: str, public_key: str) -> bytes:
+def key_bytes(name: str, public_key: str) -> bytes:
     """A public key's bytes. Raises ProofInvalid for anything but 64 hex digits, spaces too."""
     if not _32_BYTES.fullmatch(public_key):
         raise ProofInvalid(f"{name} is {public_key[:80]!r}; allowed: 64 hex digits")
@@ -74,9 +74,9 @@ def check_signature(checkpoint: Checkpoint, *, public_key: str | None = None) ->
     """
     name = f"checkpoint of size {checkpoint.size}"
     if public_key is None:
-        trusted, raw = checkpoint.public_key, _key_bytes(f"{name}: its key", checkpoint.public_key)
+        trusted, raw = checkpoint.public_key, key_bytes(f"{name}: its key", checkpoint.public_key)
     else:
-        trusted, raw = public_key, _key_bytes("the trusted public key", public_key)
+        trusted, raw = public_key, key_bytes("the trusted public key", public_key)
     try:
         key = Ed25519PublicKey.from_public_bytes(raw)
         text = signed_text(checkpoint.size, checkpoint.root, checkpoint.at, key_id_of(raw))

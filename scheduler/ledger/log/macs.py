@@ -9,7 +9,7 @@ from scheduler.ledger.log.canonical import canonical_json
 
 
 class LogMac:
-    """HMAC-SHA256 (RFC 2104) over one ledger's leaves that wait and its log's head, in hex."""
+    """HMAC-SHA256 (RFC 2104) over leaves that wait, the log's head, its counter; in hex."""
 
     def __init__(self, key: bytes, kek_id: str) -> None:
         self._key = key  #: derived from the key-encryption key of that fingerprint
@@ -22,6 +22,14 @@ class LogMac:
     def head(self, size: int, root: bytes) -> str:
         """Of the log as it ends: how many leaves it has, and their root."""
         return self._over("head", size, root.hex())
+
+    def count(self, size: int, root: str) -> str:
+        """Of how far the log was counted, beside the data keys."""
+        return self._over("count", size, root)
+
+    def is_count(self, given: Any, size: int, root: str) -> bool:
+        """Whether what stands beside a count is its own."""
+        return self._is(given, "count", size, root)
 
     def is_leaf(self, given: Any, kind: str, subject: str, row_sha256: str) -> bool:
         """Whether what stands beside a leaf that waits is its own."""

@@ -51,6 +51,28 @@ def cover(start: int, end: int) -> list[Subtree]:
     return parts
 
 
+def kept(start: int, end: int) -> list[Subtree]:
+    """The complete subtrees that proofs need when leaves [start, end) lie elsewhere.
+
+    Of those that these leaves complete, all but what is inside a larger one of them alone: to
+    every hash of a proof about any other leaf belongs one of these, or one that other leaves
+    complete. Some 2 log2(end), however many leaves there are.
+    """
+    parts: list[Subtree] = []
+    at = start
+    while at < end:
+        level = (end - at).bit_length() - 1
+        if at:
+            level = min(level, (at & -at).bit_length() - 1)
+        parts.append((level, at >> level))
+        at += 1 << level
+    for level in range(1, end.bit_length()):
+        index = start >> level
+        if index << level < start and (index + 1) << level <= end:
+            parts.append((level, index))
+    return parts
+
+
 def fold(hashes: Sequence[bytes]) -> bytes:
     """Hash of a range from the hashes of its `cover`."""
     if not hashes:

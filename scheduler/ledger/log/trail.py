@@ -100,7 +100,7 @@ def add_leaves(
     if not leaves:
         return
     size = head.size
-    frontier = _hashes(connection, merkle.cover(0, size))
+    frontier = hashes(connection, merkle.cover(0, size))
     if not mac.is_head(head.mac, size, merkle.fold(frontier)):
         raise LedgerBroken(
             f"audit_head: the log of {size} leaves was not written under key-encryption key"
@@ -140,7 +140,7 @@ def root(connection: Connection, size: int | None = None) -> bytes:
     size = whole if size is None else size
     if not 0 <= size <= whole:
         raise ProofInvalid(f"log of size {size}; allowed: 0 to {whole}")
-    return merkle.fold(_hashes(connection, merkle.cover(0, size)))
+    return merkle.fold(hashes(connection, merkle.cover(0, size)))
 
 
 def head(connection: Connection) -> tuple[int, str]:
@@ -224,23 +224,31 @@ def _fold_all(connection: Connection, ranges: Iterable[tuple[int, int]]) -> list
     """Hash of each range, all looked up together."""
     bounds = list(ranges)
     parts = [part for pair in bounds for part in merkle.cover(*pair)]
-    known = dict(zip(parts, _hashes(connection, parts), strict=True))
+    known = dict(zip(parts, hashes(connection, parts), strict=True))
     return merkle.hashes_of(bounds, known.__getitem__)
 
 
-def _hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
+def hashes(connection: Connection, parts: list[merkle.Subtree]) -> list[bytes]:
     """Stored hashes of complete subtrees. Raises ProofInvalid if one is missing or none."""
-    places = [merkle.position(part) for part in parts]
-    found: dict[int, bytes] = {}
+    known = known_hashes(connection, parts)
+    missing = [part for part in parts if part not in known]
+    if missing:
+        raise ProofInvalid(f"audit_node {merkle.position(missing[0])} is missing from the log")
+    return [known[part] for part in parts]
+
+
+def known_hashes(
+    connection: Connection, parts: Iterable[merkle.Subtree]
+) -> dict[merkle.Subtree, bytes]:
+    """Stored hashes of those subtrees that are here. Raises ProofInvalid if one is none."""
+    places = {merkle.position(part): part for part in parts}
+    found: dict[merkle.Subtree, bytes] = {}
     given = {"rows_": rows_json((one,) for one in places)}
     for place, hashed in query(connection, _nodes_query(connection.dialect.name), given):
         if not isinstance(hashed, bytes) or len(hashed) != merkle.HASH_BYTES:
             raise ProofInvalid(f"audit_node {place} holds no hash")
-        found[place] = hashed
-    missing = [place for place in places if place not in found]
-    if missing:
-        raise ProofInvalid(f"audit_node {missing[0]} is missing from the log")
-    return [found[place] for place in places]
+        found[places[place]] = hashed
+    return found
 
 
 @cache

@@ -51,6 +51,7 @@ from scheduler.ledger.schema.log import (
     AuditNode,
     AuditWaiting,
 )
+from scheduler.ledger.schema.segments import CarriedRow, OpeningRow, SegmentRow
 
 __all__ = [
     "EXPIRED_BLOCK",
@@ -75,6 +76,7 @@ __all__ = [
     "Block",
     "BookingEventRow",
     "BookingRow",
+    "CarriedRow",
     "Command",
     "DataKey",
     "DirectiveRow",
@@ -89,6 +91,7 @@ __all__ = [
     "KeyRow",
     "LedgerEntry",
     "Material",
+    "OpeningRow",
     "OutageRow",
     "PlanOptionRow",
     "PlanPassRow",
@@ -98,5 +101,6 @@ __all__ = [
     "ReservationRow",
     "RunFact",
     "SaeRow",
+    "SegmentRow",
     "SettledSession",
 ]

@@ -39,6 +39,12 @@ OPEN_RESERVATION = "state IN ('open', 'intended')"
 """A reservation that somebody must still resolve, or that times out."""
 
 
+def _marked_by(table: str, column: str) -> Index:
+    """An index of the rows that a later command marked; else a command could not leave quickly."""
+    marked = text(f"{column} IS NOT NULL")
+    return Index(f"ix_{table}_{column}", column, sqlite_where=marked, postgresql_where=marked)
+
+
 class Block(Base):
     """The settled bits of one session or one span interval, spent from the front."""
 
@@ -179,6 +185,7 @@ class ReservationRow(Base):
             sqlite_where=text(OPEN_RESERVATION),
             postgresql_where=text(OPEN_RESERVATION),
         ),
+        _marked_by("reservation", "intended_by"),
     )
 
     id: Mapped[int] = identity()
@@ -207,7 +214,10 @@ class KeyRow(Base):
 
     __tablename__ = "key"
     audited = Audited(later=("closed_by",), under={"command_id": "key", "closed_by": "closed"})
-    __table_args__ = (CheckConstraint("end_bit > start_bit", name="some_bits"),)
+    __table_args__ = (
+        CheckConstraint("end_bit > start_bit", name="some_bits"),
+        _marked_by("key", "closed_by"),
+    )
 
     id: Mapped[int] = identity()
     key_id: Mapped[str] = mapped_column(String(36), unique=True)
@@ -244,6 +254,8 @@ class KeyRecipient(Base):
             sqlite_where=text(OPEN_ANSWER),
             postgresql_where=text(OPEN_ANSWER),
         ),
+        _marked_by("key_recipient", "doubted_by"),
+        _marked_by("key_recipient", "settled_by"),
     )
 
     key_ref: Mapped[int] = mapped_column(ForeignKey("key.id"), primary_key=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Snapshot
+from scheduler.ledger.log.carried import NOTHING_CLOSED, Base
 from scheduler.ledger.log.rows import Form
 from scheduler.ledger.states import AccountKind
 from scheduler.ledger.vault.pieces import Ciphers
@@ -40,6 +41,7 @@ class AuditContext:
     accounts: dict[int, tuple[int, AccountKind]]  #: pool and kind, by number
     pools: dict[int, tuple[str, str, str]]  #: name and two ends, by number
     ciphers: Ciphers | None = field(repr=False)  #: None if no key-encryption key is at hand
+    base: Base = NOTHING_CLOSED  #: what closed periods brought along
     has_bytes: bool = True  #: False for an export, which leaves sealed bytes and signatures out
 
 
@@ -51,6 +53,7 @@ class Shard:
     first: int = LOWEST
     last: int = HIGHEST
     table: str = ""  #: for the checks that are the same for every table
+    level: int = 0  #: of a part of the log: that of the subtrees it is cut into
 
     @property
     def is_whole(self) -> bool:

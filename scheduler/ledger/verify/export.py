@@ -14,15 +14,17 @@ from sqlalchemy import Column, Float
 from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Snapshot
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import read_json
+from scheduler.ledger.log.carried import LEAVES, NOTHING_CLOSED, read_base
 from scheduler.ledger.log.export import EXPORTED, FORMAT
 from scheduler.ledger.log.tables import FORMS, is_number
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.schema.columns import UtcDateTime
 from scheduler.ledger.verify.context import Findings
-from scheduler.ledger.verify.log import LEAVES, data_of
+from scheduler.ledger.verify.log import data_of
 from scheduler.ledger.verify.run import audit
 from scheduler.ledger.verify.schema import definitions
 from scheduler.ledger.verify.seals import read_context
+from scheduler.ledger.verify.segments import SEGMENTS
 from scheduler.ledger.verify.signed import check_signed
 
 _LONE = re.compile("[\ud800-\udfff]")
@@ -47,6 +49,9 @@ class ExportReport:
     size: int
     root: str
     problems: tuple[str, ...]
+    segment: int = 0  #: the newest segment that it names, which holds what was before
+    first_leaf: int = 0
+    previous_sha256: str = ""
 
     @property
     def ok(self) -> bool:
@@ -78,8 +83,15 @@ def verify_lines(
             found.add(f"audit_root: the leaves give size {tally.size} and root {tally.root}")
         if checkpoint is not None:
             found.extend(check_signed(snapshot, checkpoint, public_key, whose="the export's"))
+        *_, newest = [(0, 0, 0, ""), *(row[:4] for row in snapshot.rows(SEGMENTS))]
     return ExportReport(
-        rows=loading.rows, size=tally.size, root=tally.root, problems=tuple(found.problems)
+        rows=loading.rows,
+        size=tally.size,
+        root=tally.root,
+        problems=tuple(found.problems),
+        segment=newest[0],
+        first_leaf=newest[2],
+        previous_sha256=newest[3],
     )
 
 
@@ -144,11 +156,15 @@ class _Loading:
         """What was wrong with the lines; the nodes of the log, which an export leaves out, made."""
         if not self.rows:
             self._found.add("the export is empty")
-        frontier: list[bytes] = []
-        place = 0
+        try:
+            base = read_base(Snapshot(self._database))
+        except (ValueError, TypeError):
+            base = NOTHING_CLOSED  # which the checks of the segments say
+        frontier = list(base.frontier)
+        place = merkle.position((0, base.size))
         leaves = self._database.cursor()
-        leaves.execute(LEAVES, {"first": LOWEST, "last": HIGHEST})
-        for size, (seq, kind, subject, digest) in enumerate(leaves):
+        leaves.execute(LEAVES, {"first": base.size or LOWEST, "last": HIGHEST})
+        for size, (seq, kind, subject, digest) in enumerate(leaves, start=base.size):
             hashed = merkle.leaf_hash(data_of(seq, kind, subject, digest))
             for _, done in merkle.grow(frontier, size, hashed):
                 self._database.execute("INSERT INTO audit_node VALUES (?, ?)", (place, done))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Grouped, Row, Snapshot
 from scheduler.ledger.log import merkle
 from scheduler.ledger.log.canonical import leaf_data, pool_digest
+from scheduler.ledger.log.carried import LEAVES, Base
 from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.rows import Form
 from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
@@ -22,10 +23,6 @@ STRETCHES_MAX = 1 << 14
 NODES_ABOVE_MAX = 64
 """Nodes that one leaf can complete at most, in a log of 2^63."""
 
-LEAVES = """
-    SELECT seq, kind, subject, row_sha256 FROM audit_leaf
-    WHERE seq BETWEEN :first AND :last ORDER BY seq
-"""
 NODES = """
     SELECT "position", hash FROM audit_node
     WHERE "position" BETWEEN :first AND :last ORDER BY "position"
@@ -47,14 +44,16 @@ def level_of(size: int) -> int:
     return max(LEVEL, (size // STRETCHES_MAX).bit_length())
 
 
-def log_spans(size: int) -> list[tuple[int, int]]:
-    """The leaves of a log in spans, each but the last a complete subtree."""
-    starts = [*range(0, max(size, 1), 1 << level_of(size))]
+def log_spans(size: int, closed: int = 0) -> list[tuple[int, int]]:
+    """The live leaves of a log in spans that end where its subtrees of that level do."""
+    level = level_of(size)
+    begins = (closed >> level) + 1 << level
+    starts = [closed or LOWEST, *range(begins, max(size, 1), 1 << level)]
     ends = [*(start - 1 for start in starts[1:]), HIGHEST]
-    return [(start or LOWEST, last) for start, last in zip(starts, ends, strict=True)]
+    return list(zip(starts, ends, strict=True))
 
 
-def check_log(snapshot: Snapshot, _: AuditContext, part: Shard) -> Outcome:
+def check_log(snapshot: Snapshot, context: AuditContext, part: Shard) -> Outcome:
     """Build a part of the tree anew and compare its every node (I7)."""
     found = Findings()
     start = max(part.first, 0)
@@ -64,14 +63,25 @@ def check_log(snapshot: Snapshot, _: AuditContext, part: Shard) -> Outcome:
     nodes = snapshot.rows(
         NODES, first=min(place, HIGHEST) if start else LOWEST, last=min(behind, HIGHEST)
     )
-    return Outcome(found.problems, _build(leaves, nodes, start, place, found))
+    # What closed periods hold of the subtree that this part is of.
+    frontier = context.base.frontier_below(part.level) if start == context.base.size else []
+    return Outcome(
+        found.problems, _build(leaves, nodes, start, frontier, start % (1 << part.level), found)
+    )
 
 
 def _build(
-    leaves: Iterable[Row], nodes: Iterator[Row], start: int, place: int, found: Findings
+    leaves: Iterable[Row],
+    nodes: Iterator[Row],
+    start: int,
+    frontier: list[bytes],
+    before: int,
+    found: Findings,
 ) -> Stretch:
-    frontier: list[bytes] = []
-    size = 0
+    """Build the tree from leaf `start` on, of which `before` leaves lie in closed periods."""
+    place = merkle.position((0, start))
+    start -= before
+    size = before
     last = ""
     for seq, kind, subject, row_sha256 in leaves:
         if seq != start + size:
@@ -92,25 +102,30 @@ def _build(
 
 
 def join_log(
-    parts: Sequence[Shard], stretches: Iterable[Stretch], problems: Mapping[int, list[str]]
+    parts: Sequence[Shard],
+    stretches: Iterable[Stretch],
+    problems: Mapping[int, list[str]],
+    base: Base,
 ) -> tuple[int, str, list[str]]:
     """Put the parts of the tree together: the log's size, its root, and what is wrong with it.
 
     `problems` are those that the parts found, by their place in the order of the log.
     """
     found = Findings()
-    frontier: list[bytes] = []
-    size = 0
-    level = parts[1].first.bit_length() - 1 if len(parts) > 1 else LEVEL
+    level = parts[0].level
+    first = base.size >> level
+    frontier = base.frontier_from(level)
+    size = first << level
     for place, (part, stretch) in enumerate(zip(parts, stretches, strict=True)):
-        if (stretch.leaves or stretch.broken) and size != max(part.first, 0):
+        begins = max(part.first, 0) if place else size
+        if (stretch.leaves or stretch.broken) and size != begins:
             found.add(f"audit_leaf {size} is missing")
             break
         found.extend(problems.get(place, ()))
         size += stretch.leaves
         above = iter(stretch.above)
         if stretch.leaves == 1 << level and not stretch.broken:
-            grown = merkle.grow(frontier, place, stretch.frontier[0])
+            grown = merkle.grow(frontier, first + place, stretch.frontier[0])
             whole = _compare_above(grown[1:], above, level, size - 1, stretch.last, found)
         else:
             frontier += stretch.frontier

@@ -27,8 +27,12 @@ RESERVED_PARTS = """
     ORDER BY part.reservation_ref, part.entry_id
 """
 RESERVED = """
-    SELECT (SELECT count(*) FROM ledger_entry WHERE enters = :word),
-        (SELECT count(*) FROM reservation_part)
+    SELECT (SELECT count(*) FROM ledger_entry WHERE enters = :word AND command_id > :closed),
+        (
+            SELECT count(*) FROM reservation_part AS part
+            LEFT JOIN ledger_entry AS entry ON entry.id = part.entry_id
+            WHERE entry.command_id > :closed OR entry.id IS NULL
+        )
 """
 DRAWN = """
     SELECT block_ref, start_bit, end_bit, key_id FROM "key"
@@ -93,10 +97,12 @@ def _state(resolved: str | None, settled: str | None) -> str:
     return resolved if settled is None else settled
 
 
-def check_reserved(snapshot: Snapshot, _: AuditContext, __: Shard) -> Outcome:
+def check_reserved(snapshot: Snapshot, context: AuditContext, _: Shard) -> Outcome:
     """As many parts of reservations as entries that reserve."""
     found = Findings()
-    reserved, hung = snapshot.one(RESERVED, word=KeyState.RESERVED.value)
+    reserved, hung = snapshot.one(
+        RESERVED, word=KeyState.RESERVED.value, closed=context.base.last_command
+    )
     if reserved != hung:
         found.add(f"reservation_part: {hung} rows for {reserved} entries that reserve")
     return Outcome(found.problems)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from scheduler.domain import VerifyReport
 from scheduler.ledger.counter import Count
 from scheduler.ledger.db.snapshot import Snapshot, snapshot_of
+from scheduler.ledger.log.carried import Base
 from scheduler.ledger.log.macs import LogMac
 from scheduler.ledger.log.tables import FORMS
 from scheduler.ledger.vault.keyring import Keyring
@@ -17,6 +18,7 @@ from scheduler.ledger.verify import seals
 from scheduler.ledger.verify.context import PROBLEMS_MAX, AuditContext, Findings, Outcome, Shard
 from scheduler.ledger.verify.log import check_head, check_macs, join_log, waiting
 from scheduler.ledger.verify.schema import check_schema
+from scheduler.ledger.verify.segments import check_kept_nodes
 from scheduler.ledger.verify.shards import CHECKS, check_shard, shards_of, tops_of
 from scheduler.ledger.verify.signed import check_checkpoints, check_count
 
@@ -60,6 +62,7 @@ def verify(
     tally = audit(snapshot, context, found, progress, run)
     check_schema(connection, found)
     check_checkpoints(snapshot, found)
+    check_kept_nodes(snapshot, context.base, found)
     check_head(snapshot, found)
     if ring is not None and context.ciphers is not None:
         seals.check_wrapping(snapshot, ring.kek, context.ciphers, found)
@@ -95,8 +98,8 @@ def audit(
     run: Runner = alone,
 ) -> Tally:
     """Check all that neither key nor signature is needed for: of a ledger, or of its export."""
-    shards = shards_of(snapshot, context.forms)
-    tally = Tally(shards, progress)
+    shards = shards_of(snapshot, context.forms, context.base)
+    tally = Tally(shards, context.base, progress)
     run(snapshot, context, shards, tally.take)
     for check in CHECKS:
         found.extend(tally.problems_of(check, found))
@@ -113,7 +116,8 @@ class Tally:
     Holds no more than a report can list of each check, and what shards must tell each other.
     """
 
-    def __init__(self, shards: list[Shard], progress: Progress | None) -> None:
+    def __init__(self, shards: list[Shard], base: Base, progress: Progress | None) -> None:
+        self._base = base
         self._shards = shards
         self._progress = progress
         self._problems: dict[str, dict[int, list[str]]] = {check: {} for check in CHECKS}
@@ -177,7 +181,10 @@ class Tally:
         first = stretches[0][0]
         problems = {place - first: found for place, found in self._problems["log"].items()}
         self.size, self.root, found = join_log(
-            [self._shards[place] for place, _ in stretches], [one for _, one in stretches], problems
+            [self._shards[place] for place, _ in stretches],
+            [one for _, one in stretches],
+            problems,
+            self._base,
         )
         return found
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from scheduler.errors import LedgerError
 from scheduler.ledger.db.snapshot import Snapshot
 from scheduler.ledger.log.canonical import marker_digest
+from scheduler.ledger.log.carried import NOTHING_CLOSED, Base, read_base
 from scheduler.ledger.log.checkpoints import key_id_of
 from scheduler.ledger.log.rows import Form
 from scheduler.ledger.states import AccountKind
@@ -54,6 +55,7 @@ def read_context(
     with snapshot.failures():
         return AuditContext(
             forms=forms,
+            base=_base_of(snapshot),
             accounts={
                 number: (pool, KINDS[kind])
                 for number, pool, kind in snapshot.rows(ACCOUNTS)
@@ -63,6 +65,13 @@ def read_context(
             ciphers=None if ring is None else Ciphers(_data_keys(snapshot, ring)),
             has_bytes=has_bytes,
         )
+
+
+def _base_of(snapshot: Snapshot) -> Base:
+    try:
+        return read_base(snapshot)
+    except (ValueError, TypeError):
+        return NOTHING_CLOSED  # the checks of the segments say so
 
 
 def _data_keys(snapshot: Snapshot, ring: Keyring) -> dict[int, bytes | str]:
@@ -93,7 +102,8 @@ def check_balances(
         if not isinstance(running, int):  # SQLite keeps a word in a column of numbers
             found.add(f"{name}: balance is no number")
             continue
-        summed, odd_sum = sums.get(number, 0), odd_sums.get(number, 0)
+        brought, odd_brought = context.base.openings.get(number, (0, 0))
+        summed, odd_sum = sums.get(number, 0) + brought, odd_sums.get(number, 0) + odd_brought
         totals[pool] = totals.get(pool, 0) + running
         if running != summed:
             found.add(f"{name}: balance {running}, its entries sum to {summed}")

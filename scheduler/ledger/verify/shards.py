@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scheduler.ledger.db.snapshot import HIGHEST, LOWEST, Snapshot
+from scheduler.ledger.log.carried import NOTHING_CLOSED, Base
 from scheduler.ledger.log.rows import Form
 from scheduler.ledger.verify import log, owners, rows
 from scheduler.ledger.verify.announcements import check_announcements
 from scheduler.ledger.verify.blocks import check_blocks
 from scheduler.ledger.verify.context import AuditContext, Check, Outcome, Shard
 from scheduler.ledger.verify.indexes import check_indexes
+from scheduler.ledger.verify.segments import check_segments
 
 CHECKS: dict[str, Check] = {
     "blocks": check_blocks,
@@ -29,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "log": log.check_log,
     "logged": log.check_logged,
     "leaves": log.check_leaves,
+    "segments": check_segments,
     "indexes": check_indexes,
 }
 """Every check that a shard can name, in the order of a report."""
@@ -42,6 +45,13 @@ SHARDS_MAX = 10_000
 SAMPLES_PER_SHARD = 16
 SAMPLES_MAX = 4_000
 LOOKUPS_AT_ONCE = 500
+
+NTH = """
+    SELECT DISTINCT number FROM (
+        SELECT "{number}" AS number, row_number() OVER (ORDER BY "{number}") AS place
+        FROM "{table}"
+    ) AS numbered WHERE place = {step} * (place / {step}) ORDER BY number
+"""
 
 
 def check_shard(snapshot: Snapshot, context: AuditContext, shard: Shard) -> Outcome:
@@ -62,20 +72,31 @@ def tops_of(snapshot: Snapshot, forms: Mapping[str, Form]) -> dict[str, int]:
     }
 
 
-def shards_of(snapshot: Snapshot, forms: Mapping[str, Form]) -> list[Shard]:
+def shards_of(
+    snapshot: Snapshot, forms: Mapping[str, Form], base: Base = NOTHING_CLOSED
+) -> list[Shard]:
     """The shards of an audit, in the order of a report: by check, then by number."""
     tops = tops_of(snapshot, forms)
+    leaves = tops["audit_leaf"] + 1
     with snapshot.failures():
-        blocks = _spans(_block_cuts(snapshot, tops["block"], tops["ledger_entry"]))
+        if base.segment:
+            cuts = {name: _counted(snapshot, forms[name]) for name in tops}
+            said = cuts["command"]
+            blocks = _spans(cuts["block"])
+        else:
+            cuts = {name: _cuts(top) for name, top in tops.items()}
+            said = _cuts(tops["command"], of=tops["announcement"])
+            blocks = _spans(_block_cuts(snapshot, tops["block"], tops["ledger_entry"]))
     spans = {
         "blocks": blocks,
-        "commands": _spans(_cuts(tops["command"])),
-        "announcements": _spans(_cuts(tops["command"], of=tops["announcement"])),
-        "reservations": _spans(_cuts(tops["reservation"])),
+        "commands": _spans(cuts["command"]),
+        "announcements": _spans(said),
+        "reservations": _spans(cuts["reservation"]),
         "drawn": blocks if tops["key"] else [(LOWEST, HIGHEST)],
-        "delivered": _spans(_cuts(tops["key"])),
-        "log": log.log_spans(tops["audit_leaf"] + 1),
+        "delivered": _spans(cuts["key"]),
+        "log": log.log_spans(leaves, base.size),
     }
+    levels = {"log": log.level_of(leaves)}
     tables = {
         "references": [form for form in forms.values() if form.references],
         "hashes": [form for form in forms.values() if rows.has_hashes_of_its_own(form)],
@@ -84,16 +105,22 @@ def shards_of(snapshot: Snapshot, forms: Mapping[str, Form]) -> list[Shard]:
 
     def cut(check: str) -> Iterator[Shard]:
         for form in tables.get(check, ()):
-            for span in _spans(_cuts(tops.get(form.table, 0))):
+            for span in _spans(cuts.get(form.table, ())):
                 yield Shard(check, *span, form.table)
         if check not in tables:
             for span in spans.get(check, [(LOWEST, HIGHEST)]):
-                yield Shard(check, *span)
+                yield Shard(check, *span, level=levels.get(check, 0))
 
     return [shard for check in CHECKS for shard in cut(check)]
 
 
-def _cuts(top: int, of: int | None = None) -> range:
+def _counted(snapshot: Snapshot, form: Form) -> Sequence[int]:
+    """Where to cut a table that rows left: after so many of those that are there."""
+    query = NTH.format(table=form.table, number=form.numbered, step=ROWS_PER_SHARD)
+    return [number for (number,) in snapshot.rows(query) if isinstance(number, int)]
+
+
+def _cuts(top: int, of: int | None = None) -> Sequence[int]:
     """Numbers at which to cut a table whose rows are numbered from 1 to `top`.
 
     Or, so that no shard has too many of its `of` rows, a table that these name.

@@ -6,10 +6,11 @@ from scheduler.errors import LedgerError, ProofInvalid
 from scheduler.ledger.counter import Count, contradiction
 from scheduler.ledger.db.snapshot import Row, Snapshot
 from scheduler.ledger.log import checkpoints, merkle
+from scheduler.ledger.log.carried import LEAVES, Base, read_base
 from scheduler.ledger.log.rows import stored_instant
 from scheduler.ledger.records import Checkpoint
 from scheduler.ledger.verify.context import Findings
-from scheduler.ledger.verify.log import LEAVES, NODES, data_of
+from scheduler.ledger.verify.log import NODES, data_of
 
 CHECKPOINTS = """
     SELECT signed.id, signed.size, signed.root, signed.at, signed.key_id, signed.signature,
@@ -100,18 +101,30 @@ def check_signed(
         checkpoints.check_signature(signed, public_key=public_key)
     except ProofInvalid as error:
         found.add(str(error))
-    frontier: list[bytes] = []
-    size = 0
-    with snapshot.failures():
-        for seq, kind, subject, digest in snapshot.rows(LEAVES, first=0, last=signed.size - 1):
-            if seq != size:
-                break
-            merkle.grow(frontier, size, merkle.leaf_hash(data_of(seq, kind, subject, digest)))
-            size += 1
-    root = merkle.fold(frontier).hex()
     name = f"checkpoint of size {signed.size}"
+    try:
+        with snapshot.failures():
+            base = read_base(snapshot)
+            if signed.size < base.size:
+                size, root = signed.size, _root_at(snapshot, signed.size)
+            else:
+                size, root = _grown(snapshot, base, signed.size)
+    except (ProofInvalid, ValueError, TypeError) as error:
+        found.add(f"{name}: {error}; the leaves of closed periods are in their segments")
+        return found.problems
     if size != signed.size:
         found.add(f"{name}, {whose} log has {size} leaves of it")
     elif root != signed.root:
         found.add(f"{name}: signed root {signed.root}, {whose} log had {root}; it was rewritten")
     return found.problems
+
+
+def _grown(snapshot: Snapshot, base: Base, wanted: int) -> tuple[int, str]:
+    """How many leaves of a log there are up to a size, and their root, from the leaves anew."""
+    frontier, size = list(base.frontier), base.size
+    for seq, kind, subject, digest in snapshot.rows(LEAVES, first=size, last=wanted - 1):
+        if seq != size:
+            break
+        merkle.grow(frontier, size, merkle.leaf_hash(data_of(seq, kind, subject, digest)))
+        size += 1
+    return size, merkle.fold(frontier).hex()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.domain import KeyConstraints
@@ -35,7 +35,12 @@ def allowed_blocks(
 
 
 def _received_at(trace: Trace) -> datetime:
-    """When the oldest link key behind a block was received."""
+    """When the oldest link key behind a block was received.
+
+    Where that left with a closed period it is nobody's knowledge here, and counts as too old.
+    """
+    if trace.archived:
+        return datetime.min.replace(tzinfo=UTC)
     if not trace.sources:
         return trace.block.received_at
     return min(map(_received_at, trace.sources))

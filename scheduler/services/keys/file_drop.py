@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scheduler.domain import NewBlock
+from scheduler.domain import MADE_HERE, NewBlock
 from scheduler.errors import DuplicateBlock, InputError
 from scheduler.fibre import buffer_bits
 from scheduler.ledger.keys.deposit import deposit_block
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from scheduler.ledger.transaction import Transaction
     from scheduler.services.context import Context
 
-OWN_PREFIXES = ("merge/", "pooled/", "session/", "sifted/", "span/")
-"""How the natural keys of our own blocks begin; a drop that took one would block its maker."""
-
 
 def import_keys(context: Context, folder: Path) -> dict[str, Any]:
     """Deposit every block of a file drop in one transaction, all of them or none.
@@ -36,10 +33,10 @@ def import_keys(context: Context, folder: Path) -> dict[str, Any]:
     dropped = read_drop(folder)
     for number, block in enumerate(dropped, start=1):
         context.scenario.link(block.pool.pool_id)
-        if block.natural_key.startswith(OWN_PREFIXES):
+        if block.natural_key.startswith(MADE_HERE):
             raise InputError(
                 f"block {number} of {folder.name}: natural_key {block.natural_key!r}; allowed:"
-                f" none that starts with {', '.join(OWN_PREFIXES)}, for those name key made here"
+                f" none that starts with {', '.join(MADE_HERE)}, for those name key made here"
             )
     names = "\n".join(sorted(block.natural_key for block in dropped))
     # Of the names alone: a digest of key has no place in the ledger.

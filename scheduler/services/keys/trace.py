@@ -65,7 +65,8 @@ def trace_key(context: Context, name: str) -> KeyTrace:
         known_to=structure.describe(),
         single_points=tuple(sorted(structure.single_points())),
         minimal_sets=tuple(tuple(sorted(nodes)) for nodes in structure.minimal_sets()),
-        sources=tuple(sources.values()),
+        sources=() if found.archived else tuple(sources.values()),
+        archived=found.archived,
     )
 
 
@@ -161,6 +162,7 @@ def _paths(provenance: Provenance, found: Trace) -> tuple[TracedPath, ...]:
             announcements=tuple(
                 told[relay, left, right]
                 for relay, (left, right) in zip(path[1:-1], pairwise(links), strict=True)
+                if not found.archived
             ),
         )
         for path, links in zip(provenance.paths, provenance.links, strict=True)

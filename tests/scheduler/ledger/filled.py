@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from sqlalchemy import text
@@ -47,6 +49,7 @@ from tests.scheduler.ledger.builders import (
     take_job,
     uuid_of,
 )
+from tests.scheduler.ledger.segments.periods import close, live_through
 from tests.scheduler.ledger.test_books import _elements
 
 NODES = ["a", "b", "c"]
@@ -174,7 +177,10 @@ def fill_all(ledger: Ledger) -> None:
 
 
 def fill_rest(ledger: Ledger) -> None:
-    """On top of that: blocks, keys and reservations in every state, an epoch shredded."""
+    """On top of that: a closed period, all kinds of key in every state, an epoch shredded."""
+    live_through(ledger, 0)
+    with TemporaryDirectory() as folder:
+        close(ledger, Path(folder), NOON + timedelta(minutes=30))
     with ledger.begin() as tx:
         take_job(tx, "plan", NOON)
         add_elements(

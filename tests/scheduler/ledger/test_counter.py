@@ -157,3 +157,31 @@ def test_after_a_restore_no_key_of_the_copy_can_go_out(ledger: Ledger) -> None:
         command = tx.command("restored again", kind="restored", at=NOON, digest="")
         assert not any(withdraw_all(tx, command).values())
         command.finish({})
+
+
+def test_a_counter_without_the_key_encryption_key_is_none(tmp_path: Path) -> None:
+    """Who rewrote the log and wrote a counter for it, in the form that ours has."""
+    _deposit(tmp_path, "one")
+    url = f"sqlite:///{_file(tmp_path)}"
+    (path,) = (tmp_path / "ledger.db.keys").glob("counter.*")
+    root, mac = path.read_text().split()
+    for forged in (f"{'00' * 32} {mac}", f"{root} {'00' * 32}", root, ""):
+        path.write_text(forged)
+        with pytest.raises(LedgerRolledBack, match="was not written under the key-encryption key"):
+            open_ledger(url)
+        with open_view(url) as view:
+            assert any("counter: " in problem for problem in view.verify().problems)
+    path.write_text(f"{root} {mac}")
+    open_ledger(url).close()
+
+
+def test_the_counter_goes_over_to_another_key_encryption_key(tmp_path: Path) -> None:
+    _deposit(tmp_path, "one")
+    url = f"sqlite:///{_file(tmp_path)}"
+    with open_ledger(url) as ledger:
+        ledger.rotate_kek()
+        kek_id = ledger.kek_id
+    (path,) = (tmp_path / "ledger.db.keys").glob("counter.*")
+    assert kek_id in path.name
+    with open_ledger(url) as ledger:
+        assert ledger.contradicted_by_counter() is None

@@ -14,7 +14,7 @@ import pytest
 
 from api.cli import run
 from scheduler.clock import SimulatedClock
-from scheduler.errors import LedgerMismatch
+from scheduler.errors import FeedError, LedgerMismatch
 from scheduler.services.audit import keep_checkpoint, signing_key
 from scheduler.services.context import Context
 from scheduler.settings import Settings
@@ -77,10 +77,27 @@ def test_another_signing_key_than_the_one_named_is_a_problem(
         _ = context.ledger
 
 
-def test_a_place_that_fails_keeps_nobody_from_signing(folder: Path) -> None:
-    done = _keep("nowhere", "one")
-    assert done["handed_out"] == "failed: nowhere: FileNotFoundError"
-    assert "signature" in done["signed"]
+def test_what_could_not_be_handed_out_waits_and_is_not_lost(folder: Path) -> None:
+    for block, waiting in (("one", 1), ("two", 2)):
+        with pytest.raises(FeedError, match=f"FileNotFoundError; {waiting} checkpoints wait"):
+            _keep("nowhere", block)
+    (folder / "nowhere").mkdir()
+    done = _keep("nowhere", "three")
+    assert done["handed_out"] == "nowhere"
+    sizes = [json.loads(path.read_text())["size"] for path in (folder / "nowhere").iterdir()]
+    assert len(sizes) == 3
+    _keep("nowhere", "four")
+    assert len(list((folder / "nowhere").iterdir())) == 4
+
+
+def test_one_instant_is_signed_once(folder: Path) -> None:
+    settings = Settings(checkpoint_place="kept")
+    with Context(settings, clock=SimulatedClock(NIGHT)) as context:
+        with context.ledger.begin() as tx:
+            deposit(tx, "one", 1024)
+        first = keep_checkpoint(context, at=NIGHT)
+        assert keep_checkpoint(context, at=NIGHT) == first
+    assert len(list((folder / "kept").iterdir())) == 1
 
 
 @pytest.fixture
@@ -104,6 +121,20 @@ def hook() -> Iterator[tuple[str, list[str]]]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def test_an_address_that_is_away_gets_it_later(folder: Path, hook: tuple[str, list[str]]) -> None:
+    place, sent = hook
+    away = "http://127.0.0.1:1/checkpoints"
+    with pytest.raises(FeedError, match="ConnectError; 1 checkpoints wait"):
+        _keep(away, "one")
+    done = _keep(place, "two")
+    # The first came twice, for it was answered with 503; both are there, in their order.
+    assert [json.loads(one)["size"] for one in sent] == sorted(
+        json.loads(one)["size"] for one in sent
+    )
+    assert sent[-1] == done["signed"]
+    assert len(set(sent)) == 2
 
 
 def test_an_address_is_asked_again(folder: Path, hook: tuple[str, list[str]]) -> None:

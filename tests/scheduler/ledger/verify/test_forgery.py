@@ -198,14 +198,17 @@ def test_a_part_of_a_reservation_moved_in_an_export_is_found(filled: Ledger) -> 
 def _append(rows: Rows, **leaf: str) -> None:
     """Put a leaf at the end of the log, and the root that follows from it."""
     *_, root = rows
-    leaves = [row for row in rows if row["table"] == "audit_leaf"]
-    made = {"seq": len(leaves), "row_sha256": "ab" * 32, **leaf}
+    (segment,) = [row for row in rows if row["table"] == "segment"]
+    closed = segment["size"]
+    leaves = [row for row in rows if row["table"] == "audit_leaf" and row["seq"] >= closed]
+    size = closed + len(leaves)
+    made = {"seq": size, "row_sha256": "ab" * 32, **leaf}
     rows[-1:] = [{"table": "audit_leaf", **made}, root]
-    frontier: list[bytes] = []
-    for size, row in enumerate([*leaves, made]):
-        data = leaf_data(size, row["kind"], row["subject"], row["row_sha256"])
-        merkle.grow(frontier, size, merkle.leaf_hash(data))
-    root |= {"size": len(leaves) + 1, "root": merkle.fold(frontier).hex()}
+    frontier = [bytes.fromhex(part) for part in segment["frontier"].split()]
+    for number, row in enumerate([*leaves, made], start=closed):
+        data = leaf_data(number, row["kind"], row["subject"], row["row_sha256"])
+        merkle.grow(frontier, number, merkle.leaf_hash(data))
+    root |= {"size": size + 1, "root": merkle.fold(frontier).hex()}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_dc67d092"
+revision = "first_0e22bdf0"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -1,0 +1,1 @@
+"""Closed periods: which rows leave the live ledger for a signed file, and what carries over."""
