@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     """Longest time that one answer of it may take."""
     elements_bytes_max: int = Field(default=10_000_000, ge=1, le=200_000_000)
     """Largest answer of it that is read."""
+    replays_folder: Path = Path("replays")
+    """Where replays are kept that are started over HTTP or on the page: a ledger each."""
     laboratory: bool = False
     """Whether applications may be given key from a simulated source; nobody else should be."""
     key_size_bits: int = Field(default=256, ge=8, le=65_536, multiple_of=8)

@@ -13,7 +13,9 @@ from api.routes import (
     pairs,
     passes,
     plans,
+    replays,
     runway,
+    session,
     tracks,
 )
 
@@ -32,6 +34,8 @@ ALL_ROUTERS = (
     runway.router,
     jobs.router,
     events.router,
+    replays.router,
+    session.router,
     docs.router,
 )
 

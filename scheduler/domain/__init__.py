@@ -77,6 +77,8 @@ from scheduler.domain.records import LogChange, SettledSession
 from scheduler.domain.replays import (
     PairTally,
     Reliability,
+    ReplayRun,
+    ReplayState,
     ReplaySummary,
     SettledPass,
     StationTally,
@@ -157,6 +159,8 @@ __all__ = [
     "Provenance",
     "RateModel",
     "Reliability",
+    "ReplayRun",
+    "ReplayState",
     "ReplaySummary",
     "Role",
     "RouteType",

@@ -79,7 +79,7 @@ from .sessions import begin_session, close_overdue, miss_session, open_bookings,
 from .standing import accept_elements, withdraw_elements
 from .survey import survey
 from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_token
-from .tracks import ground_track, nights, station_track, track_of
+from .tracks import ground_track, key_curve, nights, station_track, subsolar, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
 from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
@@ -131,6 +131,7 @@ __all__ = [
     "import_keys",
     "job_events",
     "keep_vault",
+    "key_curve",
     "key_flow",
     "key_runway",
     "last_checkpoint",
@@ -192,6 +193,7 @@ __all__ = [
     "station_pairs",
     "station_track",
     "stations_now",
+    "subsolar",
     "summarise",
     "survey",
     "trace_key",
