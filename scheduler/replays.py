@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from orbits import as_utc
+from scheduler.clock import SystemClock
 from scheduler.domain import ReplayRun, ReplayState, instant_key
 from scheduler.errors import InputError, SchedulerError, UnknownName, WrongState
 from scheduler.settings import Settings
@@ -75,7 +76,7 @@ def start_replay(
         "start": start.isoformat(),
         "end": end.isoformat(),
         "seed": seed,
-        "asked_at": context.clock.now().isoformat(),
+        "asked_at": SystemClock().now().isoformat(),  # of the machine: in the order of asking
         "settings": {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()},
     }
     (folder / ASKED).write_text(json.dumps(asked), encoding="utf-8")

@@ -206,8 +206,9 @@ class Settings(BaseSettings):
         )
 
 
-OTHER_NAMES = ("config", "kek", "kek_file")
-"""What the environment may name besides settings: where the file is, and the sealing key."""
+OTHER_NAMES = ("config", "kek", "kek_file", "token")
+"""What the environment may name besides settings: where the file is, the sealing key, and the
+token that a client shows to a server."""
 BENCHMARKS = "bench_"
 
 

@@ -24,6 +24,8 @@ from scheduler.services.context import Context
 
 router = APIRouter(prefix="/ui", include_in_schema=False)
 
+IN_FULL = {4, 6, 7, 8}
+"""Ranks of the columns that go first: sifted bits, QBER, culmination, spread of the times."""
 SKY_MAX = 12  # Lines in one circle that can still be told apart.
 SKY_STEP_S = 20.0
 CURVE_STEPS = 120
@@ -87,7 +89,10 @@ def passes(
             dark_only=dark,
         )
         found = Passes.of(answer, forecast=forecast)
-        values["found"] = found.table(asked.satellite, forecast=forecast)
+        table = found.table(asked.satellite, forecast=forecast)
+        # What a forecast leaves no room for stands where one pass is shown in full.
+        kept = [one for one in table.columns if not forecast or one.rank not in IN_FULL]
+        values["found"] = replace(table, columns=kept)
         values["notes"] = list(answer.notes)
         if station:
             values["sky"] = _sky(context, asked, answer.rows)

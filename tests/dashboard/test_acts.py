@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -160,7 +161,7 @@ def test_a_station_taken_out_moves_the_runway_and_comes_back(signed: Signed) -> 
     page = signed.page
     station = _booked(signed)[0]["station"]
     page.goto("/ui/runway")
-    page.get_by_role("button", name=re.compile("^Lock micius/")).first.click()
+    page.get_by_role("button", name=re.compile("^Lock micius")).first.click()
     expect(page.locator("#told")).to_contain_text("Locked")
     assert any(one["locked"] for one in signed.get("/bookings")["bookings"])
     page.get_by_role("link", name=station, exact=True).click()  # what if
@@ -205,7 +206,7 @@ def test_a_key_is_traced_and_the_ledger_verified(signed: Signed) -> None:
     page.get_by_label("Where does a key come from?").fill(block)
     page.get_by_role("button", name="Trace").click()
     expect(page.locator("section[aria-labelledby=trace] pre")).to_contain_text(block)
-    assert trace["block"]["block"] == block if isinstance(trace.get("block"), dict) else trace
+    assert block in json.dumps(trace)
     page.get_by_role("button", name="Verify the whole ledger").click()
     verified = signed.get("/ledger/verification")
     assert verified["ok"] is True
