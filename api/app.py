@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from api.dashboard import help as help_pages
 from api.dashboard import pages, passes_page, plan_page, work_pages
+from api.examples import add_example
 from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
@@ -84,6 +85,7 @@ class Described(FastAPI):
                     operation["security"] = [{"bearer": []}, {"password": []}] if roles else []
                     if method == "post":
                         operation["responses"] |= body_answers
+                    add_example(operation, f"{method.upper()} {path}")
         made = self.openapi_schema
         assert made is not None
         return made
