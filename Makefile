@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test browser screenshots lint bench bench-smoke oracle faults faults-short tamper soundness clients clean lock
+.PHONY: demo test browser screenshots examples lint bench bench-smoke oracle faults faults-short tamper soundness clients clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -45,6 +45,10 @@ browser: $(VENV)/.dev
 # Each page light, dark and on a phone, into build/screenshots.
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.dashboard.screenshots build/screenshots
+
+# What the OpenAPI document shows of each operation, asked of a server anew.
+examples: $(VENV)/.dev
+	$(BIN)/python -m tests.api.make_examples api/data/examples.json
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks

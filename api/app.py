@@ -10,7 +10,8 @@ from fastapi import Depends, FastAPI
 from starlette.routing import Route
 
 from api.dashboard import help as help_pages
-from api.dashboard import pages
+from api.dashboard import pages, passes_page, plan_page, work_pages
+from api.examples import add_example
 from api.metrics import Metrics, Timed
 from api.problems import add_problem_handlers, problem_answers, refusal
 from api.routes import ALL_ROUTERS
@@ -36,7 +37,15 @@ DESCRIPTION = (
 BODY_BYTES_MAX = 1_000_000  # the largest request of ours, a plan with 1,000 pins, takes 100 kB
 
 
-ROUTERS = (*ALL_ROUTERS, pages.front_door, pages.router, help_pages.router)
+ROUTERS = (
+    *ALL_ROUTERS,
+    pages.front_door,
+    pages.router,
+    passes_page.router,
+    plan_page.router,
+    work_pages.router,
+    help_pages.router,
+)
 
 
 class HeadAsGet:
@@ -76,6 +85,7 @@ class Described(FastAPI):
                     operation["security"] = [{"bearer": []}, {"password": []}] if roles else []
                     if method == "post":
                         operation["responses"] |= body_answers
+                    add_example(operation, f"{method.upper()} {path}")
         made = self.openapi_schema
         assert made is not None
         return made

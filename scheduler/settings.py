@@ -161,6 +161,8 @@ class Settings(BaseSettings):
     nothing is said. Tables in TOML, JSON in the environment."""
     log_format: Literal["lines", "json"] = "lines"
     """What `run`, `serve` and `worker` log: lines for people, or a JSON object a line."""
+    replays_folder: Path = Path("replays")
+    """Where replays are kept that are started over HTTP or on the page: a ledger each."""
     laboratory: bool = False
     """Whether applications may be given key from a simulated source; nobody else should be."""
     key_size_bits: int = Field(default=256, ge=8, le=65_536, multiple_of=8)
@@ -279,8 +281,9 @@ class Settings(BaseSettings):
         )
 
 
-OTHER_NAMES = ("config", "kek", "kek_file")
-"""What the environment may name besides settings: where the file is, and the sealing key."""
+OTHER_NAMES = ("config", "kek", "kek_file", "token")
+"""What the environment may name besides settings: where the file is, the sealing key, and the
+token that a client shows to a server."""
 BENCHMARKS = "bench_"
 
 

@@ -30,10 +30,12 @@ def list_jobs(
     """List what repeats, and the jobs due last with what became of each."""
     from api.schemas.jobs import Jobs
 
-    with line.context() as context:
-        found = Jobs.model_validate(
-            services.list_jobs(context, work=work, state=state, limit=limit)
-        )
+    found = line.ask(
+        lambda here: Jobs.model_validate(
+            services.list_jobs(here, work=work, state=state, limit=limit)
+        ),
+        lambda server: server.jobs(work=work, state=state, limit=limit),
+    )
     line.answer(found, found.tables())
 
 
@@ -49,8 +51,11 @@ def show_job(
     """Show every change of one job."""
     from api.schemas.jobs import JobEvents
 
-    with line.context() as context:
-        found = JobEvents.of(services.job_events(context, job, parse_instant_or_none(at, "at")))
+    due = parse_instant_or_none(at, "at")
+    found = line.ask(
+        lambda here: JobEvents.of(services.job_events(here, job, due)),
+        lambda server: server.job_events(job, due),
+    )
     line.answer(found, found.table())
 
 
@@ -60,8 +65,10 @@ def run(line: Line, work: WorkArgument) -> None:
     """Do work that repeats at once, as if it were due now."""
     from api.schemas.jobs import JobRun
 
-    with line.context() as context:
-        done = JobRun.model_validate(services.run_job_now(context, work))
+    done = line.ask(
+        lambda here: JobRun.model_validate(services.run_job_now(here, work)),
+        lambda server: server.run_job(work),
+    )
     why = f": {done.job.reason}" if done.job.reason else ""
     line.answer(done, f"{done.job.job} is {done.job.state}{why}", *done.lines)
 
@@ -76,8 +83,10 @@ def pause(
     """Have work not done until it is resumed."""
     from api.schemas.jobs import Pause
 
-    with line.context() as context:
-        done = Pause.model_validate(services.pause_job(context, work, reason=reason))
+    done = line.ask(
+        lambda here: Pause.model_validate(services.pause_job(here, work, reason=reason)),
+        lambda server: server.pause_job(work, reason=reason),
+    )
     line.answer(done, f"{done.work} is paused")
 
 
@@ -87,6 +96,8 @@ def resume(line: Line, work: WorkArgument) -> None:
     """Have paused work done again."""
     from api.schemas.jobs import Pause
 
-    with line.context() as context:
-        done = Pause.model_validate(services.resume_job(context, work))
+    done = line.ask(
+        lambda here: Pause.model_validate(services.resume_job(here, work)),
+        lambda server: server.resume_job(work),
+    )
     line.answer(done, f"{done.work} goes on")

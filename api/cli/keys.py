@@ -22,8 +22,9 @@ def trace(
     """Follow an end-to-end key back to passes, spans and announcements, and say who knows it."""
     from api.schemas.keys import Trace
 
-    with line.context() as context:
-        found = Trace.of(services.trace_key(context, name))
+    found = line.ask(
+        lambda here: Trace.of(services.trace_key(here, name)), lambda server: server.trace(name)
+    )
     line.answer(found, found.lines())
 
 

@@ -60,13 +60,9 @@ def history(
     """List past merge executions, the newest last."""
     from api.schemas.merges import Merges
 
-    with line.context() as context:
-        found = Merges.of(
-            services.merge_history(
-                context,
-                start=parse_instant_or_none(start, "from"),
-                end=parse_instant_or_none(end, "to"),
-                limit=limit,
-            )
-        )
+    first, last = parse_instant_or_none(start, "from"), parse_instant_or_none(end, "to")
+    found = line.ask(
+        lambda here: Merges.of(services.merge_history(here, start=first, end=last, limit=limit)),
+        lambda server: server.merges(limit=limit, **{"from": first, "to": last}),
+    )
     line.answer(found, found.table())

@@ -10,8 +10,9 @@ def satellites(line: Line) -> None:
     """List the satellites of the scenario."""
     from api.schemas.network import Satellites
 
-    with line.context() as context:
-        found = Satellites.model_validate(context.scenario)
+    found = line.ask(
+        lambda here: Satellites.model_validate(here.scenario), lambda server: server.satellites()
+    )
     line.answer(found, found.table())
 
 
@@ -20,6 +21,7 @@ def stations(line: Line) -> None:
     """List the ground stations of the scenario."""
     from api.schemas.network import Stations
 
-    with line.context() as context:
-        found = Stations.model_validate(context.scenario)
+    found = line.ask(
+        lambda here: Stations.model_validate(here.scenario), lambda server: server.stations()
+    )
     line.answer(found, found.table())

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, TypeVar
 
 import typer
 
 from api.cli.output import emit_json, note_signer, show
+from scheduler.errors import InputError
 
 if TYPE_CHECKING:
+    from api.client import Client
     from api.schemas.base import Answer, Table
     from scheduler.services import StoredSets
     from scheduler.services.context import Context
     from scheduler.settings import Settings
+
+T = TypeVar("T")
 
 DatabaseOption = Annotated[
     str | None,
@@ -31,6 +36,13 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings as TOML (SKYTRUNK_CONFIG)."),
 ]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server", metavar="URL",
+        help="Ask this server, not a ledger at hand; SKYTRUNK_TOKEN has the token for it.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.")
 ]
@@ -74,6 +86,7 @@ class Line:
     database: str | None = None
     config: Path | None = None
     scenario: str | None = None
+    server: str | None = None
     as_json: bool = False
 
     def settings(self, **more: Any) -> Settings:
@@ -84,7 +97,11 @@ class Line:
         return load_settings(self.config, **{**given, **more})
 
     def context(self, **more: Any) -> Context:
-        """Open the context on these settings."""
+        """Open the context on these settings. Raises InputError where a server was to be asked."""
+        if self.server is not None:
+            raise InputError(
+                f"--server {self.server}: this works on a ledger at hand; allowed: without --server"
+            )
         from scheduler.services.context import Context
 
         return Context(self.settings(**more), on_new_ledger=note_signer)
@@ -95,6 +112,22 @@ class Line:
 
         with self.context() as context:
             return services.stored_sets(context)
+
+    def ask(self, here: Callable[[Context], T], there: Callable[[Client], T], **settings: Any) -> T:
+        """Return what the ledger at hand answers, or the server that was named."""
+        if self.server is None:
+            with self.context(**settings) as context:
+                return here(context)
+        from api.client import Client
+
+        given = {"--" + name: value for name, value in settings.items() if value is not None}
+        own = {"--database": self.database, "--scenario": self.scenario, **given}
+        if wrong := [name for name, value in own.items() if value is not None]:
+            raise InputError(
+                f"{', '.join(wrong)} with --server, which has its own; allowed: without"
+            )
+        with Client(self.server, token=os.environ.get("SKYTRUNK_TOKEN")) as client:
+            return there(client)
 
     def answer(self, answer: Answer, *others: Table | str | Iterable[Table | str]) -> None:
         """Print the answer as JSON if that was asked for, else the others."""
@@ -109,10 +142,16 @@ def keep(
     database: DatabaseOption = None,
     config: ConfigOption = None,
     scenario: ScenarioOption = None,
+    server: ServerOption = None,
 ) -> None:
     """Remember the options in front of a command."""
     outer = ctx.obj or Line()
-    ctx.obj = Line(database or outer.database, config or outer.config, scenario or outer.scenario)
+    ctx.obj = Line(
+        database or outer.database,
+        config or outer.config,
+        scenario or outer.scenario,
+        server or outer.server,
+    )
 
 
 def commands(help_text: str, **more: Any) -> typer.Typer:
@@ -127,12 +166,13 @@ def common(
 
     @functools.wraps(function)
     def command(ctx: typer.Context, **given: Any) -> None:
-        keep(ctx, *(given.pop(name) for name in ("database", "config", "scenario")))
+        keep(ctx, *(given.pop(name) for name in ("database", "config", "scenario", "server")))
         function(replace(ctx.obj, as_json=given.pop("as_json", False)), **given)
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     added: dict[str, Any] = {
         "scenario": ScenarioOption, "database": DatabaseOption, "config": ConfigOption,
+        "server": ServerOption,
     }  # fmt: skip
     if as_json:
         added = {"as_json": JsonOption, **added}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,16 +29,20 @@ def add(
     from api.schemas.outages import MarkedOutage
 
     first, last = parse_span(start, end)
-    named = [(kind, name) for kind, name in (("station", station), ("satellite", satellite))
-             if name is not None]  # fmt: skip
+    kinds: tuple[tuple[Literal["station", "satellite"], str | None], ...] = (
+        ("station", station),
+        ("satellite", satellite),
+    )
+    named = [(kind, name) for kind, name in kinds if name is not None]
     if len(named) != 1:
         raise InputError(f"{len(named)} of --station and --satellite; allowed: one of them")
     ((kind, name),) = named
-    with line.context() as context:
-        answer = services.add_outage(
-            context, kind=kind, name=name, start=first, end=last, reason=reason
-        )
-    done = MarkedOutage.model_validate(answer)
+    done = line.ask(
+        lambda here: MarkedOutage.model_validate(
+            services.add_outage(here, kind=kind, name=name, start=first, end=last, reason=reason)
+        ),
+        lambda server: server.add_outage(kind, name, start=first, end=last, reason=reason),
+    )
     line.answer(done, done.outage)
     if not line.as_json:
         note(f"{len(done.marked)} bookings marked; `skytrunk plan make` plans around it")
@@ -50,8 +54,9 @@ def list_outages(line: Line) -> None:
     """List the outages that were not lifted."""
     from api.schemas.outages import Outages
 
-    with line.context() as context:
-        found = Outages.of(services.list_outages(context))
+    found = line.ask(
+        lambda here: Outages.of(services.list_outages(here)), lambda server: server.outages()
+    )
     line.answer(found, found.table())
 
 
@@ -62,6 +67,10 @@ def lift(
     outage: Annotated[str, typer.Argument(metavar="OUTAGE", help="As `outage list` names it.")],
 ) -> None:
     """Put it back into service."""
-    with line.context() as context:
-        answer = services.lift_outage(context, outage)
-    show(f"{answer['kind']} {answer['name']} is in service again")
+    from api.schemas.outages import Outage
+
+    lifted = line.ask(
+        lambda here: Outage.model_validate(services.lift_outage(here, outage)),
+        lambda server: server.lift_outage(outage),
+    )
+    show(f"{lifted.kind} {lifted.name} is in service again")

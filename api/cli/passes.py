@@ -27,6 +27,8 @@ from scheduler import services
 from scheduler.errors import InputError
 
 if TYPE_CHECKING:
+    from api.client import Client
+    from api.schemas.passes import Passes
     from scheduler.domain import PassRow
     from scheduler.network import Station
     from scheduler.services.context import Context
@@ -90,7 +92,9 @@ def passes(
     place = place_of(lat, lon, height_m, telescope_m, station)
     first, last = window_of(start, end)
     known_at = parse_instant_or_none(as_known_at, "as-known-at")
-    with line.context(engine=engine) as context:
+    least_deg = parse_elevation(min_elevation_deg, "min-elevation-deg")
+
+    def here(context: Context) -> Passes:
         answer = services.upcoming_passes(
             context,
             satellite=satellite,
@@ -98,13 +102,29 @@ def passes(
             place=place,
             start=first,
             end=last,
-            min_elevation_deg=parse_elevation(min_elevation_deg, "min-elevation-deg"),
+            min_elevation_deg=least_deg,
             as_known_at=known_at,
             forecast=forecast,
             dark_only=dark,
         )
         _draw(picture, world, answer.rows, context, place)
-    found = Passes.of(answer, forecast=forecast)
+        return Passes.of(answer, forecast=forecast)
+
+    def there(server: Client) -> Passes:
+        if place or picture or world:
+            raise InputError("a place or a picture with --server; allowed: stations it knows")
+        return server.passes(
+            satellite=satellite,
+            start=first,
+            end=last,
+            station=station,
+            min_elevation_deg=least_deg,
+            as_known_at=known_at,
+            forecast=forecast,
+            dark=dark,
+        )
+
+    found = line.ask(here, there, engine=engine)
     if as_csv:
         emit(to_csv(found.passes, Pass.csv_names(forecast=forecast)))
         for text in found.notes:  # CSV has no place for them

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,9 @@ from scheduler.errors import InputError
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from scheduler.domain import BookingView
+    from api.client import Client
+    from api.schemas.bookings import Booking
+    from api.schemas.plans import Plan
     from scheduler.services.context import Context
 
 app = commands("Make, show and explain plans; lock or cancel bookings.")
@@ -60,19 +62,20 @@ def make(
     first, last = window_of(start, end)
     present = parse_instant_or_none(at, "at")
     more = {"objective": objective, "planner": planner}
-    with line.context(**more) as context:
-        answer = services.plan_by_hand(
-            context,
-            start=first,
-            end=last,
-            at=present,
-            pins=pin or (),
-            vetoes=veto or (),
-            allow=allow or (),
-        )
-        made = Plan.model_validate(services.get_plan(context, answer["plan"]))
-    for part in answer["unplanned"]:
-        note(f"nothing planned from {part['start']} to {part['end']}: {part['reason']}")
+    wishes: dict[str, Any] = {"pins": pin or [], "vetoes": veto or [], "allow": allow or []}
+
+    def here(context: Context) -> Plan:
+        answer = services.plan_by_hand(context, start=first, end=last, at=present, **wishes)
+        for part in answer["unplanned"]:
+            note(f"nothing planned from {part['start']} to {part['end']}: {part['reason']}")
+        return Plan.model_validate(services.get_plan(context, answer["plan"]))
+
+    settings = {} if line.server else more
+    made = line.ask(
+        here,
+        lambda server: server.make_plan(start=first, end=last, at=present, **wishes, **more),
+        **settings,
+    )
     line.answer(made, made.tables())
 
 
@@ -82,8 +85,9 @@ def list_plans(line: Line) -> None:
     """List the plans, by the start of their window."""
     from api.schemas.plans import Plans
 
-    with line.context() as context:
-        found = Plans.of(services.list_plans(context))
+    found = line.ask(
+        lambda here: Plans.of(services.list_plans(here)), lambda server: server.plans()
+    )
     line.answer(found, found.table())
 
 
@@ -150,8 +154,13 @@ def bookings(
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
 ) -> None:
     """List bookings with their ids, states and reasons."""
-    with line.context() as context:
-        _print(line, services.list_bookings(context, state=state))
+    from api.schemas.bookings import Bookings
+
+    found = line.ask(
+        lambda here: Bookings.of(services.list_bookings(here, state=state)),
+        lambda server: server.bookings(state=state),
+    )
+    line.answer(found, found.table())
 
 
 @app.command("lock")
@@ -163,10 +172,21 @@ def lock(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
     """Lock a booking, so that no plan moves it."""
-    with line.context() as context:
-        booking_id = _booking_id(context, booking)
-        view = services.lock_booking(context, booking_id, locked=not unlock, reason=reason)
-    _print(line, [view])
+    from api.schemas.bookings import Booking
+
+    _print(
+        line,
+        line.ask(
+            lambda here: Booking.model_validate(
+                services.lock_booking(
+                    here, _booking_id(here, booking), locked=not unlock, reason=reason
+                )
+            ),
+            lambda server: server.lock(
+                _booking_there(server, booking), locked=not unlock, reason=reason
+            ),
+        ),
+    )
 
 
 @app.command("cancel")
@@ -177,9 +197,17 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
     """Cancel a booking that has not begun; later plans leave its pass alone."""
-    with line.context() as context:
-        view = services.cancel_booking(context, _booking_id(context, booking), reason=reason)
-    _print(line, [view])
+    from api.schemas.bookings import Booking
+
+    _print(
+        line,
+        line.ask(
+            lambda here: Booking.model_validate(
+                services.cancel_booking(here, _booking_id(here, booking), reason=reason)
+            ),
+            lambda server: server.cancel(_booking_there(server, booking), reason=reason),
+        ),
+    )
 
 
 def _booking_id(context: Context, text: str) -> UUID:
@@ -190,8 +218,12 @@ def _booking_id(context: Context, text: str) -> UUID:
     )
 
 
-def _print(line: Line, found: list[BookingView]) -> None:
+def _booking_there(server: Client, text: str) -> UUID:
+    return id_like(text, "booking", lambda: (one.booking for one in server.bookings().bookings))
+
+
+def _print(line: Line, booking: Booking) -> None:
     from api.schemas.bookings import Bookings
 
-    shown = Bookings.of(found)
+    shown = Bookings.of([booking])
     line.answer(shown, shown.table())

@@ -39,7 +39,7 @@ from api.cli import (
     vault,
 )
 from api.cli.interrupt import spare_imports
-from api.cli.options import ConfigOption, DatabaseOption, ScenarioOption, keep
+from api.cli.options import ConfigOption, DatabaseOption, ScenarioOption, ServerOption, keep
 from api.cli.output import emit, note
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells say it
@@ -56,13 +56,14 @@ def keep_options(
     database: DatabaseOption = None,
     config: ConfigOption = None,
     scenario_name: ScenarioOption = None,
+    server: ServerOption = None,
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say which this is."),
     ] = False,
 ) -> None:
     """Remember the options in front of a command."""
-    keep(context, database, config, scenario_name)
+    keep(context, database, config, scenario_name, server)
 
 
 app = typer.Typer(

@@ -29,9 +29,11 @@ def runway(
     """Say when each pair and link runs dry by what is booked (10, 50, 90 %)."""
     from api.schemas.runway import KeyRunway
 
-    with line.context() as context:
-        answer = services.key_runway(
-            context, days=days, at=parse_instant_or_none(at, "at"), without=without or ()
-        )
-    found = KeyRunway.model_validate(answer)
+    present, lost = parse_instant_or_none(at, "at"), without or []
+    found = line.ask(
+        lambda here: KeyRunway.model_validate(
+            services.key_runway(here, days=days, at=present, without=lost)
+        ),
+        lambda server: server.runway(days=days, at=present, without=lost),
+    )
     line.answer(found, *found.tables())

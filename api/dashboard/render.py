@@ -6,13 +6,17 @@ import math
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any, cast
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from api.errors import message_of, outcome_of
+from api.security.roles import ROLES, bearer_in
+from api.security.session import csrf_of
 from scheduler.domain import Pool, instant_key
+from scheduler.services.context import Context
 
 HEADERS = {
     # Nothing on a page comes from elsewhere or from within the page itself.
@@ -30,18 +34,48 @@ PAGES = (
     ("plan", "Plan"),
     ("network", "Network"),
     ("ledger", "Ledger"),
+    ("replay", "Replay"),
+    ("jobs", "Jobs and health"),
 )
 """Every page: the end of its address, and its name."""
+
+
+Text = Annotated[str, Query(max_length=200)]
+
+
+def context_of(request: Request) -> Context:
+    """What the use cases are handed."""
+    return cast(Context, request.app.state.context)
+
+
+def problem_page(request: Request, title: str, error: Exception) -> HTMLResponse:
+    """A page that says what is wrong; the status is the same as the API's."""
+    status = outcome_of(error).status
+    return page(request, "problem", status=status, title=title, detail=message_of(error))
 
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return the page of that template."""
     context = request.app.state.context
+    bearer = bearer_in(request)
+    role = None if bearer is None else bearer.token.role
+
+    def may(route: str) -> bool:
+        """Whether a form for that route would do anything: changes need somebody signed in."""
+        return route.startswith("GET ") if role is None else role in ROLES[route]
+
     text = (
         _environment()
         .get_template(f"{name}.html")
         .render(
-            pages=PAGES, here=name, scenario=context.scenario, now=context.clock.now(), **values
+            pages=PAGES,
+            here=name,
+            scenario=context.scenario,
+            now=context.clock.now(),
+            who=None if bearer is None else bearer.token,
+            may=may,
+            csrf="" if bearer is None else csrf_of(bearer.secret),
+            **values,
         )
     )
     return HTMLResponse(text, status_code=status, headers=HEADERS)

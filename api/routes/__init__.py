@@ -14,7 +14,9 @@ from api.routes import (
     pairs,
     passes,
     plans,
+    replays,
     runway,
+    session,
     tracks,
 )
 
@@ -34,6 +36,8 @@ ALL_ROUTERS = (
     jobs.router,
     alerts.router,
     events.router,
+    replays.router,
+    session.router,
     docs.router,
 )
 

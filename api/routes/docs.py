@@ -73,7 +73,7 @@ def _about(description: str, schema: dict[str, Any]) -> str:
 
 def _answer_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, str]]:
     good = next(answer for code, answer in operation["responses"].items() if code[0] == "2")
-    json_answer = good["content"].get("application/json")
+    json_answer = good.get("content", {}).get("application/json")
     return _fields(document, json_answer["schema"], "") if json_answer else []
 
 

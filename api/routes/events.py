@@ -14,8 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api.problems import problem_answers
-from api.routes.common import ContextDependency
+from api.routes.common import ContextDependency, file_answers
 from api.schemas.events import EventsRequest
 from scheduler import services
 from scheduler.domain import LogChange
@@ -59,10 +58,7 @@ class LogWatch:
 @router.get(
     "/events",
     response_class=StreamingResponse,
-    responses={
-        **problem_answers(503),
-        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
-    },
+    responses=file_answers(EVENT_STREAM, 503),
 )
 async def events(
     request: Annotated[EventsRequest, Query()],

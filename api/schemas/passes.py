@@ -65,8 +65,6 @@ class OnePassRequest(Request):
 class Pass(Answer):
     """One pass; its forecast and its booking are there only if a forecast was asked for."""
 
-    pass_: str = attribute("pass_id", "pass")
-    """Its id: satellite/station/rise."""
     satellite: str
     norad_id: int
     station: str
@@ -110,6 +108,8 @@ class Pass(Answer):
     """Why it cannot be used, in a sentence; null if it can. Without `forecast` by mask and Sun
     alone; with it also by outages, other bookings, the sky and the key."""
 
+    pass_: str = attribute("pass_id", "pass")
+    """Its id: satellite/station/rise."""
     booking: UUID | None = attribute("booking_id", default=None)
     """Of the session that is booked in it."""
     booking_state: BookingState | None = None

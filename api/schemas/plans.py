@@ -62,7 +62,7 @@ class ExplainRequest(Request):
 class Explanation(Answer):
     """One sentence."""
 
-    pass_: Annotated[str, Field(serialization_alias="pass")]
+    pass_: str = attribute("pass_", "pass")
     why: str
 
 

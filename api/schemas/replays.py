@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from api.schemas.base import Answer, Column, Instant, Table, attribute, digits
+from pydantic import Field
+
+from api.schemas.base import (
+    Answer,
+    Column,
+    Instant,
+    Listing,
+    Table,
+    WholeSpan,
+    attribute,
+    digits,
+)
 from api.schemas.ledger import Balances, Waiting, WaitingBlock
+from scheduler.domain import ReplayState
 
 if TYPE_CHECKING:
     from scheduler.domain import ReplaySummary
@@ -208,9 +220,14 @@ class Comparison(Answer):
     @classmethod
     def of(cls, found: Sequence[ReplaySummary]) -> Self:
         """Return the replays side by side."""
-        done = {one.objective: Replay.of(one) for one in found}
+        return cls.beside({one.objective: one for one in found})
+
+    @classmethod
+    def beside(cls, found: Mapping[str, ReplaySummary]) -> Self:
+        """Return replays side by side, each under a name: objectives, or ids."""
+        done = {name: Replay.of(one) for name, one in found.items()}
         first = next(iter(done.values()))
-        asked = found[0].asked_bits
+        asked = next(iter(found.values())).asked_bits
         pairs = sorted({*asked, *(pair for one in done.values() for pair in one.pairs)})
         same = ("scenario", "seed", "planner", "from_", "to")
         return cls.model_validate(
@@ -219,7 +236,7 @@ class Comparison(Answer):
                 "objectives": list(done),
                 "asked": asked,
                 "left": {
-                    station: {one.objective: one.left_bits[station] for one in found}
+                    station: {n: one.left_bits[station] for n, one in found.items()}
                     for station in first.stations
                 },
                 "pairs": {
@@ -262,3 +279,57 @@ class Comparison(Answer):
         for section, first, title in self.sections:
             caption = SATURATED if section == "left" else ""
             yield Table(title, self.columns(section, first), self.rows(section), caption)
+
+
+class ReplayRequest(WholeSpan):
+    """A replay to start: the scenario's history through the services of every day."""
+
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    """Of every simulated count and key byte; the same seed gives the same ledger."""
+    objective: Literal["demand", "max-min", "total"] | None = None
+    """What its plans are best at. The setting's, if not given."""
+    planner: Literal["auto", "lp", "milp", "greedy"] | None = None
+
+
+class Run(Answer):
+    """A replay that the server runs, or ran."""
+
+    replay: str = attribute("replay_id")
+    scenario: str
+    objective: str
+    planner: str
+    seed: int
+    from_: Instant = attribute("start", "from")
+    to: Instant = attribute("end")
+    asked_at: Instant
+    state: ReplayState
+    part_done: Annotated[float, digits(4)]
+    """0 to 1."""
+    reason: str
+    """Why it failed."""
+
+    columns: ClassVar = (
+        Column("replay", "replay"),
+        Column("from", "from_", "%Y-%m-%d"),
+        Column("to", "to", "%Y-%m-%d"),
+        Column("objective", "objective"),
+        Column("seed", "seed", "d"),
+        Column("state", "state"),
+        Column("done %", lambda row: 100.0 * row.part_done, ".0f"),
+        Column("reason", "reason", text=True),
+    )
+
+
+class Runs(Listing):
+    """Replays in the order of their beginning."""
+
+    replays: list[Run]
+
+    noun: ClassVar = "replay"
+
+
+class RunResult(Run):
+    """A replay, and what it came to."""
+
+    result: Replay | None
+    """Null before it is done."""

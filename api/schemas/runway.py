@@ -6,7 +6,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from api.schemas.base import Answer, AskedInstant, Column, Instant, Request, Table, digits, plural
+from api.schemas.base import (
+    Answer,
+    AskedInstant,
+    Column,
+    Instant,
+    Request,
+    Table,
+    attribute,
+    digits,
+    plural,
+)
 from scheduler.domain import instant_key
 
 PASSES_MAX = 100
@@ -29,7 +39,7 @@ class RunwayRequest(Request):
 class RunwayRow(Answer):
     """One pair's or link's stock into the future; quantiles are 10, 50 and 90 %."""
 
-    pool: Annotated[str, Field(validation_alias="pool_id")]
+    pool: str = attribute("pool_id")
     demands: list[str]
     stock_bits: int
     draw_bps: Annotated[float, digits(6)]
@@ -66,12 +76,12 @@ class RunwayRow(Answer):
 class RunwayPassRow(Answer):
     """A booked session that the runway counts on, or that was taken away."""
 
-    pass_id: Annotated[str, Field(serialization_alias="pass")]
+    pass_id: str = attribute("pass_id", "pass")
     satellite: str
     station: str
     acquires_at: Instant
     usable_at: Instant
-    pool: Annotated[str, Field(validation_alias="pool_id")]
+    pool: str = attribute("pool_id")
     bits: list[Annotated[float, digits(1)]]
     """Quantiles of its key, weather included."""
     counted: bool
@@ -81,7 +91,7 @@ class RunwayPassRow(Answer):
 class RunwayChange(Answer):
     """What a pair loses without the sessions taken away."""
 
-    pool: Annotated[str, Field(validation_alias="pool_id")]
+    pool: str = attribute("pool_id")
     earlier_s: Annotated[float, digits(1)]
     """Mean over the draws; one that is never dry counts as dry at the horizon."""
     short_bits: Annotated[float, digits(1)]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import Match, Route
 
 from api.security.limits import Rate, Refuse
+from api.security.session import check_form, secret_in_cookie
 from scheduler import services
 from scheduler.domain import AccessToken, Role
 from scheduler.errors import NotAllowed, NotAuthenticated
@@ -44,6 +47,10 @@ ROLES: dict[str, Roles] = {
     "GET /docs": READ,
     "GET /openapi.json": READ,
     "GET /": READ,
+    "GET /session": READ,
+    "POST /session": READ,
+    "DELETE /session": READ,
+    "GET /ui/sign-in": ANYBODY,
     "GET /ui/": READ,
     "GET /ui/static/{name}": ANYBODY,
     "GET /ui/today": READ,
@@ -52,6 +59,8 @@ ROLES: dict[str, Roles] = {
     "GET /ui/network": READ,
     "GET /ui/runway": READ,
     "GET /ui/ledger": READ,
+    "GET /ui/replay": READ,
+    "GET /ui/jobs": READ,
     "GET /runway": READ,
     "GET /satellites": READ,
     "GET /satellites/{satellite}": READ,
@@ -85,6 +94,9 @@ ROLES: dict[str, Roles] = {
     "POST /outages": OPERATE,
     "DELETE /outages/{outage_id:path}": OPERATE,
     "GET /events": READ,
+    "GET /replays": READ,
+    "GET /replays/{replay_id}": READ,
+    "POST /replays": PLAN,
     "GET /merges": READ,
     "GET /alerts": READ,
     "GET /jobs": READ,
@@ -110,6 +122,19 @@ CHALLENGE = 'Bearer realm="skytrunk", Basic realm="skytrunk"'
 FOREIGN = frozenset({"cross-site", "same-site"})  # what a browser says of another page's request
 
 
+SIGN_IN = "/ui/sign-in"
+"""Where a browser is led that asks for a page without a token that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who asks, and by which secret."""
+
+    token: AccessToken
+    secret: str = field(repr=False)
+
+
+BEARER = "skytrunk.bearer"  #: key of the scope: who asks; missing where nobody had to say
 TOLD = "skytrunk.told"  #: key of the scope: where whoever stands outside reads the route
 DECIDED = "skytrunk.route"  #: key of the scope: the route that the decision was about
 NOWHERE = "-"
@@ -189,6 +214,8 @@ class OnlyRoles:
         changes = scope["method"] not in SAFE
         try:
             shown = secret_in(headers)
+            by_cookie = secret_in_cookie(headers) if shown is None else None
+            shown = by_cookie if shown is None else shown
             secret = secret_in_address(scope, name) if shown is None else shown
             token = await run_in_threadpool(services.bearer_of, self._context(), secret)
             if token is not None and shown is None and token.role != Role.CALENDAR:
@@ -204,6 +231,10 @@ class OnlyRoles:
                     return self._too_often(scope, wait_s)
             if changes:
                 _check_origin(headers)
+                if by_cookie is not None:
+                    check_form(headers, by_cookie)
+            if token is not None and secret is not None:
+                scope[BEARER] = Bearer(token, secret)
             if token is not None:
                 await self._decide(token, name, allowed=token.role in roles, changes=changes)
             return None
@@ -212,6 +243,8 @@ class OnlyRoles:
             if wait_s:
                 return self._too_often(scope, wait_s)
             log.warning("refused", route=name, caller=caller, why=str(error))
+            if name.startswith("GET /") and "text/html" in headers.get("accept", ""):
+                return RedirectResponse(f"{SIGN_IN}?{urlencode({'next': scope['path']})}", 303)
             return self._with(scope, 401, str(error), {"WWW-Authenticate": CHALLENGE})
         except NotAllowed as error:
             who = {"token": token.token_id, "role": token.role.value} if token else {}
@@ -261,6 +294,13 @@ def secret_in(headers: dict[str, str]) -> str | None:
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return rest.strip() if kind.lower() == "bearer" else ""
+
+
+def bearer_in(request: Request) -> Bearer | None:
+    """Return who asks; None where nobody had to say."""
+    found = request.scope.get(BEARER)
+    assert found is None or isinstance(found, Bearer)
+    return found
 
 
 def secret_in_address(scope: Scope, name: str) -> str | None:

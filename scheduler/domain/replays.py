@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from scheduler.domain.keys import WaitingKey
 from scheduler.domain.passes import UnplannedSpan
@@ -110,3 +111,29 @@ class ReplaySummary:
             for one in self.settled
         )
         return tuple(sorted((*sessions, *self.closed), key=lambda one: one.at))
+
+
+class ReplayState(StrEnum):
+    """How a replay stands that a server runs."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  #: its process is gone before the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRun:
+    """A replay that a server runs, or ran."""
+
+    replay_id: str
+    scenario: str
+    objective: str
+    planner: str
+    seed: int
+    start: datetime
+    end: datetime
+    asked_at: datetime
+    state: ReplayState
+    part_done: float  #: 0 to 1
+    reason: str  #: why it failed

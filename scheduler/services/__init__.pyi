@@ -88,7 +88,7 @@ from .set_copies import StoredSets, copy_sets, stored_sets
 from .standing import accept_elements, withdraw_elements
 from .survey import survey
 from .tokens import add_token, bearer_of, list_tokens, record_access, revoke_token
-from .tracks import ground_track, nights, station_track, track_of
+from .tracks import ground_track, key_curve, nights, station_track, subsolar, track_of
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
 from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
@@ -151,6 +151,7 @@ __all__ = [
     "job_events",
     "job_id",
     "keep_vault",
+    "key_curve",
     "key_flow",
     "key_runway",
     "last_checkpoint",
@@ -221,6 +222,7 @@ __all__ = [
     "station_track",
     "stations_now",
     "stored_sets",
+    "subsolar",
     "summarise",
     "survey",
     "tell_alerts",

@@ -14,6 +14,7 @@ from scheduler.domain import (
     TERMINAL_STATES,
     Booking,
     Candidate,
+    Outage,
     Pool,
     RunwayAnswer,
     RunwayChange,
@@ -43,7 +44,7 @@ from scheduler.runway import (
     shares_of,
 )
 from scheduler.services.learning import learned_by
-from scheduler.services.outages import meets
+from scheduler.services.outages import meets, out_of_service
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
 
@@ -139,8 +140,21 @@ def _look(context: Context, reader: Reader, at: datetime, end: datetime) -> _Sta
         bookings=usable,
         runway=Runway(_runway_problem(context, problem, usable, flows, (end - at).total_seconds())),
         demands=_demands_by_pool(problem, flows),
-        notes=() if flows else ("nothing in stock, booked or refilled serves any demand",),
+        notes=(
+            *(() if flows else ("nothing in stock, booked or refilled serves any demand",)),
+            *_closed(ahead, closed),
+        ),
     )
+
+
+def _closed(ahead: Sequence[Booking], closed: Sequence[Outage]) -> Iterator[str]:
+    """Yield a sentence for each outage that takes sessions away."""
+    for outage in closed:
+        hit = [one.candidate for one in ahead if meets(outage, one.candidate)]
+        if hit:
+            first = f"{hit[0].satellite_id}/{hit[0].station_id} {hit[0].acquires_at:%m-%d %H:%M}"
+            more = f" and {len(hit) - 1} more" if len(hit) > 1 else ""
+            yield f"not counted: {first}{more}, for {out_of_service(outage)}"
 
 
 def _runway_problem(

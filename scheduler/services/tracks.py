@@ -10,9 +10,11 @@ import numpy as np
 from orbits import as_utc, place_above, subpoint, track
 from orbits.light import elevation_deg, sun_position_km
 from orbits.times import julian_pairs
-from scheduler.domain import Span, TrackAnswer, TrackPoint
+from scheduler.domain import PassRow, Span, TrackAnswer, TrackPoint
 from scheduler.errors import InputError
+from scheduler.forecast import Downlink, link_forecasts
 from scheduler.network.ground import ground_station
+from scheduler.services.learning import learned_by
 from scheduler.services.places import any_satellite
 
 SAMPLES_MAX = 200_000
@@ -100,6 +102,38 @@ def track_of(
         points=tuple(points),
         notes=(f"no position at {missing} of {len(times)} instants",) if missing else (),
     )
+
+
+def subsolar(context: Context, at: datetime) -> tuple[float, float]:
+    """Longitude and latitude, degrees, of where the Sun stands overhead."""
+    x, y, z = sun_position_km(*julian_pairs(at, np.zeros(1)), context.earth)[:, 0]
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+
+def key_curve(context: Context, row: PassRow, slices: int = 40) -> list[tuple[datetime, float]]:
+    """Sifted bits a second over a pass's link, under a clear sky, in the middle of each slice.
+
+    Of a pass of the scenario's satellites and stations; empty without a dark part.
+    """
+    if row.acquires_at is None or row.loses_at is None:
+        return []
+    satellite = any_satellite(context, row.satellite)
+    (place,) = context.stations([row.station])
+    elements = context.elements_of_epoch(row.norad_id, row.elements_epoch)
+    step = (row.loses_at - row.acquires_at) / slices
+    starts = [row.acquires_at + step * index for index in range(slices)]
+    links = [Downlink(satellite, elements, place, start, start + step) for start in starts]
+    gained = link_forecasts(
+        links,
+        step_s=context.settings.track_step_s,
+        bound=context.settings.bound,
+        learned=learned_by(context, context.clock.now()),
+        earth=context.earth,
+    )
+    return [
+        (start + step / 2, one.sifted_bits / step.total_seconds())
+        for start, one in zip(starts, gained, strict=True)
+    ]
 
 
 def _elements_for(

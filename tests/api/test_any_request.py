@@ -36,7 +36,11 @@ def written(replayed: Replayed, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for name in replayed.folder.iterdir():
         if name.name.startswith("replay.db"):
             _copy(name, folder / name.name)
-    with serving(load_settings(database_url=f"sqlite:///{folder / 'replay.db'}")) as client:
+    settings = load_settings(
+        database_url=f"sqlite:///{folder / 'replay.db'}", replays_folder=folder / "replays"
+    )
+    with pytest.MonkeyPatch.context() as patch, serving(settings) as client:
+        patch.setattr("sys.executable", "/bin/true")  # replays are asked for, and begin nothing
         yield client
 
 

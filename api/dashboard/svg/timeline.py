@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import quote
 
 from api.dashboard.svg.scale import TimeAxis
 from scheduler.domain import (
@@ -66,8 +67,14 @@ def timeline(
     passes: Sequence[PlannedPass],
     nights: Mapping[str, Sequence[Span]],
     outages: Sequence[Outage],
+    locked: Set[str] = frozenset(),
+    address: str = "/ui/plan?",
 ) -> Timeline:
-    """The picture of a window; `stations` maps ids to names."""
+    """The picture of a window; `stations` maps ids to names.
+
+    locked : ids of passes whose booking no plan may move
+    address : of the page, on which a pass is chosen
+    """
     axis = TimeAxis(start=start, end=end, left=LEFT, width=WIDTH - LEFT - 10.0)
     rows = tuple(
         Row(
@@ -84,7 +91,11 @@ def timeline(
                     if one.kind is OutageKind.SATELLITE or one.name == station
                 ),
             ),
-            bars=tuple(_pass_bar(axis, one) for one in passes if one.station == station),
+            bars=tuple(
+                _pass_bar(axis, one, address, is_locked=one.pass_id in locked)
+                for one in passes
+                if one.station == station
+            ),
         )
         for number, (station, name) in enumerate(stations.items())
     )
@@ -103,7 +114,7 @@ def _bar(
     return Bar(kind=kind, x=x, width=round(max(axis.x(end) - x, least), 2), told=told)
 
 
-def _pass_bar(axis: TimeAxis, one: PlannedPass) -> Bar:
+def _pass_bar(axis: TimeAxis, one: PlannedPass, address: str, *, is_locked: bool) -> Bar:
     kind = one.verdict.value
     if one.verdict is Verdict.BOOKED and one.booking_state in _OFF:
         kind = "off"
@@ -111,7 +122,9 @@ def _pass_bar(axis: TimeAxis, one: PlannedPass) -> Bar:
     expected = "" if one.expected_bits is None else f", {one.expected_bits:,.0f} bits expected"
     told = (
         f"{one.satellite} {start:%m-%d %H:%M:%S} to {end:%H:%M:%S} UTC,"
-        f" {one.max_elevation_deg:.1f} degrees{expected}: {one.why}"
+        f" {one.max_elevation_deg:.1f} degrees{expected}"
+        f"{', locked' if is_locked else ''}: {one.why}"
     )
     bar = _bar(axis, kind, start, end, told, BAR_MIN)
-    return Bar(kind=bar.kind, x=bar.x, width=bar.width, told=told, href=f"#{one.pass_id}")
+    href = f"{address}&pass={quote(one.pass_id, safe='/:')}#chosen"
+    return replace(bar, kind=f"{bar.kind} locked" if is_locked else bar.kind, href=href)
