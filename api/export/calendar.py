@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.text import printable
 from scheduler.domain import BookingState
+from scheduler.network import stations_of
 
 if TYPE_CHECKING:
     from scheduler.domain import BookingView
@@ -32,7 +33,8 @@ def to_calendar(bookings: Iterable[BookingView], scenario: Scenario) -> str:
     for view in bookings:
         booking, candidate = view.booking, view.booking.candidate
         satellite = scenario.satellite(candidate.satellite_id)
-        station = scenario.station(candidate.station_id)
+        stations = stations_of(scenario, candidate.station_id)
+        where = " and ".join(station.name for station in stations)
         event = Event()
         event.add("uid", f"{booking.booking_id}@skytrunk")
         event.add("sequence", view.changes)
@@ -41,9 +43,9 @@ def to_calendar(bookings: Iterable[BookingView], scenario: Scenario) -> str:
         event.add("last-modified", _second(booking.changed_at))
         event.add("dtstart", _second(candidate.acquires_at))
         event.add("dtend", _second(candidate.loses_at))
-        event.add("summary", printable(f"{satellite.name} over {station.name}"))
-        event.add("location", printable(station.name))
-        event.add("geo", (station.lat_deg, station.lon_deg))
+        event.add("summary", printable(f"{satellite.name} over {where}"))
+        event.add("location", printable(where))
+        event.add("geo", (stations[0].lat_deg, stations[0].lon_deg))
         event.add("status", _status(booking.state))
         event.add(
             "description",

@@ -2,6 +2,7 @@
 
 from scheduler.domain.audits import VerifyReport
 from scheduler.domain.bookings import (
+    PAIR_MARK,
     TERMINAL_STATES,
     Booking,
     BookingEvent,
@@ -9,6 +10,8 @@ from scheduler.domain.bookings import (
     BookingView,
     Candidate,
     SessionResult,
+    pair_name,
+    station_ids,
 )
 from scheduler.domain.delivery import (
     DeliveredKey,
@@ -92,6 +95,7 @@ __all__ = [
     "FINAL_JOB_STATES",
     "KEY_GRAIN_BITS",
     "LEVELS",
+    "PAIR_MARK",
     "SAE_ID_MAX",
     "SLACK",
     "TERMINAL_STATES",
@@ -184,4 +188,6 @@ __all__ = [
     "WhoKnows",
     "check_sae_id",
     "instant_key",
+    "pair_name",
+    "station_ids",
 ]

@@ -41,6 +41,8 @@ def excluded(
             reason = (
                 say_outage(outage) if outage is not None else too_little(candidate, problem.rules)
             )
+        if reason is None and candidate.commissioning and not _is_pinned(candidate, problem):
+            reason = "a commissioning pass gives no key: it is booked by hand alone (pin it)"
         if reason is None:
             allowed.append(candidate)
         else:
@@ -55,7 +57,7 @@ def outage_of(candidate: Candidate, outages: Outages) -> Outage | None:
         return None
     for key in (
         (OutageKind.SATELLITE, candidate.satellite_id),
-        (OutageKind.STATION, candidate.station_id),
+        *((OutageKind.STATION, name) for name in candidate.station_ids),
     ):
         for outage in outages.get(key, ()):
             if candidate.acquires_at < outage.ends_at and outage.starts_at < candidate.loses_at:
@@ -87,6 +89,10 @@ def say_outage(outage: Outage) -> str:
     )
 
 
+def _is_pinned(candidate: Candidate, problem: PlanProblem) -> bool:
+    return not problem.pins.isdisjoint({candidate.candidate_id, candidate.pass_id})
+
+
 def _veto(candidate: Candidate, vetoes: frozenset[str]) -> str | None:
     if candidate.candidate_id in vetoes or candidate.pass_id in vetoes:
         return "vetoed by hand"
@@ -107,7 +113,7 @@ def too_little(candidate: Candidate, rules: PlanRules) -> str | None:
             f"the sky is clear with probability {candidate.clear_probability:.2f},"
             f" the minimum is {rules.min_clear_probability:g}"
         )
-    if candidate.expected_bits < rules.min_secret_bits:
+    if candidate.expected_bits < rules.min_secret_bits and not candidate.commissioning:
         return (
             f"expected to give {candidate.expected_bits:,.0f} bits"
             f" ({candidate.secret_bits:,.0f} by {candidate.clear_probability:.2f} clear sky),"

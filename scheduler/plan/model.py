@@ -273,7 +273,7 @@ def lay_rows(options: Sequence[Candidate], rules: PlanRules) -> Rows:
     end_us = [(candidate.loses_at - origin) // MICROSECOND for candidate in options]
     order = sorted(range(len(options)), key=lambda i: (start_us[i], end_us[i], i))
     by_satellite = _group(order, [candidate.satellite_id for candidate in options])
-    by_mount = _group(order, [rules.mount_of(candidate.station_id) for candidate in options])
+    by_mount = _mounts(order, options, rules)
 
     def satellite_gap_us(before: int, after: int) -> int:
         return _us(rules.satellite_gap_s(options[before], options[after]))
@@ -296,7 +296,7 @@ def lay_rows(options: Sequence[Candidate], rules: PlanRules) -> Rows:
     for name, members in by_satellite.items():
         exclude(members, RowKind.SATELLITE, name, _satellite_gaps_s(rules))
     for name, members in by_mount.items():
-        stations = {options[i].station_id for i in members}
+        stations = {name for i in members for name in options[i].station_ids}
         exclude(members, RowKind.MOUNT, name, _mount_gaps_s(rules, stations))
     for name, members in _group(order, [candidate.pass_id for candidate in options]).items():
         rows.add(members, 1, RowKind.PASS, name)
@@ -340,6 +340,17 @@ def _group(order: Sequence[int], names: Sequence[str] | dict[int, str]) -> dict[
     grouped: dict[str, list[int]] = defaultdict(list)
     for option in order:
         grouped[names[option]].append(option)
+    return grouped
+
+
+def _mounts(
+    order: Sequence[int], options: Sequence[Candidate], rules: PlanRules
+) -> dict[str, list[int]]:
+    """The options that take each mount; a dual downlink takes two."""
+    grouped: dict[str, list[int]] = defaultdict(list)
+    for option in order:
+        for mount in rules.mounts_of(options[option]):
+            grouped[mount].append(option)
     return grouped
 
 

@@ -156,6 +156,10 @@ class PlanRules:
         """The mount that a station's receiver sits on; its own, unless the rules name another."""
         return self.mounts.get(station_id, station_id)
 
+    def mounts_of(self, candidate: Candidate) -> tuple[str, ...]:
+        """Every mount that a session takes."""
+        return tuple(dict.fromkeys(map(self.mount_of, candidate.station_ids)))
+
     def satellite_gap_s(self, before: Candidate, after: Candidate) -> float:
         """Seconds a satellite needs between the LOS of one session and the AOS of the next."""
         pair = (before.station_id, after.station_id)
@@ -166,15 +170,9 @@ class PlanRules:
 
     def mount_gap_s(self, before: Candidate, after: Candidate) -> float:
         """Seconds a mount needs between the LOS of one session and the AOS of the next."""
-        fixed_s = max(
-            self.station_slew_s.get(before.station_id, self.slew_s),
-            self.station_slew_s.get(after.station_id, self.slew_s),
-        )
-        rates = [
-            self.slew_rate_deg_s[station]
-            for station in (before.station_id, after.station_id)
-            if station in self.slew_rate_deg_s
-        ]
+        stations = *before.station_ids, *after.station_ids
+        fixed_s = max(self.station_slew_s.get(station, self.slew_s) for station in stations)
+        rates = [self.slew_rate_deg_s[one] for one in stations if one in self.slew_rate_deg_s]
         if not rates:
             return self.setup_s + fixed_s
         angle_deg = slew_angle_deg(before, after)
@@ -220,6 +218,8 @@ class PlanProblem:
     supplies: tuple[LinkSupply, ...] = ()
     station_nodes: Mapping[str, str] = field(default_factory=dict)
     """Station: the node that keeps its key; the station's own name where not named."""
+    pair_pools: Mapping[str, str] = field(default_factory=dict)
+    """Two stations `a+b`: the pool that a dual downlink over both fills."""
     pair_stock: Mapping[str, int] = field(default_factory=dict)
     """Demand: bits its pair holds now, for the low- and high-water marks."""
     starts_at: datetime | None = None  #: of the first bucket; else `now`, else the first UTC day

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from math import prod
 from typing import TYPE_CHECKING
 
 from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_of
 from scheduler.weather import ForecastTable
 
 if TYPE_CHECKING:
+    from scheduler.domain import Candidate
     from scheduler.network import Station
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
@@ -53,6 +55,17 @@ def weather_over(
         return weather_of((), stations), []
     notes += _unused(context.scenario.stations, used, forecasts, looks, at=at)
     return weather_of(forecasts, stations), notes
+
+
+def clear_over(weather: Weather, candidate: Candidate, *, at: datetime) -> float:
+    """The chance of a clear sky in the middle of a session, as known at `at`.
+
+    Over both stations of a dual downlink, whose skies are assumed to know nothing of each other.
+    """
+    middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
+    return prod(
+        weather.clear_probability(name, middle, known_at=at) for name in candidate.station_ids
+    )
 
 
 def _unused(

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scheduler.domain import Candidate, Directive, DirectiveKind, PassName
+from scheduler.domain import (
+    PAIR_MARK,
+    Candidate,
+    Directive,
+    DirectiveKind,
+    PassName,
+    station_ids,
+)
 from scheduler.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,6 +62,6 @@ def parse_pass(context: Context, name: str) -> PassName:
         ) from None
     return PassName(
         satellite_id=context.satellite(satellite).satellite_id,
-        station_id=context.stations([station])[0].station_id,
+        station_id=PAIR_MARK.join(one.station_id for one in context.stations(station_ids(station))),
         at=at,
     )

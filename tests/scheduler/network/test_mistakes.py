@@ -41,7 +41,7 @@ def test_every_mistake_is_told_with_its_line() -> None:
     expected = """\
 norad_id|satellites[0].norad_id is True; allowed: an integer, 1 to 999,999,999
 mass|satellites[0]: unknown key 'mass'; allowed: id, name, norad_id, preset, source,\
- announces, announces_because, elements, domain
+ announces, announces_because, elements, session, domain
 height_m = 10.0|stations[1]: key 'mask_deg' is missing
 lat_deg = 95|stations[1].lat_deg is 95; allowed: a finite number, -90 to 90
 mask_dge|stations[1]: unknown key 'mask_dge' (perhaps 'mask_deg'); allowed: id, name, lat_deg,\
