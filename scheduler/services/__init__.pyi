@@ -65,7 +65,7 @@ from .replays import bind_run, summarise
 from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
-from .scenarios import NewStation, link_numbers, new_scenario
+from .scenarios import LIVE_SCENARIO, NewStation, link_numbers, live_settings, new_scenario
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .standing import accept_elements, withdraw_elements
 from .survey import survey
@@ -78,6 +78,7 @@ from .weather import weather_identity
 from .work import perform
 
 __all__ = [
+    "LIVE_SCENARIO",
     "Context",
     "NewStation",
     "Worker",
@@ -133,6 +134,7 @@ __all__ = [
     "list_plans",
     "list_saes",
     "list_tokens",
+    "live_settings",
     "lock_booking",
     "merge_due",
     "merge_history",

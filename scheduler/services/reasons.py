@@ -33,7 +33,8 @@ class PassLimits:
     max_age: timedelta  #: of its element set at culmination, either way
     lowest: Mapping[str, HorizonMask]  #: by station: below it no link is planned
     sun_elevation_deg_max: float
-    kinds: Mapping[tuple[str, str], SessionKind]  #: by satellite and station
+    kinds: Mapping[tuple[str, str], SessionKind] = field(default_factory=dict)
+    """By satellite and station; a downlink where nothing is said."""
     rules: PlanRules | None = None  #: None where no key was forecast
     bookings: Sequence[Booking] = field(default=())  #: that take up satellite and mount
     outages: Outages = field(default_factory=dict)
