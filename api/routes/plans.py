@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response, status
 
 from api.export.csv import to_csv
 from api.problems import problem_answers
-from api.routes.common import ContextDependency, NoParameters, file_answers
+from api.routes.common import ContextDependency, NoParameters, OperatorDependency, file_answers
 from api.schemas.plans import (
     ExplainRequest,
     Explanation,
@@ -27,7 +27,9 @@ router = APIRouter(prefix="/plans", tags=["plans"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=problem_answers(404, 409))
-def make_plan(request: PlanRequest, context: ContextDependency) -> Plan:
+def make_plan(
+    request: PlanRequest, context: ContextDependency, operator: OperatorDependency
+) -> Plan:
     """Plan a window and book what is chosen; a repeated request_id gives the first answer."""
     answer = services.plan_by_hand(
         context,
@@ -41,6 +43,7 @@ def make_plan(request: PlanRequest, context: ContextDependency) -> Plan:
         vetoes=request.vetoes,
         allow=request.allow,
         request_id=request.request_id,
+        operator=operator,
     )
     return Plan.model_validate(services.get_plan(context, answer["plan"]))
 

@@ -21,6 +21,7 @@ from scheduler.network.model import (
     Schedule,
     Switch,
 )
+from scheduler.network.operators import Operator, QuietHours, Share, Sharing
 from scheduler.network.pairs import pairs_of, pool_of, stations_of
 from scheduler.network.parse import parse_scenario
 from scheduler.network.terminals import StatedNumber, Terminal, published
@@ -38,11 +39,15 @@ __all__ = [
     "LinkKind",
     "Node",
     "NodeKind",
+    "Operator",
     "Planning",
+    "QuietHours",
     "Satellite",
     "Scenario",
     "Schedule",
     "SessionKind",
+    "Share",
+    "Sharing",
     "StatedNumber",
     "Station",
     "Switch",

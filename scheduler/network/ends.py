@@ -111,6 +111,8 @@ class Station:
     source: str = ""
     horizon: HorizonMask | None = None  #: what stands around it, true elevations
     domain: str = ""
+    owner: str = ""  #: an operator; "" is everybody's
+    quiet_hours: tuple[str, ...] = ()  #: HH:MM-HH:MM, UTC
 
     def __post_init__(self) -> None:
         check_name("station", self.station_id)

@@ -13,6 +13,7 @@ from scheduler.errors import ScenarioError, UnknownName
 from scheduler.network.ends import Satellite, Station, check_name, check_within
 from scheduler.network.keys import NO_LIMIT_BITS, check_limits
 from scheduler.network.kinds import KeyBlocks, LinkKind, NodeKind, WeatherUse
+from scheduler.network.operators import Sharing
 from scheduler.network.schema import DOWNLINKS, LINKS, NODES, PLANNING, SCHEDULE, SWITCHES
 
 _T = TypeVar("_T")
@@ -173,6 +174,7 @@ class Scenario:
     planning: Planning = field(default_factory=Planning)
     notes: tuple[str, ...] = ()
     block_policies: tuple[BlockPolicy, ...] = ()
+    sharing: Sharing = field(default_factory=Sharing)
 
     def __post_init__(self) -> None:
         check_name("scenario", self.name)
@@ -185,8 +187,10 @@ class Scenario:
             self.switches,
             self.block_policies,
         )
-        if wrong:
-            raise ScenarioError("; ".join(one.text for one in wrong))
+        said = [one.text for one in wrong]
+        said += self.sharing.strange(self.satellites, self.stations)
+        if said:
+            raise ScenarioError("; ".join(said))
 
     def block_policy(self, satellite_id: str, station_id: str) -> BlockPolicy:
         """Return how the key of a satellite over a station is made: by the pass if nobody said."""

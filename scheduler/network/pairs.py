@@ -8,7 +8,7 @@ from itertools import combinations
 from scheduler.domain import Pool, pair_name, station_ids
 from scheduler.network.ends import Satellite, Station
 from scheduler.network.kinds import LinkKind, SessionKind
-from scheduler.network.model import Link, Scenario
+from scheduler.network.model import BlockPolicy, Contradiction, Link, Scenario
 
 
 def pairs_of(
@@ -74,8 +74,21 @@ def entangled_links(
     return made
 
 
-def is_pair_of(satellite: Satellite, stations: Sequence[Station], name: str) -> bool:
-    """Whether `a+b` is a pair that the satellite's dual downlinks may go to."""
-    return name in {
-        pair_name(one.station_id, other.station_id) for one, other in pairs_of(satellite, stations)
-    }
+def strange_pairs(
+    satellites: Sequence[Satellite], stations: Sequence[Station], policies: Sequence[BlockPolicy]
+) -> Iterator[Contradiction]:
+    """The policies of two stations `a+b` that no dual downlink of their satellite goes to."""
+    for one in policies:
+        pairs = {
+            pair_name(first.station_id, second.station_id)
+            for satellite in satellites
+            if satellite.satellite_id == one.satellite
+            for first, second in pairs_of(satellite, stations)
+        }
+        if len(station_ids(one.station)) > 1 and one.station not in pairs:
+            yield Contradiction(
+                kind="downlink",
+                name=one.downlink,
+                text=f"downlink {one.downlink}: no dual downlink goes there; allowed: two stations"
+                " of it, in order of name, at two nodes",
+            )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orbits import HorizonMask, StationError, as_mask, read_horizon
-from scheduler.domain import PAIR_MARK, Demand, Pool
+from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
 from scheduler.network.ends import Satellite, Station
@@ -34,7 +34,9 @@ from scheduler.network.model import (
     Switch,
     contradictions,
 )
-from scheduler.network.pairs import entangled_links, is_pair_of
+from scheduler.network.operators import QuietHours, read_sharing
+from scheduler.network.pairs import entangled_links, strange_pairs
+from scheduler.network.schema_sharing import OPERATORS, SHARES
 from scheduler.network.stated import read_terminals
 from scheduler.network.switches import time_shares
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables
@@ -113,7 +115,14 @@ class _Reader:
         links += entangled_links(satellites, stations, links)
         demands = self._demands(nodes)
         policies = _sound(self._policy(table) for table in downlinks)
-        self._refuse_strange_pairs(satellites, stations, policies)
+        sharing = read_sharing(
+            self._tables(OPERATORS), self._tables(SHARES), stations
+        )
+        self._tell(
+            Contradiction(kind="operator", name="", text=said)
+            for said in sharing.strange(satellites, stations)
+        )
+        self._tell(strange_pairs(satellites, stations, policies))
         schedule, planning = self._schedule(), self._planning()
         parts = satellites, stations, nodes, links, demands, switches, policies
         self._tell(contradictions(*parts, excused=self._is_excused(missing)))
@@ -132,6 +141,7 @@ class _Reader:
             planning=planning,
             notes=tuple(top["notes"]),
             block_policies=tuple(policies),
+            sharing=sharing,
         )
 
     def _tell(self, wrong: Iterable[Contradiction]) -> None:
@@ -214,6 +224,8 @@ class _Reader:
                 source=table["source"],
                 horizon=self._horizon(table),
                 domain=table["domain"],
+                owner=table["owner"],
+                quiet_hours=tuple(str(QuietHours.parse(one)) for one in table["quiet_hours"]),
             )
         return None
 
@@ -335,28 +347,6 @@ class _Reader:
             self.places["downlink", policy.downlink] = table
             return policy
         return None
-
-    def _refuse_strange_pairs(
-        self,
-        satellites: Sequence[Satellite],
-        stations: Sequence[Station],
-        policies: Sequence[BlockPolicy],
-    ) -> None:
-        known = {one.satellite_id: one for one in satellites}
-        for policy in policies:
-            if PAIR_MARK not in policy.station or policy.satellite not in known:
-                continue
-            if not is_pair_of(known[policy.satellite], stations, policy.station):
-                self._tell(
-                    [
-                        Contradiction(
-                            kind="downlink",
-                            name=policy.downlink,
-                            text=f"downlink {policy.downlink}: no dual downlink goes there;"
-                            " allowed: two stations of it, in order of name, at two nodes",
-                        )
-                    ]
-                )
 
     def _schedule(self) -> Schedule:
         table = self._single(schema.SCHEDULE)

@@ -38,6 +38,7 @@ from scheduler.network.kinds import (
     SessionKind,
     WeatherUse,
 )
+from scheduler.network.schema_sharing import OPERATORS, SHARES
 
 _ID = text("id", "Its name in every command: lower-case letters and digits, parts joined by `-`.")
 _NAME = text("name", "Its name for people.")
@@ -158,6 +159,9 @@ STATIONS = TableSchema(
         text("mount", "Stations that name the same mount take turns.", "", "a mount of its own"),
         number("slew_rate_deg_s", "Of the mount's slower axis.", 0.01, 90.0, None,
                 "`planning.slew_s` for every change"),
+        text("owner", "The one of `[[operators]]` whose it is; others need a share.", "",
+              "everybody's"),
+        texts("quiet_hours", "When it has no session, UTC: `22:00-05:30`, any number."),
         _DOMAIN,
         _SOURCE,
     ),
@@ -419,8 +423,8 @@ TRAFFIC = TableSchema(
     ),
 )
 
-TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, DOWNLINKS, NODES, LEGS, TRUNK, METRO,
-          LINKS, SWITCHES, DEMANDS, TRAFFIC,
+TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, DOWNLINKS, OPERATORS, SHARES,
+          NODES, LEGS, TRUNK, METRO, LINKS, SWITCHES, DEMANDS, TRAFFIC,
           SCHEDULE, PLANNING)  # fmt: skip
 """In the order of the reference page."""
 

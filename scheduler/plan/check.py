@@ -133,6 +133,7 @@ def faults(problem: PlanProblem, decision: PlanDecision) -> tuple[str, ...]:
     held = {candidate.candidate_id for candidate in locked}
     wrong += _clashes(problem.rules, everything, held)
     wrong += _energy(problem.rules, everything, held)
+    wrong += _shares(problem.rules, everything, held)
     wrong += value_faults(problem, decision, everything)
     wrong += flow_faults(problem, decision, everything)
     return tuple(wrong)
@@ -184,6 +185,10 @@ def _alone(problem: PlanProblem, candidate: Candidate) -> Iterable[str]:
             continue
         if figure < getattr(rules, limit):
             yield f"{name} has {figure:g}, {limit} is {getattr(rules, limit):g}"
+    for station in candidate.station_ids:
+        for hours in rules.quiet_hours.get(station, ()):
+            if hours.meets(candidate.acquires_at, candidate.loses_at):
+                yield f"{name} lies in the quiet hours of {station}, {hours}"
     for outage in problem.outages:
         of_station = outage.kind is OutageKind.STATION
         taken = candidate.station_ids if of_station else (candidate.satellite_id,)
@@ -260,3 +265,19 @@ def _energy(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Iter
                     continue
                 if any(c.candidate_id not in locked for c in within):
                     yield f"{satellite} has {len(within)} sessions {span}, allowed: {limit}"
+
+
+def _shares(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Iterable[str]:
+    """Operators that have more of a station than their share of it."""
+    held: dict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
+    for candidate in booked:
+        operator = rules.sharing.operator_of(candidate.satellite_id)
+        for station in candidate.station_ids:
+            held[operator, station, f"{candidate.acquires_at:%F}"].append(candidate)
+    for (operator, station, day), sessions in held.items():
+        limit = rules.sharing.sessions_per_day(sessions[0].satellite_id, station)
+        if limit is None or len(sessions) <= limit:
+            continue
+        if any(one.candidate_id not in locked for one in sessions):
+            who = operator or "nobody"
+            yield f"{who} has {len(sessions)} sessions over {station} on {day}, allowed: {limit}"

@@ -39,7 +39,9 @@ def excluded(
         if reason is None:
             outage = outage_of(candidate, outages)
             reason = (
-                say_outage(outage) if outage is not None else too_little(candidate, problem.rules)
+                say_outage(outage)
+                if outage is not None
+                else not_theirs(candidate, problem.rules) or too_little(candidate, problem.rules)
             )
         if reason is None and candidate.commissioning and not _is_pinned(candidate, problem):
             reason = "a commissioning pass gives no key: it is booked by hand alone (pin it)"
@@ -96,6 +98,18 @@ def _is_pinned(candidate: Candidate, problem: PlanProblem) -> bool:
 def _veto(candidate: Candidate, vetoes: frozenset[str]) -> str | None:
     if candidate.candidate_id in vetoes or candidate.pass_id in vetoes:
         return "vetoed by hand"
+    return None
+
+
+def not_theirs(candidate: Candidate, rules: PlanRules) -> str | None:
+    """Which quiet hours a candidate meets, or whose station its operator has no share of."""
+    for station in candidate.station_ids:
+        for hours in rules.quiet_hours.get(station, ()):
+            if hours.meets(candidate.acquires_at, candidate.loses_at):
+                return f"{station} is quiet from {hours} UTC"
+        if rules.sharing.sessions_per_day(candidate.satellite_id, station) == 0:
+            operator = rules.sharing.operator_of(candidate.satellite_id) or "nobody's satellite"
+            return f"{station} is of another operator, and {operator} has no share of it"
     return None
 
 

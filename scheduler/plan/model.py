@@ -30,6 +30,7 @@ class RowKind(StrEnum):
     PASS = "pass"
     DAY = "day"
     ORBIT = "orbit"
+    SHARE = "share"
 
 
 @dataclass(slots=True)
@@ -301,6 +302,7 @@ def lay_rows(options: Sequence[Candidate], rules: PlanRules) -> Rows:
     for name, members in _group(order, [candidate.pass_id for candidate in options]).items():
         rows.add(members, 1, RowKind.PASS, name)
     _energy_rows(rows, options, rules, by_satellite, start_us)
+    _share_rows(rows, options, rules, order)
     return rows
 
 
@@ -321,6 +323,27 @@ def _energy_rows(
             limit = rules.max_sessions_per_orbit
             for span in windows(members, start_us, _us(rules.orbit_s), limit):
                 rows.add(span, limit, RowKind.ORBIT, satellite)
+
+
+def _share_rows(
+    rows: Rows, options: Sequence[Candidate], rules: PlanRules, order: Sequence[int]
+) -> None:
+    """Sessions of an operator in a UTC day over a station of another owner."""
+    if not rules.sharing.operators:
+        return
+    mine: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    limits: dict[tuple[str, str, str], int] = {}
+    for option in order:
+        candidate = options[option]
+        for station in candidate.station_ids:
+            limit = rules.sharing.sessions_per_day(candidate.satellite_id, station)
+            if limit is not None:
+                operator = rules.sharing.operator_of(candidate.satellite_id)
+                key = (operator, station, str(candidate.acquires_at.date()))
+                mine[key].append(option)
+                limits[key] = limit
+    for key, members in mine.items():
+        rows.add(members, limits[key], RowKind.SHARE, " ".join(key))
 
 
 def _satellite_gaps_s(rules: PlanRules) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from scheduler.domain import (
     PathSet,
 )
 from scheduler.errors import FactError, PlanError
-from scheduler.network import Scenario
+from scheduler.network import QuietHours, Scenario, Sharing
 
 
 class Objective(StrEnum):
@@ -109,6 +109,10 @@ class PlanRules:
     """Station: degrees a second of the slower axis; used where azimuth and elevation are known."""
     mounts: Mapping[str, str] = field(default_factory=dict)
     """Station: its mount; receivers that share one count as a single resource."""
+    quiet_hours: Mapping[str, Sequence[QuietHours]] = field(default_factory=dict)
+    """Station: hours of every UTC day in which it has no session."""
+    sharing: Sharing = field(default_factory=Sharing)
+    """Whose stations and satellites are, and what each operator may have of the others'."""
     min_secret_bits: float = 1.0  #: expected of the pass, weather included
     min_duration_s: float = 0.0
     min_elevation_deg: float = 0.0  #: highest elevation of the pass

@@ -28,11 +28,12 @@ from scheduler.ledger.books.bookings import (
 )
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.outages import meets, out_of_service
-from scheduler.services.plans.directives import check_reason
+from scheduler.services.plans.directives import check_operator, check_reason
 from scheduler.services.plans.explain import plan_record
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
+    from scheduler.network import Operator
     from scheduler.services.context import Context
 
 
@@ -46,8 +47,12 @@ def list_bookings(
     end: datetime | None = None,
     state: str | None = None,
     plan_id: str | None = None,
+    operator: Operator | None = None,
 ) -> list[BookingView]:
-    """Bookings by AOS, locks as last decided; those of one state, span or plan where named."""
+    """Bookings by AOS, locks as last decided; those of one state, span or plan where named.
+
+    Of an operator those of its satellites and over its stations.
+    """
     try:
         wanted = None if state is None else BookingState(state)
     except ValueError:
@@ -60,6 +65,13 @@ def list_bookings(
             named = plans.bookings_of(reader.connection, record)
             named |= {UUID(text) for text in record.details["cancelled"]}
             found = [booking for booking in found if booking.booking_id in named]
+        if operator is not None:
+            sharing = context.scenario.sharing
+            found = [
+                one
+                for one in found
+                if sharing.may_see(operator, one.candidate.satellite_id, one.candidate.station_ids)
+            ]
         if len(found) > BOOKINGS_MAX:
             raise InputError(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
@@ -107,15 +119,21 @@ def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
 
 
 def lock_booking(
-    context: Context, booking_id: UUID, *, locked: bool = True, reason: str = ""
+    context: Context,
+    booking_id: UUID,
+    *,
+    locked: bool = True,
+    reason: str = "",
+    operator: Operator | None = None,
 ) -> BookingView:
     """Let no plan move a booking, or let plans move it again; a repeat changes nothing.
 
-    Raises UnknownName, BookingConflict if its life is over.
+    Raises UnknownName, BookingConflict if its life is over, NotAllowed for another operator's.
     """
     check_reason(reason)
     with context.existing_ledger.begin() as tx:
         booking = find_booking(tx, booking_id)
+        check_operator(context, operator, booking.candidate.satellite_id)
         if booking.state in TERMINAL_STATES:
             raise BookingConflict(f"booking {booking_id} is {booking.state}; its life is over")
         if booking.locked is locked:
@@ -138,11 +156,14 @@ def lock_booking(
         return _views(tx, [replace(booking, locked=locked)])[0]
 
 
-def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> BookingView:
+def cancel_booking(
+    context: Context, booking_id: UUID, *, reason: str, operator: Operator | None = None
+) -> BookingView:
     """Cancel a booking that has not begun, and veto its pass for later plans.
 
     A lock keeps plans away, not people. A repeat changes nothing. Raises UnknownName, InputError
-    without a reason, BookingConflict for a session under way or over.
+    without a reason, BookingConflict for a session under way or over, NotAllowed for another
+    operator's.
     """
     check_reason(reason)
     if not reason.strip():
@@ -150,6 +171,7 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
     now = context.clock.now()
     with context.existing_ledger.begin() as tx:
         booking = find_booking(tx, booking_id)
+        check_operator(context, operator, booking.candidate.satellite_id)
         if booking.state is BookingState.CANCELLED:
             return _views(tx, [booking])[0]
         if booking.state not in {BookingState.PROPOSED, BookingState.BOOKED}:

@@ -68,7 +68,7 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
     if candidate is None or limits.rules is None:
         return None
     # The planner takes a while to import; a question without a forecast needs none.
-    from scheduler.plan.exclude import outage_of, say_outage, too_little
+    from scheduler.plan.exclude import not_theirs, outage_of, say_outage, too_little
 
     outage = outage_of(candidate, limits.outages)
     if outage is not None:
@@ -76,7 +76,7 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
     if candidate.commissioning:
         little = "a commissioning pass: it gives no key"
     else:
-        little = too_little(candidate, limits.rules) or ""
+        little = not_theirs(candidate, limits.rules) or too_little(candidate, limits.rules) or ""
     return _busy(candidate, limits.bookings, limits.rules) or little or None
 
 

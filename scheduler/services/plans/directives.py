@@ -14,9 +14,10 @@ from scheduler.domain import (
     PassName,
     station_ids,
 )
-from scheduler.errors import InputError
+from scheduler.errors import InputError, NotAllowed
 
 if TYPE_CHECKING:
+    from scheduler.network import Operator
     from scheduler.services.context import Context
 
 TEXT_MAX = 200
@@ -29,6 +30,16 @@ def check_reason(reason: str) -> None:
         raise InputError(
             f"reason {reason[:40]!r} has {len(reason)} characters; allowed: up to {TEXT_MAX},"
             " all printable"
+        )
+
+
+def check_operator(context: Context, operator: Operator | None, satellite_id: str) -> None:
+    """Raise NotAllowed where a satellite is of another operator than the one who decides."""
+    sharing = context.scenario.sharing
+    if operator is not None and not sharing.may_book(operator, satellite_id):
+        raise NotAllowed(
+            f"{satellite_id} is of {sharing.operator_of(satellite_id)}; allowed to"
+            f" {operator.operator_id}: sessions of {', '.join(operator.satellites) or 'none'}"
         )
 
 

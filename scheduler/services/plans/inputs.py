@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.domain import LinkSupply, Pool, pair_name
 from scheduler.fibre import buffer_bits, link_rate_bps
-from scheduler.network import NO_LIMIT_BITS, Announces, pairs_of
+from scheduler.network import NO_LIMIT_BITS, Announces, QuietHours, pairs_of
 from scheduler.network.pairs import entangled_pool
 from scheduler.paths import parallel_pools, routes_of, sum_parallel
 from scheduler.plan import PlanRules
@@ -37,6 +37,12 @@ def rules_of(context: Context) -> PlanRules:
             for s in context.scenario.stations
             if s.slew_rate_deg_s is not None
         },
+        quiet_hours={
+            s.station_id: [QuietHours.parse(one) for one in s.quiet_hours]
+            for s in context.scenario.stations
+            if s.quiet_hours
+        },
+        sharing=context.scenario.sharing,
         min_secret_bits=planning.min_secret_bits,
         min_duration_s=planning.min_duration_s,
         max_sessions_per_day=planning.max_sessions_per_day,

@@ -46,7 +46,7 @@ height_m = 10.0|stations[1]: key 'mask_deg' is missing
 lat_deg = 95|stations[1].lat_deg is 95; allowed: a finite number, -90 to 90
 mask_dge|stations[1]: unknown key 'mask_dge' (perhaps 'mask_deg'); allowed: id, name, lat_deg,\
  lon_deg, height_m, mask_deg, horizon, horizon_refraction, node, preset, telescope_m,\
- mount, slew_rate_deg_s, domain, source
+ mount, slew_rate_deg_s, owner, quiet_hours, domain, source
 cloud|nodes[0].kind is 'cloud'; allowed: station, relay, backbone, user
 bits_per_day|demands[0].bits_per_day is 0; allowed: an integer, 1 to 2^62"""
     wanted = [one.split("|") for one in expected.splitlines()]
