@@ -24,7 +24,14 @@ from scheduler.domain.delivery import (
 )
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
-from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck, KnownSet
+from scheduler.domain.elements import (
+    BoundElements,
+    ElementBinding,
+    ElementsAdded,
+    ElementsAnswer,
+    ElementsCheck,
+    KnownSet,
+)
 from scheduler.domain.instants import instant_key
 from scheduler.domain.jobs import (
     ATTEMPTS_MAX,
@@ -105,6 +112,7 @@ __all__ = [
     "BookingEvent",
     "BookingState",
     "BookingView",
+    "BoundElements",
     "Candidate",
     "Chunk",
     "CombinedStep",
@@ -114,6 +122,7 @@ __all__ = [
     "DemandDecision",
     "Directive",
     "DirectiveKind",
+    "ElementBinding",
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",

@@ -308,12 +308,28 @@ def contradictions(
     ]
     return [
         *twice,
+        *_on_one_place(stations),
         *_strange("node", {one.node_id for one in nodes}, named, excused),
         *_strange("domain", {one.domain for one in nodes if one.domain}, domains, excused),
         *_strange("satellite", {one.satellite_id for one in satellites}, flying, excused),
         *_strange("station", {one.station_id for one in stations}, seeing, excused),
         *_strange("switch", {one.switch_id for one in switches}, ways, excused),
     ]
+
+
+def _on_one_place(stations: Sequence[Station]) -> Iterator[Contradiction]:
+    """Stations that stand where another one does, and do not share its mount."""
+    places: dict[tuple[float, float], Station] = {}
+    for one in stations:
+        other = places.setdefault((one.lat_deg, one.lon_deg), one)
+        apart = other.station_id == one.station_id or (one.mount and one.mount == other.mount)
+        if not apart:
+            yield Contradiction(
+                kind="station",
+                name=one.station_id,
+                text=f"station {one.station_id} lies on the place of {other.station_id},"
+                f" {one.lat_deg:g}, {one.lon_deg:g}; allowed: places apart, or one mount for both",
+            )
 
 
 def _strange(

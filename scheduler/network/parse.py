@@ -115,9 +115,7 @@ class _Reader:
         links += entangled_links(satellites, stations, links)
         demands = self._demands(nodes)
         policies = _sound(self._policy(table) for table in downlinks)
-        sharing = read_sharing(
-            self._tables(OPERATORS), self._tables(SHARES), stations
-        )
+        sharing = read_sharing(self._tables(OPERATORS), self._tables(SHARES), stations)
         self._tell(
             Contradiction(kind="operator", name="", text=said)
             for said in sharing.strange(satellites, stations)

@@ -11,6 +11,7 @@ from .audit import (
     sign_checkpoint,
     verify_ledger,
 )
+from .binding import bind_elements
 from .bookings import (
     booking_events,
     bookings_of_plan,
@@ -91,6 +92,7 @@ __all__ = [
     "bearer_of",
     "begin_epochs",
     "begin_session",
+    "bind_elements",
     "bind_run",
     "booking_events",
     "bookings_of_plan",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -228,7 +229,7 @@ def test_a_commissioning_pass_is_booked_by_hand_and_gives_no_key(tmp_path: Path)
         assert {row.why_not for row in rows} == {"a commissioning pass: it gives no key"}
         assert {row.secret_bits for row in rows} == {0}
         name = f"micius/delingha/{rows[0].culminates_at.isoformat()}"
-        night = {"start": START, "end": end, "at": START}
+        night: dict[str, Any] = {"start": START, "end": end, "at": START}
         services.plan_by_hand(context, **night)
         with context.view.read() as reader:
             assert {one.candidate.station_id for one in get_bookings(reader)} == {"nanshan"}

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from orbits import Standing, Verdict
-from scheduler.domain import BookingState, JobState, NewBlock, Pool, Sae
+from scheduler.domain import BookingState, ElementBinding, JobState, NewBlock, Pool, Sae
 from scheduler.ledger import (
     CommandHandle,
     ElementRow,
@@ -18,6 +18,7 @@ from scheduler.ledger import (
     Transaction,
 )
 from scheduler.ledger.books import saes
+from scheduler.ledger.books.bindings import add_binding
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
 from scheduler.ledger.books.jobs import end_job, pause
@@ -59,6 +60,9 @@ def fill(ledger: Ledger) -> None:
         end_job(tx, take_job(tx, "merge", NOON), JobState.DONE, at=NOON)
         add_elements(tx, [_elements("aa")])
         add_verdicts(tx, [_verdict("aa")], at=NOON)
+        handle = tx.command("bind", kind="elements-bound", at=NOON, digest="")
+        add_binding(tx, handle, ElementBinding(norad_id=9, satellite_norad_id=8, since=NOON))
+        handle.finish({})
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:

@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_1b1406f6"
+revision = "first_6415cc90"
 down_revision = None
 branch_labels = None
 depends_on = None
