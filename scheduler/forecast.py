@@ -15,11 +15,13 @@ from orbits.earth import SHIPPED, EarthTime
 from scheduler.domain import Candidate, PassRow, instant_key
 from scheduler.hardware import link_preset
 from scheduler.learned import NOTHING_LEARNED, Learned, belief_of
+from scheduler.network import SessionKind
 from scheduler.network.ground import ground_station, grounds_of
 from scheduler.sampling import (
     LinkSamples,
     LinkSpan,
     dark_spans,
+    eclipsed_span,
     sample_links,
 )
 
@@ -127,18 +129,23 @@ def forecast_passes(
         step_s=step_s,
         earth=earth,
     )
+    kinds = [satellite.session_over(station.station_id) for _, satellite, _, station in passes]
+    dark = _usable(dark, kinds, passes, grounds, step_s=step_s, earth=earth)
+    alone = [with_key and kind is not SessionKind.DUAL_DOWNLINK for kind in kinds]
     links = [
         Downlink(satellite, elements, station, *span)
-        for (_, satellite, elements, station), span in zip(passes, dark, strict=True)
-        if span is not None and with_key
+        for (_, satellite, elements, station), span, one in zip(passes, dark, alone, strict=True)
+        if span is not None and one
     ]
     known: Any = {"step_s": step_s, "bound": bound, "learned": learned, "earth": earth}
     gained = link_forecasts(links, **known)
     ends = key_quantiles(links if quantiles else (), (0.1, 0.9), **known)
     found: list[PassForecast] = []
-    for (item, satellite, *_), span, sun in zip(passes, dark, sun_deg.tolist(), strict=True):
+    for (item, satellite, *_), span, sun, one in zip(
+        passes, dark, sun_deg.tolist(), alone, strict=True
+    ):
         candidate = None
-        if span is not None and with_key:
+        if span is not None and one:
             candidate = _candidate(item, satellite, span, next(gained))
         row = _row(item, satellite, sun, span, candidate, with_key=with_key)
         if quantiles:
@@ -146,6 +153,26 @@ def forecast_passes(
             row = replace(row, secret_bits_10=low, secret_bits_90=high)
         found.append(PassForecast(row=row, candidate=candidate))
     return found
+
+
+def _usable(
+    dark: list[tuple[datetime, datetime] | None],
+    kinds: Sequence[SessionKind],
+    passes: Sequence[tuple[SatellitePass, Satellite, Elements, Station]],
+    grounds: dict[int, GroundStation],
+    *,
+    step_s: float,
+    earth: EarthTime,
+) -> list[tuple[datetime, datetime] | None]:
+    """The dark spans; of uplinks that part of each in which the satellite is in eclipse."""
+    return [
+        span
+        if span is None or kind is not SessionKind.UPLINK
+        else eclipsed_span(
+            LinkSpan(elements, grounds[id(station)], *span), step_s=step_s, earth=earth
+        )
+        for span, kind, (_, _, elements, station) in zip(dark, kinds, passes, strict=True)
+    ]
 
 
 class Downlink(NamedTuple):
@@ -222,7 +249,8 @@ def _ratios(
     for (satellite, _, station, *_), preset in zip(links, presets, strict=True):
         pair = id(satellite), id(station)
         if pair not in known:
-            belief = belief_of(satellite, station, preset, learned)
+            link = satellite.satellite_id, station.station_id
+            belief = belief_of(link, preset, learned)
             known[pair] = float(belief.ratio_quantiles(level))
     return [known[id(link.satellite), id(link.station)] for link in links]
 
@@ -293,10 +321,14 @@ def _keys(
         secret[at] = np.sum([key.length_bits for key in keys], axis=0)
         qber[at[seen]] = wrong[seen] / clicks[seen, 0]
         for row, place in enumerate(at.tolist() if learned.open_blocks else ()):
-            block = learned.block_of(links[place].satellite, links[place].station)
+            link = links[place]
+            block = learned.block_of((link.satellite.satellite_id, link.station.station_id))
             if block is not None:
                 one = many.part(slice(row, row + 1)).total()
                 secret[place] = block.added_bits(one, presets[place])
+    for place, link in enumerate(links):
+        if link.satellite.session_over(link.station.station_id) is SessionKind.COMMISSIONING:
+            sifted[place], secret[place], qber[place] = 0.0, 0, 0.5
     return sifted, secret, qber
 
 
@@ -388,6 +420,7 @@ def _candidate(
         station_id=item.station_id,
         acquires_at=span[0],
         loses_at=span[1],
+        commissioning=satellite.session_over(item.station_id) is SessionKind.COMMISSIONING,
         max_elevation_deg=item.max_elevation_deg,
         range_km_min=item.range_km_min,
         elements_epoch=item.epoch,

@@ -6,7 +6,11 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from scheduler.network import SessionKind
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qkd import Preset
     from scheduler.network import Satellite, Station, Terminal
 
@@ -21,10 +25,41 @@ def link_preset(satellite: Satellite, station: Station, bound: str) -> Preset:
     return _downlink(satellite.transmitter, receiver, station.station_id, station.height_m, bound)
 
 
+def session_preset(satellite: Satellite, stations: Sequence[Station], bound: str) -> Preset:
+    """The hardware of a session: of a satellite and one station, or the two of a dual downlink.
+
+    Raises what `link_preset` does.
+    """
+    if len(stations) == 1:
+        return link_preset(satellite, stations[0], bound)
+    ends = tuple((one.receiver_for(satellite), one.station_id, one.height_m) for one in stations)
+    return _joined(satellite.transmitter, ends, bound)
+
+
+@cache
+def _joined(sends: Terminal, ends: tuple[tuple[Terminal, str, float], ...], bound: str) -> Preset:
+    """The preset of both ways, the basis choice of each receiver its own."""
+    one, other = (_downlink(sends, *end, bound) for end in ends)
+    told = {number.name: number for number in (*other.numbers, *one.numbers)}
+    protocol = replace(one.protocol, key_basis_alice=one.protocol.key_basis_bob,
+                       key_basis_bob=other.protocol.key_basis_bob)  # fmt: skip
+    return replace(
+        one,
+        title=f"{one.title}; {other.title}",
+        receivers={**one.receivers, **other.receivers},
+        sites={**one.sites, **other.sites},
+        protocol=protocol,
+        numbers=tuple(told.values()),
+        missing=tuple(dict.fromkeys((*one.missing, *other.missing))),
+    )
+
+
 def assumed_receiver(satellite: Satellite, station: Station) -> str:
     """Say what a station is assumed to receive with where nobody said it; empty if somebody did."""
     from qkd import satellite_preset
 
+    if satellite.session_over(station.station_id) is SessionKind.UPLINK:
+        return f"{station.station_id} sends with what {satellite.transmitter.name} assumes of it"
     like = satellite.transmitter.like
     receivers = satellite_preset(like).receivers
     if station.receiver is not None or station.station_id in receivers:

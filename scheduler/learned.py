@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from qkd import Counts, LinkBelief, Preset
-    from scheduler.network import Satellite, Station
 
 _PASSES_MAX = 10_000  # of a block; a pass of which so many were needed adds nothing to speak of
 
@@ -49,19 +48,20 @@ class Learned(NamedTuple):
     ratios: Mapping[tuple[str, str], Sequence[float]]  #: measured over expected sifted bits
     open_blocks: Mapping[tuple[str, str], OpenBlock]  #: of pooled links
 
-    def block_of(self, satellite: Satellite, station: Station) -> OpenBlock | None:
-        """Return the open block of a link; None where every pass is a block."""
-        return self.open_blocks.get((satellite.satellite_id, station.station_id))
+    def block_of(self, link: tuple[str, str]) -> OpenBlock | None:
+        """Return the open block of a satellite over a station; None where a pass is a block."""
+        return self.open_blocks.get(link)
 
 
 NOTHING_LEARNED = Learned({}, {})
 
 
-def belief_of(
-    satellite: Satellite, station: Station, preset: Preset, learned: Learned
-) -> LinkBelief:
-    """What is believed of a link's loss: its preset's spread, and what its sessions taught."""
+def belief_of(link: tuple[str, str], preset: Preset, learned: Learned) -> LinkBelief:
+    """What is believed of the loss of a satellite over a station (`a+b` of a dual downlink).
+
+    Its preset's spread, and what its sessions taught.
+    """
     from qkd import LinkBelief
 
-    ratios = learned.ratios.get((satellite.satellite_id, station.station_id), ())
+    ratios = learned.ratios.get(link, ())
     return LinkBelief.prior(preset.spread).updated(ratios)

@@ -293,6 +293,20 @@ def dark_spans(
     return found, sun_deg
 
 
+def eclipsed_span(
+    span: LinkSpan, *, step_s: float, earth: EarthTime = SHIPPED
+) -> tuple[datetime, datetime] | None:
+    """The longest part of a span, of whole steps, in which the satellite is in eclipse; or None.
+
+    Penumbra counts as sunlight.
+    """
+    start, begins_s, ends_s = _offsets([span])
+    middles = _middles(begins_s, ends_s - begins_s, np.zeros(1, dtype=np.intp), step_s)
+    here = np.zeros(len(middles.offset_s), dtype=np.intp)
+    seen = sights(span.elements, [span.station], here, start, middles.offset_s, earth=earth)
+    return _longest(span.start, ~seen.satellite_sunlit & seen.usable, float(middles.sample_s[0]))
+
+
 def _longest(
     start: datetime, dark: NDArray[np.bool_], step_s: float
 ) -> tuple[datetime, datetime] | None:

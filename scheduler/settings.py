@@ -113,7 +113,8 @@ class Settings(BaseSettings):
     shred_deadline_s: float = Field(default=3600.0, gt=0.0, le=31_622_400.0)
     """Time after its end by which an epoch must be shredded; `vault status` shows what is late."""
     scenario: str = "micius-2016"
-    """Name of a scenario that ships with Skytrunk, or the path of a TOML file."""
+    """Name of a scenario that ships with Skytrunk, or the path of a TOML file; without one, `run`
+    and `serve` by the present clock take that of the ledger's replay, else spoqc-2026."""
     max_element_age_days: float | None = Field(default=None, gt=0.0, le=366.0)
     """Beyond this age, either side, an element set is refused; the scenario's own limit (14 days
     where it names none) unless set here."""

@@ -151,6 +151,31 @@ def withdraw_elements(
     _show(line, answer)
 
 
+@app.command("bind")
+@answering
+def bind_elements(
+    line: Line,
+    norad_id: Annotated[int, typer.Argument(metavar="NORAD_ID", help="Such as an OBJECT DD's.")],
+    satellite: Annotated[str, typer.Argument(metavar="SATELLITE", help="Of the scenario.")],
+    since: Annotated[str, typer.Option("--from", metavar="T", help="Sets of epochs from then on.")],
+    reason: ReasonOption = "",
+) -> None:
+    """Take the sets of an object whose identity is not settled for a satellite's own."""
+    from api.schemas.base import plural
+    from api.schemas.elements import Bound
+
+    start = parse_instant(since, "from")
+    with line.context() as context:
+        bound = Bound.model_validate(
+            services.bind_elements(context, norad_id, satellite, since=start, reason=reason)
+        )
+    line.answer(
+        bound,
+        f"sets of {bound.norad_id} are {bound.satellite}'s from {bound.since:%Y-%m-%d %H:%M} on:"
+        f" {plural(bound.sets, 'set')} now",
+    )
+
+
 def _named(text: str) -> str | datetime:
     """The beginning of a SHA-256, or else an epoch."""
     return text.lower() if _DIGEST.fullmatch(text) else parse_instant(text, "element set")

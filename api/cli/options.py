@@ -60,7 +60,8 @@ ScenarioOption = Annotated[
     str | None,
     typer.Option(
         "--scenario", metavar="NAME",
-        help="Scenario, by name or TOML file (SKYTRUNK_SCENARIO; default: micius-2016).",
+        help="Scenario, by name or TOML file (SKYTRUNK_SCENARIO; default: micius-2016; of run and"
+        " serve spoqc-2026).",
     ),
 ]  # fmt: skip
 ObjectiveOption = Annotated[str | None, typer.Option(help="demand, max-min or total (demand).")]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from api.cli.output import note
 from api.inputs import parse_instant_or_none
 from scheduler.errors import InputError
 from scheduler.process import freeze_gc
+
+if TYPE_CHECKING:
+    from scheduler.settings import Settings
 
 SWITCH_S = 0.001
 """How long a thread that computes keeps the others waiting, those that answer among them."""
@@ -66,6 +69,7 @@ def serve(
         kme_pki=kme_pki,
         laboratory=laboratory or None,
     )
+    settings = _live(settings) if start is None else settings
     stopping = threading.Event()
     _when_stopped(stopping.set)
     from scheduler.clock import live_clock
@@ -81,6 +85,7 @@ def serve(
             one.listener = open_sockets.enter_context(_listen(one.host, one.port))
         for one in ports:
             note(one.greeting)
+        note(f"scenario {context.scenario.name}")
         freeze_gc()
         sys.setswitchinterval(SWITCH_S)
         clock.now()  # an accelerated one starts here, whenever the first question comes
@@ -92,6 +97,13 @@ def serve(
         _when_stopped(stop_now)
         if not stopping.is_set():
             run_ports(ports)
+
+
+def _live(settings: Settings) -> Settings:
+    """By the present clock: a mission that flies, unless another scenario was named."""
+    from scheduler import services
+
+    return services.live_settings(settings)
 
 
 def _clock_start(start: str | None, rate: float) -> datetime | None:
@@ -145,6 +157,7 @@ def run(
     """Run the scheduled jobs (plan, sessions, spans, merges) until stopped."""
     start = _clock_start(clock_start, clock_rate)
     settings = line.settings()
+    settings = _live(settings) if start is None else settings
     stop = threading.Event()
     _when_stopped(stop.set)
     from scheduler.jobs import run_forever

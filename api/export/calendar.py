@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from api.text import printable
 from scheduler.domain import BookingState
+from scheduler.network import stations_of
 
 if TYPE_CHECKING:
     from api.schemas.passes import Pass
@@ -83,7 +84,8 @@ def booking_entries(bookings: Iterable[BookingView], scenario: Scenario) -> Iter
     for view in bookings:
         booking, candidate = view.booking, view.booking.candidate
         satellite = scenario.satellite(candidate.satellite_id)
-        station = scenario.station(candidate.station_id)
+        stations = stations_of(scenario, candidate.station_id)
+        where = " and ".join(station.name for station in stations)
         yield Entry(
             uid=f"{booking.booking_id}@skytrunk",
             sequence=view.changes,
@@ -91,7 +93,7 @@ def booking_entries(bookings: Iterable[BookingView], scenario: Scenario) -> Iter
             changed_at=booking.changed_at,
             starts_at=candidate.acquires_at,
             ends_at=candidate.loses_at,
-            summary=f"{satellite.name} over {station.name}",
+            summary=f"{satellite.name} over {where}",
             status=_status(booking.state),
             description=f"{booking.state.value}: {printable(booking.reason)}\n"
             + _figures(
@@ -99,7 +101,7 @@ def booking_entries(bookings: Iterable[BookingView], scenario: Scenario) -> Iter
                 candidate.secret_bits,
             )
             + f"\npass {candidate.pass_id}",
-            station_id=candidate.station_id,
+            station_id=stations[0].station_id,
         )  # fmt: skip
 
 

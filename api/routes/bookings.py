@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Response, status
 from api.export.calendar import booking_entries, outage_entries, to_calendar
 from api.export.geojson import at_stations
 from api.problems import problem_answers
-from api.routes.common import ContextDependency, NoParameters
+from api.routes.common import ContextDependency, NoParameters, OperatorDependency
 from api.routes.reply import Reply, ReplyDependency, forms_of
 from api.schemas.base import Answer
 from api.schemas.bookings import (
@@ -28,6 +28,7 @@ from api.schemas.outages import MarkedOutage, Outage, OutageRequest, Outages, Ou
 from scheduler import services
 from scheduler.domain import BookingView
 from scheduler.domain import Outage as OutageFact
+from scheduler.network import Operator
 from scheduler.services.context import Context
 
 router = APIRouter(tags=["plans"])
@@ -45,14 +46,19 @@ CALENDAR_MAX = 2000
 def bookings(
     request: Annotated[BookingsRequest, Query()],
     context: ContextDependency,
+    operator: OperatorDependency,
     reply: ReplyDependency,
 ) -> Answer | Response:
-    """List bookings by AOS."""
-    return reply_with(context, reply, request, request.plan)
+    """List bookings by AOS; for an operator's token those that it may see."""
+    return reply_with(context, reply, request, request.plan, operator)
 
 
 def reply_with(
-    context: Context, reply: Reply, request: BookingsRequest, plan: str | None
+    context: Context,
+    reply: Reply,
+    request: BookingsRequest,
+    plan: str | None,
+    operator: Operator | None,
 ) -> Answer | Response:
     """Answer with bookings, those of one plan where it is named."""
     views = services.list_bookings(
@@ -63,6 +69,7 @@ def reply_with(
         plan_id=plan,
         satellite=request.satellite,
         station=request.station,
+        operator=operator,
         after=reply.instant_after(request) if plan is None else None,
         limit=request.limit + 1 if plan is None else CALENDAR_MAX,
     )
@@ -81,14 +88,23 @@ def _key(one: BookingView) -> tuple[str, str]:
 
 
 @router.get("/calendar.ics", response_class=Response, responses=forms_of("ics"))
-def calendar(request: Annotated[CalendarRequest, Query()], context: ContextDependency) -> Response:
+def calendar(
+    request: Annotated[CalendarRequest, Query()],
+    context: ContextDependency,
+    operator: OperatorDependency,
+) -> Response:
     """Give the bookings around the present as a calendar to subscribe to, with alarms.
 
     `token` may be the secret of a token of the role calendar, which opens this address alone.
     """
     now = context.clock.now()
     rows = services.list_bookings(
-        context, start=now - BEHIND, end=now + AHEAD, station=request.station, limit=CALENDAR_MAX
+        context,
+        start=now - BEHIND,
+        end=now + AHEAD,
+        station=request.station,
+        operator=operator,
+        limit=CALENDAR_MAX,
     )
     entries = booking_entries(rows, context.scenario)
     text = to_calendar(entries, context.scenario, alarm_min=request.alarm_min)
@@ -109,16 +125,28 @@ def booking_events(booking_id: UUID, _: NoParameters, context: ContextDependency
 
 
 @router.post("/bookings/{booking_id}/lock", responses=problem_answers(404, 409))
-def lock(booking_id: UUID, request: LockRequest, context: ContextDependency) -> Booking:
+def lock(
+    booking_id: UUID,
+    request: LockRequest,
+    context: ContextDependency,
+    operator: OperatorDependency,
+) -> Booking:
     """Let no plan move a booking, or let plans move it again."""
-    view = services.lock_booking(context, booking_id, locked=request.locked, reason=request.reason)
+    view = services.lock_booking(
+        context, booking_id, locked=request.locked, reason=request.reason, operator=operator
+    )
     return Booking.model_validate(view)
 
 
 @router.post("/bookings/{booking_id}/cancel", responses=problem_answers(404, 409))
-def cancel(booking_id: UUID, request: CancelRequest, context: ContextDependency) -> Booking:
+def cancel(
+    booking_id: UUID,
+    request: CancelRequest,
+    context: ContextDependency,
+    operator: OperatorDependency,
+) -> Booking:
     """Cancel a booking that has not begun; 409 for a session under way or over."""
-    view = services.cancel_booking(context, booking_id, reason=request.reason)
+    view = services.cancel_booking(context, booking_id, reason=request.reason, operator=operator)
     return Booking.model_validate(view)
 
 

@@ -10,7 +10,9 @@ from fastapi import Request as HttpRequest
 
 from api.problems import problem_answers
 from api.schemas.base import Request
+from api.security.roles import BEARER
 from scheduler.errors import InputError
+from scheduler.network import Operator
 from scheduler.services.context import Context
 
 NoParameters = Annotated[Request, Query()]
@@ -39,3 +41,13 @@ def _context(request: HttpRequest) -> Context:
 
 
 ContextDependency = Annotated[Context, Depends(_context)]
+
+
+def _operator(request: HttpRequest) -> Operator | None:
+    """Whose token the request showed, as the scenario's operators have it."""
+    token = request.scope.get(BEARER)
+    sharing = _context(request).scenario.sharing
+    return None if token is None else sharing.of_token(token.name)
+
+
+OperatorDependency = Annotated[Operator | None, Depends(_operator)]

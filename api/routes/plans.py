@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Response, status
 from api.export.geojson import at_stations
 from api.problems import problem_answers
 from api.routes.bookings import reply_with
-from api.routes.common import ContextDependency, NoParameters, file_answers
+from api.routes.common import ContextDependency, NoParameters, OperatorDependency, file_answers
 from api.routes.reply import ReplyDependency, forms_of
 from api.schemas.base import Answer, Paged
 from api.schemas.bookings import Bookings, BookingsRequest
@@ -33,7 +33,9 @@ router = APIRouter(prefix="/plans", tags=["plans"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=problem_answers(404, 409))
-def make_plan(request: PlanRequest, context: ContextDependency) -> Plan:
+def make_plan(
+    request: PlanRequest, context: ContextDependency, operator: OperatorDependency
+) -> Plan:
     """Plan a window and book what is chosen; a repeated request_id gives the first answer."""
     answer = services.plan_by_hand(
         context,
@@ -47,6 +49,7 @@ def make_plan(request: PlanRequest, context: ContextDependency) -> Plan:
         vetoes=request.vetoes,
         allow=request.allow,
         request_id=request.request_id,
+        operator=operator,
     )
     return Plan.model_validate(services.get_plan(context, answer["plan"]))
 
@@ -112,10 +115,11 @@ def plan_bookings(
     plan_id: Name,
     request: Annotated[BookingsRequest, Query()],
     context: ContextDependency,
+    operator: OperatorDependency,
     reply: ReplyDependency,
 ) -> Answer | Response:
     """List the bookings that a plan made, kept or cancelled."""
-    return reply_with(context, reply, request, plan_id)
+    return reply_with(context, reply, request, plan_id, operator)
 
 
 @router.get(

@@ -199,6 +199,17 @@ class Checked(Answer):
         )
 
 
+class Bound(Answer):
+    """Whose the element sets of a catalogue number are from now on."""
+
+    norad_id: int = attribute("binding.norad_id")
+    satellite: str
+    since: Instant = attribute("binding.since")
+    sets: int
+    """Of those that are there already."""
+    reason: str = attribute("binding.reason")
+
+
 class NamedSets(Request):
     """Element sets by how their SHA-256 begins (six digits and up), or by their epoch."""
 

@@ -163,7 +163,7 @@ def speqtre_like() -> Preset:
         title="a small satellite with an entangled source, of SpeQtre's class (assumed)",
         terminal=Terminal(
             wavelength_nm=785.0,
-            beam=FarFieldBeam.from_full_angle_urad(20.0),
+            beam=FarFieldBeam.from_full_angle_urad(10.0),
             pointing=Pointing(loss_db=1.5),
         ),
         receivers={"ground": _pair_receiver(0.7, gate_ns=1.0)},
@@ -173,7 +173,7 @@ def speqtre_like() -> Preset:
         own={
             "terminal.wavelength_nm": assumed("nm", guess),
             "terminal.beam.half_angle_urad": assumed(
-                "urad", f"{guess}; a telescope of some 100 mm"
+                "urad", f"{guess}; near the limit of a telescope of 100 mm"
             ),
             "terminal.pointing.loss_db": assumed("dB", guess),
             "receivers.*.diameter_m": assumed("m", "that of HOGS, Edinburgh, one of its stations"),

@@ -3,6 +3,7 @@
 from scheduler.domain.alerts import Alert, AlertKind
 from scheduler.domain.audits import VerifyReport
 from scheduler.domain.bookings import (
+    PAIR_MARK,
     TERMINAL_STATES,
     Booking,
     BookingEvent,
@@ -10,6 +11,8 @@ from scheduler.domain.bookings import (
     BookingView,
     Candidate,
     SessionResult,
+    pair_name,
+    station_ids,
 )
 from scheduler.domain.cadences import (
     REPEATING,
@@ -32,7 +35,14 @@ from scheduler.domain.delivery import (
 )
 from scheduler.domain.demands import Demand, LinkSupply, PathSet
 from scheduler.domain.directives import SLACK, Directive, DirectiveKind, PassName
-from scheduler.domain.elements import ElementsAdded, ElementsAnswer, ElementsCheck, KnownSet
+from scheduler.domain.elements import (
+    BoundElements,
+    ElementBinding,
+    ElementsAdded,
+    ElementsAnswer,
+    ElementsCheck,
+    KnownSet,
+)
 from scheduler.domain.instants import instant_key
 from scheduler.domain.jobs import (
     ATTEMPTS_MAX,
@@ -110,6 +120,7 @@ __all__ = [
     "KEY_GRAIN_BITS",
     "LEVELS",
     "MADE_HERE",
+    "PAIR_MARK",
     "REPEATING",
     "SAE_ID_MAX",
     "SLACK",
@@ -123,6 +134,7 @@ __all__ = [
     "BookingEvent",
     "BookingState",
     "BookingView",
+    "BoundElements",
     "Cadence",
     "Candidate",
     "Chunk",
@@ -135,6 +147,7 @@ __all__ = [
     "DemandStock",
     "Directive",
     "DirectiveKind",
+    "ElementBinding",
     "ElementsAdded",
     "ElementsAnswer",
     "ElementsCheck",
@@ -218,5 +231,7 @@ __all__ = [
     "check_sae_id",
     "instant_key",
     "on_grid",
+    "pair_name",
     "parse_cadence",
+    "station_ids",
 ]

@@ -29,9 +29,25 @@ TERMINAL_STATES = frozenset(
 )
 
 
+PAIR_MARK = "+"
+"""Between the two stations of a dual downlink, where one name stands for both."""
+
+
+def pair_name(one: str, other: str) -> str:
+    """The name of two stations together, in order."""
+    return PAIR_MARK.join(sorted((one, other)))
+
+
+def station_ids(name: str) -> tuple[str, ...]:
+    """The stations that a name stands for: one, or the two of a dual downlink, `a+b`."""
+    return tuple(name.split(PAIR_MARK))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A pass, or part of one, that could be booked, with the key it is expected to give.
+
+    A dual downlink takes two stations at once: its `station_id` is `a+b`, in order of name.
 
     AOS and LOS (`acquires_at`, `loses_at`) bound the link itself: above the mask and dark.
     Expected bits are those of the forecast, before the weather: `clear_probability` is apart.
@@ -43,7 +59,7 @@ class Candidate:
     station_id: str
     acquires_at: datetime
     loses_at: datetime
-    max_elevation_deg: float
+    max_elevation_deg: float  #: of a dual downlink the lower station's, at its best
     range_km_min: float
     elements_epoch: datetime
     sifted_bits: float
@@ -55,6 +71,7 @@ class Candidate:
     acquires_elevation_deg: float | None = None
     loses_azimuth_deg: float | None = None
     loses_elevation_deg: float | None = None
+    commissioning: bool = False  #: of a pass that is there to be tried out: no key
 
     def __post_init__(self) -> None:
         for name in ("acquires_at", "loses_at", "elements_epoch"):
@@ -65,6 +82,11 @@ class Candidate:
             raise FactError(f"clear_probability {self.clear_probability}, not 0..1")
         if not self.secret_bits >= 0.0:
             raise FactError(f"secret_bits {self.secret_bits}; allowed: 0 and up")
+
+    @property
+    def station_ids(self) -> tuple[str, ...]:
+        """Every station that it takes."""
+        return station_ids(self.station_id)
 
     @property
     def expected_bits(self) -> float:

@@ -28,6 +28,25 @@ class KnownSet(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ElementBinding:
+    """The sets of a catalogue number, of epochs from `since` on, are those of a satellite."""
+
+    norad_id: int  #: under which they come
+    satellite_norad_id: int  #: whose they are
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundElements:
+    """A binding that was made, and how many sets that are there it takes."""
+
+    satellite: str
+    binding: ElementBinding
+    sets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ElementsAnswer:
     """Element sets, oldest first, and the present against which their age counts.
 

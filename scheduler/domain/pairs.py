@@ -40,6 +40,7 @@ class PairRow:
     second: PairSide
     gap_s: float | None = None  #: from the first link's end to the second's begin
     joint_elevation_deg: float | None = None  #: greatest that the lower of both stands at once
+    shared_bits: int | None = None  #: of a dual downlink in the window's dark part, median
 
     @property
     def clear_probability(self) -> float:
@@ -48,7 +49,9 @@ class PairRow:
 
     @property
     def secret_bits(self) -> int | None:
-        """End to end under clear skies: what the poorer of both links gives."""
+        """End to end under clear skies: of a dual downlink, else what the poorer link gives."""
+        if self.shared_bits is not None:
+            return self.shared_bits
         if self.first.secret_bits is None or self.second.secret_bits is None:
             return None
         return min(self.first.secret_bits, self.second.secret_bits)

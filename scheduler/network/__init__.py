@@ -1,5 +1,6 @@
 """The network of a scenario: satellites, stations, trusted relays, links and demands."""
 
+from scheduler.network.ends import Satellite, Station
 from scheduler.network.keys import NO_LIMIT_BITS, SPAN_KM_MAX, SPAN_KM_MIN
 from scheduler.network.kinds import (
     FIBRE_PRESETS,
@@ -8,6 +9,7 @@ from scheduler.network.kinds import (
     KeyBlocks,
     LinkKind,
     NodeKind,
+    SessionKind,
     WeatherUse,
 )
 from scheduler.network.model import (
@@ -15,12 +17,12 @@ from scheduler.network.model import (
     Link,
     Node,
     Planning,
-    Satellite,
     Scenario,
     Schedule,
-    Station,
     Switch,
 )
+from scheduler.network.operators import Operator, QuietHours, Share, Sharing
+from scheduler.network.pairs import pairs_of, pool_of, stations_of
 from scheduler.network.parse import parse_scenario
 from scheduler.network.terminals import StatedNumber, Terminal, published
 
@@ -37,15 +39,23 @@ __all__ = [
     "LinkKind",
     "Node",
     "NodeKind",
+    "Operator",
     "Planning",
+    "QuietHours",
     "Satellite",
     "Scenario",
     "Schedule",
+    "SessionKind",
+    "Share",
+    "Sharing",
     "StatedNumber",
     "Station",
     "Switch",
     "Terminal",
     "WeatherUse",
+    "pairs_of",
     "parse_scenario",
+    "pool_of",
     "published",
+    "stations_of",
 ]

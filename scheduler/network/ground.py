@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orbits import GroundStation
-from scheduler.network.model import Station
+from scheduler.network.ends import Station
 
 
 def ground_station(

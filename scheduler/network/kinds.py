@@ -19,6 +19,7 @@ class LinkKind(StrEnum):
     """What a link runs through."""
 
     SATELLITE = "satellite"
+    ENTANGLED = "entangled"  #: from one source in orbit to both ends at once: no node between
     FIBRE = "fibre"
     METRO = "metro"
     ACCESS = "access"
@@ -39,6 +40,15 @@ class WeatherUse(StrEnum):
     CLIMATOLOGY = "climatology"
 
 
+class SessionKind(StrEnum):
+    """How a satellite and its stations make key in a session; the words of `qkd.SessionKind`."""
+
+    DOWNLINK = "downlink"  #: the satellite sends weak pulses
+    UPLINK = "uplink"  #: a station sends them, the satellite in eclipse
+    DUAL_DOWNLINK = "dual-downlink"  #: two stations at once get the photons of entangled pairs
+    COMMISSIONING = "commissioning"  #: takes satellite and mount, and gives no key
+
+
 class KeyBlocks(StrEnum):
     """What the finite-key blocks of a downlink are made of."""
 
@@ -46,7 +56,7 @@ class KeyBlocks(StrEnum):
     POOLED = "pooled"  #: sessions together, until a size or an age is reached
 
 
-SATELLITE_PRESETS = (
+DOWNLINK_PRESETS = (
     "micius-2016",
     "micius-2016-fitted",
     "graz",
@@ -55,9 +65,18 @@ SATELLITE_PRESETS = (
     "zvenigorod",
     "jinan-1",
 )
-"""The downlinks of `qkd.presets`; their names alone, for reading a scenario loads no physics."""
+DUAL_PRESETS = ("micius-entangled-2020", "speqtre-like")
+UPLINK_PRESETS = ("qeyssat-like",)
+SATELLITE_PRESETS = (*DOWNLINK_PRESETS, *DUAL_PRESETS, *UPLINK_PRESETS)
+"""Those of `qkd.presets`; their names alone, for reading a scenario loads no physics."""
 
-FIBRE_KINDS = tuple(kind.value for kind in LinkKind if kind is not LinkKind.SATELLITE)
+SESSION_OF_PRESET = {
+    **dict.fromkeys(DOWNLINK_PRESETS, SessionKind.DOWNLINK),
+    **dict.fromkeys(DUAL_PRESETS, SessionKind.DUAL_DOWNLINK),
+    **dict.fromkeys(UPLINK_PRESETS, SessionKind.UPLINK),
+}
+
+FIBRE_KINDS = (LinkKind.FIBRE.value, LinkKind.METRO.value, LinkKind.ACCESS.value)
 
 FIBRE_PRESETS = ("trunk-span", "toshiba-like")
 """The fibre links of `qkd.presets`."""

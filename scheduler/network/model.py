@@ -2,128 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import fsum
 from typing import TypeVar
 
-from orbits import HorizonMask
-from scheduler.domain import Demand, Pool
+from scheduler.domain import Demand, Pool, station_ids
 from scheduler.errors import ScenarioError, UnknownName
-from scheduler.network.keys import DELAY_S_MAX, NO_LIMIT_BITS, check_limits
-from scheduler.network.kinds import Announces, KeyBlocks, LinkKind, NodeKind, WeatherUse
-from scheduler.network.schema import (
-    DOWNLINKS,
-    LINKS,
-    NODES,
-    PLANNING,
-    SATELLITES,
-    SCHEDULE,
-    STATIONS,
-    SWITCHES,
-)
-from scheduler.network.terminals import ASSUMED, StatedNumber, Terminal, published
+from scheduler.network.ends import Satellite, Station, check_name, check_within
+from scheduler.network.keys import NO_LIMIT_BITS, check_limits
+from scheduler.network.kinds import KeyBlocks, LinkKind, NodeKind, WeatherUse
+from scheduler.network.operators import Sharing
+from scheduler.network.schema import DOWNLINKS, LINKS, NODES, PLANNING, SCHEDULE, SWITCHES
 
 _T = TypeVar("_T")
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-
-
-def _check_name(what: str, name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ScenarioError(
-            f"{what} {name!r}; allowed: lower-case letters and digits, parts joined by one '-'"
-        )
-
-
-def _check_within(what: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ScenarioError(f"{what} {value}; allowed: {low:,.12g} to {high:,.12g}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Satellite:
-    """A satellite that downlinks key; in the network it is a trusted relay.
-
-    It holds one key for each pass and can relay only what it has announced: on command, the XOR
-    of two of them (Liao et al., PRL 120, 030501, 2018). Until then a session's key waits.
-    """
-
-    satellite_id: str
-    name: str
-    norad_id: int
-    transmitter: Terminal
-    source: str = ""
-    announces: Announces = Announces.NEXT_CONTACT
-    announce_delay_s: float = 0.0  #: from the end of a session; with `Announces.DELAY` alone
-    announces_because: str = ""  #: what takes so long, or brings it without a station
-    elements: str = ""  #: how its element sets come where no feed has them
-    domain: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"satellite {self.satellite_id}"
-        _check_name("satellite", self.satellite_id)
-        check_limits(SATELLITES, f"{where}: ", self)
-        if self.announces is Announces.DELAY:
-            _check_within(f"{where}: announces", self.announce_delay_s, 1.0, DELAY_S_MAX)
-            if not self.announces_because.strip():
-                raise ScenarioError(
-                    f"{where}: announces {self.announce_delay_s:g} s after a session, but"
-                    " announces_because is empty; allowed: what takes so long, or how the"
-                    " announcement comes down without a station"
-                )
-        elif self.announce_delay_s or self.announces_because:
-            raise ScenarioError(
-                f"{where}: announces {self.announces} with announces_because"
-                f" {self.announces_because!r}; allowed: only with a delay in seconds"
-            )
-
-    @property
-    def announcing(self) -> str:
-        """The choice in one word or figure, as a run is bound to it."""
-        if self.announces is Announces.DELAY:
-            return f"{self.announce_delay_s:g} s"
-        return self.announces.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
-    """A ground telescope: its place, its mask, and the node that keeps its key."""
-
-    station_id: str
-    name: str
-    lat_deg: float  #: WGS84, north positive
-    lon_deg: float  #: east positive
-    height_m: float  #: above the WGS84 ellipsoid
-    mask_deg: float  #: least elevation, all round
-    node: str
-    receiver: Terminal | None = None  #: None takes that of the satellite's published downlink
-    telescope_m: float | None = None  #: None: the receiver's
-    mount: str = ""  #: receivers that name the same one take turns; "" is a mount of its own
-    slew_rate_deg_s: float | None = None  #: of its slower axis; None: the planning rules' slew_s
-    source: str = ""
-    horizon: HorizonMask | None = None  #: what stands around it, true elevations
-    domain: str = ""
-
-    def __post_init__(self) -> None:
-        _check_name("station", self.station_id)
-        check_limits(STATIONS, f"station {self.station_id}: ", self)
-
-    def horizon_above(self, least_deg: float) -> HorizonMask:
-        """Return below which elevation it sees nothing, by azimuth, and never below one."""
-        if self.horizon is not None:
-            return self.horizon.at_least(least_deg)
-        return HorizonMask(azimuth_deg=(0.0,), elevation_deg=(least_deg,))
-
-    def receiver_for(self, satellite: Satellite) -> Terminal:
-        """Return what receives a satellite here, its telescope the one that stands here."""
-        receiver = self.receiver or published(satellite.transmitter.like)
-        if self.telescope_m is None:
-            return receiver
-        source = self.source or ASSUMED
-        stated = StatedNumber(key="telescope_m", value=self.telescope_m, source=source)
-        return receiver.stating(stated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +34,7 @@ class Node:
     domain: str = ""  #: whose it is, as demands require or avoid it; "" is nobody's
 
     def __post_init__(self) -> None:
-        _check_name("node", self.node_id)
+        check_name("node", self.node_id)
         check_limits(NODES, f"node {self.node_id}: ", self)
 
     @property
@@ -169,15 +62,20 @@ class Link:
 
     def __post_init__(self) -> None:
         where = f"link {self.pool.pool_id}"
-        if (self.length_km is None) != (self.kind is LinkKind.SATELLITE):
+        if (self.length_km is None) == self.is_fibre:
             raise ScenarioError(f"{where}: length_km {self.length_km} on a {self.kind} link")
         check_limits(LINKS, f"{where}: ", self)
         limit_bits = NO_LIMIT_BITS if self.buffer_bits is None else self.buffer_bits
-        _check_within(f"{where}: reserve_bits", self.reserve_bits, 0, limit_bits)
+        check_within(f"{where}: reserve_bits", self.reserve_bits, 0, limit_bits)
         if not self.switch and self.share != 1.0:
             raise ScenarioError(f"{where}: share {self.share:g}; allowed: 1 without a switch")
         if self.parallel != self.pool.parallel:
             raise ScenarioError(f"{where}: parallel {self.parallel}, not {self.pool.parallel}")
+
+    @property
+    def is_fibre(self) -> bool:
+        """Whether it makes key all the time, and not in sessions."""
+        return self.kind not in {LinkKind.SATELLITE, LinkKind.ENTANGLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +92,7 @@ class Switch:
     source: str = ""
 
     def __post_init__(self) -> None:
-        _check_name("switch", self.switch_id)
+        check_name("switch", self.switch_id)
         check_limits(SWITCHES, f"switch {self.switch_id}: ", self)
 
 
@@ -276,9 +174,10 @@ class Scenario:
     planning: Planning = field(default_factory=Planning)
     notes: tuple[str, ...] = ()
     block_policies: tuple[BlockPolicy, ...] = ()
+    sharing: Sharing = field(default_factory=Sharing)
 
     def __post_init__(self) -> None:
-        _check_name("scenario", self.name)
+        check_name("scenario", self.name)
         wrong = contradictions(
             self.satellites,
             self.stations,
@@ -288,8 +187,10 @@ class Scenario:
             self.switches,
             self.block_policies,
         )
-        if wrong:
-            raise ScenarioError("; ".join(one.text for one in wrong))
+        said = [one.text for one in wrong]
+        said += self.sharing.strange(self.satellites, self.stations)
+        if said:
+            raise ScenarioError("; ".join(said))
 
     def block_policy(self, satellite_id: str, station_id: str) -> BlockPolicy:
         """Return how the key of a satellite over a station is made: by the pass if nobody said."""
@@ -388,7 +289,7 @@ def contradictions(
     twice += _twice("switch", [one.switch_id for one in switches])
     twice += _twice("downlink", [one.downlink for one in policies])
     flying = [("downlink", one.downlink, (one.satellite,)) for one in policies]
-    seeing = [("downlink", one.downlink, (one.station,)) for one in policies]
+    seeing = [("downlink", one.downlink, station_ids(one.station)) for one in policies]
     named: list[tuple[str, str, Iterable[str]]] = [
         *(("station", one.station_id, (one.node,)) for one in stations),
         *(("link", one.pool.pool_id, _ends(one)) for one in links),
@@ -407,12 +308,28 @@ def contradictions(
     ]
     return [
         *twice,
+        *_on_one_place(stations),
         *_strange("node", {one.node_id for one in nodes}, named, excused),
         *_strange("domain", {one.domain for one in nodes if one.domain}, domains, excused),
         *_strange("satellite", {one.satellite_id for one in satellites}, flying, excused),
         *_strange("station", {one.station_id for one in stations}, seeing, excused),
         *_strange("switch", {one.switch_id for one in switches}, ways, excused),
     ]
+
+
+def _on_one_place(stations: Sequence[Station]) -> Iterator[Contradiction]:
+    """Stations that stand where another one does, and do not share its mount."""
+    places: dict[tuple[float, float], Station] = {}
+    for one in stations:
+        other = places.setdefault((one.lat_deg, one.lon_deg), one)
+        apart = other.station_id == one.station_id or (one.mount and one.mount == other.mount)
+        if not apart:
+            yield Contradiction(
+                kind="station",
+                name=one.station_id,
+                text=f"station {one.station_id} lies on the place of {other.station_id},"
+                f" {one.lat_deg:g}, {one.lon_deg:g}; allowed: places apart, or one mount for both",
+            )
 
 
 def _strange(

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from scheduler.network.extend import EXTENDS_MAX
 from scheduler.network.keys import NO_LIMIT_BITS, REQUIRED, Key, TableSchema
-from scheduler.network.kinds import FIBRE_PRESETS, SATELLITE_PRESETS
+from scheduler.network.kinds import (
+    DOWNLINK_PRESETS,
+    DUAL_PRESETS,
+    FIBRE_PRESETS,
+    UPLINK_PRESETS,
+)
 from scheduler.network.schema import TABLES
 
 _HEAD = """\
@@ -20,12 +25,23 @@ one that nobody reads is refused. This page is made from the tables that read th
 """
 
 _ENDS = """\
+## Kinds of session
+
+What a satellite's sessions are follows from its preset; `session = "commissioning"`, of a satellite
+or of one station in `[[downlinks]]`, makes passes of no key of them, which are booked by hand (a
+pin) and take satellite and mount.
+
+- **downlink**: {satellites}.
+- **uplink**: {uplinks}. The station sends, while it is dark there and the satellite in eclipse; its
+  `telescope_m` and `preset` play no part.
+- **dual-downlink**: {duals}. An entangled source over two stations at once, dark at both; key is
+  between their two nodes, on a link of kind `entangled` beside the fibre that they may have, and no
+  satellite knows it. In commands and `[[downlinks]]` the two stations are `a+b`, in order of name.
+
 ## Transmitters and receivers
 
-A satellite's `preset` names what it sends with, a station's what it receives with. Published
-downlinks, of which each has a transmitter and the receivers of its stations:
-
-{satellites}.
+A satellite's `preset` names what it sends with, a station's what it receives with. Each published
+one has a transmitter and the receivers of its stations.
 
 A station that leaves `preset` out takes the receiver of its satellite's preset: the one of the same
 id, else that of the first station, with its own `telescope_m` and `height_m`. So a station anywhere
@@ -80,7 +96,9 @@ def scenario_page() -> str:
         if schema.name == "satellites":
             parts.append(
                 _ENDS.format(
-                    satellites=", ".join(f"`{name}`" for name in SATELLITE_PRESETS),
+                    satellites=", ".join(f"`{name}`" for name in DOWNLINK_PRESETS),
+                    uplinks=", ".join(f"`{name}`" for name in UPLINK_PRESETS),
+                    duals=", ".join(f"`{name}`" for name in DUAL_PRESETS),
                     fibres=" and ".join(f"`{name}`" for name in FIBRE_PRESETS),
                 )
             )

@@ -10,10 +10,18 @@ from orbits import HorizonMask, StationError, as_mask, read_horizon
 from scheduler.domain import Demand, Pool
 from scheduler.errors import ScenarioError
 from scheduler.network import schema
+from scheduler.network.ends import Satellite, Station
 from scheduler.network.expand import Expansion, expand_leg, expand_links
 from scheduler.network.extend import Base, read_document
 from scheduler.network.keys import TableSchema
-from scheduler.network.kinds import Announces, KeyBlocks, LinkKind, NodeKind, WeatherUse
+from scheduler.network.kinds import (
+    Announces,
+    KeyBlocks,
+    LinkKind,
+    NodeKind,
+    SessionKind,
+    WeatherUse,
+)
 from scheduler.network.metro import Ends, expand_metro, pairs_of
 from scheduler.network.model import (
     BlockPolicy,
@@ -21,13 +29,14 @@ from scheduler.network.model import (
     Link,
     Node,
     Planning,
-    Satellite,
     Scenario,
     Schedule,
-    Station,
     Switch,
     contradictions,
 )
+from scheduler.network.operators import QuietHours, read_sharing
+from scheduler.network.pairs import entangled_links, strange_pairs
+from scheduler.network.schema_sharing import OPERATORS, SHARES
 from scheduler.network.stated import read_terminals
 from scheduler.network.switches import time_shares
 from scheduler.network.table import Mistakes, Table, read_single, read_table, read_tables
@@ -80,8 +89,9 @@ class _Reader:
             self._tables(schema.TRANSMITTERS), self._given("preset", "satellites")
         )
         received = read_terminals(self._tables(schema.RECEIVERS), self._given("preset", "stations"))
+        downlinks = self._tables(schema.DOWNLINKS)
         satellites = _sound(
-            self._satellite(table, sent) for table in self._tables(schema.SATELLITES)
+            self._satellite(table, sent, downlinks) for table in self._tables(schema.SATELLITES)
         )
         stations = _sound(self._station(table, received) for table in self._tables(schema.STATIONS))
         nodes = [_satellite_node(s) for s in satellites]
@@ -89,7 +99,12 @@ class _Reader:
         for table in self._tables(schema.NODES):
             nodes += self._node(table)
         missing = self._missing(nodes)
-        links = [_downlink(s, station) for s in satellites for station in stations]
+        links = [
+            _downlink(s, station)
+            for s in satellites
+            for station in stations
+            if s.session_over(station.station_id) in {SessionKind.DOWNLINK, SessionKind.UPLINK}
+        ]
         places = {node.node_id: node for node in nodes}
         switches = _sound(self._switch(table) for table in self._tables(schema.SWITCHES))
         for made in self._expanded(places, missing):
@@ -97,8 +112,15 @@ class _Reader:
             links += made.links
             switches += made.switches
         links = self._switched(_one_per_pool(links), switches)
+        links += entangled_links(satellites, stations, links)
         demands = self._demands(nodes)
-        policies = _sound(self._policy(table) for table in self._tables(schema.DOWNLINKS))
+        policies = _sound(self._policy(table) for table in downlinks)
+        sharing = read_sharing(self._tables(OPERATORS), self._tables(SHARES), stations)
+        self._tell(
+            Contradiction(kind="operator", name="", text=said)
+            for said in sharing.strange(satellites, stations)
+        )
+        self._tell(strange_pairs(satellites, stations, policies))
         schedule, planning = self._schedule(), self._planning()
         parts = satellites, stations, nodes, links, demands, switches, policies
         self._tell(contradictions(*parts, excused=self._is_excused(missing)))
@@ -117,6 +139,7 @@ class _Reader:
             planning=planning,
             notes=tuple(top["notes"]),
             block_policies=tuple(policies),
+            sharing=sharing,
         )
 
     def _tell(self, wrong: Iterable[Contradiction]) -> None:
@@ -152,7 +175,9 @@ class _Reader:
                 self.places |= {("switch", switch.switch_id): table for switch in made.switches}
                 yield made
 
-    def _satellite(self, table: Table, sent: Mapping[str, Terminal]) -> Satellite | None:
+    def _satellite(
+        self, table: Table, sent: Mapping[str, Terminal], downlinks: Sequence[Table]
+    ) -> Satellite | None:
         self.places["satellite", table["id"]] = table
         self.places["norad_id", str(table["norad_id"])] = table
         announces = table["announces"]
@@ -169,6 +194,12 @@ class _Reader:
                 announces_because=table["announces_because"],
                 elements=table["elements"],
                 domain=table["domain"],
+                session=None if table["session"] is None else SessionKind(table["session"]),
+                sessions=tuple(
+                    (one["station"], SessionKind(one["session"]))
+                    for one in downlinks
+                    if one["satellite"] == table["id"] and one["session"] is not None
+                ),
             )
         return None
 
@@ -191,6 +222,8 @@ class _Reader:
                 source=table["source"],
                 horizon=self._horizon(table),
                 domain=table["domain"],
+                owner=table["owner"],
+                quiet_hours=tuple(str(QuietHours.parse(one)) for one in table["quiet_hours"]),
             )
         return None
 
@@ -307,7 +340,8 @@ class _Reader:
 
     def _policy(self, table: Table) -> BlockPolicy | None:
         with table.checked():
-            policy = BlockPolicy(**{**table.values, "blocks": KeyBlocks(table["blocks"])})
+            values = {key: value for key, value in table.values.items() if key != "session"}
+            policy = BlockPolicy(**{**values, "blocks": KeyBlocks(table["blocks"])})
             self.places["downlink", policy.downlink] = table
             return policy
         return None

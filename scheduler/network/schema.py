@@ -35,8 +35,10 @@ from scheduler.network.kinds import (
     Announces,
     KeyBlocks,
     NodeKind,
+    SessionKind,
     WeatherUse,
 )
+from scheduler.network.schema_sharing import OPERATORS, SHARES
 
 _ID = text("id", "Its name in every command: lower-case letters and digits, parts joined by `-`.")
 _NAME = text("name", "Its name for people.")
@@ -109,9 +111,14 @@ PLANNING = TableSchema(
     ),
 )  # fmt: skip
 
+_SESSIONS = tuple(kind.value for kind in SessionKind)
+
 SATELLITES = TableSchema(
     name="satellites",
-    meaning="Satellites that downlink key; in the network each is a trusted relay.",
+    meaning=(
+        "Satellites that make key with stations; in the network each is a trusted relay, but for"
+        " dual downlinks, whose key is the two stations' own."
+    ),
     keys=(
         _ID, _NAME,
         whole("norad_id", "Catalogue number.", 1, 999_999_999),
@@ -124,6 +131,8 @@ SATELLITES = TableSchema(
         text("announces_because", "With seconds: what takes so long, or how the announcement"
               " comes down without a station.", ""),
         text("elements", "How its element sets come where no feed has them.", ""),
+        Key(name="session", kind=Kind.CHOICE, words=_SESSIONS, default=None,
+            default_words="what its preset is for", meaning="Kind of its sessions."),
         _DOMAIN,
     ),
 )  # fmt: skip
@@ -150,6 +159,9 @@ STATIONS = TableSchema(
         text("mount", "Stations that name the same mount take turns.", "", "a mount of its own"),
         number("slew_rate_deg_s", "Of the mount's slower axis.", 0.01, 90.0, None,
                 "`planning.slew_s` for every change"),
+        text("owner", "The one of `[[operators]]` whose it is; others need a share.", "",
+              "everybody's"),
+        texts("quiet_hours", "When it has no session, UTC: `22:00-05:30`, any number."),
         _DOMAIN,
         _SOURCE,
     ),
@@ -163,7 +175,9 @@ DOWNLINKS = TableSchema(
     ),
     keys=(
         text("satellite", "Its id."),
-        text("station", "Its id."),
+        text("station", "Its id; of a dual downlink those of both, in order: `a+b`."),
+        Key(name="session", kind=Kind.CHOICE, words=_SESSIONS, default=None,
+            default_words="that of the satellite", meaning="Kind of the sessions here."),
         choice("blocks", "What a finite-key block is made of.", tuple(KeyBlocks),
                 KeyBlocks.PER_PASS.value),
         number("target_sifted_bits", "A pooled block closes when so many bits that become key"
@@ -209,6 +223,8 @@ TRANSMITTERS = TableSchema(
                 1e-6, 1.0),
         stated("pulse_width_ps", "Pulse width, rms.", 0.0, 1e6),
         stated("pulse_rate_hz", "Pulses a second.", 1.0, 1e12),
+        stated("pair_rate_hz", "Entangled pairs a second, of a dual downlink.", 1.0, 1e12),
+        stated("source_error", "QBER of an entangled source's true pairs alone.", 0.0, 0.5),
         stated_row("intensities", "Photons per pulse, two or three, descending."),
         stated_row("probabilities", "How often each intensity is sent; their sum is 1."),
         stated("intensity_uncertainty", "Share by which every intensity may be wrong.", 0.0, 0.5),
@@ -407,8 +423,8 @@ TRAFFIC = TableSchema(
     ),
 )
 
-TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, DOWNLINKS, NODES, LEGS, TRUNK, METRO,
-          LINKS, SWITCHES, DEMANDS, TRAFFIC,
+TABLES = (TOP, SATELLITES, TRANSMITTERS, STATIONS, RECEIVERS, DOWNLINKS, OPERATORS, SHARES,
+          NODES, LEGS, TRUNK, METRO, LINKS, SWITCHES, DEMANDS, TRAFFIC,
           SCHEDULE, PLANNING)  # fmt: skip
 """In the order of the reference page."""
 

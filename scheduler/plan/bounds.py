@@ -19,7 +19,8 @@ def bound_by_resource(model: Model) -> float:
     rules = model.problem.rules
     held = sum(float(model.value[i]) for i, fixed in enumerate(model.fixed) if fixed)
     satellites = [candidate.satellite_id for candidate in model.options]
-    mounts = [rules.mount_of(candidate.station_id) for candidate in model.options]
+    # A dual downlink counts on the first of its mounts alone: the other's row is dropped.
+    mounts = [rules.mounts_of(candidate)[0] for candidate in model.options]
     value = [float(v) for v in model.value]
     return held + min(
         sum(best_per_resource(model, satellites, value).values()),

@@ -188,6 +188,7 @@ def faults(problem: PlanProblem, decision: PlanDecision) -> tuple[str, ...]:
     held = {candidate.candidate_id for candidate in locked}
     wrong += _clashes(problem.rules, everything, held)
     wrong += _energy(problem.rules, everything, held)
+    wrong += _shares(problem.rules, everything, held)
     wrong += value_faults(problem, decision, everything)
     wrong += flow_faults(problem, decision, everything)
     return tuple(wrong)
@@ -235,11 +236,18 @@ def _alone(problem: PlanProblem, candidate: Candidate) -> Iterable[str]:
         ("min_clear_probability", candidate.clear_probability),
         ("min_secret_bits", candidate.expected_bits),
     ):
+        if limit == "min_secret_bits" and candidate.commissioning:
+            continue
         if figure < getattr(rules, limit):
             yield f"{name} has {figure:g}, {limit} is {getattr(rules, limit):g}"
+    for station in candidate.station_ids:
+        for hours in rules.quiet_hours.get(station, ()):
+            if hours.meets(candidate.acquires_at, candidate.loses_at):
+                yield f"{name} lies in the quiet hours of {station}, {hours}"
     for outage in problem.outages:
         of_station = outage.kind is OutageKind.STATION
-        if outage.name != (candidate.station_id if of_station else candidate.satellite_id):
+        taken = candidate.station_ids if of_station else (candidate.satellite_id,)
+        if outage.name not in taken:
             continue
         if candidate.acquires_at < outage.ends_at and outage.starts_at < candidate.loses_at:
             yield f"{name} lies in the outage of {outage.kind} {outage.name}"
@@ -252,10 +260,15 @@ def _clashes(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Ite
             yield f"{candidate.candidate_id} and {passes[candidate.pass_id]} are parts of one pass"
         passes[candidate.pass_id] = candidate.candidate_id
     yield from _too_close(
-        booked, locked, "satellite", lambda c: c.satellite_id, rules.satellite_gap_s, rules
+        booked, locked, "satellite", lambda c: (c.satellite_id,), rules.satellite_gap_s, rules
     )
     yield from _too_close(
-        booked, locked, "mount", lambda c: rules.mount_of(c.station_id), rules.mount_gap_s, rules
+        booked,
+        locked,
+        "mount",
+        lambda c: {rules.mount_of(n) for n in c.station_ids},
+        rules.mount_gap_s,
+        rules,
     )
 
 
@@ -263,14 +276,15 @@ def _too_close(
     booked: list[Candidate],
     locked: set[str],
     kind: str,
-    resource: Callable[[Candidate], str],
+    resources: Callable[[Candidate], Iterable[str]],
     gap_s: Callable[[Candidate, Candidate], float],
     rules: PlanRules,
 ) -> Iterable[str]:
     """Pairs of sessions of one resource with less than setup and slew between them."""
     by_name: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in sorted(booked, key=lambda c: c.acquires_at):
-        by_name[resource(candidate)].append(candidate)
+        for name in resources(candidate):
+            by_name[name].append(candidate)
     longest = timedelta(seconds=rules.longest_gap_s)
     for name, sessions in by_name.items():
         for index, before in enumerate(sessions):
@@ -306,3 +320,19 @@ def _energy(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Iter
                     continue
                 if any(c.candidate_id not in locked for c in within):
                     yield f"{satellite} has {len(within)} sessions {span}, allowed: {limit}"
+
+
+def _shares(rules: PlanRules, booked: list[Candidate], locked: set[str]) -> Iterable[str]:
+    """Operators that have more of a station than their share of it."""
+    held: dict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
+    for candidate in booked:
+        operator = rules.sharing.operator_of(candidate.satellite_id)
+        for station in candidate.station_ids:
+            held[operator, station, f"{candidate.acquires_at:%F}"].append(candidate)
+    for (operator, station, day), sessions in held.items():
+        limit = rules.sharing.sessions_per_day(sessions[0].satellite_id, station)
+        if limit is None or len(sessions) <= limit:
+            continue
+        if any(one.candidate_id not in locked for one in sessions):
+            who = operator or "nobody"
+            yield f"{who} has {len(sessions)} sessions over {station} on {day}, allowed: {limit}"

@@ -129,6 +129,8 @@ def _key_there(
 
 
 def _link_of(problem: PlanProblem, candidate: Candidate) -> str:
+    if len(candidate.station_ids) > 1:
+        return problem.pair_pools[candidate.station_id]
     node = problem.station_nodes.get(candidate.station_id, candidate.station_id)
     return Pool.link(candidate.satellite_id, node).pool_id
 

@@ -39,8 +39,12 @@ def excluded(
         if reason is None:
             outage = outage_of(candidate, outages)
             reason = (
-                say_outage(outage) if outage is not None else too_little(candidate, problem.rules)
+                say_outage(outage)
+                if outage is not None
+                else not_theirs(candidate, problem.rules) or too_little(candidate, problem.rules)
             )
+        if reason is None and candidate.commissioning and not _is_pinned(candidate, problem):
+            reason = "a commissioning pass gives no key: it is booked by hand alone (pin it)"
         if reason is None:
             allowed.append(candidate)
         else:
@@ -55,7 +59,7 @@ def outage_of(candidate: Candidate, outages: Outages) -> Outage | None:
         return None
     for key in (
         (OutageKind.SATELLITE, candidate.satellite_id),
-        (OutageKind.STATION, candidate.station_id),
+        *((OutageKind.STATION, name) for name in candidate.station_ids),
     ):
         for outage in outages.get(key, ()):
             if candidate.acquires_at < outage.ends_at and outage.starts_at < candidate.loses_at:
@@ -87,9 +91,25 @@ def say_outage(outage: Outage) -> str:
     )
 
 
+def _is_pinned(candidate: Candidate, problem: PlanProblem) -> bool:
+    return not problem.pins.isdisjoint({candidate.candidate_id, candidate.pass_id})
+
+
 def _veto(candidate: Candidate, vetoes: frozenset[str]) -> str | None:
     if candidate.candidate_id in vetoes or candidate.pass_id in vetoes:
         return "vetoed by hand"
+    return None
+
+
+def not_theirs(candidate: Candidate, rules: PlanRules) -> str | None:
+    """Which quiet hours a candidate meets, or whose station its operator has no share of."""
+    for station in candidate.station_ids:
+        for hours in rules.quiet_hours.get(station, ()):
+            if hours.meets(candidate.acquires_at, candidate.loses_at):
+                return f"{station} is quiet from {hours} UTC"
+        if rules.sharing.sessions_per_day(candidate.satellite_id, station) == 0:
+            operator = rules.sharing.operator_of(candidate.satellite_id) or "nobody's satellite"
+            return f"{station} is of another operator, and {operator} has no share of it"
     return None
 
 
@@ -107,7 +127,7 @@ def too_little(candidate: Candidate, rules: PlanRules) -> str | None:
             f"the sky is clear with probability {candidate.clear_probability:.2f},"
             f" the minimum is {rules.min_clear_probability:g}"
         )
-    if candidate.expected_bits < rules.min_secret_bits:
+    if candidate.expected_bits < rules.min_secret_bits and not candidate.commissioning:
         return (
             f"expected to give {candidate.expected_bits:,.0f} bits"
             f" ({candidate.secret_bits:,.0f} by {candidate.clear_probability:.2f} clear sky),"

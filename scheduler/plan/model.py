@@ -30,6 +30,7 @@ class RowKind(StrEnum):
     PASS = "pass"
     DAY = "day"
     ORBIT = "orbit"
+    SHARE = "share"
 
 
 @dataclass(slots=True)
@@ -289,7 +290,7 @@ def lay_rows(options: Sequence[Candidate], rules: PlanRules) -> Rows:
     end_us = [(candidate.loses_at - origin) // MICROSECOND for candidate in options]
     order = sorted(range(len(options)), key=lambda i: (start_us[i], end_us[i], i))
     by_satellite = _group(order, [candidate.satellite_id for candidate in options])
-    by_mount = _group(order, [rules.mount_of(candidate.station_id) for candidate in options])
+    by_mount = _mounts(order, options, rules)
 
     def satellite_gap_us(before: int, after: int) -> int:
         return _us(rules.satellite_gap_s(options[before], options[after]))
@@ -312,11 +313,12 @@ def lay_rows(options: Sequence[Candidate], rules: PlanRules) -> Rows:
     for name, members in by_satellite.items():
         exclude(members, RowKind.SATELLITE, name, _satellite_gaps_s(rules))
     for name, members in by_mount.items():
-        stations = {options[i].station_id for i in members}
+        stations = {name for i in members for name in options[i].station_ids}
         exclude(members, RowKind.MOUNT, name, _mount_gaps_s(rules, stations))
     for name, members in _group(order, [candidate.pass_id for candidate in options]).items():
         rows.add(members, 1, RowKind.PASS, name)
     _energy_rows(rows, options, rules, by_satellite, start_us)
+    _share_rows(rows, options, rules, order)
     return rows
 
 
@@ -339,6 +341,27 @@ def _energy_rows(
                 rows.add(span, limit, RowKind.ORBIT, satellite)
 
 
+def _share_rows(
+    rows: Rows, options: Sequence[Candidate], rules: PlanRules, order: Sequence[int]
+) -> None:
+    """Sessions of an operator in a UTC day over a station of another owner."""
+    if not rules.sharing.operators:
+        return
+    mine: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    limits: dict[tuple[str, str, str], int] = {}
+    for option in order:
+        candidate = options[option]
+        for station in candidate.station_ids:
+            limit = rules.sharing.sessions_per_day(candidate.satellite_id, station)
+            if limit is not None:
+                operator = rules.sharing.operator_of(candidate.satellite_id)
+                key = (operator, station, str(candidate.acquires_at.date()))
+                mine[key].append(option)
+                limits[key] = limit
+    for key, members in mine.items():
+        rows.add(members, limits[key], RowKind.SHARE, " ".join(key))
+
+
 def _satellite_gaps_s(rules: PlanRules) -> tuple[float, float]:
     slews = [rules.slew_s, *rules.satellite_slew_s.values()]
     return rules.setup_s + min(slews), rules.setup_s + max(slews)
@@ -356,6 +379,17 @@ def _group(order: Sequence[int], names: Sequence[str] | dict[int, str]) -> dict[
     grouped: dict[str, list[int]] = defaultdict(list)
     for option in order:
         grouped[names[option]].append(option)
+    return grouped
+
+
+def _mounts(
+    order: Sequence[int], options: Sequence[Candidate], rules: PlanRules
+) -> dict[str, list[int]]:
+    """The options that take each mount; a dual downlink takes two."""
+    grouped: dict[str, list[int]] = defaultdict(list)
+    for option in order:
+        for mount in rules.mounts_of(options[option]):
+            grouped[mount].append(option)
     return grouped
 
 

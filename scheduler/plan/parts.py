@@ -63,12 +63,13 @@ def clash_spans(candidates: Sequence[Candidate], rules: PlanRules) -> dict[int, 
     Halfway, the earlier pass hands over to the later in the middle of what they share.
     """
     spans: dict[int, set[Span]] = defaultdict(set)
-    by_satellite = [candidate.satellite_id for candidate in candidates]
-    by_mount = [rules.mount_of(candidate.station_id) for candidate in candidates]
+    by_satellite = [(candidate.satellite_id,) for candidate in candidates]
+    by_mount = [rules.mounts_of(candidate) for candidate in candidates]
     for names, gap_s in ((by_satellite, rules.satellite_gap_s), (by_mount, rules.mount_gap_s)):
         groups: dict[str, list[int]] = defaultdict(list)
         for index in sorted(range(len(candidates)), key=lambda i: candidates[i].acquires_at):
-            groups[names[index]].append(index)
+            for name in names[index]:
+                groups[name].append(index)
         for members in groups.values():
             for one, other in _clashing(candidates, members, gap_s, rules.longest_gap_s):
                 _cut(candidates, one, other, gap_s, spans, rules)

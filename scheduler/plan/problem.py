@@ -20,7 +20,7 @@ from scheduler.domain import (
     PathSet,
 )
 from scheduler.errors import FactError, PlanError
-from scheduler.network import Scenario
+from scheduler.network import QuietHours, Scenario, Sharing
 
 
 class Objective(StrEnum):
@@ -109,6 +109,10 @@ class PlanRules:
     """Station: degrees a second of the slower axis; used where azimuth and elevation are known."""
     mounts: Mapping[str, str] = field(default_factory=dict)
     """Station: its mount; receivers that share one count as a single resource."""
+    quiet_hours: Mapping[str, Sequence[QuietHours]] = field(default_factory=dict)
+    """Station: hours of every UTC day in which it has no session."""
+    sharing: Sharing = field(default_factory=Sharing)
+    """Whose stations and satellites are, and what each operator may have of the others'."""
     min_secret_bits: float = 1.0  #: expected of the pass, weather included
     min_duration_s: float = 0.0
     min_elevation_deg: float = 0.0  #: highest elevation of the pass
@@ -156,6 +160,10 @@ class PlanRules:
         """The mount that a station's receiver sits on; its own, unless the rules name another."""
         return self.mounts.get(station_id, station_id)
 
+    def mounts_of(self, candidate: Candidate) -> tuple[str, ...]:
+        """Every mount that a session takes."""
+        return tuple(dict.fromkeys(map(self.mount_of, candidate.station_ids)))
+
     def satellite_gap_s(self, before: Candidate, after: Candidate) -> float:
         """Seconds a satellite needs between the LOS of one session and the AOS of the next."""
         pair = (before.station_id, after.station_id)
@@ -166,15 +174,9 @@ class PlanRules:
 
     def mount_gap_s(self, before: Candidate, after: Candidate) -> float:
         """Seconds a mount needs between the LOS of one session and the AOS of the next."""
-        fixed_s = max(
-            self.station_slew_s.get(before.station_id, self.slew_s),
-            self.station_slew_s.get(after.station_id, self.slew_s),
-        )
-        rates = [
-            self.slew_rate_deg_s[station]
-            for station in (before.station_id, after.station_id)
-            if station in self.slew_rate_deg_s
-        ]
+        stations = *before.station_ids, *after.station_ids
+        fixed_s = max(self.station_slew_s.get(station, self.slew_s) for station in stations)
+        rates = [self.slew_rate_deg_s[one] for one in stations if one in self.slew_rate_deg_s]
         if not rates:
             return self.setup_s + fixed_s
         angle_deg = slew_angle_deg(before, after)
@@ -220,6 +222,8 @@ class PlanProblem:
     supplies: tuple[LinkSupply, ...] = ()
     station_nodes: Mapping[str, str] = field(default_factory=dict)
     """Station: the node that keeps its key; the station's own name where not named."""
+    pair_pools: Mapping[str, str] = field(default_factory=dict)
+    """Two stations `a+b`: the pool that a dual downlink over both fills."""
     pair_stock: Mapping[str, int] = field(default_factory=dict)
     """Demand: bits its pair holds now, for the low- and high-water marks."""
     starts_at: datetime | None = None  #: of the first bucket; else `now`, else the first UTC day

@@ -58,8 +58,8 @@ def left_out_because(model: Model, choice: Choice) -> dict[str, str]:
 def _in_the_way(model: Model, row: int, taken: list[int], candidate: Candidate) -> str:
     kind, name = model.rows.kinds[row], model.rows.names[row]
     mine = f"against {candidate.expected_bits:,.0f} here"
-    if kind in {RowKind.DAY, RowKind.ORBIT}:
-        span = "" if kind is RowKind.DAY else f" within {model.problem.rules.orbit_s:,.0f} s"
+    if kind in {RowKind.DAY, RowKind.ORBIT, RowKind.SHARE}:
+        span = "" if kind is not RowKind.ORBIT else f" within {model.problem.rules.orbit_s:,.0f} s"
         least = min(model.options[i].expected_bits for i in taken)
         return (
             f"{name} has its {len(taken)} sessions{span} with at least {least:,.0f} bits each,"

@@ -109,6 +109,8 @@ def link_keys(model: Model, buckets: Buckets, links: Iterable[str]) -> dict[str,
 
 def link_of(candidate: Candidate, problem: PlanProblem) -> str:
     """The pool that a candidate's session fills."""
+    if candidate.station_id in problem.pair_pools:
+        return problem.pair_pools[candidate.station_id]
     node = problem.station_nodes.get(candidate.station_id, candidate.station_id)
     return Pool.link(candidate.satellite_id, node).pool_id
 

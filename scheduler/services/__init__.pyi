@@ -12,6 +12,7 @@ from .audit import (
     sign_checkpoint,
     verify_ledger,
 )
+from .binding import bind_elements
 from .bookings import (
     booking_events,
     bookings_of_plan,
@@ -81,7 +82,7 @@ from .replays import bind_run, summarise
 from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
-from .scenarios import NewStation, link_numbers, new_scenario
+from .scenarios import LIVE_SCENARIO, NewStation, link_numbers, live_settings, new_scenario
 from .segments import check_segment, close_segment, list_segments
 from .sessions import begin_session, close_overdue, miss_session, open_bookings, settle_session
 from .set_copies import StoredSets, copy_sets, stored_sets
@@ -96,6 +97,7 @@ from .weather import weather_identity
 from .work import perform
 
 __all__ = [
+    "LIVE_SCENARIO",
     "Context",
     "NewStation",
     "StoredSets",
@@ -111,6 +113,7 @@ __all__ = [
     "bearer_of",
     "begin_epochs",
     "begin_session",
+    "bind_elements",
     "bind_run",
     "booking_events",
     "bookings_of_plan",
@@ -172,6 +175,7 @@ __all__ = [
     "list_tokens",
     "live_agenda",
     "live_cadences",
+    "live_settings",
     "lock_booking",
     "log_changes",
     "log_size",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from orbits import Archive, EarthTime, Elements, ElementsError, Verdict, read_el
 from scheduler.sources.elements import packaged_elements
 
 if TYPE_CHECKING:
-    from scheduler.domain import KnownSet
+    from scheduler.domain import ElementBinding, KnownSet
     from scheduler.ledger import ElementRow
 
 
@@ -24,7 +25,10 @@ class Archives:
         given: Callable[[], Iterable[Verdict]],
         extra: Iterable[Elements],
         earth: Callable[[], EarthTime],
+        bound: Callable[[], Iterable[ElementBinding]] = tuple,
     ) -> None:
+        self._bound = bound
+        self._bindings: tuple[ElementBinding, ...] | None = None
         self._stored = stored
         self._given = given
         self._extra = tuple(extra)
@@ -37,7 +41,7 @@ class Archives:
 
     def forget(self) -> None:
         """Read everything anew at next use."""
-        self._whole = self._verdicts = None
+        self._whole = self._verdicts = self._bindings = None
         self._single.clear()
         self._known.clear()
 
@@ -47,11 +51,32 @@ class Archives:
             self._verdicts = tuple(self._given())
         return self._verdicts
 
+    def bindings(self) -> tuple[ElementBinding, ...]:
+        """Whose the sets of unsettled numbers are, in the order in which it was decided."""
+        if self._bindings is None:
+            self._bindings = tuple(self._bound())
+        return self._bindings
+
+    def _as_bound(self, items: Iterable[Elements]) -> Iterator[Elements]:
+        """The sets, each under the number of the satellite that it is bound to, if it is."""
+        last = {
+            number: [one for one in reversed(self.bindings()) if one.norad_id == number]
+            for number in {one.norad_id for one in self.bindings()}
+        }
+        for item in items:
+            whose = next((b for b in last.get(item.norad_id, ()) if b.since <= item.epoch), None)
+            yield item if whose is None else replace(item, norad_id=whose.satellite_norad_id)
+
+    def catalogued(self, norad_id: int) -> list[Elements]:
+        """Every set that came under a catalogue number, whosever it is."""
+        every = (*packaged_elements(), *self._imported(norad_id), *self._extra)
+        return [item for item in every if item.norad_id == norad_id]
+
     def whole(self) -> Archive:
         """Every set of every satellite."""
         if self._whole is None:
             self._whole = Archive(
-                [*packaged_elements(), *self._imported(None), *self._extra],
+                self._as_bound([*packaged_elements(), *self._imported(None), *self._extra]),
                 verdicts=self.verdicts(),
                 earth=self._earth(),
             )
@@ -60,9 +85,10 @@ class Archives:
     def of(self, norad_id: int) -> Archive:
         """Every set of one satellite: no other one is read, so this stays quick."""
         if norad_id not in self._single:
-            every = (*packaged_elements(), *self._imported(norad_id), *self._extra)
+            bound = {one.norad_id for one in self.bindings() if one.satellite_norad_id == norad_id}
+            every = [item for one in {norad_id, *bound} for item in self.catalogued(one)]
             self._single[norad_id] = Archive(
-                (item for item in every if item.norad_id == norad_id),
+                (item for item in self._as_bound(every) if item.norad_id == norad_id),
                 verdicts=self.verdicts(),
                 earth=self._earth(),
             )

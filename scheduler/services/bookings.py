@@ -29,11 +29,12 @@ from scheduler.ledger.books.bookings import (
 )
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.outages import meets, out_of_service
-from scheduler.services.plans.directives import check_reason
+from scheduler.services.plans.directives import check_operator, check_reason
 from scheduler.services.plans.explain import plan_record
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
+    from scheduler.network import Operator
     from scheduler.services.context import Context
 
 
@@ -49,14 +50,15 @@ def list_bookings(
     plan_id: str | None = None,
     satellite: str | None = None,
     station: str | None = None,
+    operator: Operator | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int | None = None,
 ) -> list[BookingView]:
     """Bookings by AOS, locks as last decided; those of one state, span or plan where named.
 
-    Of one satellite or station, and behind the AOS and id of `after`, the first `limit` of them,
-    where these are named. Raises InputError for more than BOOKINGS_MAX without a limit,
-    UnknownName.
+    Of one satellite or station, of an operator those of its satellites and over its stations, and
+    behind the AOS and id of `after`, the first `limit` of them, where these are named. Raises
+    InputError for more than BOOKINGS_MAX without a limit, UnknownName.
     """
     satellite_id = None if satellite is None else context.satellite(satellite).satellite_id
     station_id = None if station is None else context.stations([station])[0].station_id
@@ -74,13 +76,21 @@ def list_bookings(
             satellite_id=satellite_id,
             station_id=station_id,
             after=after,
-            limit=limit if plan_id is None else None,
+            # What is left out below does not count.
+            limit=limit if plan_id is None and operator is None else None,
         )
         if plan_id is not None:
             record = plan_record(reader, plan_id)
             named = plans.bookings_of(reader.connection, record)
             named |= {UUID(text) for text in record.details["cancelled"]}
             found = [booking for booking in found if booking.booking_id in named]
+        if operator is not None:
+            sharing = context.scenario.sharing
+            found = [
+                one
+                for one in found
+                if sharing.may_see(operator, one.candidate.satellite_id, one.candidate.station_ids)
+            ][:limit]
         if limit is None and len(found) > BOOKINGS_MAX:
             raise InputError(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
@@ -129,15 +139,21 @@ def _views(reader: Reader, bookings: Sequence[Booking]) -> list[BookingView]:
 
 
 def lock_booking(
-    context: Context, booking_id: UUID, *, locked: bool = True, reason: str = ""
+    context: Context,
+    booking_id: UUID,
+    *,
+    locked: bool = True,
+    reason: str = "",
+    operator: Operator | None = None,
 ) -> BookingView:
     """Let no plan move a booking, or let plans move it again; a repeat changes nothing.
 
-    Raises UnknownName, BookingConflict if its life is over.
+    Raises UnknownName, BookingConflict if its life is over, NotAllowed for another operator's.
     """
     check_reason(reason)
     with context.existing_ledger.begin() as tx:
         booking = find_booking(tx, booking_id)
+        check_operator(context, operator, booking.candidate.satellite_id)
         if booking.state in TERMINAL_STATES:
             raise BookingConflict(f"booking {booking_id} is {booking.state}; its life is over")
         if booking.locked is locked:
@@ -160,11 +176,14 @@ def lock_booking(
         return _views(tx, [replace(booking, locked=locked)])[0]
 
 
-def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> BookingView:
+def cancel_booking(
+    context: Context, booking_id: UUID, *, reason: str, operator: Operator | None = None
+) -> BookingView:
     """Cancel a booking that has not begun, and veto its pass for later plans.
 
     A lock keeps plans away, not people. A repeat changes nothing. Raises UnknownName, InputError
-    without a reason, BookingConflict for a session under way or over.
+    without a reason, BookingConflict for a session under way or over, NotAllowed for another
+    operator's.
     """
     check_reason(reason)
     if not reason.strip():
@@ -172,6 +191,7 @@ def cancel_booking(context: Context, booking_id: UUID, *, reason: str) -> Bookin
     now = context.clock.now()
     with context.existing_ledger.begin() as tx:
         booking = find_booking(tx, booking_id)
+        check_operator(context, operator, booking.candidate.satellite_id)
         if booking.state is BookingState.CANCELLED:
             return _views(tx, [booking])[0]
         if booking.state not in {BookingState.PROPOSED, BookingState.BOOKED}:

@@ -24,7 +24,7 @@ from scheduler.weather import TrueSky
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from scheduler.domain import KeyRunway, KnownSet, PassAnswer
+    from scheduler.domain import ElementBinding, KeyRunway, KnownSet, PassAnswer
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.delivery.origins import KeyOrigins
@@ -53,7 +53,11 @@ class Context:
         self.clock: Clock = clock or SystemClock()
         self.entropy: Entropy = entropy or SystemEntropy()
         self._archives = Archives(
-            self._stored_elements, self._stored_verdicts, extra_elements, lambda: self.earth
+            self._stored_elements,
+            self._stored_verdicts,
+            extra_elements,
+            lambda: self.earth,
+            self._stored_bindings,
         )
         self._elements_seen = -1
         self._opening = RLock()  # threads of a server share one ledger, and its queue of writers
@@ -240,12 +244,13 @@ class Context:
         count = element_reads.element_count(self.settings.database_url)
         if count is not None:
             return count
+        from scheduler.ledger.books.bindings import count_bindings
         from scheduler.ledger.books.elements import count_elements
         from scheduler.ledger.books.verdicts import count_verdicts
 
         try:
             with self.view.read() as reader:
-                return count_elements(reader) + count_verdicts(reader)
+                return count_elements(reader) + count_verdicts(reader) + count_bindings(reader)
         except LedgerMissing:
             return 0
 
@@ -277,6 +282,31 @@ class Context:
         except LedgerMissing:
             return []
 
+    def _stored_bindings(self) -> list[ElementBinding]:
+        from scheduler.ledger.books import element_reads
+
+        found = element_reads.element_bindings(self.settings.database_url)
+        if found is not None:
+            return found
+        from scheduler.ledger.books.bindings import get_bindings
+
+        try:
+            with self.view.read() as reader:
+                return get_bindings(reader)
+        except LedgerMissing:
+            return []
+
+    def numbers_of(self, norad_id: int) -> list[int]:
+        """The numbers under which a satellite's sets may come: its own, and bound ones."""
+        bound = [
+            one.norad_id for one in self._archives.bindings() if one.satellite_norad_id == norad_id
+        ]
+        return [norad_id, *dict.fromkeys(bound)]
+
+    def catalogued(self, norad_id: int) -> list[Elements]:
+        """Every set that came under a catalogue number, whosever it is."""
+        return self._archives.catalogued(norad_id)
+
     def elements_digest(self) -> str:
         """SHA-256 over every known element set and what was decided of it: part of a run's name.
 
@@ -284,6 +314,10 @@ class Context:
         """
         texts = sorted(elements.sha256 for elements in self.archive)
         texts += [f"{one.sha256} {one.standing} {one.since}" for one in self._archives.verdicts()]
+        texts += [
+            f"{one.norad_id} is {one.satellite_norad_id} since {one.since}"
+            for one in self._archives.bindings()
+        ]
         texts += [self.earth.digest] if self.settings.ut1_file else []
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 

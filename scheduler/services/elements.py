@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scheduler.domain import KnownSet
     from scheduler.ledger import ElementRow
     from scheduler.services.context import Context
+    from scheduler.sources.feed import FeedAnswer
 
 EXPORT_FORMS = ("tle", "json", "csv", "xml", "kvn")
 FETCHED_MAX = 100
@@ -81,14 +82,15 @@ def fetch_elements(context: Context, satellites: Sequence[str] | None = None) ->
         bytes_max=settings.elements_bytes_max,
     )
     if satellites is None:
-        numbers = [satellite.norad_id for satellite in context.scenario.satellites]
+        asked = [satellite.norad_id for satellite in context.scenario.satellites]
     else:
-        numbers = [_number_to_fetch(context, name) for name in satellites]
-    numbers = list(dict.fromkeys(numbers))
+        asked = [_number_to_fetch(context, name) for name in satellites]
+    numbers = list(dict.fromkeys(n for one in asked for n in context.numbers_of(one)))
     if not 1 <= len(numbers) <= FETCHED_MAX:
         raise InputError(f"{len(numbers)} satellites to fetch; allowed: 1 to {FETCHED_MAX}")
     present = context.clock.now()
     answers = feed.ask(numbers, at=present, cache=users_cache())
+    answers = [_of_the_present(one, present) for one in answers]
     failures = tuple(one.failure for one in answers if one.failure)
     if len(failures) == len(answers):
         raise FeedError("; ".join(failures))
@@ -99,6 +101,16 @@ def fetch_elements(context: Context, satellites: Sequence[str] | None = None) ->
         unchanged=tuple(one.unchanged for one in answers if one.unchanged),
         failures=failures,
     )
+
+
+def _of_the_present(answer: FeedAnswer, present: datetime) -> FeedAnswer:
+    """The answer of a feed, or a failure for one with a set whose epoch is still to come."""
+    try:
+        if answer.elements:
+            _check_arrival(answer.elements, present)
+    except InputError as error:
+        return replace(answer, elements=(), failure=f"from the future: {error}")
+    return answer
 
 
 def list_elements(

@@ -86,9 +86,9 @@ def _mark(tx: Transaction, outage: Outage, *, at: datetime) -> list[UUID]:
 def meets(outage: Outage, candidate: Candidate) -> bool:
     """Whether an outage overlaps a session of its station or satellite."""
     of_station = outage.kind is OutageKind.STATION
-    name = candidate.station_id if of_station else candidate.satellite_id
+    taken = candidate.station_ids if of_station else (candidate.satellite_id,)
     return (
-        outage.name == name
+        outage.name in taken
         and candidate.acquires_at < outage.ends_at
         and outage.starts_at < candidate.loses_at
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,8 +11,11 @@ import numpy as np
 
 from orbits import as_utc, overlaps, sequences, sights
 from scheduler.domain import PairAnswer, PairKind, PairRow, PairSide
+from scheduler.dual import DualLink, dual_forecasts, shared_row
 from scheduler.errors import InputError
+from scheduler.network import SessionKind
 from scheduler.network.ground import ground_station
+from scheduler.services.learning import learned_by
 from scheduler.services.passes import upcoming_passes
 from scheduler.services.places import any_satellite
 from scheduler.services.weather import weather_over
@@ -66,7 +70,8 @@ def station_pairs(
 
     Sequential ones are a dark link of the first station and one of the second that begins
     within the gap after it, with the key of the poorer; simultaneous ones are spans in which
-    both see the satellite above their masks, dark or not, with no key foretold.
+    both see the satellite above their masks, dark or not, with the key that a dual downlink
+    gives while it is dark at both, and none foretold of other satellites.
 
     Raises InputError for one station twice, a gap that is none, or one of simultaneous
     windows, and whatever `upcoming_passes` raises.
@@ -89,7 +94,10 @@ def station_pairs(
         matches = _at_once(of_each[0], of_each[1], as_utc(start))
     else:
         matches = _one_after_the_other(of_each[0], of_each[1], as_utc(start), gap_s_max)
-    rows, notes = _rows(context, any_satellite(context, satellite), sites, matches, as_known_at)
+    above = any_satellite(context, satellite)
+    rows, notes = _rows(context, above, sites, matches, as_known_at)
+    if simultaneous and _is_dual(above, sites):
+        rows = _with_key(context, above, sites, rows, matches, as_known_at)
     return PairAnswer(
         rows=tuple(rows),
         kind=PairKind.SIMULTANEOUS if simultaneous else PairKind.SEQUENTIAL,
@@ -97,6 +105,48 @@ def station_pairs(
         rule=answer.rule,
         notes=(*answer.notes, *notes),
     )
+
+
+def _is_dual(satellite: Satellite, sites: Sequence[Station]) -> bool:
+    return all(satellite.session_over(one.station_id) is SessionKind.DUAL_DOWNLINK for one in sites)
+
+
+def _with_key(
+    context: Context,
+    satellite: Satellite,
+    sites: Sequence[Station],
+    rows: Sequence[PairRow],
+    matches: Sequence[_Match],
+    as_known_at: datetime | None,
+) -> list[PairRow]:
+    """The windows with the key that the pairs of an entangled source give in their dark part."""
+    sets = {one.epoch: one for one in context.archive_of(satellite.norad_id)}
+    one, other = sorted(sites, key=lambda site: site.station_id)
+    links: list[DualLink | None] = []
+    for match in matches:
+        both = shared_row(match.first, match.second) if _have_light(match) else None
+        if both is None or both.acquires_at is None or both.loses_at is None:
+            links.append(None)
+            continue
+        used = sets[match.first.elements_epoch]
+        links.append(DualLink(satellite, used, (one, other), both.acquires_at, both.loses_at))
+    at = context.clock.now() if as_known_at is None else as_utc(as_known_at)
+    forecasts = dual_forecasts(
+        [link for link in links if link is not None],
+        step_s=context.settings.track_step_s,
+        bound=context.settings.bound,
+        learned=learned_by(context, at),
+        earth=context.earth,
+    )
+    return [
+        replace(row, shared_bits=0 if link is None else next(forecasts).secret_bits)
+        for row, link in zip(rows, links, strict=True)
+    ]
+
+
+def _have_light(match: _Match) -> bool:
+    """Whether both passes have a dark part at all."""
+    return None not in (match.first.acquires_at, match.second.acquires_at)
 
 
 def _gap_s(gap_h: float | None, *, simultaneous: bool) -> float | None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from scheduler.domain import Booking, Candidate, PassRow, instant_key
 from scheduler.errors import LedgerMissing
 from scheduler.ledger.books.element_reads import is_missing
-from scheduler.services.weather import weather_over
+from scheduler.network import SessionKind
+from scheduler.services.weather import clear_over, weather_over
 
 if TYPE_CHECKING:
     from orbits import HorizonMask
@@ -32,6 +33,8 @@ class PassLimits:
     max_age: timedelta  #: of its element set at culmination, either way
     lowest: Mapping[str, HorizonMask]  #: by station: below it no link is planned
     sun_elevation_deg_max: float
+    kinds: Mapping[tuple[str, str], SessionKind] = field(default_factory=dict)
+    """By satellite and station; a downlink where nothing is said."""
     rules: PlanRules | None = None  #: None where no key was forecast
     bookings: Sequence[Booking] = field(default=())  #: that take up satellite and mount
     outages: Outages = field(default_factory=dict)
@@ -53,17 +56,28 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
     least_deg = float(limits.lowest[row.station].at(row.max_elevation_azimuth_deg))
     if row.max_elevation_deg < least_deg:
         return f"rises to {row.max_elevation_deg:.1f} deg, the minimum is {least_deg:g} deg"
+    if limits.kinds.get((row.satellite, row.station)) is SessionKind.DUAL_DOWNLINK:
+        return "its key needs a second station at the same time: `skytrunk pairs --simultaneous`"
+    if not row.dark and limits.kinds.get((row.satellite, row.station)) is SessionKind.UPLINK:
+        return (
+            "no part has the satellite in eclipse and the Sun below"
+            f" {limits.sun_elevation_deg_max:g} deg"
+        )
     if not row.dark:
         return f"no part has the Sun below {limits.sun_elevation_deg_max:g} deg"
     if candidate is None or limits.rules is None:
         return None
     # The planner takes a while to import; a question without a forecast needs none.
-    from scheduler.plan.exclude import outage_of, say_outage, too_little
+    from scheduler.plan.exclude import not_theirs, outage_of, say_outage, too_little
 
     outage = outage_of(candidate, limits.outages)
     if outage is not None:
         return say_outage(outage)
-    return _busy(candidate, limits.bookings, limits.rules) or too_little(candidate, limits.rules)
+    if candidate.commissioning:
+        little = "a commissioning pass: it gives no key"
+    else:
+        little = not_theirs(candidate, limits.rules) or too_little(candidate, limits.rules) or ""
+    return _busy(candidate, limits.bookings, limits.rules) or little or None
 
 
 def _days(span: timedelta) -> str:
@@ -83,7 +97,7 @@ def _busy(candidate: Candidate, bookings: Sequence[Booking], rules: PlanRules) -
         gaps_s = []
         if same_satellite:
             gaps_s.append(rules.satellite_gap_s(before, after))
-        if rules.mount_of(other.station_id) == rules.mount_of(candidate.station_id):
+        if not set(rules.mounts_of(other)).isdisjoint(rules.mounts_of(candidate)):
             gaps_s.append(rules.mount_gap_s(before, after))
         if gaps_s and after.acquires_at < before.loses_at + timedelta(seconds=max(gaps_s)):
             what = "satellite" if same_satellite else "mount"
@@ -111,6 +125,11 @@ def limits_of(
             for one in stations
         },
         sun_elevation_deg_max=planning.sun_elevation_deg_max,
+        kinds={
+            (above.satellite_id, one.station_id): above.session_over(one.station_id)
+            for above in context.scenario.satellites
+            for one in stations
+        },
     )
     if not with_key:
         return found
@@ -149,18 +168,17 @@ def with_reasons(
 ) -> tuple[list[PassRow], list[str]]:
     """The rows, each with why it cannot be used, under the sky known at `at`; and notes on it."""
     looks = [
-        (one.candidate.station_id, _middle(one.candidate))
+        (name, _middle(one.candidate))
         for one in forecasts
         if one.candidate is not None
+        for name in one.candidate.station_ids
     ]
     weather, notes = weather_over(context, stations, looks, at=at)
     rows = []
     for one in forecasts:
         candidate = one.candidate
         if candidate is not None and weather is not None:
-            p_clear = weather.clear_probability(
-                candidate.station_id, _middle(candidate), known_at=at
-            )
+            p_clear = clear_over(weather, candidate, at=at)
             candidate = replace(candidate, clear_probability=p_clear)
         mine = _booked(one.row, limits.bookings)
         rows.append(

@@ -17,12 +17,12 @@ from scheduler.domain import (
     SettledPass,
     StationTally,
     UnplannedSpan,
+    station_ids,
 )
 from scheduler.ledger.books.runs import bind_facts, get_run_facts
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.reader import get_commands
-from scheduler.network import LinkKind
 from scheduler.services.audit import verify_ledger
 from scheduler.services.keys.announce import waiting_views
 
@@ -104,11 +104,13 @@ def _stations(
             counter.update(plan[name])
     sums = {name: Counter[str]() for name in ("settled", "sifted_bits", "secret_bits")}
     for answer in settled:
-        sums["settled"][answer["station"]] += 1
-        for name in ("sifted_bits", "secret_bits"):
-            sums[name][answer["station"]] += answer[name]
+        for station in station_ids(answer["station"]):
+            sums["settled"][station] += 1
+            for name in ("sifted_bits", "secret_bits"):
+                sums[name][station] += answer[name]
     for answer in closed:
-        sums["secret_bits"][answer["station"]] += answer["secret_bits"]
+        for station in station_ids(answer["station"]):
+            sums["secret_bits"][station] += answer["secret_bits"]
     return tuple(
         StationTally(
             station=station.station_id,
@@ -146,8 +148,8 @@ def _demanded_bits(demands: Iterable[Demand], time: timedelta) -> dict[str, int]
 
 
 def _left(scenario: Scenario, balances: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Bits on each station's links to satellites, those that wait for an announcement too."""
-    sky = [link.pool for link in scenario.links if link.kind is LinkKind.SATELLITE]
+    """Bits on each station's links through the sky, those that wait for an announcement too."""
+    sky = [link.pool for link in scenario.links if not link.is_fibre]
     return {
         station.station_id: sum(
             balances.get(pool.pool_id, {}).get(account, 0)

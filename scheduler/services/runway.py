@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from scheduler.domain import (
     RunwayRow,
     instant_key,
 )
+from scheduler.dual import DualLink, dual_forecasts
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import InputError
 from scheduler.forecast import Downlink, key_quantiles
@@ -30,6 +31,7 @@ from scheduler.ledger.books.bookings import get_bookings
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.stock import get_expiring_stock, get_stock
 from scheduler.ledger.reader import last_command
+from scheduler.network import pool_of, stations_of
 from scheduler.plan import PlanProblem, demand_served
 from scheduler.runway import (
     Band,
@@ -224,23 +226,30 @@ def _runway_problem(
 
 def _spread(context: Context, candidates: Sequence[Candidate]) -> Iterator[tuple[int, ...]]:
     """The key of each session at LEVELS, by its preset and what its link's sessions taught."""
-    links = []
+    links: list[Downlink] = []
+    duals: list[DualLink] = []
     for candidate in candidates:
         satellite = context.satellite(candidate.satellite_id)
-        (station,) = context.stations([candidate.station_id])
         elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
-        links.append(
-            Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
-        )
-    settings = context.settings
-    return key_quantiles(
-        links,
-        LEVELS,
-        step_s=settings.track_step_s,
-        bound=settings.bound,
-        learned=learned_by(context, context.clock.now()),
-        earth=context.earth,
+        first, *second = stations_of(context.scenario, candidate.station_id)
+        span = candidate.acquires_at, candidate.loses_at
+        if second:
+            duals.append(DualLink(satellite, elements, (first, second[0]), *span))
+        else:
+            links.append(Downlink(satellite, elements, first, *span))
+    how: dict[str, Any] = {
+        "step_s": context.settings.track_step_s,
+        "bound": context.settings.bound,
+        "learned": learned_by(context, context.clock.now()),
+        "earth": context.earth,
+    }
+    alone = key_quantiles(links, LEVELS, **how)
+    shared = zip(
+        *([one.secret_bits for one in dual_forecasts(duals, level=p, **how)] for p in LEVELS),
+        strict=True,
     )
+    for candidate in candidates:
+        yield next(shared) if len(candidate.station_ids) > 1 else next(alone)
 
 
 def _drawn(
@@ -251,14 +260,15 @@ def _drawn(
     Assumed: a station's sky is the same for all sessions of one of its nights, and stations'
     skies know nothing of each other.
     """
-    (station,) = context.stations([candidate.station_id])
+    station = context.scenario.station(candidate.station_ids[0])
     night = candidate.acquires_at + timedelta(hours=station.lon_deg / DEG_PER_HOUR - 12.0)
     draws = KeyedEntropy(0)
-    sky = draws.generator("runway-sky", station.station_id, str(night.date())).random(DRAWS)
+    # Of a dual downlink the sky over both, as one that is clear as often.
+    sky = draws.generator("runway-sky", candidate.station_id, str(night.date())).random(DRAWS)
     level = draws.generator("runway-key", candidate.pass_id).random(DRAWS)
     return RunwayPass(
         name=candidate.candidate_id,
-        pool_id=Pool.link(candidate.satellite_id, station.node or station.station_id).pool_id,
+        pool_id=pool_of(context.scenario, candidate.satellite_id, candidate.station_id).pool_id,
         usable_s=max(0.0, (candidate.loses_at - now).total_seconds()),
         draws_bits=np.interp(level, LEVELS, bits) * (sky < candidate.clear_probability),
     )
@@ -286,7 +296,7 @@ def _taken(context: Context, standing: _Standing, without: Sequence[str]) -> lis
             mine = [b for b in standing.bookings if subject.means(b.candidate)]
         else:
             (station,) = context.stations([text])
-            mine = [b for b in standing.bookings if b.candidate.station_id == station.station_id]
+            mine = [b for b in standing.bookings if station.station_id in b.candidate.station_ids]
         if not mine:
             raise InputError(
                 f"{text[:80]} has none of the {len(standing.bookings)} sessions booked until"

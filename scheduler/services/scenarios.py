@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scheduler.errors import InputError
+from scheduler.errors import InputError, LedgerMissing
 from scheduler.hardware import link_preset
+from scheduler.ledger.books.element_reads import is_missing
 from scheduler.network import Scenario, parse_scenario
 from scheduler.services.places import ASSUMED_PRESET, any_satellite
+from scheduler.sources.scenarios import scenario_names
 
 if TYPE_CHECKING:
     from qkd import PresetNumber
     from scheduler.network import Satellite
     from scheduler.services.context import Context
+    from scheduler.settings import Settings
 
 DEMAND_BITS_PER_DAY = 100_000
 """What each further station asks for with the first: an assumption to start from."""
@@ -70,6 +74,29 @@ def new_scenario(
     text = "\n".join(parts)
     parse_scenario(text)
     return text
+
+
+LIVE_SCENARIO = "spoqc-2026"
+"""What `run` and `serve` take by the present clock where nothing names a scenario."""
+
+
+def live_settings(settings: Settings) -> Settings:
+    """The settings of a live run: of no scenario named, with the ledger's own, else LIVE_SCENARIO.
+
+    The ledger's own is that of the replay that made it, if that scenario ships with Skytrunk.
+    """
+    if "scenario" in settings.model_fields_set:
+        return settings
+    bound = LIVE_SCENARIO
+    if not is_missing(settings.database_url):
+        # SQLAlchemy takes a third of a second to import; a first start needs none.
+        from scheduler.ledger.books.runs import get_run_facts
+        from scheduler.services.context import Context
+
+        with suppress(LedgerMissing), Context(settings) as context, context.view.read() as reader:
+            bound = get_run_facts(reader).get("scenario", LIVE_SCENARIO)
+    name = bound if bound in scenario_names() else LIVE_SCENARIO
+    return settings.model_copy(update={"scenario": name})
 
 
 def link_numbers(context: Context) -> list[LinkNumbers]:

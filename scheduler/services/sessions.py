@@ -13,16 +13,17 @@ from scheduler.domain import (
     Candidate,
     JobState,
     NewBlock,
-    Pool,
     SessionResult,
     instant_key,
 )
+from scheduler.dual import DualLink, sample_dual
 from scheduler.errors import StationTrouble
 from scheduler.forecast import (
     Downlink,
     expected_counts,
     sample_hardware,
 )
+from scheduler.hardware import session_preset
 from scheduler.learned import belief_of
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.books.jobs import abandon_job, find_job
@@ -30,7 +31,7 @@ from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.fingerprints import refuse_known_key
 from scheduler.ledger.keys.sessions import add_session
 from scheduler.ledger.log.canonical import request_digest
-from scheduler.network import KeyBlocks
+from scheduler.network import KeyBlocks, pool_of, stations_of
 from scheduler.services.executors import Outcome, executor_of
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.close_block import counts_json, key_and_errors, setting_of
@@ -46,9 +47,10 @@ from scheduler.sources.keys import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
-    from qkd import Counts, Preset
+    from qkd import Counts, LinkBudget, Preset
     from scheduler.ledger import CommandHandle, Transaction
     from scheduler.services.context import Context
 
@@ -222,7 +224,6 @@ def _keep_sifted(
     candidate: Candidate,
 ) -> tuple[UUID, dict[str, Any]] | None:
     """Seal a session's sifted key at both ends until its block closes; none without a bit."""
-    (station,) = context.stations([candidate.station_id])
     assert session.measured is not None
     bits, errors = key_and_errors(session.measured, session.preset)
     if not bits:
@@ -230,7 +231,7 @@ def _keep_sifted(
     natural_key = f"sifted/{candidate.candidate_id}"
     block = NewBlock(
         block_id=context.entropy.uuid("block", natural_key),
-        pool=Pool.link(candidate.satellite_id, station.node),
+        pool=pool_of(context.scenario, candidate.satellite_id, candidate.station_id),
         natural_key=natural_key,
         length_bits=bits,
         source=SIMULATOR,
@@ -254,11 +255,10 @@ def _deposit(
     candidate: Candidate,
 ) -> dict[str, str]:
     """Put a session's key into its link's pool; say which block that is, and how it stands."""
-    (station,) = context.stations([candidate.station_id])
     natural_key = f"session/{candidate.candidate_id}"
     block = NewBlock(
         block_id=context.entropy.uuid("block", natural_key),
-        pool=Pool.link(candidate.satellite_id, station.node),
+        pool=pool_of(context.scenario, candidate.satellite_id, candidate.station_id),
         natural_key=natural_key,
         length_bits=result.secret_bits,
         source=result.source,
@@ -266,7 +266,7 @@ def _deposit(
         eps_total=result.eps_total,
     )
     material = simulated_material(context.entropy, block)
-    waits = must_wait(context.satellite(candidate.satellite_id))
+    waits = must_wait(context.satellite(candidate.satellite_id), candidate.station_id)
     state = deposit_block(
         tx,
         command,
@@ -389,11 +389,35 @@ def _below(context: Context, candidate: Candidate, session: _Session) -> float |
     result = session.result
     if not result.sifted_bits:
         return None
-    satellite = context.satellite(candidate.satellite_id)
-    (station,) = context.stations([candidate.station_id])
     learned = learned_by(context, candidate.acquires_at)
+    link = candidate.satellite_id, candidate.station_id
     ratio = result.sifted_bits / result.expected_sifted_bits
-    return float(belief_of(satellite, station, session.preset, learned).probability_below(ratio))
+    return float(belief_of(link, session.preset, learned).probability_below(ratio))
+
+
+def _expectation(
+    context: Context, candidate: Candidate
+) -> Callable[[float], tuple[Counts, LinkBudget, Preset]]:
+    """What a session is expected to count, by the ratio of its transmittance to the preset's."""
+    satellite = context.satellite(candidate.satellite_id)
+    elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
+    span = candidate.acquires_at, candidate.loses_at
+    first, *second = stations_of(context.scenario, candidate.station_id)
+    step_s, bound = context.settings.track_step_s, context.settings.bound
+    if second:
+        dual = DualLink(satellite, elements, (first, second[0]), *span)
+        joint = session_preset(satellite, dual.stations, bound)
+        seen = sample_dual(dual, step_s=step_s, earth=context.earth)
+        return lambda ratio: (*seen.counts(dual, joint, ratio=ratio), joint)
+    link = Downlink(satellite, elements, first, *span)
+    sampled, (preset,) = sample_hardware([link], step_s=step_s, bound=bound, earth=context.earth)
+    given = 0.0 if candidate.commissioning else 1.0
+
+    def expected(ratio: float) -> tuple[Counts, LinkBudget, Preset]:
+        counts, budget = expected_counts(sampled, preset, station=first, ratio=ratio)
+        return counts.scaled(given), budget, preset
+
+    return expected
 
 
 def _simulate(context: Context, candidate: Candidate) -> _Session:
@@ -405,17 +429,8 @@ def _simulate(context: Context, candidate: Candidate) -> _Session:
     """
     from qkd import draw_counts
 
-    (station,) = context.stations([candidate.station_id])
-    satellite = context.satellite(candidate.satellite_id)
-    elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
-    link = Downlink(satellite, elements, station, candidate.acquires_at, candidate.loses_at)
-    sampled, (preset,) = sample_hardware(
-        [link],
-        step_s=context.settings.track_step_s,
-        bound=context.settings.bound,
-        earth=context.earth,
-    )
-    usual, budget = expected_counts(sampled, preset, station=station)
+    expected = _expectation(context, candidate)
+    usual, budget, preset = expected(1.0)
     expected_bits = float(usual.key_clicks.sum() + usual.check_clicks.sum())
     policy = context.scenario.block_policy(candidate.satellite_id, candidate.station_id)
     pooled = policy.blocks is KeyBlocks.POOLED
@@ -425,12 +440,16 @@ def _simulate(context: Context, candidate: Candidate) -> _Session:
     )  # fmt: skip
     middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
     chance = candidate.clear_probability
-    if chance < 1.0 and not context.true_sky.is_clear(
-        station.lat_deg, station.lon_deg, middle, p_clear=chance
+    stations = stations_of(context.scenario, candidate.station_id)
+    # The chance is that of all its skies together.
+    each = chance ** (1.0 / len(stations))
+    if chance < 1.0 and not all(
+        context.true_sky.is_clear(one.lat_deg, one.lon_deg, middle, p_clear=each)
+        for one in stations
     ):
         return _Session(result=nothing, preset=preset, expected=usual, measured=None, pooled=pooled)
     ratio = preset.spread.draw_ratio(context.entropy.generator("loss", candidate.candidate_id))
-    drawn, _ = expected_counts(sampled, preset, station=station, ratio=ratio)
+    drawn, _, _ = expected(ratio)
     measured = draw_counts(drawn, context.entropy.generator("counts", candidate.candidate_id))
     result = simulated_session(measured, budget, preset)
     if pooled:

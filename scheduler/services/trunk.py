@@ -30,7 +30,7 @@ def deposit_trunk(context: Context, *, start: datetime, end: datetime) -> dict[s
     """
     request_id = f"trunk/{instant_key(start)}/{instant_key(end)}"
     digest = request_digest(start, end)
-    links = [link for link in context.scenario.links if link.kind != "satellite"]
+    links = [link for link in context.scenario.links if link.is_fibre]
     with context.ledger.begin() as tx:
         answered = tx.answer(request_id, kind="trunk", digest=digest)
         if answered is not None:

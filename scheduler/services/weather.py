@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from difflib import get_close_matches
+from math import prod
 from typing import TYPE_CHECKING
 
 from scheduler.errors import LedgerMissing
@@ -14,6 +15,7 @@ from scheduler.sources.weather import fetch_forecasts, read_forecasts, weather_o
 from scheduler.weather import ForecastTable
 
 if TYPE_CHECKING:
+    from scheduler.domain import Candidate
     from scheduler.network import Station
     from scheduler.services.context import Context
     from scheduler.weather import Forecast, Weather
@@ -70,6 +72,17 @@ def _kept_forecasts(
 
         return tuple(get_forecasts(reader, [one.station_id for one in stations], at=at))
     return ()
+
+
+def clear_over(weather: Weather, candidate: Candidate, *, at: datetime) -> float:
+    """The chance of a clear sky in the middle of a session, as known at `at`.
+
+    Over both stations of a dual downlink, whose skies are assumed to know nothing of each other.
+    """
+    middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
+    return prod(
+        weather.clear_probability(name, middle, known_at=at) for name in candidate.station_ids
+    )
 
 
 def _unused(

@@ -65,7 +65,7 @@ def test_totals_are_those_that_were_published(name: str) -> None:
     scenario = load_scenario(name)
 
     kinds = Counter(node.kind for node in scenario.nodes)
-    fibre = [link for link in scenario.links if link.kind is not LinkKind.SATELLITE]
+    fibre = [link for link in scenario.links if link.is_fibre]
     spans = {
         (link.pool.node_a, link.pool.node_b): link.length_km or 0.0
         for link in fibre

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scheduler.network import Link, LinkKind, Scenario
+from scheduler.network import Link, Scenario
 
 WIDTH, HEIGHT, MARGIN = 900.0, 460.0, 46.0
 LEVELS = 5
@@ -108,7 +108,7 @@ def _line(
     level = min(LEVELS, math.ceil(LEVELS * bits / most)) if most else (LEVELS if bits else 0)
     return Line(
         x1=round(x1, 1), y1=round(y1, 1), x2=round(x2, 1), y2=round(y2, 1),
-        kind="satellite" if link.kind is LinkKind.SATELLITE else "fibre",
+        kind="fibre" if link.is_fibre else "satellite",
         level=level,
         told=f"{link.pool.node_a} to {link.pool.node_b}: {bits:,} bits in stock",
     )  # fmt: skip

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from orbits import as_utc
-from scheduler.domain import Booking, BookingEvent, BookingState, Candidate, DirectiveKind
+from scheduler.domain import (
+    PAIR_MARK,
+    Booking,
+    BookingEvent,
+    BookingState,
+    Candidate,
+    DirectiveKind,
+)
 from scheduler.errors import BookingConflict, LedgerError, UnknownName
 from scheduler.ledger.log.canonical import canonical_json, instant_text
 from scheduler.ledger.log.tables import sealed
@@ -120,6 +127,14 @@ def _add_event(
     tx.trail.record("booking_event", f"{booking_id}/{position}", event["sha256"])
 
 
+def _takes(station_id: str) -> Iterator[ColumnElement[bool]]:
+    """Whether a booking takes a station: alone, or as one of the two of a dual downlink."""
+    column = BookingRow.station_id
+    yield column == station_id
+    yield column.startswith(f"{station_id}{PAIR_MARK}", autoescape=True)
+    yield column.endswith(f"{PAIR_MARK}{station_id}", autoescape=True)
+
+
 def _refuse_overlap(connection: Connection, booking: Booking) -> None:
     wanted = booking.candidate
     taken = connection.execute(
@@ -128,7 +143,7 @@ def _refuse_overlap(connection: Connection, booking: Booking) -> None:
         .where(
             or_(
                 BookingRow.satellite_id == wanted.satellite_id,
-                BookingRow.station_id == wanted.station_id,
+                *(taken for name in wanted.station_ids for taken in _takes(name)),
             ),
             BookingRow.acquires_at < wanted.loses_at,
             BookingRow.loses_at > wanted.acquires_at,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orbits import Standing, Verdict
+from scheduler.domain import ElementBinding
 from scheduler.ledger.db.files import connect_to_read
 from scheduler.ledger.db.revision import HEAD
 from scheduler.ledger.records import ElementRow
@@ -27,8 +28,14 @@ _ROWS = """
 _VERDICTS = """
     SELECT set_sha256, standing, since, reason FROM element_verdict ORDER BY set_sha256, position
 """
-# Rows of either are only ever added, so their sum tells whether there are new ones.
-_COUNT = "SELECT (SELECT count(*) FROM element_set) + (SELECT count(*) FROM element_verdict)"
+_BINDINGS = """
+    SELECT norad_id, satellite_norad_id, since, reason FROM element_binding ORDER BY command_id
+"""
+# Rows of all three are only ever added, so their sum tells whether there are new ones.
+_COUNT = """
+    SELECT (SELECT count(*) FROM element_set) + (SELECT count(*) FROM element_verdict)
+         + (SELECT count(*) FROM element_binding)
+"""
 
 
 def element_rows(
@@ -57,8 +64,18 @@ def element_verdicts(url: str) -> list[Verdict] | None:
     return None
 
 
+def element_bindings(url: str) -> list[ElementBinding] | None:
+    """The bindings of catalogue numbers; None if the ledger itself must be read."""
+    if is_missing(url):
+        return []
+    with suppress(sqlite3.Error), opened_file(url) as connection:
+        if connection is not None:
+            return [_binding(*values) for values in connection.execute(_BINDINGS)]
+    return None
+
+
 def element_count(url: str) -> int | None:
-    """How many element sets and verdicts there are; None if the ledger itself must be read."""
+    """How many element sets, verdicts and bindings; None if the ledger itself must be read."""
     if is_missing(url):
         return 0
     with suppress(sqlite3.Error), opened_file(url) as connection:
@@ -117,6 +134,15 @@ def _verdict(sha256: str, standing: str, since: str | None, reason: str) -> Verd
         sha256=sha256,
         standing=Standing(standing),
         since=None if since is None else _instant(since),
+        reason=reason,
+    )
+
+
+def _binding(norad_id: int, satellite_norad_id: int, since: str, reason: str) -> ElementBinding:
+    return ElementBinding(
+        norad_id=norad_id,
+        satellite_norad_id=satellite_norad_id,
+        since=_instant(since),
         reason=reason,
     )
 

@@ -237,6 +237,20 @@ class ElementSetRow(Base):
     row_sha256: Mapped[str] = mapped_column(String(64))
 
 
+class ElementBindingRow(Base):
+    """Whose the sets of a catalogue number are, from an epoch on. Only ever added."""
+
+    __tablename__ = "element_binding"
+    audited = Audited(leaf=("command_id",))
+
+    command_id: Mapped[int] = mapped_column(ForeignKey("command.id"), primary_key=True)
+    norad_id: Mapped[int] = mapped_column(Integer)
+    satellite_norad_id: Mapped[int] = mapped_column(Integer)
+    since: Mapped[datetime] = mapped_column(UtcDateTime())
+    reason: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
 class ElementVerdictRow(Base):
     """What was decided of an element set, packaged ones included. Only ever added."""
 

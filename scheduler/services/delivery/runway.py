@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.domain import BookingState, KeyRunway, Pool, on_grid
+from scheduler.errors import UnknownName
 from scheduler.ledger.books.bookings import get_bookings
 from scheduler.ledger.keys.stock import get_delivered, get_stock
-from scheduler.network import LinkKind
+from scheduler.network import pool_of
 from scheduler.paths import hops_of
 from scheduler.services.merges.at_request import routes_between
 
@@ -59,16 +60,16 @@ def _next_key(
     scenario = context.scenario
     useful = hops_of(scenario, routes_between(context, pool))
     coming: list[tuple[datetime, str]] = []
-    if any(scenario.link(one).kind is not LinkKind.SATELLITE for one in useful):
+    if any(scenario.link(one).is_fibre for one in useful):
         step_s = scenario.schedule.trunk_interval_s
-        span = next(
-            one for one in sorted(useful) if scenario.link(one).kind is not LinkKind.SATELLITE
-        )
+        span = next(one for one in sorted(useful) if scenario.link(one).is_fibre)
         coming.append((on_grid(now, step_s) + timedelta(seconds=step_s), span))
-    node_of = {station.station_id: station.node for station in scenario.stations}
     for booking in get_bookings(reader, state=BookingState.BOOKED):
         candidate = booking.candidate
-        link = Pool.link(candidate.satellite_id, node_of.get(candidate.station_id, ""))
+        try:
+            link = pool_of(scenario, candidate.satellite_id, candidate.station_id)
+        except UnknownName:  # booked in a scenario that had more stations
+            continue
         if link.pool_id in useful and candidate.loses_at > now:
             coming.append((candidate.loses_at, link.pool_id))
     return min(coming, default=(None, ""))

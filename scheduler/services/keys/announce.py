@@ -18,7 +18,7 @@ from scheduler.errors import InputError
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.transitions import destroy_block, move_block
 from scheduler.ledger.log.canonical import request_digest
-from scheduler.network import Announces
+from scheduler.network import Announces, SessionKind
 from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
@@ -33,8 +33,13 @@ KIND = "announced"
 """Kind of the commands by which waiting key became available."""
 
 
-def must_wait(satellite: Satellite) -> bool:
-    """Whether a session's key cannot be relayed as soon as it is distilled."""
+def must_wait(satellite: Satellite, station_id: str) -> bool:
+    """Whether a session's key cannot be relayed as soon as it is distilled.
+
+    Of a dual downlink the satellite holds no key that it could announce.
+    """
+    if satellite.session_over(station_id) is SessionKind.DUAL_DOWNLINK:
+        return False
     return satellite.announces is not Announces.AT_ONCE
 
 

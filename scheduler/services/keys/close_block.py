@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import qkd
 from scheduler.domain import NewBlock, Pool, instant_key
-from scheduler.hardware import link_preset
+from scheduler.hardware import session_preset
 from scheduler.learned import OpenBlock
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.sessions import epsilon_of, sifted_sessions, take_sifted
 from scheduler.ledger.log.canonical import request_digest
-from scheduler.network import KeyBlocks
+from scheduler.network import KeyBlocks, pool_of, stations_of
 from scheduler.services.keys.announce import must_wait
 from scheduler.services.keys.lifetimes import use_until
 from scheduler.sources.keys import SIMULATOR, distilled_material, whole_bytes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from qkd import Counts, DecoyProtocol, KeyLength, Preset, Security
+    from qkd import Counts, DecoyProtocol, KeyLength, PairProtocol, Preset, Security
     from scheduler.ledger import CommandHandle, Reader, Transaction
     from scheduler.ledger.keys.sessions import SiftedSession
     from scheduler.network import BlockPolicy
@@ -188,14 +188,15 @@ def _deposit(
     oldest: datetime,
 ) -> dict[str, str]:
     material = distilled_material(corrected, block.length_bits)
-    satellite = context.satellite(block.natural_key.split("/")[1])
+    _, satellite_id, station_id, _ = block.natural_key.split("/")
+    satellite = context.satellite(satellite_id)
     state = deposit_block(
         tx,
         command,
         block,
         material_a=material,
         material_b=material,
-        received_only=must_wait(satellite),
+        received_only=must_wait(satellite, station_id),
         tag_bits=tag_bits,
         # The light of its oldest session is as old as that.
         expires_at=use_until(context.lifetimes_s, block.pool.pool_id, oldest),
@@ -212,12 +213,13 @@ def _keys(sessions: Sequence[SiftedSession]) -> tuple[KeyLength, ...]:
     return qkd.block_keys(counts, protocol, security, bound=setting["bound"], leak=leak)
 
 
-def _terms(setting: dict[str, Any]) -> tuple[DecoyProtocol, Security]:
+def _terms(setting: dict[str, Any]) -> tuple[DecoyProtocol | PairProtocol, Security]:
     protocol: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in setting["protocol"].items()
     }
-    return qkd.DecoyProtocol(**protocol), qkd.Security(**setting["security"])
+    made = qkd.PairProtocol if "pair_rate_hz" in protocol else qkd.DecoyProtocol
+    return made(**protocol), qkd.Security(**setting["security"])
 
 
 def _summed(sessions: Sequence[SiftedSession], which: str) -> Counts:
@@ -227,15 +229,13 @@ def _summed(sessions: Sequence[SiftedSession], which: str) -> Counts:
 
 
 def _preset(context: Context, policy: BlockPolicy) -> Preset:
-    satellite, station = (
-        context.scenario.satellite(policy.satellite),
-        context.scenario.station(policy.station),
-    )
-    return link_preset(satellite, station, context.settings.bound)
+    satellite = context.scenario.satellite(policy.satellite)
+    stations = stations_of(context.scenario, policy.station)
+    return session_preset(satellite, stations, context.settings.bound)
 
 
 def _pool(context: Context, policy: BlockPolicy) -> Pool:
-    return Pool.link(policy.satellite, context.scenario.station(policy.station).node)
+    return pool_of(context.scenario, policy.satellite, policy.station)
 
 
 def _prefix(policy: BlockPolicy) -> str:

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scheduler.domain import Candidate, Directive, DirectiveKind, PassName
-from scheduler.errors import InputError
+from scheduler.domain import (
+    PAIR_MARK,
+    Candidate,
+    Directive,
+    DirectiveKind,
+    PassName,
+    station_ids,
+)
+from scheduler.errors import InputError, NotAllowed
 
 if TYPE_CHECKING:
+    from scheduler.network import Operator
     from scheduler.services.context import Context
 
 TEXT_MAX = 200
@@ -22,6 +30,16 @@ def check_reason(reason: str) -> None:
         raise InputError(
             f"reason {reason[:40]!r} has {len(reason)} characters; allowed: up to {TEXT_MAX},"
             " all printable"
+        )
+
+
+def check_operator(context: Context, operator: Operator | None, satellite_id: str) -> None:
+    """Raise NotAllowed where a satellite is of another operator than the one who decides."""
+    sharing = context.scenario.sharing
+    if operator is not None and not sharing.may_book(operator, satellite_id):
+        raise NotAllowed(
+            f"{satellite_id} is of {sharing.operator_of(satellite_id)}; allowed to"
+            f" {operator.operator_id}: sessions of {', '.join(operator.satellites) or 'none'}"
         )
 
 
@@ -55,6 +73,6 @@ def parse_pass(context: Context, name: str) -> PassName:
         ) from None
     return PassName(
         satellite_id=context.satellite(satellite).satellite_id,
-        station_id=context.stations([station])[0].station_id,
+        station_id=PAIR_MARK.join(one.station_id for one in context.stations(station_ids(station))),
         at=at,
     )

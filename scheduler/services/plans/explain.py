@@ -17,7 +17,6 @@ from scheduler.domain import (
     PlanOption,
     PlanPass,
     PlanView,
-    Pool,
     Verdict,
     instant_key,
 )
@@ -25,6 +24,7 @@ from scheduler.errors import InputError, UnknownName
 from scheduler.ledger.books import plans
 from scheduler.ledger.books.bookings import find_booking, get_bookings
 from scheduler.ledger.books.verdicts import get_verdicts
+from scheduler.network import SessionKind, pool_of, stations_of
 from scheduler.network.ground import ground_station
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.outlook import known_elements
@@ -151,11 +151,14 @@ def _planned(
         "sun_elevation_deg": one.sun_elevation_deg,
     }
     if not one.options:
+        kind = context.satellite(one.satellite_id).session_over(one.station_id)
         limit = context.scenario.planning.sun_elevation_deg_max
         why = (
             f"daylight: the Sun stands at {one.sun_elevation_deg:.1f} deg when the satellite"
             f" is highest, and never below {limit:g} deg during the pass"
         )
+        if kind is SessionKind.UPLINK:
+            why = f"no part has the satellite in eclipse and the Sun below {limit:g} deg"
         return PlannedPass(**common, verdict=Verdict.DAYLIGHT, why=why)
     option = _shown(one.options)
     booking = None if option.booking_id is None else bookings.get(option.booking_id)
@@ -181,8 +184,7 @@ def _shown(options: Sequence[PlanOption]) -> PlanOption:
 
 def _price(context: Context, record: PlanRecord, one: PlanPass) -> str:
     """What a bit of its link is worth to the demands, where that is known."""
-    (station,) = context.stations([one.station_id])
-    link = Pool.link(one.satellite_id, station.node).pool_id
+    link = pool_of(context.scenario, one.satellite_id, one.station_id).pool_id
     price = record.details["link_prices"].get(link)
     if not price:
         return ""
@@ -244,7 +246,7 @@ def _why_no_candidate(
 ) -> str:
     """Why the plan has no such pass: too low, no usable elements, or no pass at all."""
     satellite = context.satellite(subject.satellite_id)
-    (station,) = context.stations([subject.station_id])
+    stations = stations_of(context.scenario, subject.station_id)
     known = known_elements(context, satellite, at=record.at)
     if known.elements is None:
         return f"not booked: {known.reason}"
@@ -252,6 +254,8 @@ def _why_no_candidate(
         return (
             f"not booked: the element set of {instant_key(known.elements.epoch)} is too old for it"
         )
+    # Of a dual downlink the first station that does not see it is what stands against it.
+    station = stations[0]
     table = find_passes(
         [known.elements],
         [ground_station(station)],

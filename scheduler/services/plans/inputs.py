@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scheduler.domain import LinkSupply, Pool
+from scheduler.domain import LinkSupply, Pool, pair_name
 from scheduler.fibre import buffer_bits, link_rate_bps
-from scheduler.network import NO_LIMIT_BITS, Announces, LinkKind
+from scheduler.network import NO_LIMIT_BITS, Announces, QuietHours, pairs_of
+from scheduler.network.pairs import entangled_pool
 from scheduler.paths import parallel_pools, routes_of, sum_parallel
 from scheduler.plan import PlanRules
 
@@ -36,6 +37,12 @@ def rules_of(context: Context) -> PlanRules:
             for s in context.scenario.stations
             if s.slew_rate_deg_s is not None
         },
+        quiet_hours={
+            s.station_id: [QuietHours.parse(one) for one in s.quiet_hours]
+            for s in context.scenario.stations
+            if s.quiet_hours
+        },
+        sharing=context.scenario.sharing,
         min_secret_bits=planning.min_secret_bits,
         min_duration_s=planning.min_duration_s,
         max_sessions_per_day=planning.max_sessions_per_day,
@@ -86,6 +93,13 @@ def demand_facts(
             for pool_id in sorted(used)
         ],
         "station_nodes": {station.station_id: station.node for station in scenario.stations},
+        "pair_pools": {
+            pair_name(one.station_id, other.station_id): entangled_pool(
+                links, one.node, other.node
+            ).pool_id
+            for satellite in scenario.satellites
+            for one, other in pairs_of(satellite, scenario.stations)
+        },
         "pair_stock": {d.demand_id: stock.get(d.pool.pool_id, 0) for d in scenario.demands},
     }
 
@@ -132,7 +146,7 @@ def _stock(link: Link, stock: Mapping[str, int]) -> int:
 
 def _refill(context: Context, link: Link) -> float:
     """Bits a day that a fibre link makes; in each of its intervals no more than its buffer."""
-    if link.kind is LinkKind.SATELLITE or link.length_km is None:
+    if not link.is_fibre:
         return 0.0
     interval_s = context.scenario.schedule.trunk_interval_s
     made = link_rate_bps(link) * interval_s

@@ -13,7 +13,7 @@ from scheduler.errors import InputError, PlanError
 from scheduler.ledger.books import directives, plans
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.plan import PlanDecision, PlanProblem, make_plan
-from scheduler.services.plans.directives import directed
+from scheduler.services.plans.directives import check_operator, directed, parse_pass
 from scheduler.services.plans.inputs import rules_of
 from scheduler.services.plans.outlook import PlanOutlook, plan_outlook
 from scheduler.services.plans.problem import (
@@ -25,6 +25,7 @@ from scheduler.services.plans.problem import (
 from scheduler.services.plans.record import Writing
 
 if TYPE_CHECKING:
+    from scheduler.network import Operator
     from scheduler.services.context import Context
 
 
@@ -56,14 +57,18 @@ def plan_by_hand(
     vetoes: Sequence[str] = (),
     allow: Sequence[str] = (),
     request_id: str | None = None,
+    operator: Operator | None = None,
 ) -> dict[str, Any]:
     """Plan a window anew, keeping what stands as far as it is good, and book what is chosen.
 
     `at` is the plan's present: what was known by then counts, and what begins before it is
     not booked. By default it is now, or the start of a window that is over. Whatever it is,
     nothing is booked that begins sooner than the freeze allows from now, unless the window is
-    over. Raises as `carry_out` does.
+    over. Raises as `carry_out` does, and NotAllowed where an `operator` pins, vetoes or allows
+    passes of another one's satellites.
     """
+    for name in (*pins, *vetoes, *allow):
+        check_operator(context, operator, parse_pass(context, name).satellite_id)
     start, end = as_utc(start), as_utc(end)
     now = context.clock.now()
     request = PlanRequest(

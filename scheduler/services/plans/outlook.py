@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits import NoElementsError
 from scheduler.domain import Candidate, instant_key
+from scheduler.dual import (
+    DualForecast,
+    DualLink,
+    dual_candidate,
+    dual_forecasts,
+    shared_row,
+    shared_spans,
+)
 from scheduler.forecast import (
     Downlink,
     Flight,
@@ -16,14 +25,16 @@ from scheduler.forecast import (
     link_forecasts,
 )
 from scheduler.learned import NOTHING_LEARNED
+from scheduler.network import SessionKind, pairs_of
 from scheduler.plan import Part, PlanRules, part_of, with_parts
 from scheduler.services.learning import learned_by
-from scheduler.services.weather import weather_over
+from scheduler.services.weather import clear_over, weather_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from orbits import Elements
+    from scheduler.domain import PassRow
     from scheduler.forecast import LinkForecast
     from scheduler.learned import Learned
     from scheduler.network import Satellite
@@ -119,7 +130,63 @@ def plan_outlook(context: Context, start: datetime, end: datetime, *, at: dateti
         learned=ahead.learned,
         earth=context.earth,
     )
+    ahead.forecasts = with_pairs(context, ahead.forecasts, ahead.elements, ahead.learned)
     return ahead
+
+
+def with_pairs(
+    context: Context,
+    forecasts: Sequence[PassForecast],
+    elements: Mapping[str, Elements],
+    learned: Learned,
+) -> list[PassForecast]:
+    """The forecasts, those of dual downlinks made into what two stations have in common.
+
+    `elements` are the sets by satellite that the forecasts were made with.
+    """
+    kept: list[PassForecast] = []
+    alone: defaultdict[tuple[str, str], list[PassRow]] = defaultdict(list)
+    kinds = {one.satellite_id: one for one in context.scenario.satellites}
+    for item in forecasts:
+        row = item.row
+        if kinds[row.satellite].session_over(row.station) is SessionKind.DUAL_DOWNLINK:
+            alone[row.satellite, row.station].append(row)
+        else:
+            kept.append(item)
+    rows, links = [], []
+    for satellite in context.scenario.satellites if alone else ():
+        for pair in pairs_of(satellite, context.scenario.stations):
+            one, other = (alone[satellite.satellite_id, place.station_id] for place in pair)
+            for i, j in shared_spans(one, other):
+                both = shared_row(one[i], other[j])
+                if both is None or both.acquires_at is None or both.loses_at is None:
+                    continue
+                used = elements[satellite.satellite_id]
+                rows.append(both)
+                links.append(DualLink(satellite, used, pair, both.acquires_at, both.loses_at))
+    for row, gained in zip(rows, dual_forecasts(links, **_how(context, learned)), strict=True):
+        candidate = dual_candidate(row, gained)
+        shown = replace(
+            row,
+            max_elevation_deg=gained.joint_elevation_deg,
+            range_km_min=gained.range_km_min,
+            sifted_bits=gained.sifted_bits,
+            secret_bits=gained.secret_bits,
+            qber=gained.qber,
+        )
+        kept.append(PassForecast(row=shown, candidate=candidate))
+    return kept
+
+
+def _how(context: Context, learned: Learned) -> dict[str, Any]:
+    """How finely links are looked at, and what is known of them."""
+    settings = context.settings
+    return {
+        "step_s": settings.track_step_s,
+        "bound": settings.bound,
+        "learned": learned,
+        "earth": context.earth,
+    }
 
 
 def _newest_epoch(known: Known, context: Context) -> str | None:
@@ -170,7 +237,7 @@ def as_of_today(
     return found | {candidate.candidate_id: candidate for candidate in sky}
 
 
-def _worth(candidate: Candidate, fresh: Candidate | LinkForecast) -> Candidate:
+def _worth(candidate: Candidate, fresh: Candidate | LinkForecast | DualForecast) -> Candidate:
     """A candidate with the key that is expected today."""
     return replace(
         candidate,
@@ -181,33 +248,42 @@ def _worth(candidate: Candidate, fresh: Candidate | LinkForecast) -> Candidate:
     )
 
 
-def _keys_of(context: Context, ahead: PlanOutlook, asked: Sequence[Part]) -> Iterator[LinkForecast]:
+def _keys_of(
+    context: Context, ahead: PlanOutlook, asked: Sequence[Part]
+) -> Iterator[LinkForecast | DualForecast]:
     """Links as today's element sets have them, each with the key expected of it."""
-    scenario, settings = context.scenario, context.settings
+    scenario = context.scenario
     satellites = {one.satellite_id: one for one in scenario.satellites}
     stations = {one.station_id: one for one in scenario.stations}
-    links = [
-        Downlink(
-            satellites[one.satellite_id],
-            ahead.elements[one.satellite_id],
-            stations[one.station_id],
-            acquires_at,
-            loses_at,
-        )
-        for one, acquires_at, loses_at in asked
-    ]
-    return link_forecasts(
-        links,
-        step_s=settings.track_step_s,
-        bound=settings.bound,
-        learned=ahead.learned,
-        earth=context.earth,
-    )
+    links: list[Downlink] = []
+    duals: list[DualLink] = []
+    for one, acquires_at, loses_at in asked:
+        above = satellites[one.satellite_id], ahead.elements[one.satellite_id]
+        first, *second = (stations[name] for name in one.station_ids)
+        if second:
+            duals.append(DualLink(*above, (first, second[0]), acquires_at, loses_at))
+        else:
+            links.append(Downlink(*above, first, acquires_at, loses_at))
+    how = _how(context, ahead.learned)
+    alone, shared = link_forecasts(links, **how), dual_forecasts(duals, **how)
+    for one, _, _ in asked:
+        yield next(shared) if len(one.station_ids) > 1 else next(alone)
 
 
-def _part(asked: Part, gained: LinkForecast) -> Candidate:
+def _part(asked: Part, gained: LinkForecast | DualForecast) -> Candidate:
     """Part of a pass with its own key: a shorter block, weaker statistics."""
     whole, acquires_at, loses_at = asked
+    if isinstance(gained, DualForecast):
+        return part_of(
+            whole,
+            acquires_at,
+            loses_at,
+            sifted_bits=gained.sifted_bits,
+            secret_bits=float(gained.secret_bits),
+            qber=gained.qber,
+            max_elevation_deg=gained.joint_elevation_deg,
+            range_km_min=gained.range_km_min,
+        )
     ends_deg = gained.acquires_elevation_deg, gained.loses_elevation_deg
     ends_km = gained.acquires_range_km, gained.loses_range_km
     return part_of(
@@ -231,7 +307,7 @@ def _under(
         return tuple(candidates)
     found = []
     for one in candidates:
-        p_clear = weather.clear_probability(one.station_id, _middle(one), known_at=at)
+        p_clear = clear_over(weather, one, at=at)
         same = p_clear == one.clear_probability
         found.append(one if same else replace(one, clear_probability=p_clear))
     return tuple(found)
@@ -240,7 +316,7 @@ def _under(
 def _weather(
     context: Context, ahead: PlanOutlook, candidates: Sequence[Candidate], *, at: datetime
 ) -> Weather | None:
-    looks = [(one.station_id, _middle(one)) for one in candidates]
+    looks = [(name, _middle(one)) for one in candidates for name in one.station_ids]
     weather, notes = weather_over(context, context.scenario.stations, looks, at=at)
     ahead.notes += notes
     return weather

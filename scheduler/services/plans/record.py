@@ -18,6 +18,7 @@ from scheduler.domain import (
     PlanOption,
     PlanPass,
     instant_key,
+    station_ids,
 )
 from scheduler.ledger import PlanRecord
 from scheduler.ledger.books import plans
@@ -231,7 +232,8 @@ class Writing:
     def _newly_booked(self, kept: dict[str, UUID]) -> dict[str, int]:
         counted = {station.station_id: 0 for station in self.context.scenario.stations}
         for candidate in self.decision.chosen:
-            counted[candidate.station_id] += int(candidate.candidate_id not in kept)
+            for name in candidate.station_ids:
+                counted[name] += int(candidate.candidate_id not in kept)
         return counted
 
 
@@ -253,5 +255,6 @@ def _same(candidate: Candidate, chosen: Sequence[Candidate]) -> Candidate | None
 def _count(context: Context, ahead: PlanOutlook, *, dark_only: bool) -> dict[str, int]:
     counted = {station.station_id: 0 for station in context.scenario.stations}
     for item in ahead.forecasts:
-        counted[item.row.station] += int(item.row.dark or not dark_only)
+        for name in station_ids(item.row.station):
+            counted[name] += int(item.row.dark or not dark_only)
     return counted

@@ -289,3 +289,33 @@ def test_a_token_that_cannot_be_is_refused(
 )  # fmt: skip
 def test_what_is_loopback(host: str, is_one: bool) -> None:
     assert is_loopback(host) is is_one
+
+
+def test_a_token_of_an_operator_sees_its_sessions_alone(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[3] / "scheduler" / "scenarios" / "micius-2016.toml"
+    file = tmp_path / "shared.toml"
+    file.write_text(
+        shipped.read_text("utf-8").replace('id = "nanshan"\n', 'id = "nanshan"\nowner = "theirs"\n')
+        + '\n[[operators]]\nid = "ours"\nname = "Ours"\nsatellites = ["micius"]\n'
+        + '\n[[operators]]\nid = "theirs"\nname = "Theirs"\ntokens = ["the-operator"]\n'
+        + '\n[[shares]]\nstation = "nanshan"\noperator = "ours"\nsessions_per_day = 5\n',
+        encoding="utf-8",
+    )
+    settings = load_settings(database_url=f"sqlite:///{tmp_path / 'shared.db'}", scenario=str(file))
+    start = datetime(2016, 12, 19, tzinfo=UTC)
+    with Context(settings) as context:
+        services.plan_by_hand(context, start=start, end=start + timedelta(days=1), at=start)
+    all_of_them = bearing(give(settings, "admin"))
+    theirs = bearing(give(settings, "operator"))
+    with serving(settings) as http:
+        every = http.get("/bookings", headers=all_of_them).json()["bookings"]
+        seen = http.get("/bookings", headers=theirs).json()["bookings"]
+        mine = seen[0]["booking"]
+        refused = http.post(
+            f"/bookings/{mine}/cancel", headers=theirs, json={"reason": "it is cloudy"}
+        )
+
+    assert {one["station"] for one in seen} == {"nanshan"}
+    assert len(every) > len(seen)
+    assert refused.status_code == 403
+    assert "micius is of ours" in refused.json()["detail"]

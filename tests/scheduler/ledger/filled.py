@@ -10,7 +10,16 @@ from uuid import UUID
 from sqlalchemy import text
 
 from orbits import Standing, Verdict
-from scheduler.domain import Alert, AlertKind, BookingState, JobState, NewBlock, Pool, Sae
+from scheduler.domain import (
+    Alert,
+    AlertKind,
+    BookingState,
+    ElementBinding,
+    JobState,
+    NewBlock,
+    Pool,
+    Sae,
+)
 from scheduler.ledger import (
     CommandHandle,
     ElementRow,
@@ -21,6 +30,7 @@ from scheduler.ledger import (
 )
 from scheduler.ledger.books import saes
 from scheduler.ledger.books.alerts import add_alerts
+from scheduler.ledger.books.bindings import add_binding
 from scheduler.ledger.books.bookings import add_booking, move_booking
 from scheduler.ledger.books.elements import add_elements
 from scheduler.ledger.books.forecasts import add_forecasts
@@ -70,6 +80,9 @@ def fill(ledger: Ledger) -> None:
         add_alerts(tx, [ALERT])
         sky = Forecast(station_id="xinglong", issued_at=NOON, valid_at=LATER, p_clear=0.5)
         add_forecasts(tx, [sky], source="feed")
+        handle = tx.command("bind", kind="elements-bound", at=NOON, digest="")
+        add_binding(tx, handle, ElementBinding(norad_id=9, satellite_norad_id=8, since=NOON))
+        handle.finish({})
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:

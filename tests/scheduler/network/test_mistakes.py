@@ -41,12 +41,12 @@ def test_every_mistake_is_told_with_its_line() -> None:
     expected = """\
 norad_id|satellites[0].norad_id is True; allowed: an integer, 1 to 999,999,999
 mass|satellites[0]: unknown key 'mass'; allowed: id, name, norad_id, preset, source,\
- announces, announces_because, elements, domain
+ announces, announces_because, elements, session, domain
 height_m = 10.0|stations[1]: key 'mask_deg' is missing
 lat_deg = 95|stations[1].lat_deg is 95; allowed: a finite number, -90 to 90
 mask_dge|stations[1]: unknown key 'mask_dge' (perhaps 'mask_deg'); allowed: id, name, lat_deg,\
  lon_deg, height_m, mask_deg, horizon, horizon_refraction, node, preset, telescope_m,\
- mount, slew_rate_deg_s, domain, source
+ mount, slew_rate_deg_s, owner, quiet_hours, domain, source
 cloud|nodes[0].kind is 'cloud'; allowed: station, relay, backbone, user
 bits_per_day|demands[0].bits_per_day is 0; allowed: an integer, 1 to 2^62"""
     wanted = [one.split("|") for one in expected.splitlines()]

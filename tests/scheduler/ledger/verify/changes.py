@@ -41,6 +41,7 @@ CHANGES = [
     ("UPDATE job_event SET reason = 'bribe'", "job_event"),
     ("UPDATE job_pause SET reason = 'bribe'", "job_pause"),
     ("UPDATE element_set SET text = 'other'", "element_set"),
+    ("UPDATE element_binding SET satellite_norad_id = 7", "element_binding"),
     ("UPDATE element_verdict SET standing = 'accepted'", "element_verdict"),
     ("UPDATE run_fact SET value = '2'", "run_fact seed"),
     ("DELETE FROM material WHERE block_ref = 1 AND side = 1", "bytes"),
@@ -86,6 +87,7 @@ CHANGES = [
     ("DELETE FROM job_event", "job_event"),
     ("DELETE FROM job_pause", "the rows it wrote"),
     ("DELETE FROM element_set", "element_set"),
+    ("DELETE FROM element_binding", "element_binding"),
     ("DELETE FROM element_verdict", "element_verdict"),
     ("DELETE FROM command WHERE id = (SELECT max(id) FROM command)", "command"),
 ]

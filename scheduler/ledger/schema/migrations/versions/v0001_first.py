@@ -8,7 +8,7 @@ from alembic import op
 
 from scheduler.ledger.schema import Base
 
-revision = "first_0e22bdf0"
+revision = "first_977bbc80"
 down_revision = None
 branch_labels = None
 depends_on = None
