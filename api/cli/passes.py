@@ -33,6 +33,17 @@ if TYPE_CHECKING:
     from scheduler.network import Station
     from scheduler.services.context import Context
 
+StationsOption = Annotated[
+    list[str] | None,
+    typer.Option("--station", metavar="S", help="Station; repeatable (default: all)."),
+]
+LeastOption = Annotated[
+    float | None, typer.Option(metavar="DEG", help="Least elevation (default: the scenario's).")
+]
+KnownOption = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="Use only element sets known at T (default: the nearest)."),
+]
 DarkOption = Annotated[bool, typer.Option("--dark", help="Only passes with a dark part.")]
 ForecastOption = Annotated[
     bool, typer.Option("--forecast", help="Add sifted and secret bits and the QBER.")
@@ -49,21 +60,9 @@ def passes(
     satellite: Annotated[str, typer.Argument(help="Satellite, e.g. micius.")],
     start: SinceOption = None,
     end: UntilOption = None,
-    station: Annotated[
-        list[str] | None,
-        typer.Option("--station", metavar="S", help="Station; repeatable (default: all)."),
-    ] = None,
-    min_elevation_deg: Annotated[
-        float | None,
-        typer.Option(metavar="DEG", help="Least elevation (default: the scenario's)."),
-    ] = None,
-    as_known_at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="T",
-            help="Use only element sets known at T (default: the nearest in time).",
-        ),
-    ] = None,
+    station: StationsOption = None,
+    min_elevation_deg: LeastOption = None,
+    as_known_at: KnownOption = None,
     forecast: ForecastOption = False,
     dark: DarkOption = False,
     engine: EngineOption = None,

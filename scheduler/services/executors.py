@@ -17,6 +17,7 @@ from scheduler.domain import Booking, NewBlock, Pool
 from scheduler.errors import FeedError, InputError, SettingsError, StationTrouble
 from scheduler.fibre import buffer_bits
 from scheduler.ledger.keys.stock import get_stock
+from scheduler.network import pool_of
 from scheduler.sources.device import DeviceEnd, pull, stored
 from scheduler.sources.filedrop import MANIFESTS, read_drop
 
@@ -104,9 +105,8 @@ def check_executors(context: Context) -> None:
             )
 
 
-def _pool_of(context: Context, candidate: Candidate) -> Pool:
-    (station,) = context.stations([candidate.station_id])
-    return Pool.link(candidate.satellite_id, station.node)
+def _pool(context: Context, candidate: Candidate) -> Pool:
+    return pool_of(context.scenario, candidate.satellite_id, candidate.station_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Device:
 
     def outcome(self, context: Context, booking: Booking) -> Outcome:
         """Collect what is there, as far as the link's buffers have room."""
-        pool = _pool_of(context, booking.candidate)
+        pool = _pool(context, booking.candidate)
         with context.ledger.view.read() as reader:
             held = get_stock(reader, at=context.clock.now()).get(pool.pool_id, 0)
         link = context.scenario.link(pool.pool_id)
@@ -178,7 +178,7 @@ class FileDrop:
 
     def outcome(self, context: Context, booking: Booking) -> Outcome:
         """Read what was left; a manifest is written last, after the files that it names."""
-        place, pool = self._place(booking.booking_id), _pool_of(context, booking.candidate)
+        place, pool = self._place(booking.booking_id), _pool(context, booking.candidate)
         trouble = self._trouble(place)
         if self._manifest(place) is None:
             if trouble:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,41 +15,30 @@ from scheduler.domain import (
     SessionResult,
     instant_key,
 )
-from scheduler.dual import DualLink, sample_dual
 from scheduler.errors import StationTrouble
-from scheduler.forecast import (
-    Downlink,
-    expected_counts,
-    sample_hardware,
-)
-from scheduler.hardware import session_preset
-from scheduler.learned import belief_of
 from scheduler.ledger.books.bookings import find_booking, get_bookings, move_booking
 from scheduler.ledger.books.jobs import abandon_job, find_job
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.fingerprints import refuse_known_key
 from scheduler.ledger.keys.sessions import add_session
 from scheduler.ledger.log.canonical import request_digest
-from scheduler.network import KeyBlocks, pool_of, stations_of
+from scheduler.network import pool_of
 from scheduler.services.executors import Outcome, executor_of
 from scheduler.services.keys.announce import KIND, announce_at_contact, must_wait
 from scheduler.services.keys.close_block import counts_json, key_and_errors, setting_of
 from scheduler.services.keys.lifetimes import use_until
-from scheduler.services.learning import learned_by
 from scheduler.services.outages import out_of_service, outage_at
+from scheduler.services.simulator import SimulatedSession, below_forecast, simulate
 from scheduler.sources.filedrop import TWIN_BITS_MIN
 from scheduler.sources.keys import (
     SIMULATOR,
     sifted_material,
     simulated_material,
-    simulated_session,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from qkd import Counts, LinkBudget, Preset
     from scheduler.ledger import CommandHandle, Transaction
     from scheduler.services.context import Context
 
@@ -129,9 +117,9 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
             fail_session(context, booking_id, at=at, reason=str(error))
             return {}
         return _settle_outcome(context, booking, outcome, at=at)
-    session = _simulate(context, booking.candidate)
+    session = simulate(context, booking.candidate)
     result = session.result
-    below = _below(context, booking.candidate, session)
+    below = below_forecast(context, booking.candidate, session)
     answer = _answer(booking, result) | {"below_ppm": None if below is None else round(below * 1e6)}
     with context.ledger.begin() as tx:
         command = tx.command(request_id, kind="settle", at=at, digest=digest)
@@ -220,7 +208,7 @@ def _keep_sifted(
     context: Context,
     tx: Transaction,
     command: CommandHandle,
-    session: _Session,
+    session: SimulatedSession,
     candidate: Candidate,
 ) -> tuple[UUID, dict[str, Any]] | None:
     """Seal a session's sifted key at both ends until its block closes; none without a bit."""
@@ -368,96 +356,3 @@ def open_bookings(context: Context) -> list[Booking]:
             for state in (BookingState.RUNNING, BookingState.BOOKED)
             for booking in get_bookings(reader, state=state)
         ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Session:
-    """What a session measured, and with what."""
-
-    result: SessionResult
-    preset: Preset
-    expected: Counts  #: by the preset alone
-    measured: Counts | None  #: None of a session under clouds
-    pooled: bool
-
-
-def _below(context: Context, candidate: Candidate, session: _Session) -> float | None:
-    """How probable so few sifted bits were by what was believed when the session began.
-
-    None without a bit: a cloud is no measure of a link.
-    """
-    result = session.result
-    if not result.sifted_bits:
-        return None
-    learned = learned_by(context, candidate.acquires_at)
-    link = candidate.satellite_id, candidate.station_id
-    ratio = result.sifted_bits / result.expected_sifted_bits
-    return float(belief_of(link, session.preset, learned).probability_below(ratio))
-
-
-def _expectation(
-    context: Context, candidate: Candidate
-) -> Callable[[float], tuple[Counts, LinkBudget, Preset]]:
-    """What a session is expected to count, by the ratio of its transmittance to the preset's."""
-    satellite = context.satellite(candidate.satellite_id)
-    elements = context.elements_of_epoch(satellite.norad_id, candidate.elements_epoch)
-    span = candidate.acquires_at, candidate.loses_at
-    first, *second = stations_of(context.scenario, candidate.station_id)
-    step_s, bound = context.settings.track_step_s, context.settings.bound
-    if second:
-        dual = DualLink(satellite, elements, (first, second[0]), *span)
-        joint = session_preset(satellite, dual.stations, bound)
-        seen = sample_dual(dual, step_s=step_s, earth=context.earth)
-        return lambda ratio: (*seen.counts(dual, joint, ratio=ratio), joint)
-    link = Downlink(satellite, elements, first, *span)
-    sampled, (preset,) = sample_hardware([link], step_s=step_s, bound=bound, earth=context.earth)
-    given = 0.0 if candidate.commissioning else 1.0
-
-    def expected(ratio: float) -> tuple[Counts, LinkBudget, Preset]:
-        counts, budget = expected_counts(sampled, preset, station=first, ratio=ratio)
-        return counts.scaled(given), budget, preset
-
-    return expected
-
-
-def _simulate(context: Context, candidate: Candidate) -> _Session:
-    """Draw the counts of the session around the model of the pass as it was booked.
-
-    First how the pass differs from others of its link, then the counts themselves. The sky is
-    that of the run's own weather, of which the forecast knew only the chance: clouds give
-    nothing. A pooled link's key is not distilled yet.
-    """
-    from qkd import draw_counts
-
-    expected = _expectation(context, candidate)
-    usual, budget, preset = expected(1.0)
-    expected_bits = float(usual.key_clicks.sum() + usual.check_clicks.sum())
-    policy = context.scenario.block_policy(candidate.satellite_id, candidate.station_id)
-    pooled = policy.blocks is KeyBlocks.POOLED
-    nothing = SessionResult(
-        sifted_bits=0, secret_bits=0, qber=0.5, source=SIMULATOR, simulated=True,
-        expected_sifted_bits=expected_bits,
-    )  # fmt: skip
-    middle = candidate.acquires_at + (candidate.loses_at - candidate.acquires_at) / 2
-    chance = candidate.clear_probability
-    stations = stations_of(context.scenario, candidate.station_id)
-    # The chance is that of all its skies together.
-    each = chance ** (1.0 / len(stations))
-    if chance < 1.0 and not all(
-        context.true_sky.is_clear(one.lat_deg, one.lon_deg, middle, p_clear=each)
-        for one in stations
-    ):
-        return _Session(result=nothing, preset=preset, expected=usual, measured=None, pooled=pooled)
-    ratio = preset.spread.draw_ratio(context.entropy.generator("loss", candidate.candidate_id))
-    drawn, _, _ = expected(ratio)
-    measured = draw_counts(drawn, context.entropy.generator("counts", candidate.candidate_id))
-    result = simulated_session(measured, budget, preset)
-    if pooled:
-        result = replace(result, secret_bits=0, tag_bits=0, eps_total=0.0)
-    return _Session(
-        result=replace(result, expected_sifted_bits=expected_bits),
-        preset=preset,
-        expected=usual,
-        measured=measured,
-        pooled=pooled,
-    )
