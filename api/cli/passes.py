@@ -83,10 +83,7 @@ def passes(
     from api.export.csv import to_csv
     from api.schemas.passes import Pass, Passes
 
-    if line.as_json and as_csv:
-        raise InputError("--json and --csv together; allowed: one of them")
-    if tz is not None and (line.as_json or as_csv):
-        raise InputError("--tz is for tables; allowed: without --json and --csv, which say UTC")
+    _check_forms(line, as_csv=as_csv, tz=tz)
     zone = zone_of(tz)
     place = place_of(lat, lon, height_m, telescope_m, station)
     first, last = window_of(start, end)
@@ -124,13 +121,19 @@ def passes(
         )
 
     found = line.ask(here, there, engine=engine)
-    if as_csv:
-        emit(to_csv(found.passes, Pass.csv_names(forecast=forecast)))
-        for text in found.notes:  # CSV has no place for them
-            note(text)
-    else:
-        shown = found.table(satellite, forecast=forecast, zone=zone, zone_name=tz or "")
-        line.answer(found, shown)
+    if not as_csv:
+        line.answer(found, found.table(satellite, forecast=forecast, zone=zone, zone_name=tz or ""))
+        return
+    emit(to_csv(found.passes, Pass.csv_names(forecast=forecast)))
+    for text in found.notes:  # CSV has no place for them
+        note(text)
+
+
+def _check_forms(line: Line, *, as_csv: bool, tz: str | None) -> None:
+    if line.as_json and as_csv:
+        raise InputError("--json and --csv together; allowed: one of them")
+    if tz is not None and (line.as_json or as_csv):
+        raise InputError("--tz is for tables; allowed: without --json and --csv, which say UTC")
 
 
 def _draw(
