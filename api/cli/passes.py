@@ -44,6 +44,9 @@ KnownOption = Annotated[
     str | None,
     typer.Option(metavar="T", help="Use only element sets known at T (default: the nearest)."),
 ]
+PictureOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw their way over the sky as PNG.")
+]
 DarkOption = Annotated[bool, typer.Option("--dark", help="Only passes with a dark part.")]
 ForecastOption = Annotated[
     bool, typer.Option("--forecast", help="Add sifted and secret bits and the QBER.")
@@ -71,9 +74,7 @@ def passes(
     height_m: HeightOption = None,
     telescope_m: TelescopeOption = None,
     tz: ZoneOption = None,
-    picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw their way over the sky as PNG.")
-    ] = None,
+    picture: PictureOption = None,
     world: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help="Draw the ground track as PNG.")
     ] = None,
