@@ -56,9 +56,10 @@ bench: $(VENV)/.dev
 bench-smoke: $(VENV)/.dev
 	SKYTRUNK_BENCH_SMOKE=1 $(BIN)/python -m pytest -m bench -s -q tests/benchmarks
 
-# Plans of 300 random problems an objective against an exact model written apart; some minutes.
+# Plans of 300 random problems an objective against an exact model written apart, and all those
+# that the brute forces take; some minutes.
 oracle: $(VENV)/.dev
-	SKYTRUNK_ORACLE=300 $(BIN)/python -m pytest -q -n 2 tests/scheduler/plan/test_oracle.py
+	SKYTRUNK_ORACLE=300 $(BIN)/python -m pytest -q -n 2 tests/scheduler/plan
 
 # At least 200 SIGKILLs at random points, then the other faults, 100,000 keys to sixteen customers
 # (twice, once with 20 kills of the server) among them, and 10,000 bodies that nobody should send.

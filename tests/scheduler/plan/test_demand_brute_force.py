@@ -15,7 +15,7 @@ from scheduler.plan import (
     PlanProblem,
     make_plan,
 )
-from tests.scheduler.plan.small import candidate, every_plan
+from tests.scheduler.plan.small import candidate, every_plan, examples
 from tests.scheduler.plan.test_demand import MIDNIGHT, demand, link, relay
 
 
@@ -146,7 +146,7 @@ def networks(draw: st.DrawFn) -> tuple[PlanProblem, int]:
     return problem, days
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(case=networks())
 def test_brute_force_agrees_on_the_demand_served(case: tuple[PlanProblem, int]) -> None:
     problem, days = case

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.plan import PlanProblem, PlanRules, make_plan
-from tests.scheduler.plan.small import candidate, every_plan, problems
+from tests.scheduler.plan.small import candidate, every_plan, examples, problems
 
 
 def best_share(problem: PlanProblem) -> float:
@@ -36,7 +36,7 @@ def weighted(draw: st.DrawFn) -> PlanProblem:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(problem=weighted())
 def test_brute_force_agrees_on_the_least_share(problem: PlanProblem) -> None:
     best = best_share(problem)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from scheduler.domain import Candidate, Outage, OutageKind
 from scheduler.errors import FactError, PlanError
 from scheduler.plan import PlanDecision, PlanProblem, PlanRules, faults, make_plan, validate
-from tests.scheduler.plan.small import START, allowed, booking, candidate, problems
+from tests.scheduler.plan.small import START, allowed, booking, candidate, examples, problems
 
 SOLVERS = ("greedy", "lp", "milp")
 
@@ -27,7 +27,7 @@ def outage(kind: str, name: str, start_s: float, end_s: float, reason: str = "")
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(problem=problems(max_size=12))
 def test_every_plan_is_allowed_by_the_words_of_the_rules(problem: PlanProblem) -> None:
     for objective in ("total", "max-min"):

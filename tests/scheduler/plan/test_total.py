@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 
 from scheduler.plan import PlanProblem, PlanRules, Solver, make_plan
-from tests.scheduler.plan.small import best_total, candidate, problems
+from tests.scheduler.plan.small import best_total, candidate, examples, problems
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(problem=problems())
 def test_brute_force_agrees_with_the_solvers(problem: PlanProblem) -> None:
     best = best_total(problem)
