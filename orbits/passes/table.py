@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from math import isnan, nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +86,13 @@ class Unusable:
     reason: str
 
 
+_COLUMNS = (
+    "satellite_index", "station_index", "rise_offset_s", "culmination_offset_s", "set_offset_s",
+    "tca_offset_s", "max_elevation_deg", "range_km_min", "rise_azimuth_deg",
+    "culmination_azimuth_deg", "set_azimuth_deg", "culminations", "cut_at_start", "cut_at_end",
+)  # fmt: skip
+
+
 class PassTable:
     """The passes of satellites over stations in a window, in order of rising.
 
@@ -130,36 +138,32 @@ class PassTable:
         return len(self.block)
 
     def __iter__(self) -> Iterator[SatellitePass]:
-        for row in range(len(self)):
-            yield self[row]
+        return self._rows(slice(None))
 
     def __getitem__(self, row: int) -> SatellitePass:
         if not -len(self) <= row < len(self):
             raise IndexError(f"pass {row}, not {-len(self)} to {len(self) - 1}")
-        elements = self.elements[self.satellite_index[row]]
-        return SatellitePass(
-            norad_id=elements.norad_id,
-            satellite=elements.label,
-            station_id=self.stations[self.station_index[row]].station_id,
-            rises_at=self._at(self.rise_offset_s[row]),
-            culminates_at=self._at(self.culmination_offset_s[row]),
-            sets_at=self._at(self.set_offset_s[row]),
-            tca_at=self._at(self.tca_offset_s[row]),
-            max_elevation_deg=float(self.max_elevation_deg[row]),
-            range_km_min=float(self.range_km_min[row]),
-            rise_azimuth_deg=float(self.rise_azimuth_deg[row]),
-            culmination_azimuth_deg=float(self.culmination_azimuth_deg[row]),
-            set_azimuth_deg=float(self.set_azimuth_deg[row]),
-            epoch=elements.epoch,
-            culminations=int(self.culminations[row]),
-            cut_at_start=bool(self.cut_at_start[row]),
-            cut_at_end=bool(self.cut_at_end[row]),
-            time_sigma_s=self._sigma_of(row),
-        )
+        return next(self._rows(slice(row % len(self), row % len(self) + 1)))
 
-    def _sigma_of(self, row: int) -> float | None:
-        sigma_s = self.time_sigma_s
-        return None if sigma_s is None or np.isnan(sigma_s[row]) else float(sigma_s[row])
+    def _rows(self, part: slice) -> Iterator[SatellitePass]:
+        columns = [getattr(self, name)[part].tolist() for name in _COLUMNS]
+        sigmas_s = None if self.time_sigma_s is None else self.time_sigma_s[part].tolist()
+        for row, values in enumerate(zip(*columns, strict=True)):
+            satellite, station, rise_s, culmination_s, set_s, tca_s, *rest = values
+            elements = self.elements[satellite]
+            sigma_s = nan if sigmas_s is None else sigmas_s[row]
+            yield SatellitePass(
+                norad_id=elements.norad_id,
+                satellite=elements.label,
+                station_id=self.stations[station].station_id,
+                rises_at=self._at(rise_s),
+                culminates_at=self._at(culmination_s),
+                sets_at=self._at(set_s),
+                tca_at=self._at(tca_s),
+                epoch=elements.epoch,
+                time_sigma_s=None if isnan(sigma_s) else sigma_s,
+                **dict(zip(_COLUMNS[6:], rest, strict=True)),
+            )
 
     def _at(self, offset_s: float) -> datetime:
         return datetime_at(self.start, offset_s)

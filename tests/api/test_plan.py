@@ -317,3 +317,10 @@ def test_two_objectives_are_shown_side_by_side(tmp_path: Path) -> None:
         assert all(0 <= left[objective] <= settled[objective] for objective in left)
     assert "No pair gets more than it asks for a day" in text
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_a_plan_can_be_made_without_any_solver(skytrunk: Command) -> None:
+    made = _json(skytrunk, "plan", "make", *NIGHT, "--planner", "greedy")
+
+    assert made["solver"] == "greedy"
+    assert made["booked"] > 0

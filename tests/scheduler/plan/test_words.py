@@ -22,8 +22,7 @@ from scheduler.plan import (
     timeline,
     with_parts,
 )
-from tests.scheduler.plan.small import START, candidate, problems
-from tests.scheduler.plan.test_rules import booking
+from tests.scheduler.plan.small import START, booking, candidate, problems
 
 ONE = candidate(bits=80_000, clear=0.5)
 RIVAL = candidate(station="nanshan", start_s=100, bits=30_000, clear=0.9)
