@@ -67,6 +67,7 @@ faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.report
 	SKYTRUNK_BENCH_DELIVERIES=100000 $(BIN)/python -m pytest -q -m faults tests
 	SKYTRUNK_BENCH_BODIES=10000 $(BIN)/python -m pytest -q tests/api/kme/test_bad_input.py
+	SKYTRUNK_BENCH_BODIES=1000 $(BIN)/python -m pytest -q tests/api/test_any_request.py
 
 # Tens of kills, sixteen processes for one key, a server that dies: what CI runs after the suite.
 faults-short: $(VENV)/.dev

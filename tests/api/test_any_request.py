@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from scheduler.settings import load_settings
 from tests.api.conftest import Replayed, serving
+
+EXAMPLES = int(os.environ.get("SKYTRUNK_BENCH_BODIES", "150")) // 10
+"""Requests of each operation; `make faults` asks for more."""
 
 CHECKS = [
     not_a_server_error,
@@ -69,7 +73,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("label", sorted(OPERATIONS))
 def test_any_request_gets_an_answer_that_was_announced(written: httpx.Client, label: str) -> None:
     @settings(
-        max_examples=15, deadline=None, derandomize=True, database=None,
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=OPERATIONS[label].as_strategy())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from scheduler import services
 from scheduler.clock import SimulatedClock, SystemClock
@@ -24,6 +24,7 @@ from scheduler.services.context import Context
 from scheduler.settings import load_settings
 from tests.api.kme import customer
 from tests.api.kme.conftest import ring_context
+from tests.scheduler.ledger.postgres import Postgres
 
 pytestmark = pytest.mark.faults
 
@@ -74,9 +75,28 @@ class Servers:
         self.listener.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The URL of the ledger that all servers share."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    monkeypatch.setenv("SKYTRUNK_KEK", os.urandom(32).hex())
+    monkeypatch.setenv("SKYTRUNK_KEY_FOLDER", str(tmp_path / "keys"))
+    server = Postgres()
+    try:
+        url = server.create("ring")
+        monkeypatch.setenv("SKYTRUNK_DATABASE_URL", url)
+        yield url
+    finally:
+        server.stop()
+
+
 @contextmanager
-def served(folder: Path, count: int) -> Iterator[Servers]:
-    with ring_context(folder, bits=int(FULL or 2000) * 1024):
+def served(folder: Path, count: int, url: str) -> Iterator[Servers]:
+    with ring_context(folder, bits=int(FULL or 2000) * 1024, database_url=url):
         pass
     servers = Servers(folder, count)
     try:
@@ -119,7 +139,7 @@ def deliveries(servers: Servers, *, kills: int) -> list[str]:
     return [line.strip() for line in said]
 
 
-def check(folder: Path, said: list[str]) -> Counter[str]:
+def check(folder: Path, said: list[str], url: str) -> Counter[str]:
     """Nothing bad, nothing twice, nothing wrongly lost; the ledger is sound.
 
     Every key that was drawn is one that both ends have, or one in doubt and void: of an answer
@@ -130,17 +150,14 @@ def check(folder: Path, said: list[str]) -> Counter[str]:
     assert len(said) == TURNS * CUSTOMERS
     words = [word for line in said if line.startswith("ok") for word in line.split()[1:]]
     assert len(words) == len(set(words)) == 2 * NUMBER * counts["ok"]
-    settings = load_settings(
-        database_url=f"sqlite:///{folder / 'ledger.db'}", scenario=str(folder / "ring.toml")
-    )
+    settings = load_settings(database_url=url, scenario=str(folder / "ring.toml"))
     later = SystemClock().now() + timedelta(minutes=30)
     with Context(settings, clock=SimulatedClock(later)) as context:
         services.doubt_overdue(context)
         assert services.verify_ledger(context).problems == ()
         doubted = {str(one.key_id) for one in delivery.doubted_keys(context) if one.voided}
-    ledger = sqlite3.connect(folder / "ledger.db")
-    drawn = {name for (name,) in ledger.execute('SELECT key_id FROM "key"')}
-    ledger.close()
+        with context.view.read() as reader:
+            drawn = set(reader.connection.execute(text('SELECT key_id FROM "key"')).scalars())
     ids = {word for word in words if "-" in word}
     assert drawn == ids | doubted
     assert not ids & doubted
@@ -149,17 +166,17 @@ def check(folder: Path, said: list[str]) -> Counter[str]:
     return counts
 
 
-def test_many_customers_at_two_servers_share_no_key(tmp_path: Path) -> None:
-    with served(tmp_path, 2) as servers:
+def test_many_customers_at_two_servers_share_no_key(tmp_path: Path, store: str) -> None:
+    with served(tmp_path, 2, store) as servers:
         said = deliveries(servers, kills=0)
-    counts = check(tmp_path, said)
+    counts = check(tmp_path, said, store)
     assert counts == {"ok": TURNS * CUSTOMERS}
 
 
-def test_servers_that_are_killed_give_no_key_twice(tmp_path: Path) -> None:
-    with served(tmp_path, 2) as servers:
+def test_servers_that_are_killed_give_no_key_twice(tmp_path: Path, store: str) -> None:
+    with served(tmp_path, 2, store) as servers:
         said = deliveries(servers, kills=KILLS)
-    counts = check(tmp_path, said)
+    counts = check(tmp_path, said, store)
     assert counts["short"] == 0
     # A kill harms no more than what each customer had under way at that moment.
     assert counts["lost"] + counts["void"] <= KILLS * CUSTOMERS

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from scheduler.settings import Settings
 
 KIND = "enc-keys"
+ATTEMPTS_MAX = 100
+"""Times that a request draws again what others took before it."""
 
 
 def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) -> Delivery:
@@ -60,16 +62,22 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
             continue
     with context.view.read() as reader:
         parties = parties_of(context, reader, master, slave, request.additional_slaves)
-    bits, gained = size * request.number, 1
-    while gained:
-        # Somebody else may take what was merged here, as long as anything is.
-        gained = 0
-        for pool in parties.pools:
-            if (_available(context, pool, request, size=size) or 0) < request.number:
-                now = context.clock.now()
-                gained += merge_for(context, pool, bits, constraints=request.mandatory, at=now)
+    bits = size * request.number
+    for _ in range(ATTEMPTS_MAX):
+        # Somebody else may take what is there, or merged here, as long as anything is.
+        short = [
+            pool
+            for pool in parties.pools
+            if (_available(context, pool, request, size=size) or 0) < request.number
+        ]
+        gained = sum(
+            merge_for(context, pool, bits, constraints=request.mandatory, at=context.clock.now())
+            for pool in short
+        )
         with suppress(NotEnoughKey):
             return draw(request.mandatory)
+        if short and not gained:
+            break
     raise _shortage(context, parties, request, size=size)
 
 

@@ -38,9 +38,8 @@ def ring_context(folder: Path, *, bits: int = 262_144, **more: Any) -> Iterator[
     """A context on a new ledger with key on every link and every entity registered."""
     scenario = folder / "ring.toml"
     scenario.write_text(TEXT, encoding="utf-8")
-    settings = load_settings(
-        database_url=f"sqlite:///{folder / 'ledger.db'}", scenario=str(scenario), **more
-    )
+    where = {"database_url": f"sqlite:///{folder / 'ledger.db'}", "scenario": str(scenario)}
+    settings = load_settings(**{**where, **more})
     with Context(settings, clock=SimulatedClock(NIGHT), entropy=KeyedEntropy(1)) as context:
         give_link_key(context, "first", bits)
         register(context)

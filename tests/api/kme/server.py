@@ -8,6 +8,7 @@ certificates alone. /empty is a route of a bare FastAPI application behind the s
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from pathlib import Path
@@ -34,16 +35,19 @@ KME = "kme-e"
 
 def main(folder: Path, listener: int, pki: Path | None = None) -> None:
     """Serve until killed."""
+    elsewhere = os.environ.get("SKYTRUNK_DATABASE_URL")
     settings = load_settings(
-        database_url=f"sqlite:///{folder / 'ledger.db'}",
+        database_url=elsewhere or f"sqlite:///{folder / 'ledger.db'}",
         scenario=str(folder / "ring.toml"),
         key_answer_s=5.0,
     )
     with Context(settings) as context:
         if pki is None:
             app = beside_an_empty_route(build_app(context, peer_of=peer_of))
-            config = uvicorn.Config(app, fd=listener, log_level="warning", access_log=False)
-            uvicorn.Server(config).run()
+            idle_s = round(Limits().idle_s)  # uvicorn's own 5 s are short on a busy machine
+            uvicorn.Server(
+                uvicorn.Config(app, fd=listener, log_level="warning", timeout_keep_alive=idle_s)
+            ).run()
             return
         doors = guarded(build_app(context), requests_per_s=1e6)
         tls = ServerTls(files_of(Laboratory(pki), KME))
