@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from api.text import printable
-from scheduler.domain import BookingState
+from scheduler.domain import BookingState, station_ids
 from scheduler.network import stations_of
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def to_calendar(entries: Iterable[Entry], scenario: Scenario, *, alarm_min: int 
         event.add("dtstart", _second(one.starts_at))
         event.add("dtend", _second(one.ends_at))
         event.add("summary", printable(one.summary))
-        if one.station_id in places:
-            station = places[one.station_id]
-            event.add("location", printable(station.name))
-            event.add("geo", (station.lat_deg, station.lon_deg))
+        if where := [places[name] for name in station_ids(one.station_id) if name in places]:
+            event.add("location", printable(" and ".join(place.name for place in where)))
+            event.add("geo", (where[0].lat_deg, where[0].lon_deg))
         event.add("status", one.status)
         event.add("description", one.description)
         if alarm_min and one.status != "CANCELLED":
@@ -84,8 +83,7 @@ def booking_entries(bookings: Iterable[BookingView], scenario: Scenario) -> Iter
     for view in bookings:
         booking, candidate = view.booking, view.booking.candidate
         satellite = scenario.satellite(candidate.satellite_id)
-        stations = stations_of(scenario, candidate.station_id)
-        where = " and ".join(station.name for station in stations)
+        where = " and ".join(one.name for one in stations_of(scenario, candidate.station_id))
         yield Entry(
             uid=f"{booking.booking_id}@skytrunk",
             sequence=view.changes,
@@ -101,7 +99,7 @@ def booking_entries(bookings: Iterable[BookingView], scenario: Scenario) -> Iter
                 candidate.secret_bits,
             )
             + f"\npass {candidate.pass_id}",
-            station_id=stations[0].station_id,
+            station_id=candidate.station_id,
         )  # fmt: skip
 
 

@@ -46,8 +46,8 @@ CALENDAR_MAX = 2000
 def bookings(
     request: Annotated[BookingsRequest, Query()],
     context: ContextDependency,
-    operator: OperatorDependency,
     reply: ReplyDependency,
+    operator: OperatorDependency,
 ) -> Answer | Response:
     """List bookings by AOS; for an operator's token those that it may see."""
     return reply_with(context, reply, request, request.plan, operator)
@@ -112,15 +112,19 @@ def calendar(
 
 
 @router.get("/bookings/{booking_id}", responses=problem_answers(404))
-def booking(booking_id: UUID, _: NoParameters, context: ContextDependency) -> Booking:
+def booking(
+    booking_id: UUID, _: NoParameters, context: ContextDependency, operator: OperatorDependency
+) -> Booking:
     """Give one booking."""
-    return Booking.model_validate(services.get_booking(context, booking_id))
+    return Booking.model_validate(services.get_booking(context, booking_id, operator=operator))
 
 
 @router.get("/bookings/{booking_id}/events", responses=problem_answers(404))
-def booking_events(booking_id: UUID, _: NoParameters, context: ContextDependency) -> BookingEvents:
+def booking_events(
+    booking_id: UUID, _: NoParameters, context: ContextDependency, operator: OperatorDependency
+) -> BookingEvents:
     """Give the life of a booking, first event first."""
-    services.get_booking(context, booking_id)
+    services.get_booking(context, booking_id, operator=operator)
     return BookingEvents.of(services.booking_events(context, booking_id))
 
 

@@ -45,9 +45,9 @@ ContextDependency = Annotated[Context, Depends(_context)]
 
 def _operator(request: HttpRequest) -> Operator | None:
     """Whose token the request showed, as the scenario's operators have it."""
-    token = request.scope.get(BEARER)
+    bearer = request.scope.get(BEARER)
     sharing = _context(request).scenario.sharing
-    return None if token is None else sharing.of_token(token.name)
+    return None if bearer is None else sharing.of_token(bearer.token.name)
 
 
 OperatorDependency = Annotated[Operator | None, Depends(_operator)]

@@ -115,8 +115,8 @@ def plan_bookings(
     plan_id: Name,
     request: Annotated[BookingsRequest, Query()],
     context: ContextDependency,
-    operator: OperatorDependency,
     reply: ReplyDependency,
+    operator: OperatorDependency,
 ) -> Answer | Response:
     """List the bookings that a plan made, kept or cancelled."""
     return reply_with(context, reply, request, plan_id, operator)

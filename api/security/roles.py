@@ -137,7 +137,6 @@ class Bearer:
 BEARER = "skytrunk.bearer"  #: key of the scope: who asks; missing where nobody had to say
 TOLD = "skytrunk.told"  #: key of the scope: where whoever stands outside reads the route
 DECIDED = "skytrunk.route"  #: key of the scope: the route that the decision was about
-BEARER = "skytrunk.token"  #: key of the scope: the token that a request showed, if any
 NOWHERE = "-"
 
 
@@ -227,7 +226,6 @@ class OnlyRoles:
                 self._check_open(headers)
             else:
                 caller = token.token_id
-                scope[BEARER] = token
                 wait_s = self._rate.wait_s(caller)
                 if wait_s:
                     return self._too_often(scope, wait_s)

@@ -18,7 +18,7 @@ from scheduler.domain import (
     DirectiveKind,
     PassName,
 )
-from scheduler.errors import BookingConflict, InputError
+from scheduler.errors import BookingConflict, InputError, UnknownName
 from scheduler.ledger.books import directives, outages, plans
 from scheduler.ledger.books.bookings import (
     changes_of,
@@ -76,7 +76,6 @@ def list_bookings(
             satellite_id=satellite_id,
             station_id=station_id,
             after=after,
-            # What is left out below does not count.
             limit=limit if plan_id is None and operator is None else None,
         )
         if plan_id is not None:
@@ -84,13 +83,7 @@ def list_bookings(
             named = plans.bookings_of(reader.connection, record)
             named |= {UUID(text) for text in record.details["cancelled"]}
             found = [booking for booking in found if booking.booking_id in named]
-        if operator is not None:
-            sharing = context.scenario.sharing
-            found = [
-                one
-                for one in found
-                if sharing.may_see(operator, one.candidate.satellite_id, one.candidate.station_ids)
-            ][:limit]
+        found = [one for one in found if _may_see(context, operator, one)]
         if limit is None and len(found) > BOOKINGS_MAX:
             raise InputError(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
@@ -99,10 +92,23 @@ def list_bookings(
         return _views(reader, found if limit is None else found[:limit])
 
 
-def get_booking(context: Context, booking_id: UUID) -> BookingView:
-    """One booking. Raises UnknownName."""
+def _may_see(context: Context, operator: Operator | None, booking: Booking) -> bool:
+    candidate = booking.candidate
+    sharing = context.scenario.sharing
+    return operator is None or sharing.may_see(
+        operator, candidate.satellite_id, candidate.station_ids
+    )
+
+
+def get_booking(
+    context: Context, booking_id: UUID, *, operator: Operator | None = None
+) -> BookingView:
+    """One booking. Raises UnknownName, also for one that an operator may not see."""
     with context.view.read() as reader:
-        return _views(reader, [find_booking(reader, booking_id)])[0]
+        booking = find_booking(reader, booking_id)
+        if not _may_see(context, operator, booking):
+            raise UnknownName(f"no booking {booking_id}")
+        return _views(reader, [booking])[0]
 
 
 def booking_events(context: Context, booking_id: UUID) -> list[BookingEvent]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from scheduler.domain import Booking, NewBlock, Pool
+from scheduler.domain import Booking, NewBlock, Pool, pair_name
 from scheduler.errors import FeedError, InputError, SettingsError, StationTrouble
 from scheduler.fibre import buffer_bits
 from scheduler.ledger.keys.stock import get_stock
-from scheduler.network import pool_of
+from scheduler.network import pairs_of, pool_of
 from scheduler.sources.device import DeviceEnd, pull, stored
 from scheduler.sources.filedrop import MANIFESTS, read_drop
 
@@ -94,6 +94,11 @@ def check_executors(context: Context) -> None:
         f"{satellite.satellite_id}/{station}"
         for satellite in context.scenario.satellites
         for station in stations
+    ]
+    known += [
+        f"{satellite.satellite_id}/{pair_name(one.station_id, other.station_id)}"
+        for satellite in context.scenario.satellites
+        for one, other in pairs_of(satellite, context.scenario.stations)
     ]
     for name in context.settings.executors:
         if name not in known:

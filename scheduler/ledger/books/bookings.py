@@ -228,7 +228,7 @@ def get_bookings(
     if satellite_id is not None:
         query = query.where(BookingRow.satellite_id == satellite_id)
     if station_id is not None:
-        query = query.where(BookingRow.station_id == station_id)
+        query = query.where(or_(*_takes(station_id)))
     if after is not None:
         at, booking_id = after
         later = (BookingRow.acquires_at == at) & (BookingRow.booking_id > booking_id)
