@@ -69,3 +69,8 @@ def take_in(name: str) -> None:
     if not any(isinstance(handler, _ToStructlog) for handler in logger.handlers):
         logger.addHandler(_ToStructlog(logging.WARNING))
     logger.propagate = False
+
+
+def quiet() -> None:
+    """Log nothing but errors."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
