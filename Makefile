@@ -64,7 +64,8 @@ oracle: $(VENV)/.dev
 # (twice, once with 20 kills of the server) among them, and 10,000 bodies that nobody should send.
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.report
-	SKYTRUNK_BENCH_DELIVERIES=100000 $(BIN)/python -m pytest -q -m faults tests
+	SKYTRUNK_BENCH_DELIVERIES=100000 SKYTRUNK_BENCH_KILLS=50 SKYTRUNK_BENCH_RESTARTS=5 \
+	  $(BIN)/python -m pytest -q -m faults tests
 	SKYTRUNK_BENCH_BODIES=10000 $(BIN)/python -m pytest -q tests/api/kme/test_bad_input.py
 
 # Tens of kills, sixteen processes for one key, a server that dies: what CI runs after the suite.
