@@ -20,7 +20,7 @@ AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 need theirs."""
 
 WAITING_MAX = 8
-WAIT_S_MAX = 0.5
+WAIT_S_MAX = 0.25
 """How many more wait for their turn, and how long at most."""
 
 RETRY_AFTER_S = 2
