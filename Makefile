@@ -65,7 +65,8 @@ oracle: $(VENV)/.dev
 # (twice, once with 20 kills of the server) among them, and 10,000 bodies that nobody should send.
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.report
-	SKYTRUNK_BENCH_DELIVERIES=100000 $(BIN)/python -m pytest -q -m faults tests
+	SKYTRUNK_BENCH_DELIVERIES=100000 SKYTRUNK_BENCH_KILLS=50 SKYTRUNK_BENCH_RESTARTS=5 \
+	  $(BIN)/python -m pytest -q -m faults tests
 	SKYTRUNK_BENCH_BODIES=10000 $(BIN)/python -m pytest -q tests/api/kme/test_bad_input.py
 	SKYTRUNK_BENCH_BODIES=1000 $(BIN)/python -m pytest -q tests/api/test_any_request.py
 

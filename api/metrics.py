@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+import structlog
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
     from scheduler.services.context import Context
     from scheduler.services.health import Figures
+
+ID_HEADER = b"x-request-id"
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+log = structlog.get_logger("skytrunk.requests")
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -57,37 +64,45 @@ class _OfTheLedger(Collector):
 
 
 def _families(found: Figures) -> Iterator[Metric]:
-    bookings = GaugeMetricFamily("skytrunk_bookings", "Bookings by state.", labels=["state"])
-    for state, count in found.bookings.items():
-        bookings.add_metric([str(state)], count)
-    yield bookings
-    key = GaugeMetricFamily(
-        "skytrunk_key_bits", "Key by pool and account.", labels=["pool", "account"]
-    )
-    for pool, accounts in found.key_bits.items():
-        for account, bits in accounts.items():
-            key.add_metric([pool, account], bits)
-    yield key
-    jobs = GaugeMetricFamily(
-        "skytrunk_jobs", "The last jobs by work and state.", labels=["work", "state"]
-    )
-    for (work, job_state), count in found.jobs.items():
-        jobs.add_metric([work, str(job_state)], count)
-    yield jobs
-    late = GaugeMetricFamily(
-        "skytrunk_job_lateness_seconds", "How late the last job of a work began.", labels=["work"]
-    )
-    for work, late_s in found.late_s.items():
-        late.add_metric([work], late_s)
-    yield late
-    if found.merge_lag_s is not None:
-        yield GaugeMetricFamily(
-            "skytrunk_merge_lag_seconds", "Time since the newest merge.", value=found.merge_lag_s
-        )
+    bookings = {(state,): count for state, count in found.bookings.items()}
+    yield _gauge("skytrunk_bookings", "Bookings by state.", ("state",), bookings)
+    key = {(pool, name): n for pool, each in found.key_bits.items() for name, n in each.items()}
+    yield _gauge("skytrunk_key_bits", "Key by pool and account.", ("pool", "account"), key)
+    words = "The last jobs by work and state."
+    yield _gauge("skytrunk_jobs", words, ("work", "state"), found.jobs)
+    for name, text, label, figures in (
+        ("job_lateness_seconds", "How late the last job of a work began.", "work", found.late_s),
+        ("passes", "Passes of the plan in force.", "what", found.passes),
+        ("runway_seconds", "Until a pair runs dry at today's rate.", "pool", found.runway_s),
+        ("element_age_seconds", "Age of the newest set.", "satellite", found.element_age_s),
+        ("alerts", "The last alerts by kind.", "kind", found.alerts),
+    ):
+        labelled = {(key,): figure for key, figure in figures.items()}
+        yield _gauge(f"skytrunk_{name}", text, (label,), labelled)
+    for name, text, value in (
+        ("merge_lag_seconds", "Time since the newest merge.", found.merge_lag_s),
+        ("solver_gap", "Share by which the plan in force may miss the best.", found.solver_gap),
+    ):
+        if value is not None:
+            yield GaugeMetricFamily(f"skytrunk_{name}", text, value=value)
+
+
+def _gauge(
+    name: str, text: str, labels: tuple[str, ...], figures: Mapping[Any, float]
+) -> GaugeMetricFamily:
+    """A figure for each set of labels."""
+    made = GaugeMetricFamily(name, text, labels=labels)
+    for key, figure in figures.items():
+        made.add_metric([str(one) for one in key], figure)
+    return made
 
 
 class Timed:
-    """Counts how long each answer took, by the route that gave it."""
+    """Counts how long each answer took, by the route that gave it, and names each request.
+
+    Its id stands in every line that is logged meanwhile, and in the answer's `X-Request-Id`; the
+    client's own is kept if it is a plain one.
+    """
 
     def __init__(self, app: ASGIApp, latency: Histogram) -> None:
         self._app = app
@@ -98,6 +113,7 @@ class Timed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        request_id = _id_of(scope)
         begun_s, status = time.perf_counter(), 0
         decided: list[str] = []
 
@@ -105,9 +121,20 @@ class Timed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = [*message.get("headers", ()), (ID_HEADER, request_id.encode())]
+                message = {**message, "headers": headers}
             await send(message)
 
-        await self._app({**scope, TOLD: decided}, receive, send_counting)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app({**scope, TOLD: decided}, receive, send_counting)
+            if status >= 500:
+                log.warning("answered", status=status, route=decided[0] if decided else NOWHERE)
         # The route, never the path: a caller must not choose how many labels there are.
         name = decided[0] if decided else NOWHERE
         self._latency.labels(name, str(status)).observe(time.perf_counter() - begun_s)
+
+
+def _id_of(scope: Scope) -> str:
+    said = next((value for name, value in scope["headers"] if name == ID_HEADER), b"")
+    text: str = said.decode("latin-1")
+    return text if _PLAIN.fullmatch(text) else uuid4().hex[:16]

@@ -141,6 +141,11 @@ class Agenda:
             self._known[due.work, due.booking_id] = due.at
         heapq.heappush(self._heap, (until or due.at, due.work, next(self._order), due, True))
 
+    def holds(self, due: Due) -> bool:
+        """Whether that work of that instant is still to come."""
+        name = (due.work, due.at, due.booking_id)
+        return any(name == (one.work, one.at, one.booking_id) for *_, one, _ in self._heap)
+
     def due_now(self, work: Work, now: datetime) -> Due:
         """Work that repeats, as if it were due now."""
         return Due(

@@ -29,7 +29,7 @@ from scheduler.settings import Settings
 log = structlog.get_logger("skytrunk.jobs")
 
 _VAULT_S = 60.0  # of the machine; a data key that grew old is replaced this soon
-_WATCH_S = 30.0  # of the machine; bookings made by another process are seen this soon
+_WATCH_S = 10.0  # of the machine; bookings and jobs of another process are seen this soon
 _BEAT_S = 10.0  # of the machine; a lease lasts three of these
 _STAND_BY_S = 1.0  # of the machine; how often one looks at a job that another process runs
 _ROLL_S = 600.0  # of the clock in use; plans are made anew no more often for what changed
@@ -83,6 +83,7 @@ class JobRunner:
         """Let the running job end, begin no other, and let go of what is under way."""
         self._stopping = True
         if self._scheduler.running:
+            self._scheduler.pause()
             # Waiting inside shutdown would hold the lock that a job needs to wake up again.
             self._scheduler.shutdown(wait=False)
         for name in list(self._held):
@@ -105,6 +106,7 @@ class JobRunner:
                 run_date=max(soonest, self._wall(when)),
                 id="work",
                 replace_existing=True,
+                max_instances=3,  # it is armed at its own end, where it still counts as running
             )
 
     def _work(self) -> None:
@@ -208,28 +210,26 @@ class JobRunner:
         )  # fmt: skip
 
     def _miss(self, due: Due, reason: str) -> None:
-        log.warning("missed", job=str(due.work), at=due.at.isoformat(), why=reason)
-        self._guard("missed", lambda: services.miss_job(self.context, due, reason=reason))
+        """Write down that a job was not done; of one under way by another, look again later."""
+
+        def miss() -> None:
+            job = services.miss_job(self.context, due, reason=reason)
+            if job.state is JobState.RUNNING:
+                wait_s = services.LEASE_S * self.worker.rate
+                self._agenda.put_back(due, until=self.clock.now() + timedelta(seconds=wait_s))
+            else:
+                log.warning("missed", job=str(due.work), at=due.at.isoformat(), why=reason)
+
+        self._guard("missed", miss)
 
     def _is_late(self, due: Due) -> bool:
-        """Miss a session that can no longer begin in its time: none is run late."""
-        assert due.booking_id is not None
-        (booking,) = services.bookings_of_plan(self.context, {"bookings": [str(due.booking_id)]})
-        if booking.state is not BookingState.BOOKED:
+        """Miss a session that can no longer begin in its time."""
+        reason = services.late_reason(self.context, due, rate=self.worker.rate)
+        if reason is None:
             return False
-        now = self.clock.now()
-        # No later than half of the pass, or a second of the machine on a fast clock.
-        late_s = max(self.worker.rate, booking.candidate.duration_s / 2)
-        if now < booking.candidate.loses_at and now <= due.at + timedelta(seconds=late_s):
-            return False
-        reason = f"the clockwork came {(now - due.at).total_seconds():.0f} s late"
-        self._guard("missed", lambda: self._miss_session(due, reason))
-        return True
-
-    def _miss_session(self, due: Due, reason: str) -> None:
-        assert due.booking_id is not None
-        services.miss_session(self.context, due.booking_id, at=self.clock.now(), reason=reason)
+        self._guard("missed", lambda: services.miss_late_session(self.context, due, reason))
         self._miss(due, reason)
+        return True
 
     def _wall(self, simulated: datetime) -> datetime:
         """The machine's instant at which the clock will show `simulated`."""
@@ -260,11 +260,18 @@ class JobRunner:
         for booking in services.open_bookings(self.context):
             self._schedule(booking)
 
+    def _see_left_over(self) -> None:
+        """Take up what a process began that is gone by now, whenever this one was started."""
+        for due in services.left_over(self.context):
+            if not self._agenda.holds(due):
+                self._agenda.put_back(due)
+
     def _watch(self) -> None:
         """Schedule the bookings that somebody else made meanwhile."""
         with self._busy:
             if not self._stopping and self._clock_is_right():
                 self._guard("watch", self._see_bookings)
+                self._guard("left over", self._see_left_over)
                 self._guard("roll", self._roll)
                 self._arm()
 

@@ -25,7 +25,7 @@ def set_up_logs(form: Literal["lines", "json"]) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     )
     structlog.configure(processors=[*shared, last], cache_logger_on_first_use=False)
-    for name in ("apscheduler", "procrastinate", "uvicorn.error"):
+    for name in ("apscheduler", "procrastinate", "psycopg", "sqlalchemy", "uvicorn.error"):
         take_in(name)
 
 
@@ -60,7 +60,8 @@ class _ToStructlog(logging.Handler):
         """Log one record, and of its traceback the last line."""
         error = record.exc_info[1] if record.exc_info else None
         why = {"why": words_of(error)} if isinstance(error, Exception) else {}
-        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **why)
+        words = " ".join(record.getMessage().split())[:500]
+        structlog.get_logger(record.name).log(record.levelno, words, **why)
 
 
 def take_in(name: str) -> None:
@@ -69,3 +70,8 @@ def take_in(name: str) -> None:
     if not any(isinstance(handler, _ToStructlog) for handler in logger.handlers):
         logger.addHandler(_ToStructlog(logging.WARNING))
     logger.propagate = False
+
+
+def quiet() -> None:
+    """Log nothing but errors."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

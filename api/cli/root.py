@@ -37,6 +37,7 @@ from api.cli import (
     track,
     validate,
     vault,
+    worker,
 )
 from api.cli.interrupt import spare_imports
 from api.cli.options import ConfigOption, DatabaseOption, ScenarioOption, ServerOption, keep
@@ -83,6 +84,7 @@ app.command("replay")(replay.replay)
 app.command("validate")(validate.validate)
 app.command("serve")(serve.serve)
 app.command("run")(serve.run)
+app.command("worker")(worker.worker)
 app.command("settings")(settings.settings)
 app.command("satellites")(network.satellites)
 app.command("stations")(network.stations)

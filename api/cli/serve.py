@@ -52,6 +52,11 @@ def serve(
     laboratory: Annotated[
         bool, typer.Option("--laboratory", help="Deliver key of a simulated source too.")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=64, help="Processes that share the ports, each started anew."),
+    ] = 1,
+    shares_ports: Annotated[bool, typer.Option("--shares-ports", hidden=True)] = False,
     clock_start: ClockStartOption = None,
     clock_rate: ClockRateOption = 1.0,
 ) -> None:
@@ -71,18 +76,24 @@ def serve(
     )
     settings = _live(settings) if start is None else settings
     stopping = threading.Event()
-    _when_stopped(stopping.set)
+    when_stopped(stopping.set)
+    if workers > 1:
+        _serve_by(workers, stopping)
+        return
     from scheduler.clock import live_clock
+    from scheduler.logs import set_up_logs
     from scheduler.services.context import Context
 
     clock = live_clock(start, clock_rate)
+    set_up_logs(settings.log_format)
     with Context(settings, clock=clock) as context, ExitStack() as open_sockets:
         context.refuse_other_scenario()
         from api.ports import ports_of, run_ports
 
         ports = ports_of(settings, context)
         for one in ports:
-            one.listener = open_sockets.enter_context(_listen(one.host, one.port))
+            listener = _listen(one.host, one.port, shared=shares_ports)
+            one.listener = open_sockets.enter_context(listener)
         for one in ports:
             note(one.greeting)
         note(f"scenario {context.scenario.name}")
@@ -94,7 +105,7 @@ def serve(
             for one in ports:
                 one.server.should_exit = True
 
-        _when_stopped(stop_now)
+        when_stopped(stop_now)
         if not stopping.is_set():
             run_ports(ports)
 
@@ -113,7 +124,7 @@ def _clock_start(start: str | None, rate: float) -> datetime | None:
     return parse_instant_or_none(start, "clock-start")
 
 
-def _when_stopped(act: Callable[[], None]) -> None:
+def when_stopped(act: Callable[[], None]) -> None:
     """Call `act` at Ctrl-C or SIGTERM; ask for it before anything that takes long to import.
 
     Python throws a KeyboardInterrupt away where it falls into the tidying up after an import.
@@ -122,7 +133,17 @@ def _when_stopped(act: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: act())
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _serve_by(workers: int, stop: threading.Event) -> None:
+    """Have so many processes answer on the same ports until told to stop."""
+    from scheduler.logs import set_up_logs
+    from scheduler.supervisor import supervise
+
+    set_up_logs("lines")
+    words = [*sys.argv[1:], "--shares-ports", "--workers", "1"]
+    supervise([sys.executable, "-m", "api.cli", *words], processes=workers, stop=stop)
+
+
+def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """Return a listening socket, so that a taken port is our error and not a log line."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -131,6 +152,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:  # the system deals out connections among those that listen
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address)
             listener.listen(128)
         except OSError:
@@ -159,7 +182,7 @@ def run(
     settings = line.settings()
     settings = _live(settings) if start is None else settings
     stop = threading.Event()
-    _when_stopped(stop.set)
+    when_stopped(stop.set)
     from scheduler.jobs import run_forever
 
     run_forever(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from api.security.limits import Refuse
+from scheduler.abandon import Abandoned, abandoned_by
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +20,7 @@ AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 need theirs."""
 
 WAITING_MAX = 8
-WAIT_S_MAX = 0.5
+WAIT_S_MAX = 0.25
 """How many more wait for their turn, and how long at most."""
 
 RETRY_AFTER_S = 2
@@ -31,8 +33,8 @@ FILES = "/ui/static/"
 class BoundedWork:
     """Computes so many requests at once; sheds what would wait too long with 503.
 
-    Who leaves while it waits is never computed. A computation that has begun is not broken off,
-    so that no more than these are ever left behind.
+    Who leaves while it waits is never computed. A computation that has begun is told that nobody
+    waits for it any more, and ends at its next step; its turn is free when it has.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class BoundedWork:
             return
         if not self._turns.locked():
             async with self._turns:
-                await self._app(scope, receive, send)
+                await self._compute(scope, _Client(receive), send)
             return
         if self._waiting >= self._waiting_max:
             await self._shed(scope, receive, send)
@@ -71,12 +73,28 @@ class BoundedWork:
             self._waiting -= 1
         if got_turn:
             try:
-                await self._app(scope, client.receive, send)
+                await self._compute(scope, client, send)
             finally:
                 self._turns.release()
         elif not client.has_left:
             await self._shed(scope, receive, send)
         await client.forget()
+
+    async def _compute(self, scope: Scope, client: _Client, send: Send) -> None:
+        """Compute one answer, and tell the computation if whoever asked leaves."""
+        left = threading.Event()
+
+        async def watch() -> None:
+            await client.leaves()
+            left.set()
+
+        watching = asyncio.ensure_future(watch())
+        try:
+            with abandoned_by(left), suppress(Abandoned):
+                await self._app(scope, client.receive, send)
+        finally:
+            await _cancelled(watching)
+            await client.forget()
 
     async def _turn_or_leave(self, client: _Client) -> bool:
         """Wait for a turn; False if none came in time, or whoever asked has left."""

@@ -20,7 +20,7 @@ from api.security.limits import Rate, Refuse
 from api.security.session import check_form, secret_in_cookie
 from scheduler import services
 from scheduler.domain import AccessToken, Role
-from scheduler.errors import NotAllowed, NotAuthenticated
+from scheduler.errors import LedgerUnavailable, NotAllowed, NotAuthenticated
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -138,6 +138,7 @@ BEARER = "skytrunk.bearer"  #: key of the scope: who asks; missing where nobody 
 TOLD = "skytrunk.told"  #: key of the scope: where whoever stands outside reads the route
 DECIDED = "skytrunk.route"  #: key of the scope: the route that the decision was about
 NOWHERE = "-"
+AWAY_S = 5
 
 
 def check_route(request: Request) -> None:
@@ -250,6 +251,10 @@ class OnlyRoles:
             who = {"token": token.token_id, "role": token.role.value} if token else {}
             log.warning("refused", route=name, caller=caller, why=str(error), **who)
             return self._refuse(scope, 403, str(error))
+        except LedgerUnavailable as error:
+            # Who somebody is stands in the ledger; it comes back, and nobody is let in meanwhile.
+            log.warning("refused", route=name, caller=caller, why=str(error))
+            return self._with(scope, 503, str(error), {"Retry-After": str(AWAY_S)})
 
     async def _decide(self, token: AccessToken, name: str, *, allowed: bool, changes: bool) -> None:
         """Write down what was decided of a change, before it is made."""

@@ -1,1 +1,1 @@
-"""Many machines: the only place that imports what spreads work over them."""
+"""Several machines: workers on one PostgreSQL ledger, and replays on Dask (extra `cluster`)."""

@@ -34,6 +34,7 @@ from .executors import check_executors
 from .health import figures, health, readiness
 from .history import balances_over_time, every_merged_key, every_plan
 from .jobs import (
+    LEASE_S,
     Worker,
     end_job,
     fail_job,
@@ -41,6 +42,7 @@ from .jobs import (
     hold_job,
     job_events,
     job_id,
+    job_key,
     list_jobs,
     miss_idle_time,
     miss_job,
@@ -58,6 +60,7 @@ from .keys.device import pull_keys
 from .keys.expire import expire_due
 from .keys.file_drop import import_keys
 from .keys.trace import pair_blocks, trace_key
+from .lateness import late_reason, miss_late_session
 from .live import live_agenda, live_cadences
 from .merges.due import merge_due
 from .merges.history import key_flow, merge_history, plan_merges
@@ -65,6 +68,7 @@ from .network import demand_stocks, link_stocks, pool_stock, stations_now
 from .outages import add_outage, lift_outage, list_outages
 from .pairs import station_pairs
 from .passes import next_pass, pass_at, upcoming_passes
+from .pending import left_over, pending_work
 from .places import place_at
 from .plans.changes import plan_changes
 from .plans.explain import explain_pass, get_plan, list_plans
@@ -97,6 +101,7 @@ from .weather import weather_identity
 from .work import perform
 
 __all__ = [
+    "LEASE_S",
     "LIVE_SCENARIO",
     "Context",
     "NewStation",
@@ -153,11 +158,14 @@ __all__ = [
     "import_keys",
     "job_events",
     "job_id",
+    "job_key",
     "keep_vault",
     "key_curve",
     "key_flow",
     "key_runway",
     "last_checkpoint",
+    "late_reason",
+    "left_over",
     "lift_outage",
     "link_numbers",
     "link_stocks",
@@ -183,6 +191,7 @@ __all__ = [
     "merge_history",
     "miss_idle_time",
     "miss_job",
+    "miss_late_session",
     "miss_session",
     "new_scenario",
     "next_pass",
@@ -193,6 +202,7 @@ __all__ = [
     "pair_blocks",
     "pass_at",
     "pause_job",
+    "pending_work",
     "perform",
     "place_at",
     "plan_by_hand",

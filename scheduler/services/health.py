@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scheduler.agenda import Work
-from scheduler.domain import BookingState, Every, Job, JobState
+from scheduler.domain import BookingState, Every, Job, JobState, Pool
 from scheduler.errors import LedgerError, LedgerMissing
+from scheduler.ledger.books import plans
+from scheduler.ledger.books.alerts import get_alerts
 from scheduler.ledger.books.bookings import count_bookings
 from scheduler.ledger.books.jobs import get_jobs
 from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.log.trail import tree_size
+from scheduler.services.delivery.runway import pair_runway
 from scheduler.services.live import live_cadences
 
 if TYPE_CHECKING:
@@ -117,13 +120,30 @@ class Figures:
     jobs: dict[tuple[str, JobState], int] = field(default_factory=dict)  #: of the last LATELY
     late_s: dict[str, float] = field(default_factory=dict)  #: the last of each work began so late
     merge_lag_s: float | None = None  #: since the newest merge that was done
+    passes: dict[str, int] = field(default_factory=dict)  #: of the plan in force: seen, booked
+    solver_gap: float | None = None  #: of that plan; None where no solver proved any
+    runway_s: dict[str, float] = field(default_factory=dict)  #: by pair, at the last day's rate
+    element_age_s: dict[str, float] = field(default_factory=dict)  #: by satellite
+    alerts: dict[str, int] = field(default_factory=dict)  #: by kind, of the last LATELY
 
 
 def figures(context: Context) -> Figures:
     """Count bookings, key and jobs; nothing without a ledger."""
-    with suppress(LedgerMissing), context.view.read() as reader:
-        return _figures(context, reader)
-    return Figures()
+    now = context.clock.now()
+    ages = {one.satellite: one.age_s for one in element_ages(context, now)}
+    known = {name: age_s for name, age_s in ages.items() if age_s is not None}
+    with suppress(LedgerMissing):
+        with context.view.read() as reader:
+            found = _figures(context, reader)
+        return replace(found, runway_s=_runways(context, now), element_age_s=known)
+    return Figures(element_age_s=known)
+
+
+def _runways(context: Context, now: datetime) -> dict[str, float]:
+    """Seconds until each pair runs dry, of those that are drawn from."""
+    pools = sorted({demand.pool.pool_id for demand in context.scenario.demands})
+    dry = {name: pair_runway(context, Pool.parse(name)).empty_at for name in pools}
+    return {name: (at - now).total_seconds() for name, at in dry.items() if at is not None}
 
 
 def _figures(context: Context, reader: Reader) -> Figures:
@@ -136,7 +156,18 @@ def _figures(context: Context, reader: Reader) -> Figures:
             late_s.setdefault(work, (job.started_at - job.scheduled_for).total_seconds())
     merged = get_jobs(reader, work=str(Work.MERGE), state=JobState.DONE, limit=1)
     now = context.clock.now()
+    plan = plans.last_made(reader.connection, at=now)
+    passes: dict[str, int] = {}
+    if plan is not None:
+        seen = plans.count_passes(reader.connection, plan.plan_id)
+        passes = {"seen": seen, "booked": plan.details["booked"]}
+    alerts: dict[str, int] = {}
+    for alert in get_alerts(reader, limit=LATELY):
+        alerts[alert.kind] = alerts.get(alert.kind, 0) + 1
     return Figures(
+        passes=passes,
+        solver_gap=plan.gap if plan else None,
+        alerts=alerts,
         bookings=count_bookings(reader),
         key_bits=get_balances(reader),
         jobs=jobs,

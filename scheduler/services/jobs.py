@@ -231,6 +231,11 @@ def miss_job(context: Context, due: Due, *, reason: str) -> Job:
 
 
 def _missed(tx: Transaction, due: Due, now: datetime, reason: str) -> Job:
+    """Write down that a job was missed; one that is under way stays so while its lease lasts."""
+    known = books.find_job(tx, job_key(due), due.at)
+    if known is not None and books.is_lapsed(known, machine_now=SystemClock().now()):
+        lost = f"{known.holder} is gone; {reason}"
+        books.abandon_job(tx, known.job_key, known.scheduled_for, at=now, reason=lost)
     return books.note_job(tx, job_key(due), due.at, JobState.MISSED, at=now, reason=reason)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from orbits import NoElementsError
 from scheduler.agenda import Agenda, Work, cadences_of
 from scheduler.clock import SteadyClock, SystemClock
 from scheduler.domain import Cadence, Every, parse_cadence
+from scheduler.network import Announces, KeyBlocks
 from scheduler.services.weather import OPEN_METEO, weather_in_use
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def live_cadences(context: Context) -> dict[Work, Cadence]:
     sets and the sky of another time, or a service asked every few seconds, serve nobody.
     """
     cadences = cadences_of(context.scenario.schedule)
+    for work in _idle(context):
+        del cadences[work]
     if isinstance(context.clock, (SteadyClock, SystemClock)):
         if numbers_in_orbit(context):
             cadences[Work.ELEMENTS] = Every(ELEMENTS_S)
@@ -49,6 +53,14 @@ def live_cadences(context: Context) -> dict[Work, Cadence]:
             else:
                 cadences[work] = cadence
     return cadences
+
+
+def _idle(context: Context) -> Iterator[Work]:
+    """What a scenario never has: blocks to close, announcements that time brings."""
+    if not any(one.blocks is KeyBlocks.POOLED for one in context.scenario.block_policies):
+        yield Work.CLOSE
+    if not any(one.announces is Announces.DELAY for one in context.scenario.satellites):
+        yield Work.ANNOUNCE
 
 
 def numbers_in_orbit(context: Context) -> list[int]:

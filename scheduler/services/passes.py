@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orbits import NoElementsError, OrbitsError, as_utc, find_passes_in_archive, iso_utc
+from scheduler.abandon import go_on
 from scheduler.domain import NextPass, PassAnswer, PassRow, Span
 from scheduler.errors import InputError
 from scheduler.forecast import forecast_passes
@@ -106,6 +107,7 @@ def _work_out(context: Context, asked: _Question) -> PassAnswer:
     held = limits_of(context, chosen_stations, start=start, end=end, with_key=forecast)
     rows: list[PassRow] = []
     for span in covered:
+        go_on()
         table = find_passes_in_archive(
             archive,
             chosen.norad_id,
@@ -123,6 +125,7 @@ def _work_out(context: Context, asked: _Question) -> PassAnswer:
         )
         notes += _notes(table)
         sets = {elements.epoch: elements for elements in table.elements}
+        go_on()
         found = forecast_passes(
             [(item, chosen, sets[item.epoch], places[item.station_id]) for item in table],
             planning=planning,
@@ -133,6 +136,7 @@ def _work_out(context: Context, asked: _Question) -> PassAnswer:
             quantiles=forecast,
             earth=context.earth,
         )
+        go_on()
         reasoned, lacking = with_reasons(context, found, chosen_stations, held, at=known_at)
         rows += reasoned
         notes += lacking

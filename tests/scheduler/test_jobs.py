@@ -81,7 +81,6 @@ def test_time_is_looked_after_before_every_merge(settings_of: SettingsOf) -> Non
         command.finish({})
     with _running(settings) as runner:
         _wait(runner, "expire", 2)
-        _wait(runner, "announce", 2)
         _wait(runner, "merge", 2)
 
     with Context(settings) as context, context.ledger.view.read() as reader:

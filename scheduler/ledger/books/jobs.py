@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from orbits import as_utc
 from scheduler.domain import FINAL_JOB_STATES, Job, JobPause, JobState
@@ -31,13 +31,22 @@ _STARTED = (
     .label("started_at")
 )
 _JOBS = select(*JobRow.__table__.c, _STARTED)
+# A statement costs more to build than to run, so each is built once.
+_THIS = (JobRow.job_key == bindparam("key_"), JobRow.scheduled_for == bindparam("at_"))
+_JOB = select(*JobRow.__table__.c).where(*_THIS)
+_CHANGED = ("state", "reason", "attempts", "holder", "lease_until", "changed_at")
+_MOVE = update(JobRow).where(*_THIS).values({name: bindparam(f"{name}_") for name in _CHANGED})
+_INSERT, _INSERT_EVENT = insert(JobRow), insert(JobEventRow)
+_LAST = select(func.max(JobEventRow.position)).where(
+    JobEventRow.job_key == bindparam("key_"), JobEventRow.scheduled_for == bindparam("at_")
+)
 
 
 def find_job(reader: Reader, job_key: str, scheduled_for: datetime) -> Job | None:
-    """The job of that key and instant; None if nobody took it yet."""
-    query = _JOBS.where(JobRow.job_key == job_key, JobRow.scheduled_for == as_utc(scheduled_for))
-    row = reader.connection.execute(query).one_or_none()
-    return None if row is None else _job(row)
+    """The job of that key and instant, without when it began; None if nobody took it yet."""
+    # What a transaction holds back is no job: these are written at once.
+    row = reader.raw.execute(_JOB, {"key_": job_key, "at_": as_utc(scheduled_for)}).one_or_none()
+    return None if row is None else record_of(Job, row, state=JobState(row.state), started_at=None)
 
 
 def get_jobs(
@@ -122,11 +131,17 @@ def claim_job(
 def is_free(job: Job, holder: str, *, at: datetime, machine_now: datetime) -> bool:
     """Whether a worker may take a job that is there."""
     if job.state is JobState.RUNNING:
-        lapsed = job.lease_until is None or job.lease_until <= machine_now
-        return job.holder == holder or lapsed
+        return job.holder == holder or is_lapsed(job, machine_now=machine_now)
     if job.state is JobState.FAILED:
         return job.retry_at is not None and job.retry_at <= at
     return job.state is JobState.DUE
+
+
+def is_lapsed(job: Job, *, machine_now: datetime) -> bool:
+    """Whether a job is under way by whoever was not heard of for the time of a lease."""
+    if job.state is not JobState.RUNNING:
+        return False
+    return job.lease_until is None or job.lease_until <= machine_now
 
 
 def fence_job(tx: Transaction, job: Job) -> Job:
@@ -208,20 +223,17 @@ def _write(tx: Transaction, job: Job, known: Job | None) -> Job:
         "changed_at": job.changed_at,
     }
     subject = f"{job.job_key}@{instant_text(job.scheduled_for)}"
-    mine = and_(JobRow.job_key == job.job_key, JobRow.scheduled_for == job.scheduled_for)
+    mine = {"key_": job.job_key, "at_": job.scheduled_for}
     if known is None:
         row = sealed("job", names | stands)
-        connection.execute(insert(JobRow), [row])
+        connection.execute(_INSERT, [row])
         tx.trail.record("job", subject, row["sha256"])
         position = 1
     else:
-        connection.execute(update(JobRow).where(mine).values(**stands))
-        last = select(func.max(JobEventRow.position)).where(
-            JobEventRow.job_key == job.job_key, JobEventRow.scheduled_for == job.scheduled_for
-        )
-        position = connection.execute(last).scalar_one() + 1
+        connection.execute(_MOVE, mine | {f"{name}_": stands[name] for name in _CHANGED})
+        position = connection.execute(_LAST, mine).scalar_one() + 1
     event = sealed("job_event", names | {"position": position} | stands)
-    connection.execute(insert(JobEventRow), [event])
+    connection.execute(_INSERT_EVENT, [event])
     tx.trail.record("job_event", f"{subject}@{position}", event["sha256"])
     return job
 

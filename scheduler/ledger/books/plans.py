@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 from sqlalchemy.orm import aliased
 
 from scheduler.domain import SLACK, PlanOption, PlanPass
@@ -69,6 +69,13 @@ def _values(item: PlanPass | PlanOption, names: Sequence[str]) -> dict[str, Any]
 def by_name(connection: Connection, plan_id: str) -> PlanRecord | None:
     """The plan of that name, if there is one."""
     return _one(connection, _PLANS.where(PlanRow.plan_id == plan_id))
+
+
+def count_passes(connection: Connection, plan_id: str) -> int:
+    """How many passes a plan looked at."""
+    mine = select(PlanRow.command_id).where(PlanRow.plan_id == plan_id).scalar_subquery()
+    query = select(func.count()).select_from(PlanPassRow).where(PlanPassRow.command_id == mine)
+    return connection.execute(query).scalar_one()
 
 
 def last_made(connection: Connection, *, at: datetime | None = None) -> PlanRecord | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from api.problems import refusal
 from api.security.load import BoundedWork
+from scheduler.abandon import go_on
 
 
 class Slow:
@@ -104,6 +108,35 @@ def test_who_waited_long_enough_is_shed() -> None:
         assert await Caller(bounded, "/third").status() == 200
 
     _try(case, at_once=1, waiting_max=2, wait_s_max=0.0)
+
+
+def test_a_computation_ends_at_its_next_step_when_whoever_asked_has_left() -> None:
+    begun, steps = threading.Event(), list[int]()
+
+    def compute() -> None:
+        for number in range(2000):
+            steps.append(number)
+            begun.set()
+            go_on()
+            time.sleep(0.01)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/long":
+            await run_in_threadpool(compute)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def run() -> None:
+        bounded = BoundedWork(app, refuse=refusal, at_once=1, waiting_max=0)
+        caller = Caller(bounded, "/long")
+        await run_in_threadpool(begun.wait)
+        caller.left.set()
+        await asyncio.wait_for(caller.task, 10)
+        assert caller.sent == []
+        assert await Caller(bounded, "/next").status() == 200
+
+    asyncio.run(run())
+    assert len(steps) < 1000
 
 
 def test_a_monitor_never_waits() -> None:
