@@ -32,6 +32,11 @@ def title_of(status: int) -> str:
 
 _KINDS = (
     ProblemKind(
+        "A station has trouble",
+        "A station said that a session cannot be, or gave no key.",
+        "The detail has the station's words; the booking has failed and is not tried again.",
+    ),
+    ProblemKind(
         "Input refused",
         "A field of the request has a value that it may not have, is missing, or is unknown.",
         "Each item of `errors` names a field, the value seen and what is allowed: mend these.",

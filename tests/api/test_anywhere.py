@@ -208,9 +208,9 @@ def test_a_track_is_the_same_by_every_door(
     (piece,) = feature["geometry"]["coordinates"]
     assert piece == [[point["lon_deg"], point["lat_deg"]] for point in points]
     assert http.get("/track", params=params).json() == document
-    told = http.get("/track", params={**params, "format": "csv"})
+    told = http.get("/track.csv", params=params)
     assert (told.headers["content-type"].split(";")[0], told.text) == ("text/csv", in_csv)
-    told = http.get("/track", params={**params, "format": "geojson"})
+    told = http.get("/track.geojson", params=params)
     assert told.headers["content-type"] == "application/geo+json"
     assert told.json() == shown
     assert http.get("/track", params={**params, "satellite": "sputnik"}).status_code == 404
@@ -256,7 +256,7 @@ def _track(*places: tuple[float, float]) -> Track:
     points = [
         {
             "at": datetime(2026, 1, 1, 0, number, tzinfo=UTC), "lat_deg": lat, "lon_deg": lon,
-            "azimuth_deg": None, "elevation_deg": None, "range_km": None,
+            "altitude_km": 500.0, "azimuth_deg": None, "elevation_deg": None, "range_km": None,
             "sun_elevation_deg": None, "satellite_sunlit": None,
         }
         for number, (lon, lat) in enumerate(places)

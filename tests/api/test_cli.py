@@ -242,7 +242,8 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(
 def test_a_replay_without_elements_says_why_nothing_was_planned(skytrunk: Command) -> None:
     done = skytrunk("replay", "--from", "2026-06-01", "--to", "2026-06-02")
     assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
+    signed, line = done.stderr.splitlines()
+    assert signed.startswith("skytrunk: new ledger, signed by ")
     assert "nothing planned from 2026-06-01T00:00:00.000Z to 2026-06-02T00:00:00.000Z" in line
     assert "it was coming down" in line
 

@@ -171,7 +171,9 @@ def test_a_spliced_set_waits_until_it_is_accepted(skytrunk: Command, tmp_path: P
         "line 1 is no element set: 'Elements of tonight, with the best regar'"
     ]
     (sentence,) = told["quarantined"]
-    assert brought.stderr.splitlines() == [
+    signed, *notes = brought.stderr.splitlines()
+    assert signed.startswith("skytrunk: new ledger, signed by ")
+    assert notes == [
         f"skytrunk: skipped: {told['skipped'][0]}",
         f"skytrunk: quarantined: {sentence}",
         "skytrunk: quarantined sets serve nothing until `skytrunk elements accept`",

@@ -183,7 +183,7 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
 
     assert set(document["paths"]) == {
-        "/health", "/ready", "/metrics",
+        "/health", "/ready", "/metrics", "/alerts",
         "/satellites", "/satellites/{satellite}", "/stations", "/stations/{station}",
         "/network", "/network/flow", "/passes", "/passes/{pass_id}", "/track",
         "/ledger/balances", "/ledger/entries", "/ledger/checkpoints", "/ledger/proof",

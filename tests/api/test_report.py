@@ -164,6 +164,8 @@ def test_validate_tells_every_published_case(skytrunk: Command) -> None:
         "Beijing-Shanghai trunk",
         "CN-QCN backbone of 2025",
         "Asymptotic weak+vacuum decoy",
+        "Micius entangled over Delingha",
+        "Micius over Delingha and Nanshan",
     ]
     assert {row["published"] for row in document["rows"]} >= {47_800.0, 304_000.0, 300_939.0}
     for row in document["rows"]:
