@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
     from scheduler.services.health import Figures
 
+SHED = 503  # told by `skytrunk_request_seconds`: a burst of them is no burst of lines
 ID_HEADER = b"x-request-id"
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = structlog.get_logger("skytrunk.requests")
@@ -127,7 +128,7 @@ class Timed:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app({**scope, TOLD: decided}, receive, send_counting)
-            if status >= 500:
+            if status >= 500 and status != SHED:
                 log.warning("answered", status=status, route=decided[0] if decided else NOWHERE)
         # The route, never the path: a caller must not choose how many labels there are.
         name = decided[0] if decided else NOWHERE
