@@ -70,7 +70,7 @@ def test_a_burst_is_answered_or_shed(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = tmp_path / "burst.toml"
-    settings.write_text("requests_per_s = 1000.0\n")
+    settings.write_text('scenario = "micius-2016"\nrequests_per_s = 1000.0\n')
     with started(tmp_path, "--config", str(settings), "serve", "--port", str(port)) as process:
         assert process.stderr is not None
         process.stderr.readline()  # it listens

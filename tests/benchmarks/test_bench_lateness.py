@@ -40,7 +40,7 @@ def test_jobs_begin_in_time_under_load(tmp_path: Path) -> None:
     settings = tmp_path / "lateness.toml"
     schedules = {"expire": "1s"} | dict.fromkeys(("elements", "verify", "checkpoint"), "off")
     settings.write_text(
-        "requests_per_s = 1000.0\n[schedules]\n"
+        'scenario = "micius-2016"\nrequests_per_s = 1000.0\n[schedules]\n'
         + "".join(f"{name} = {json.dumps(text)}\n" for name, text in schedules.items())
     )
     words = ("--config", str(settings))
