@@ -278,4 +278,4 @@ def test_a_question_about_passes_runs_through_few_modules(tmp_path: Path) -> Non
         "scheduler/ledger/books/token_reads.py", "scheduler/services/tokens.py",
     ]  # fmt: skip
     rest = [name for name in product if not name.startswith("orbits/") and name not in access]
-    assert len(rest) <= 40
+    assert len(rest) <= 44  # the form of the reply, shared stations and their ends among them

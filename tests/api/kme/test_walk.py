@@ -32,17 +32,21 @@ def _settled(folder: Path) -> set[str]:
     return {one["booking"] for one in found}
 
 
+def _merges(folder: Path) -> int:
+    return len(_said(folder, "merge", "history", "--limit", "1000")["merges"])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_day_goes_as_the_page_says(tmp_path: Path) -> None:
     evening = fenced_commands("A first evening")
     replay, start, *seen, restart = evening
     assert run_skytrunk(tmp_path, *replay).returncode == 0
-    before = _settled(tmp_path)
+    before, merged = _settled(tmp_path), _merges(tmp_path)
 
     with started(tmp_path, *start) as process:
         until = time.monotonic() + PATIENCE_S
-        while not _settled(tmp_path) - before:
+        while not _settled(tmp_path) - before or _merges(tmp_path) == merged:
             assert time.monotonic() < until
             time.sleep(1.0)
         process.send_signal(signal.SIGTERM)
