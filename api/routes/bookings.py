@@ -87,7 +87,7 @@ def _key(one: BookingView) -> tuple[str, str]:
     return one.booking.candidate.acquires_at.isoformat(), str(one.booking.booking_id)
 
 
-@router.get("/calendar.ics", response_class=Response, responses=forms_of("ics"))
+@router.get("/calendar.ics", response_class=Response, responses=forms_of("ics", problems=(404,)))
 def calendar(
     request: Annotated[CalendarRequest, Query()],
     context: ContextDependency,
