@@ -195,7 +195,8 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
         "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel",
         "/outages", "/outages/{outage_id}",
         "/merges", "/pairs", "/runway", "/keys/{key_id}/trace", "/ledger/checkpoint",
-        "/events", "/replays", "/replays/{replay_id}", "/session", "/jobs", "/jobs/events",
+        "/alerts", "/events", "/replays", "/replays/{replay_id}", "/session",
+        "/jobs", "/jobs/events",
         "/jobs/{work}/run", "/jobs/{work}/pause", "/jobs/{work}/resume",
     }  # fmt: skip
     for methods in document["paths"].values():
@@ -278,4 +279,5 @@ def test_a_question_about_passes_runs_through_few_modules(tmp_path: Path) -> Non
         "scheduler/ledger/books/token_reads.py", "scheduler/services/tokens.py",
     ]  # fmt: skip
     rest = [name for name in product if not name.startswith("orbits/") and name not in access]
-    assert len(rest) <= 40
+    # Eighteen of them read a scenario; `reply` turns pages and picks the form of every list.
+    assert len(rest) <= 42
