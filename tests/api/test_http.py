@@ -279,5 +279,5 @@ def test_a_question_about_passes_runs_through_few_modules(tmp_path: Path) -> Non
         "scheduler/ledger/books/token_reads.py", "scheduler/services/tokens.py",
     ]  # fmt: skip
     rest = [name for name in product if not name.startswith("orbits/") and name not in access]
-    # Eighteen of them read a scenario; `reply` turns pages and picks the form of every list.
-    assert len(rest) <= 42
+    # Most of them read a scenario; `reply` turns pages and picks the form of every list.
+    assert len(rest) <= 43
