@@ -229,6 +229,11 @@ _KINDS = (
         "Try again later; the detail names it.",
     ),
     ProblemKind(
+        "A station has trouble",
+        "A station's own equipment failed, or said that it cannot do what was asked.",
+        "Look at the station; the detail says what it said, and /alerts what else is wrong.",
+    ),
+    ProblemKind(
         "No such plan",
         "The plan cannot be made as it was asked for.",
         "The detail says which wish stands against which.",

@@ -10,7 +10,7 @@ from fastapi import Request as HttpRequest
 
 from api.problems import problem_answers
 from api.schemas.base import Request
-from api.security.roles import BEARER
+from api.security.roles import bearer_in
 from scheduler.errors import InputError
 from scheduler.network import Operator
 from scheduler.services.context import Context
@@ -45,7 +45,7 @@ ContextDependency = Annotated[Context, Depends(_context)]
 
 def _operator(request: HttpRequest) -> Operator | None:
     """Whose token the request showed, as the scenario's operators have it."""
-    bearer = request.scope.get(BEARER)
+    bearer = bearer_in(request)
     sharing = _context(request).scenario.sharing
     return None if bearer is None else sharing.of_token(bearer.token.name)
 

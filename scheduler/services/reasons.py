@@ -173,7 +173,7 @@ def with_reasons(
         if one.candidate is not None
         for name in one.candidate.station_ids
     ]
-    weather, notes = weather_over(context, stations, looks, at=at)
+    weather, notes = weather_over(context, stations, looks, at=at) if looks else (None, [])
     rows = []
     for one in forecasts:
         candidate = one.candidate

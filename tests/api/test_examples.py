@@ -63,3 +63,6 @@ def test_what_an_example_asks_is_answered(name: str, http: httpx.Client) -> None
     answer = http.get(name.removeprefix("GET "), params=examples()[name].get("query"))
 
     assert answer.status_code in {200, MAY_BE.get(name, 200)}, answer.text
+    head = http.head(name.removeprefix("GET "), params=examples()[name].get("query"))
+    assert (head.status_code, head.content) == (answer.status_code, b"")
+    assert head.headers["content-type"] == answer.headers["content-type"]

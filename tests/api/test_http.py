@@ -195,7 +195,8 @@ def test_every_answer_is_documented(http: httpx.Client) -> None:
         "/bookings/{booking_id}/lock", "/bookings/{booking_id}/cancel",
         "/outages", "/outages/{outage_id}",
         "/merges", "/pairs", "/runway", "/keys/{key_id}/trace", "/ledger/checkpoint",
-        "/events", "/replays", "/replays/{replay_id}", "/session", "/jobs", "/jobs/events",
+        "/events", "/replays", "/replays/{replay_id}", "/session",
+        "/jobs", "/jobs/events",
         "/jobs/{work}/run", "/jobs/{work}/pause", "/jobs/{work}/resume",
     }  # fmt: skip
     for methods in document["paths"].values():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scheduler.clock import SimulatedClock
 from scheduler.settings import load_settings
@@ -47,6 +47,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Root may not use Chromium's own sandbox; it loads pages of ours alone.
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        expect.set_options(timeout=20_000)  # of a machine that does much else besides
         yield opened
         opened.close()
 

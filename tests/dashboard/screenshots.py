@@ -41,8 +41,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-def main(out: Path) -> None:
-    """Write PAGE-LOOK.png for each into a folder."""
+def main(out: Path, looks: list[str]) -> None:
+    """Write PAGE-LOOK.png for each into a folder, all looks unless some are named."""
     out.mkdir(parents=True, exist_ok=True)
     browser_path = shutil.which("chromium")
     if browser_path is None:
@@ -69,8 +69,12 @@ def main(out: Path) -> None:
             _replay(client, bearing)
             rows = client.get(f"/passes?{PASSES}&forecast=true", headers=bearing).json()["passes"]
             row = max(rows, key=lambda one: int(one["secret_bits"]))["pass"]
-            pages = PAGES | {"pass": f"{PAGES['passes']}&pass={row}"}
-            for look, options in LOOKS.items():
+            pages = PAGES | {
+                "pass": f"{PAGES['passes']}&pass={row}",
+                "chosen": f"/ui/plan?pass={row}",
+            }
+            for look in looks or LOOKS:
+                options = LOOKS[look]
                 context = browser.new_context(base_url=str(client.base_url), **options)
                 page = context.new_page()
                 page.goto("/ui/sign-in")
@@ -94,4 +98,4 @@ def _replay(client: httpx.Client, bearing: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -235,12 +235,13 @@ def test_work_is_run_paused_and_resumed(signed: Signed) -> None:
 def test_replays_are_started_watched_and_compared(signed: Signed) -> None:
     page = signed.page
     page.goto("/ui/replay")
-    for objective in ("demand", "total"):
+    for number, objective in enumerate(("demand", "total"), start=1):
         page.get_by_label("From (UTC)").fill("2016-12-19")
         page.get_by_label("To (UTC)").fill("2016-12-20")
         page.get_by_label("Best at").select_option(objective)
         page.get_by_role("button", name="Start").click()
         expect(page.locator("#told")).to_contain_text("The replay runs")
+        expect(page.locator("tbody tr")).to_have_count(number)
         page.get_by_role("heading", name="Replay").click()  # no field keeps the page from news
         expect(page.locator("tbody tr").first).to_contain_text("done", timeout=120_000)
     page.locator("tbody tr a").first.click()

@@ -36,6 +36,21 @@ def test_a_page_comes_from_here_alone_and_is_light(pages: httpx.Client, name: st
     assert weight <= PAGE_BYTES_MAX
 
 
+def test_a_pass_in_full_is_light_too(pages: httpx.Client) -> None:
+    asked = {"satellite": "micius", "station": "xinglong", "from": "2016-12-21", "days": 30}
+    rows = pages.get(
+        "/passes",
+        params={"satellite": "micius", "station": "xinglong", "from": "2016-12-21",
+                "to": "2016-12-23"},
+    ).json()["passes"]  # fmt: skip
+    answer = pages.get("/ui/passes", params={**asked, "pass": rows[0]["pass"]})
+    files = set(re.findall(r"/ui/static/[a-z.]+", answer.text))
+    assert "/ui/static/land.svg" in files
+    weight = len(gzip.compress(answer.content))
+    weight += sum(len(gzip.compress(pages.get(url).content)) for url in files)
+    assert weight <= PAGE_BYTES_MAX
+
+
 def test_the_root_leads_somewhere(pages: httpx.Client) -> None:
     assert pages.get("/").headers["Location"] == "/ui/today"
 

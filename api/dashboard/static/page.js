@@ -38,6 +38,9 @@ function dress(root) {
   for (const one of root.querySelectorAll("time[data-local]")) {
     one.title = `${new Date(one.dateTime).toLocaleString()} local time`;
   }
+  for (const row of root.querySelectorAll("tr[data-at]")) {
+    row.title = `${new Date(row.dataset.at).toLocaleString()} local time`;
+  }
   for (const table of root.querySelectorAll("table[data-sortable]")) {
     [...table.tHead.rows[0].cells].forEach((cell, index) => {
       const button = document.createElement("button");

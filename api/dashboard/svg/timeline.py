@@ -19,6 +19,7 @@ from scheduler.domain import (
 )
 
 WIDTH, LEFT, ROW, TOP = 1100.0, 130.0, 30.0, 8.0
+LETTER = 7.6  # pixels of a letter of a name, about
 BAR_MIN = 3.0  # A pass of minutes in a week is still to be seen, and to be hit.
 _OFF = TERMINAL_STATES - {BookingState.SETTLED}
 
@@ -75,7 +76,9 @@ def timeline(
     locked : ids of passes whose booking no plan may move
     address : of the page, on which a pass is chosen
     """
-    axis = TimeAxis(start=start, end=end, left=LEFT, width=WIDTH - LEFT - 10.0)
+    # No name is clipped, however long it is.
+    left = max(LEFT, 20.0 + LETTER * max(map(len, stations.values()), default=0))
+    axis = TimeAxis(start=start, end=end, left=left, width=WIDTH - left - 10.0)
     rows = tuple(
         Row(
             station=station,

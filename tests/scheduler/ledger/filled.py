@@ -82,7 +82,7 @@ def fill(ledger: Ledger) -> None:
         add_forecasts(tx, [sky], source="feed")
         handle = tx.command("bind", kind="elements-bound", at=NOON, digest="")
         add_binding(tx, handle, ElementBinding(norad_id=9, satellite_norad_id=8, since=NOON))
-        handle.finish({})
+        handle.finish({"bound": 9})
         for link in chain(NODES):
             deposit(tx, link.pool_id, 10_003, pool=link)
     with ledger.begin() as tx:
