@@ -189,7 +189,7 @@ def add_outage(request: OutageRequest, context: ContextDependency) -> MarkedOuta
     return MarkedOutage.model_validate(answer)
 
 
-@router.delete("/outages/{outage_id:path}", responses=problem_answers(404))
+@router.delete("/outages/{outage_id:path}", responses=problem_answers(404, 409))
 def lift_outage(
     outage_id: Annotated[str, Path(max_length=300)], _: NoParameters, context: ContextDependency
 ) -> Outage:

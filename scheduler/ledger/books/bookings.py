@@ -20,7 +20,7 @@ from scheduler.domain import (
     Candidate,
     DirectiveKind,
 )
-from scheduler.errors import BookingConflict, LedgerError, UnknownName
+from scheduler.errors import BookingConflict, UnknownName, WrongState
 from scheduler.ledger.log.canonical import canonical_json, instant_text
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.reader import Reader
@@ -179,7 +179,7 @@ def move_booking(
     """Move a booking to another state, guarded by the one it must be in.
 
     With a `candidate` its link is that one from now on: the same pass by newer elements.
-    Raises UnknownName if there is no such booking, LedgerError if it is in another state.
+    Raises UnknownName if there is no such booking, WrongState if it is in another state.
     """
     connection = tx.raw
     key = str(booking_id)
@@ -195,7 +195,7 @@ def move_booking(
         ).scalar()
         if state is None:
             raise UnknownName(f"no booking {booking_id}")
-        raise LedgerError(f"booking {booking_id} is {state}, expected {expected.value}")
+        raise WrongState(f"booking {booking_id} is {state}, expected {expected.value}")
     position = connection.execute(
         select(func.max(BookingEventRow.position)).where(BookingEventRow.booking_id == key)
     ).scalar_one()

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from orbits import as_utc
 from scheduler.domain import FINAL_JOB_STATES, Job, JobPause, JobState
-from scheduler.errors import LedgerError, UnknownName
+from scheduler.errors import LedgerError, UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.log.canonical import instant_text
 from scheduler.ledger.log.tables import sealed
@@ -239,9 +239,9 @@ def _write(tx: Transaction, job: Job, known: Job | None) -> Job:
 
 
 def pause(tx: Transaction, handle: CommandHandle, work: str, *, reason: str) -> JobPause:
-    """Let a command pause a kind of work. Raises LedgerError if it is paused."""
+    """Let a command pause a kind of work. Raises WrongState if it is paused."""
     if any(one.work == work for one in paused(tx)):
-        raise LedgerError(f"{work} is paused already")
+        raise WrongState(f"{work} is paused already")
     tx.flush()
     named = {"command_id": handle.command_id, "work": work}
     row = sealed("job_pause", named | {"reason": reason, "since": handle.at})

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from scheduler.domain import Outage, OutageKind
-from scheduler.errors import LedgerError, UnknownName
+from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import OutageRow
@@ -37,7 +37,7 @@ def add(tx: Transaction, handle: CommandHandle, outage: Outage) -> None:
 def lift(tx: Transaction, handle: CommandHandle, outage_id: str) -> Outage:
     """Let a command lift an outage; return it.
 
-    Raises UnknownName for one that is not there, LedgerError for one that was lifted before.
+    Raises UnknownName for one that is not there, WrongState for one that was lifted before.
     """
     tx.flush()
     query = select(*OutageRow.__table__.c).where(OutageRow.outage_id == outage_id)
@@ -50,7 +50,7 @@ def lift(tx: Transaction, handle: CommandHandle, outage_id: str) -> Outage:
         .values(lifted_by=handle.command_id)
     )
     if lifted.rowcount != 1:
-        raise LedgerError(f"outage {outage_id!r} was lifted before")
+        raise WrongState(f"outage {outage_id!r} was lifted before")
     handle.marked("lifted", (row.command_id, ""), row.sha256)
     return _outage(row)
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, insert, or_, select, update
 
 from scheduler.domain import AccessToken, Role
-from scheduler.errors import LedgerError, UnknownName
+from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import AccessTokenRow
@@ -36,7 +36,7 @@ def add(tx: Transaction, handle: CommandHandle, token: AccessToken, *, secret_sh
 def revoke(tx: Transaction, handle: CommandHandle, token_id: str) -> AccessToken:
     """Let a command revoke a token; return it as it was.
 
-    Raises UnknownName for one that is not there, LedgerError for one that was revoked before.
+    Raises UnknownName for one that is not there, WrongState for one that was revoked before.
     """
     tx.flush()
     query = select(*AccessTokenRow.__table__.c).where(AccessTokenRow.token_id == token_id)
@@ -49,7 +49,7 @@ def revoke(tx: Transaction, handle: CommandHandle, token_id: str) -> AccessToken
         .values(revoked_by=handle.command_id)
     )
     if revoked.rowcount != 1:
-        raise LedgerError(f"token {token_id!r} was revoked before")
+        raise WrongState(f"token {token_id!r} was revoked before")
     handle.marked("revoked", (row.command_id, ""), row.sha256)
     return _token(row)
 
