@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scheduler.errors import InputError, LedgerMissing
 from scheduler.hardware import link_preset
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 DEMAND_BITS_PER_DAY = 100_000
 """What each further station asks for with the first: an assumption to start from."""
 MASK_DEG = 10.0
+NOTE = "Transmitters, telescopes, masks and demands are assumed until they are stated."
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -66,12 +66,7 @@ def new_scenario(
             f"{len(satellites)} satellites, {len(stations)} stations; allowed: one and more of each"
         )
     chosen = [any_satellite(context, one) for one in satellites]
-    ids = [_slug(one.name) for one in stations]
-    parts = [_head(name, chosen, stations)]
-    parts += [_satellite(one, preset) for one in chosen]
-    parts += [_station(one, station_id) for one, station_id in zip(stations, ids, strict=True)]
-    parts += [_demand(ids[0], other) for other in ids[1:]]
-    text = "\n".join(parts)
+    text = _written(name, chosen, stations, preset)
     parse_scenario(text)
     return text
 
@@ -120,58 +115,60 @@ def _slug(name: str) -> str:
     return _NO_WORD.sub("-", name.casefold()).strip("-") or "x"
 
 
-def _quoted(text: str) -> str:
-    # TOML's basic strings are those of JSON, but for the letter DEL.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _written(
+    name: str, satellites: Sequence[Satellite], stations: Sequence[NewStation], preset: str
+) -> str:
+    """Return the scenario as TOML with comments."""
+    import tomlkit  # of new scenarios alone
 
-
-def _head(name: str, satellites: Sequence[Satellite], stations: Sequence[NewStation]) -> str:
     above, below = (", ".join(one.name for one in some) for some in (satellites, stations))
-    title = f"{above} over {below}"
-    return f"""\
-# Made by `skytrunk scenario new`; docs/scenario.md has every key.
-name = {_quoted(_slug(name))}
-title = {_quoted(title)}
-notes = ["Transmitters, telescopes, masks and demands are assumed until they are stated."]
-
-[planning]
-sun_elevation_deg_max = -6.0
-min_elevation_deg = {MASK_DEG}
-weather = "climatology"
-"""
-
-
-def _satellite(satellite: Satellite, preset: str) -> str:
-    number = satellite.norad_id
-    named = _slug(satellite.name)
-    return f"""\
-[[satellites]]
-id = {_quoted(named if named != "x" else str(number))}
-name = {_quoted(satellite.name)}
-norad_id = {number}
-preset = {_quoted(preset)}  # assumed: see [[transmitters]]
-source = "assumed"
-"""
+    file = tomlkit.document()
+    file.add(tomlkit.comment("Made by `skytrunk scenario new`; docs/scenario.md has every key."))
+    file.update({"name": _slug(name), "title": f"{above} over {below}", "notes": [NOTE]})
+    file["planning"] = {
+        "sun_elevation_deg_max": -6.0,
+        "min_elevation_deg": MASK_DEG,
+        "weather": "climatology",
+    }
+    ids = [_slug(one.name) for one in stations]
+    for key, rows in (
+        ("satellites", [_satellite(one, preset) for one in satellites]),
+        ("stations", list(map(_station, ids, stations))),
+        ("demands", [_demand(ids[0], other) for other in ids[1:]]),
+    ):
+        tables = tomlkit.aot()
+        for row in rows:
+            tables.append(tomlkit.item(row))
+        if rows:
+            file[key] = tables
+    for table in file["satellites"]:
+        table["preset"].comment("assumed: see [[transmitters]]")
+    return tomlkit.dumps(file)
 
 
-def _station(station: NewStation, station_id: str) -> str:
-    return f"""\
-[[stations]]
-id = {_quoted(station_id)}
-name = {_quoted(station.name)}
-lat_deg = {station.lat_deg}
-lon_deg = {station.lon_deg}
-height_m = {station.height_m}
-mask_deg = {MASK_DEG}
-telescope_m = {station.telescope_m}
-source = "assumed"
-"""
+def _satellite(satellite: Satellite, preset: str) -> dict[str, Any]:
+    named, number = _slug(satellite.name), satellite.norad_id
+    return {
+        "id": named if named != "x" else str(number),
+        "name": satellite.name,
+        "norad_id": number,
+        "preset": preset,
+        "source": "assumed",
+    }
 
 
-def _demand(first: str, other: str) -> str:
-    return f"""\
-[[demands]]
-from = {_quoted(first)}
-to = {_quoted(other)}
-bits_per_day = {DEMAND_BITS_PER_DAY}
-"""
+def _station(station_id: str, station: NewStation) -> dict[str, Any]:
+    return {
+        "id": station_id,
+        "name": station.name,
+        "lat_deg": station.lat_deg,
+        "lon_deg": station.lon_deg,
+        "height_m": station.height_m,
+        "mask_deg": MASK_DEG,
+        "telescope_m": station.telescope_m,
+        "source": "assumed",
+    }
+
+
+def _demand(first: str, other: str) -> dict[str, Any]:
+    return {"from": first, "to": other, "bits_per_day": DEMAND_BITS_PER_DAY}
