@@ -34,6 +34,7 @@ from datetime import timedelta
 from pathlib import Path
 from sqlalchemy import event
 from scheduler.ledger import open_ledger
+from scheduler.ledger.db import bulk
 from scheduler.ledger.log import archive
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.segments.periods import close
@@ -55,6 +56,15 @@ elif step == "replace":
 def maybe(connection, cursor, statement, *_):
     if statement.startswith(step):
         die()
+
+run = bulk._run  # what goes to the driver by itself makes no event
+
+def watched(connection, statement, values):
+    done = run(connection, statement, values)
+    maybe(connection, done, statement)
+    return done
+
+bulk._run = watched
 
 close(ledger, Path(folder), END)
 die()

@@ -94,10 +94,24 @@ class SharedSync:
         with self._guard:
             if self._counts is None:
                 self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                if os.fstat(self._handle).st_size < _COUNTS.size:
-                    os.ftruncate(self._handle, _COUNTS.size)  # the same for all who come first
+                self._reserve(self._handle)
                 self._counts = mmap.mmap(self._handle, _COUNTS.size)
             return self._counts
+
+    def _reserve(self, handle: int) -> None:
+        """Have the counts on the disk, and leave those as they are that are there already.
+
+        A page that a full disk does not have is no error but the end of the process (SIGBUS).
+        """
+        try:
+            if hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(handle, 0, _COUNTS.size)
+            elif os.fstat(handle).st_size < _COUNTS.size:
+                os.ftruncate(handle, _COUNTS.size)
+        except OSError as error:
+            os.close(handle)
+            self._handle = None
+            raise LedgerUnavailable(f"the disk does not take {self._path.name}: {error}") from error
 
     def close(self) -> None:
         """Let go of the files."""
