@@ -32,12 +32,11 @@ DIE = """
 import os, signal, sys
 from datetime import timedelta
 from pathlib import Path
-from sqlalchemy import event
 from scheduler.ledger import open_ledger
-from scheduler.ledger.db import bulk
 from scheduler.ledger.log import archive
 from scheduler.ledger.vault.keystore import LocalKek
 from tests.scheduler.ledger.segments.periods import close
+from tests.faults.dying import die_after
 from tests.faults.test_segments import END
 
 url, key, folder, step = sys.argv[1:]
@@ -52,20 +51,7 @@ elif step == "replace":
     replace = Path.replace
     Path.replace = lambda path, to: (replace(path, to), die())
 
-@event.listens_for(ledger._engine, "after_cursor_execute")
-def maybe(connection, cursor, statement, *_):
-    if statement.startswith(step):
-        die()
-
-run = bulk._run  # what goes to the driver by itself makes no event
-
-def watched(connection, statement, values):
-    done = run(connection, statement, values)
-    maybe(connection, done, statement)
-    return done
-
-bulk._run = watched
-
+die_after(ledger, step)
 close(ledger, Path(folder), END)
 die()
 """

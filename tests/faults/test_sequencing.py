@@ -18,11 +18,11 @@ STEPS = ("DELETE FROM audit_waiting", "INSERT INTO audit_leaf", "INSERT INTO aud
          "UPDATE audit_head")  # fmt: skip
 
 DIE = """
-import os, signal, sys
-from sqlalchemy import event
+import sys
 from scheduler.ledger import open_ledger
 from scheduler.ledger.log import sequencer
 from scheduler.ledger.vault.keystore import LocalKek
+from tests.faults.dying import die_after
 from tests.scheduler.ledger.builders import deposit
 
 url, key, step = sys.argv[1:]
@@ -31,11 +31,7 @@ ledger = open_ledger(url, kek=LocalKek(bytes.fromhex(key)))
 with ledger.begin() as tx:
     deposit(tx, "before", 1024)
 
-@event.listens_for(ledger._engine, "after_cursor_execute")
-def die(connection, cursor, statement, *_):
-    if statement.startswith(step):
-        os.kill(os.getpid(), signal.SIGKILL)
-
+die_after(ledger, step)
 with ledger.begin() as tx:
     deposit(tx, "during", 1024)
 ledger.number_leaves()
