@@ -7,7 +7,7 @@ DEMO_DIR ?= demo-out
 DEMO_FROM ?= 2016-12-19
 DEMO_TO ?= 2017-05-25
 
-.PHONY: demo test browser screenshots examples lint bench bench-smoke oracle faults faults-short tamper soundness clients clean lock
+.PHONY: demo test walks browser screenshots examples lint bench bench-smoke oracle faults faults-short tamper soundness clients clean lock
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Skytrunk needs Python 3.11 or newer"'
@@ -30,7 +30,11 @@ demo: $(VENV)/.base
 	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db ledger verify
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not bench and not faults and not browser and not tamper"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not bench and not faults and not browser and not tamper and not walks"
+
+# Every command of the documents beside README, and an operator's evening.
+walks: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m walks tests
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -105,8 +105,14 @@ def _run(line: str, folder: Path) -> None:
         raise AssertionError(f"{line} ended by itself: {process.stderr.read().decode()}")
 
 
+def _marked(name: str, text: str) -> object:
+    """README's are of the suite; those of other documents take as long again (`make walks`)."""
+    marks = () if name.startswith("README") else (pytest.mark.walks,)
+    return pytest.param(text, id=name, marks=marks)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("section", [pytest.param(text, id=name) for name, text in sections()])
+@pytest.mark.parametrize("section", [_marked(name, text) for name, text in sections()])
 def test_every_command_of_a_section_works(section: str, tmp_path: Path) -> None:
     # One folder for a section, in order: a later command may need what an earlier one made.
     for name in ("tle", "README.md"):

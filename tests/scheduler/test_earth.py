@@ -14,7 +14,7 @@ TURNS = frozenset({
     "sun_position_km", "track", "track_offsets",
 })  # fmt: skip
 # It only tells two texts of one set apart.
-WITHOUT = "Archive(_read(found))"
+WITHOUT = "Archive(self._read(found))"
 
 
 def test_nobody_turns_the_earth_by_what_ships_alone() -> None:
@@ -24,7 +24,7 @@ def test_nobody_turns_the_earth_by_what_ships_alone() -> None:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in TURNS
         for text in [ast.unparse(call)]
-        if "earth" not in text and "**known" not in text
+        if not any(word in text for word in ("earth", "**known", "**how"))  # which have it
     ]
 
     assert [one for one in found if WITHOUT not in one] == []

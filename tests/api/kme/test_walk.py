@@ -36,7 +36,7 @@ def _merges(folder: Path) -> int:
     return len(_said(folder, "merge", "history", "--limit", "1000")["merges"])
 
 
-@pytest.mark.slow
+@pytest.mark.walks
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_day_goes_as_the_page_says(tmp_path: Path) -> None:
     evening = fenced_commands("A first evening")

@@ -110,7 +110,7 @@ def test_an_uncollected_key_is_erased_in_time(ledger: Ledger) -> None:
         (["k1", "k1"], {"m": 0}, 256, FactError),
         ([], {"m": 0}, 256, FactError),
         (["k1"], {}, 256, FactError),
-        (["k1"], {"m": 2}, 256, FactError),
+        (["k1"], {"m": -1}, 256, FactError),
         (["k1"], {"m": 0}, 250, FactError),
         (["k1", "k2"], {"m": 0}, 600, NotEnoughKey),
         (["known"], {"m": 0}, 8, LedgerError),

@@ -156,7 +156,7 @@ def test_a_view_without_leave_to_write_sees_what_a_writer_has_not_copied_back(
     with open_ledger(url, kek=kek) as ledger:
         with ledger.begin() as tx:
             deposit(tx, "two", 512)
-        ledger._count()  # now, not in a second
+        ledger.count()  # now, not in a second
         for path in medium.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
         with _unprivileged():

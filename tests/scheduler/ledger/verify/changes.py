@@ -43,6 +43,8 @@ CHANGES = [
     ("UPDATE element_set SET text = 'other'", "element_set"),
     ("UPDATE element_binding SET satellite_norad_id = 7", "element_binding"),
     ("UPDATE element_verdict SET standing = 'accepted'", "element_verdict"),
+    ("UPDATE alert SET words = 'all is well'", "alert"),
+    ("UPDATE forecast SET hours = '[]'", "forecast"),
     ("UPDATE run_fact SET value = '2'", "run_fact seed"),
     ("DELETE FROM material WHERE block_ref = 1 AND side = 1", "bytes"),
     ("UPDATE material SET data_key_id = 2 WHERE block_ref = 1", "does not open"),

@@ -158,7 +158,7 @@ PART_CHANGES = [
     (f"UPDATE reservation_part SET reservation_ref = 3 WHERE entry_id = {FIRST_PART}", "parts"),
     (f"UPDATE reservation_part SET reservation_ref = 99 WHERE entry_id = {FIRST_PART}", "99"),
     ("UPDATE reservation_part SET entry_id = 9999 WHERE reservation_ref = 1", "is not there"),
-    ("UPDATE reservation_part SET entry_id = 1 WHERE reservation_ref = 1", "of command 1 and"),
+    ("UPDATE reservation_part SET entry_id = 1 WHERE reservation_ref = 1", "of command 2 and"),
     ("DELETE FROM reservation_part WHERE reservation_ref = 2", "parts"),
     ("INSERT INTO reservation_part VALUES (1, 4)", "parts"),
 ]

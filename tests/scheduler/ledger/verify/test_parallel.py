@@ -222,9 +222,12 @@ def test_all_begin_anew_if_somebody_wrote_before_all_had_begun(sqlite_ledger: Le
 
 
 def test_an_audit_begins_anew_and_ends(
-    ledger: Ledger, small_shards: None, pools: list[Helpers]
+    ledger: Ledger, small_shards: None, pools: list[Helpers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write that comes while the helpers start: the report is of the ledger with it."""
+    written = threading.Event()  # however quick the helpers are, they start until then
+    ready = Helpers.are_ready
+    monkeypatch.setattr(Helpers, "are_ready", lambda self: written.is_set() and ready(self))
     fill(ledger)
     before = ledger.view.verify()
     heard: list[int] = []
@@ -232,6 +235,7 @@ def test_an_audit_begins_anew_and_ends(
     def hear(entries: int) -> None:
         if not heard:
             ledger.run(lambda tx: deposit(tx, "meanwhile", 256, pool=POOL))
+            written.set()
             _wait_until(pools[0].are_ready)
         heard.append(entries)
 
