@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,10 @@ def written(replayed: Replayed, tmp_path_factory: pytest.TempPathFactory) -> Ite
         database_url=f"sqlite:///{folder / 'replay.db'}", replays_folder=folder / "replays"
     )
     with pytest.MonkeyPatch.context() as patch, serving(settings) as client:
-        patch.setattr("sys.executable", "/bin/true")  # replays are asked for, and begin nothing
+        # Replays are asked for, and begin nothing. Pools of processes keep this interpreter: theirs
+        # is looked up once, at the first import.
+        assert multiprocessing.spawn.get_executable() == os.fsencode(sys.executable)
+        patch.setattr("sys.executable", "/bin/true")
         yield client
 
 
