@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -27,7 +28,11 @@ def _listening(pid: int) -> bool:
     listening = re.findall(
         r"^\s*\d+: \S+ \S+ 0A .*?\s(\d+) 1 ", Path("/proc/net/tcp").read_text(), re.MULTILINE
     )
-    links = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    links = []
+    with suppress(FileNotFoundError):  # the process, or a file that it closed meanwhile
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                links.append(str(one.readlink()))
     return any(f"socket:[{number}]" in links for number in listening)
 
 
