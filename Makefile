@@ -30,7 +30,7 @@ demo: $(VENV)/.base
 	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db ledger verify
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not bench and not faults and not browser and not tamper and not walks"
+	$(BIN)/python -m pytest -n 2 -m "not bench and not faults and not browser and not tamper and not walks"
 
 # Every command of the documents beside README, and an operator's evening.
 walks: $(VENV)/.dev

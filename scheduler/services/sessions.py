@@ -122,6 +122,9 @@ def settle_session(context: Context, booking_id: UUID, *, at: datetime) -> dict[
     below = below_forecast(context, booking.candidate, session)
     answer = _answer(booking, result) | {"below_ppm": None if below is None else round(below * 1e6)}
     with context.ledger.begin() as tx:
+        # Another process may have been quicker since it was looked at.
+        if (first := tx.answer(request_id, kind="settle", digest=digest)) is not None:
+            return first
         command = tx.command(request_id, kind="settle", at=at, digest=digest)
         sifted = None
         if session.pooled and result.sifted_bits:
@@ -163,7 +166,10 @@ def _settle_outcome(
     answer = _answer(booking, nothing) | {"secret_bits": bits, "below_ppm": None}
     named = str(booking.booking_id)
     with context.ledger.begin() as tx:
-        command = tx.command(f"settle/{named}", kind="settle", at=at, digest=request_digest(named))
+        request_id, digest = f"settle/{named}", request_digest(named)
+        if (first := tx.answer(request_id, kind="settle", digest=digest)) is not None:
+            return first
+        command = tx.command(request_id, kind="settle", at=at, digest=digest)
         for one in outcome.received:
             pool_id = one.block.pool.pool_id
             deposit_block(

@@ -18,7 +18,8 @@ import pytest
 
 from api.schemas.elements import ElementSet
 from orbits import format_omm, format_tle, read_elements
-from tests.api.conftest import Command
+from scheduler.settings import load_settings
+from tests.api.conftest import Command, Replayed, serving
 from tests.orbits.test_earth_file import finals, usual
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -330,24 +331,26 @@ def test_timing_and_notes_are_shown_everywhere(skytrunk: Command, http: httpx.Cl
         assert f"{row['time_sigma_s']:.3f}" in line.split()
 
 
-def test_sets_are_withdrawn_and_accepted_over_http(http: httpx.Client) -> None:
-    digest = PACKAGED[3].sha256
-    asked = {"elements": [digest[:12]], "from": "2016-12-20T00:00:00Z", "reason": "spliced"}
+def test_sets_are_withdrawn_and_accepted_over_http(replayed: Replayed, tmp_path: Path) -> None:
+    replayed.copy_to(tmp_path / "own.db")  # others replay the shared one once more
+    with serving(load_settings(database_url=f"sqlite:///{tmp_path / 'own.db'}")) as http:
+        digest = PACKAGED[3].sha256
+        asked = {"elements": [digest[:12]], "from": "2016-12-20T00:00:00Z", "reason": "spliced"}
 
-    (withdrawn,) = http.post("/elements/withdraw", json=asked).json()["elements"]
-    by_epoch = {"elements": [f"{PACKAGED[3].epoch:%Y-%m-%dT%H:%M:%SZ}"], "satellite": 41731}
-    (accepted,) = http.post("/elements/accept", json=by_epoch).json()["elements"]
-    missing = http.post("/elements/accept", json={"elements": ["000000000000"]})
-    bad = http.post("/elements/withdraw", json={"elements": ["noon"]})
+        (withdrawn,) = http.post("/elements/withdraw", json=asked).json()["elements"]
+        by_epoch = {"elements": [f"{PACKAGED[3].epoch:%Y-%m-%dT%H:%M:%SZ}"], "satellite": 41731}
+        (accepted,) = http.post("/elements/accept", json=by_epoch).json()["elements"]
+        missing = http.post("/elements/accept", json={"elements": ["000000000000"]})
+        bad = http.post("/elements/withdraw", json={"elements": ["noon"]})
 
-    assert withdrawn["sha256"] == accepted["sha256"] == digest
-    assert withdrawn["standing"] == "withdrawn"
-    assert withdrawn["since"] == "2016-12-20T00:00:00.000Z"
-    assert withdrawn["reason"] == "spliced"
-    assert accepted["standing"] == "accepted"
-    assert missing.status_code == 404
-    assert "000000000000" in missing.text
-    assert bad.status_code == 422
+        assert withdrawn["sha256"] == accepted["sha256"] == digest
+        assert withdrawn["standing"] == "withdrawn"
+        assert withdrawn["since"] == "2016-12-20T00:00:00.000Z"
+        assert withdrawn["reason"] == "spliced"
+        assert accepted["standing"] == "accepted"
+        assert missing.status_code == 404
+        assert "000000000000" in missing.text
+        assert bad.status_code == 422
 
 
 def test_a_check_says_until_when_the_earths_turning_is_known(skytrunk: Command) -> None:
