@@ -19,8 +19,10 @@ SHELLS = {"sh", "bash", "console", "shell"}
 STAYING = {"serve", "run"}
 """Commands that stay until they are stopped: here they get this long to prove that they start."""
 STAY_S = 8.0
-RUN_ELSEWHERE = "skytrunk ledger restore"
-"""Needs an old copy put back, which `test_docs` does."""
+RUN_ELSEWHERE = ("skytrunk ledger restore", "skytrunk ledger verify --segment", "skytrunk worker")
+"""An old copy put back and a pattern of files, which `test_docs` has; PostgreSQL: `test_cluster`."""
+EXPORT = re.compile(r"^export (SKYTRUNK_\w+)=(\S+)$", re.MULTILINE)
+"""A setting that a section gives all its commands."""
 
 
 def commands(text: str) -> list[str]:
@@ -77,11 +79,11 @@ def _command(words: list[str]) -> str:
     return "".join(words[place : place + 1])
 
 
-def _run(line: str, folder: Path) -> None:
+def _run(line: str, folder: Path, settings: dict[str, str]) -> None:
     words = shlex.split(line)
     arguments = [sys.executable, "-m", "api.cli", *words[1:]]
     environment = {name: value for name, value in os.environ.items() if "SKYTRUNK" not in name}
-    environment["PYTHONPATH"] = str(ROOT)
+    environment |= {"PYTHONPATH": str(ROOT), **settings}
     if _command(words) not in STAYING:
         done = subprocess.run(
             arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
@@ -123,7 +125,7 @@ def test_every_command_of_a_section_works(section: str, tmp_path: Path) -> None:
             wanted = [word for word in shlex.split(line)[1:] if "=" not in word]
             assert set(wanted) <= targets(), line
         else:
-            _run(line, tmp_path)
+            _run(line, tmp_path, dict(EXPORT.findall(section)))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
