@@ -19,8 +19,12 @@ SHELLS = {"sh", "bash", "console", "shell"}
 STAYING = {"serve", "run"}
 """Commands that stay until they are stopped: here they get this long to prove that they start."""
 STAY_S = 8.0
-RUN_ELSEWHERE = ("skytrunk ledger restore", "skytrunk ledger verify --segment", "skytrunk worker")
-"""An old copy put back and a pattern of files, which `test_docs` has; PostgreSQL: `test_cluster`."""
+RUN_ELSEWHERE = (
+    "skytrunk ledger restore",
+    "skytrunk ledger verify --segment",
+    "skytrunk worker",
+)
+"""An old copy put back, and a pattern of files: `test_docs`; PostgreSQL: `test_cluster`."""
 EXPORT = re.compile(r"^export (SKYTRUNK_\w+)=(\S+)$", re.MULTILINE)
 """A setting that a section gives all its commands."""
 
