@@ -72,8 +72,8 @@ def screened_positions(
 
     Those that no station needs are approximate.
     """
-    asked = _asked(len(turn.jd))
-    teme_km = _approximate_km(satellites, turn, asked, step_s)
+    exact = _exact_nodes(len(turn.jd))
+    teme_km = _approximate_km(satellites, turn, exact, step_s)
     if teme_km is None:
         return None
     position_km = turned(teme_km, turn)
@@ -82,7 +82,7 @@ def screened_positions(
     if low.min() < RADIUS_KM_MIN or high.max() > RADIUS_KM_MAX:
         return None
     wanted = _wanted(position_km, (low, high), sites, step_s)
-    wanted[:, asked] = False
+    wanted[:, exact] = False
     for s, satellite in enumerate(satellites):
         which = np.flatnonzero(wanted[s])
         error, exact_km, _ = satellite.sgp4_array(turn.jd[which], turn.fraction[which])
@@ -92,19 +92,19 @@ def screened_positions(
     return position_km
 
 
-def _asked(count: int) -> NDArray[np.intp]:
+def _exact_nodes(count: int) -> NDArray[np.intp]:
     """Return each sixth node, and those after the last of them."""
     last = (count - 1) // _EVERY * _EVERY
     return np.concatenate([np.arange(0, last, _EVERY), np.arange(last, count)])
 
 
 def _approximate_km(
-    satellites: Sequence[Satrec], turn: EarthTurn, asked: NDArray[np.intp], step_s: float
+    satellites: Sequence[Satrec], turn: EarthTurn, exact: NDArray[np.intp], step_s: float
 ) -> FloatArray | None:
-    """Return positions (S, N, 3) in SGP4's frame, exact at the nodes asked."""
+    """Return positions (S, N, 3) in SGP4's frame, exact at those nodes."""
     count = len(turn.jd)
     last = (count - 1) // _EVERY * _EVERY
-    error, place, speed = SatrecArray(satellites).sgp4(turn.jd[asked], turn.fraction[asked])
+    error, place, speed = SatrecArray(satellites).sgp4(turn.jd[exact], turn.fraction[exact])
     if error.any():
         return None
     ends = last // _EVERY + 1
@@ -120,7 +120,7 @@ def _approximate_km(
         some = slice(first, first + _PRODUCT_MAX)
         np.matmul(_BASIS, flat[..., some], out=between[..., some])
     teme_km = np.empty((len(satellites), count, 3))
-    teme_km[:, asked] = place
+    teme_km[:, exact] = place
     cells = teme_km[:, :last].reshape(len(satellites), ends - 1, _EVERY, 3)
     cells[:, :, 1:] = between.reshape(len(satellites), _EVERY - 1, -1, 3).swapaxes(1, 2)
     return teme_km

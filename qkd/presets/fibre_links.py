@@ -1,6 +1,7 @@
 """Fibre links: a span of the Beijing-Shanghai trunk, and a fast metropolitan link."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from qkd.decoy import DecoyProtocol
 from qkd.fibre import FibreReceiver, FibreSpan
@@ -140,7 +141,7 @@ def _fibre(
     missing: tuple[str, ...],
 ) -> FibrePreset:
     authentication = Authentication()
-    parts = {
+    parts: dict[str, Any] = {
         "span": span,
         "receiver": receiver,
         "protocol": protocol,
@@ -152,14 +153,8 @@ def _fibre(
     return FibrePreset(
         name=name,
         title=title,
-        span=span,
-        receiver=receiver,
-        protocol=protocol,
-        security=security,
         bound="chernoff",
-        leak=leak,
-        authentication=authentication,
-        block_bits=block_bits,
         numbers=document(parts, {**AUTHENTICATION, **origins}),
         missing=missing,
+        **parts,
     )

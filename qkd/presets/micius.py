@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from qkd.decoy import DecoyProtocol
 from qkd.finite_key.leak import FiniteLeak
@@ -163,7 +164,7 @@ def _micius(
     }
     security, leak = Security(secrecy=1e-9), FiniteLeak()
     authentication = Authentication()
-    parts = {
+    parts: dict[str, Any] = {
         "terminal": sender,
         "receivers": receivers,
         "sites": sites,
@@ -176,17 +177,10 @@ def _micius(
     return Preset(
         name=name,
         title=title,
-        terminal=sender,
-        receivers=receivers,
-        sites=sites,
-        protocol=PROTOCOL,
-        security=security,
         bound="hoeffding",
-        leak=leak,
-        authentication=authentication,
-        spread=SPREAD,
         numbers=document(parts, {**_origins(), **AUTHENTICATION, **SPREAD_ORIGINS, **own}),
         missing=_MISSING,
+        **parts,
     )
 
 

@@ -1,6 +1,7 @@
 """Missions of other kinds of session: entangled pairs down to two stations, pulses up to one."""
 
 import math
+from typing import Any
 
 from qkd.decoy import DecoyProtocol
 from qkd.entangled import PairProtocol
@@ -77,7 +78,7 @@ def _pair_preset(
         "spread.sessions": SPREAD_ORIGINS["spread.sessions"],
         **AUTHENTICATION,
     }
-    parts = {
+    parts: dict[str, Any] = {
         "terminal": terminal, "receivers": receivers, "sites": sites, "protocol": protocol,
         "security": security, "leak": leak, "authentication": authentication,
         "spread": PAIR_SPREAD,
@@ -85,17 +86,10 @@ def _pair_preset(
     return Preset(
         name=name,
         title=title,
-        terminal=terminal,
-        receivers=receivers,
-        sites=sites,
-        protocol=protocol,
-        security=security,
         bound="chernoff",
-        leak=leak,
-        authentication=authentication,
-        spread=PAIR_SPREAD,
         numbers=document(parts, origins),
         missing=missing,
+        **parts,
     )
 
 
@@ -254,22 +248,15 @@ def qeyssat_like() -> Preset:
         both_bases=True,
     )  # fmt: skip
     security, leak, authentication = Security(secrecy=1e-9), FiniteLeak(), Authentication()
-    parts = {
+    parts: dict[str, Any] = {
         "terminal": terminal, "receivers": receivers, "sites": sites, "protocol": protocol,
         "security": security, "leak": leak, "authentication": authentication, "spread": SPREAD,
     }  # fmt: skip
     return Preset(
         name="qeyssat-like",
         title="an uplink into low orbit, of QEYSSat's class (assumed)",
-        terminal=terminal,
-        receivers=receivers,
-        sites=sites,
-        protocol=protocol,
-        security=security,
         bound="chernoff",
-        leak=leak,
-        authentication=authentication,
-        spread=SPREAD,
         numbers=document(parts, _uplink_origins(study)),
         missing=("every number: assumed, those of the design study among them",),
+        **parts,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from qkd.finite_key.leak import FiniteLeak
 from qkd.finite_key.terms import Authentication, Security
@@ -90,7 +91,7 @@ def _station(
     protocol = replace(PROTOCOL, pulse_rate_hz=pulse_rate_hz)
     security, leak = Security(secrecy=1e-9), FiniteLeak()
     authentication = Authentication()
-    parts = {
+    parts: dict[str, Any] = {
         "terminal": sender,
         "receivers": receivers,
         "sites": sites,
@@ -103,19 +104,12 @@ def _station(
     return Preset(
         name=name,
         title=title,
-        terminal=sender,
-        receivers=receivers,
-        sites=sites,
-        protocol=protocol,
-        security=security,
         bound="chernoff",
-        leak=leak,
-        authentication=authentication,
-        spread=SPREAD,
         numbers=document(
             parts, {**_origins(station_id), **AUTHENTICATION, **SPREAD_ORIGINS, **own}
         ),
         missing=("field of view and filter width: assumed", *missing),
+        **parts,
     )
 
 
