@@ -96,6 +96,7 @@ def nobody_ships_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scheduler.services.archives.packaged_elements", list)
 
 
+@pytest.mark.faults
 def test_a_week_runs_by_itself_and_outlives_an_outage_of_what_it_asks(
     settings_of: Callable[..., Settings], nobody_ships_elements: None
 ) -> None:

@@ -23,7 +23,7 @@ def free_port() -> str:
         return str(listener.getsockname()[1])
 
 
-@pytest.mark.slow
+@pytest.mark.walks
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_newcomer_has_the_same_key_at_both_ends(tmp_path: Path) -> None:
     (section,) = SECTION.findall((ROOT / "docs/operating.md").read_text(encoding="utf-8"))

@@ -171,6 +171,10 @@ def test_workers_help_to_audit_without_the_key(
         assert verify_with(view, 2) == view.verify()
 
 
+# Seconds in a file, half a minute on a server.
+@pytest.mark.parametrize(
+    "store_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.faults)], indirect=True
+)
 def test_writers_raise_no_false_alarm(ledger: Ledger, small_shards: None) -> None:
     """All processes see one state, whatever is committed while they start and work."""
     fill(ledger)
