@@ -32,7 +32,7 @@ def test_the_approximation_keeps_to_half_of_what_is_allowed_for(elements: Elemen
     if error.any():
         pytest.skip("it does not last for a day")
 
-    about_km = screen._approximate_km([satellite], turn, screen._asked(len(offsets)), step)
+    about_km = screen._approximate_km([satellite], turn, screen._exact_nodes(len(offsets)), step)
 
     assert about_km is not None
     off = np.linalg.norm(about_km[0] - exact_km, axis=1) / np.linalg.norm(exact_km, axis=1)
