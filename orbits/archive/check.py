@@ -8,21 +8,15 @@ the sets after it tell.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from orbits.elements import Elements
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
-    Vector = tuple[float, float, float]
+Vector = tuple[float, float, float]
 
 
 # Usual differences, medians over 421 sets of Micius: 0.3 km up to 1 day, 1.7 km at 1 to 3
@@ -272,25 +266,26 @@ def _neighbours(known: _Known, index: int, without: Collection[int]) -> list[_Ag
     return found
 
 
-def _local_scale(known: _Known) -> FloatArray:
+def _local_scale(known: _Known) -> list[float]:
     """Return how much larger than usual differences are around each set, at least 1."""
     sets = known.sets
-    scale = np.ones(len(sets))
     # A median of two or three could be the very fault looked for.
     if len(sets) <= _SCALED_BY_MIN:
-        return scale
-    ratios = np.full(len(sets), np.nan)
+        return [1.0] * len(sets)
+    ratios: list[float | None] = [None] * len(sets)
     for index in range(1, len(sets)):
         if sets[index].epoch - sets[index - 1].epoch <= _CHECK_WITHIN:
             apart = known.apart(index - 1, index)
             if apart is not None:
                 ratios[index] = apart.distance_km / usual_km(apart.age_days)
-    for index in range(len(sets)):
-        around = ratios[max(index - 5, 0) : index + 6]
-        around = around[~np.isnan(around)]
-        if around.size >= _SCALED_BY_MIN:
-            scale[index] = max(1.0, float(np.median(around)))
-    return scale
+    return [_median(ratios[max(index - 5, 0) : index + 6]) for index in range(len(sets))]
+
+
+def _median(ratios: list[float | None]) -> float:
+    """Return the median of what is known of them, at least 1; 1 of too few."""
+    # A dozen numbers are quicker as a list than as an array.
+    known = [ratio for ratio in ratios if ratio is not None]
+    return max(1.0, statistics.median(known)) if len(known) >= _SCALED_BY_MIN else 1.0
 
 
 def _second_line(item: Elements) -> tuple[float, ...]:
