@@ -40,7 +40,7 @@ def pair_name(one: str, other: str) -> str:
 
 def station_ids(name: str) -> tuple[str, ...]:
     """The stations that a name stands for: one, or the two of a dual downlink, `a+b`."""
-    return tuple(name.split(PAIR_MARK))
+    return tuple(name.split(PAIR_MARK)) if PAIR_MARK in name else (name,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
