@@ -32,7 +32,8 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not bench and not faults and not browser and not tamper and not walks"
 
-# Every command of the documents beside README, and an operator's evening.
+# What takes long: every command of the documents beside README, an operator's evening, every value
+# of an export forged.
 walks: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m walks tests
 

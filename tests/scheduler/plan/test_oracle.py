@@ -133,6 +133,7 @@ def test_ten_shares_are_the_leximin_by_sums_and_level_by_level(
     assert sorted(decision.served_share.values()) == pytest.approx(best, rel=GAP_MAX)
 
 
+@pytest.mark.walks
 def test_as_many_as_can_be_are_above_the_least_share_and_the_next_least_is_lifted() -> None:
     problem = many_demands(2)
     decision = make_plan(problem, objective="demand")
