@@ -97,12 +97,14 @@ class HorizonMask:
 
         At a step it is the elevation clockwise of it.
         """
+        azimuth = np.asarray(azimuth_deg, dtype=np.float64) % 360.0
+        if self.is_constant:
+            return np.full(azimuth.shape, self.elevation_deg[0])
         rows = np.array(
             [(p.azimuth_deg, p.width_deg, p.elevation_deg, p.end_elevation_deg)
              for p in self.pieces()]
         )  # fmt: skip
         begins, widths, lows, highs = rows.T
-        azimuth = np.asarray(azimuth_deg, dtype=np.float64) % 360.0
         # Before the first corner it is the last piece that comes round: index -1.
         which = np.searchsorted(begins, azimuth, side="right") - 1
         part = (azimuth - begins[which]) % 360.0 / widths[which]
