@@ -19,10 +19,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from scheduler import services
 from scheduler.agenda import Due, Work
 from scheduler.clock import Clock, SystemClock, live_clock
+from scheduler.collector import freeze_gc
 from scheduler.domain import FINAL_JOB_STATES, Booking, BookingState, Job, JobState
 from scheduler.errors import ClockStepped, LedgerError, SchedulerError
 from scheduler.logs import set_up_logs, where_raised, words_of
-from scheduler.process import freeze_gc
 from scheduler.services.context import Context
 from scheduler.settings import Settings
 

@@ -1,8 +1,7 @@
-"""Processes: what one that stays does once it has loaded what it needs, and helping hands."""
+"""Processes that lend a hand: how they start, and what they must not know."""
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -12,22 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
-
-YOUNG_OBJECTS = 10_000
-"""New objects after which the collector looks for cycles among them; Python's 700 are few for a
-merge that makes a hundred thousand and lets go of them without its help."""
-
-
-def freeze_gc() -> None:
-    """Leave what was made so far out of the garbage collector's rounds, and have fewer of them.
-
-    Modules, tables and plans stay as long as the process. Going over them takes the collector
-    0.15 s and more, every dozen merges of hundreds of pairs, with the ledger's only writer in it.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
-
 
 WITHHELD = ("SKYTRUNK_KEK", "SKYTRUNK_KEK_FILE")
 """Variables that name or hold a key; whoever may look at a worker must not find it there."""

@@ -42,6 +42,7 @@ from api.cli import (
 from api.cli.interrupt import spare_imports
 from api.cli.options import ConfigOption, DatabaseOption, ScenarioOption, ServerOption, keep
 from api.cli.output import emit, note
+from scheduler.collector import collect_rarely
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells say it
 
@@ -137,4 +138,5 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> NoReturn:
     """Entry point of the installed command."""
     spare_imports()
+    collect_rarely()
     raise SystemExit(run(sys.argv[1:]))

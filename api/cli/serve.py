@@ -17,8 +17,8 @@ import typer
 from api.cli.options import Line, common
 from api.cli.output import note
 from api.inputs import parse_instant_or_none
+from scheduler.collector import freeze_gc
 from scheduler.errors import InputError
-from scheduler.process import freeze_gc
 
 if TYPE_CHECKING:
     from scheduler.settings import Settings

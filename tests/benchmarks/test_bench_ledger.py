@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.collector import freeze_gc
 from scheduler.domain import NewBlock, Pool
 from scheduler.ledger import Ledger, Transaction, open_ledger
 from scheduler.ledger.keys.deposit import deposit_block
@@ -21,7 +22,6 @@ from scheduler.ledger.log import merkle, trail
 from scheduler.ledger.log.canonical import leaf_data
 from scheduler.ledger.log.trail import AuditTrail
 from scheduler.ledger.vault.keystore import LocalKek
-from scheduler.process import freeze_gc
 from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, uuid_of
 from tests.scheduler.ledger.postgres import Postgres
 from tests.scheduler.ledger.verify.changes import verify_with
