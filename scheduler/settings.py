@@ -131,7 +131,8 @@ class Settings(BaseSettings):
     weather_file: Path | None = None
     """Forecasts as CSV (station, issued_at, valid_at, p_clear), used before the above."""
     risk_aversion: float = Field(default=0.0, ge=0.0, le=10.0)
-    """Standard deviations taken off the key expected of a session when plans are weighed."""
+    """Standard deviations, of clear sky and of how passes differ, taken off the key expected of a
+    session when plans are weighed."""
     plan_days_max: float = Field(default=31.0, gt=0.0, le=366.0)
     """Longest window of one plan."""
     bound: Literal["hoeffding", "chernoff"] = "chernoff"

@@ -13,6 +13,8 @@ from scheduler.errors import (
 )
 from scheduler.services.context import Context
 from scheduler.services.plans.explain import plan_record
+from scheduler.services.plans.inputs import rules_of
+from scheduler.services.plans.outlook import options_of, plan_outlook
 from tests.scheduler.test_planning import NIGHT, XINGLONG, SettingsOf, by_station, opened_at
 
 
@@ -113,6 +115,21 @@ def test_aversion_to_risk_lowers_what_a_plan_is_worth(settings_of: SettingsOf) -
         with opened_at(settings_of(name, **given)) as context:
             answer = services.plan_by_hand(context, **NIGHT, objective="total")
             values.append(services.get_plan(context, answer["plan"]).value)
+    assert values[1] < values[0]
+
+
+def test_passes_that_differ_are_a_risk_under_a_clear_sky_too(settings_of: SettingsOf) -> None:
+    values, spreads = [], []
+    for name, aversion in (("bold", 0.0), ("careful", 1.0)):
+        with opened_at(settings_of(name, weather="none", risk_aversion=aversion)) as context:
+            answer = services.plan_by_hand(context, **NIGHT, objective="total")
+            values.append(services.get_plan(context, answer["plan"]).value)
+            ahead = plan_outlook(context, NIGHT["start"], NIGHT["end"], at=NIGHT["start"])
+            options = options_of(context, ahead, rules_of(context), at=NIGHT["start"])
+            spreads.append({one.candidate_id: one.secret_bits_spread for one in options})
+
+    assert not any(spreads[0].values())
+    assert all(spreads[1][one.candidate_id] > 0.0 for one in options if one.secret_bits)
     assert values[1] < values[0]
 
 

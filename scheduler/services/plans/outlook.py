@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from orbits import NoElementsError
@@ -22,6 +23,7 @@ from scheduler.forecast import (
     Flight,
     PassForecast,
     forecast_flights,
+    key_quantiles,
     link_forecasts,
 )
 from scheduler.learned import NOTHING_LEARNED
@@ -207,7 +209,8 @@ def options_of(
     # Parts start with the sky of their pass, and mostly keep it.
     weather = _weather(context, ahead, whole, at=at)
     options = with_parts(_under(weather, whole, at=at), rules, forecasts)
-    return (*options[: len(whole)], *_under(weather, options[len(whole) :], at=at))
+    parts = _under(weather, options[len(whole) :], at=at)
+    return _spread(context, ahead, (*options[: len(whole)], *parts), rules)
 
 
 def as_of_today(
@@ -215,6 +218,7 @@ def as_of_today(
     ahead: PlanOutlook,
     booked: Iterable[Candidate],
     options: Iterable[Candidate],
+    rules: PlanRules,
     *,
     at: datetime,
 ) -> dict[str, Candidate]:
@@ -234,7 +238,9 @@ def as_of_today(
         found[candidate.candidate_id] = _worth(candidate, gained)
     worth = tuple(found.get(candidate.candidate_id, candidate) for candidate in others)
     sky = _under(_weather(context, ahead, worth, at=at), worth, at=at)
-    return found | {candidate.candidate_id: candidate for candidate in sky}
+    mine = [one for one in sky if one.satellite_id in ahead.elements]
+    spread = _spread(context, ahead, mine, rules)
+    return found | {candidate.candidate_id: candidate for candidate in (*sky, *spread)}
 
 
 def _worth(candidate: Candidate, fresh: Candidate | LinkForecast | DualForecast) -> Candidate:
@@ -245,6 +251,27 @@ def _worth(candidate: Candidate, fresh: Candidate | LinkForecast | DualForecast)
         secret_bits=float(fresh.secret_bits),
         qber=fresh.qber,
         clear_probability=getattr(fresh, "clear_probability", candidate.clear_probability),
+        secret_bits_spread=getattr(fresh, "secret_bits_spread", candidate.secret_bits_spread),
+    )
+
+
+def _spread(
+    context: Context, ahead: PlanOutlook, options: Sequence[Candidate], rules: PlanRules
+) -> tuple[Candidate, ...]:
+    """The options with how far passes differ from the median, where a plan asks for it."""
+    if not rules.risk_aversion:
+        return tuple(options)
+    links, duals = _links(context, ahead, [(one, one.acquires_at, one.loses_at) for one in options])
+    how, levels = _how(context, ahead.learned), (NormalDist().cdf(-1.0), NormalDist().cdf(1.0))
+    alone = key_quantiles(links, levels, **how)
+    shared = zip(
+        *([one.secret_bits for one in dual_forecasts(duals, level=p, **how)] for p in levels),
+        strict=True,
+    )
+    return tuple(
+        replace(one, secret_bits_spread=0.0 if one.commissioning else 0.5 * (high - low))
+        for one in options
+        for low, high in [next(shared if len(one.station_ids) > 1 else alone)]
     )
 
 
@@ -252,6 +279,17 @@ def _keys_of(
     context: Context, ahead: PlanOutlook, asked: Sequence[Part]
 ) -> Iterator[LinkForecast | DualForecast]:
     """Links as today's element sets have them, each with the key expected of it."""
+    links, duals = _links(context, ahead, asked)
+    how = _how(context, ahead.learned)
+    alone, shared = link_forecasts(links, **how), dual_forecasts(duals, **how)
+    for one, _, _ in asked:
+        yield next(shared) if len(one.station_ids) > 1 else next(alone)
+
+
+def _links(
+    context: Context, ahead: PlanOutlook, asked: Sequence[Part]
+) -> tuple[list[Downlink], list[DualLink]]:
+    """Links as today's element sets have them: those of one station, and of two at once."""
     scenario = context.scenario
     satellites = {one.satellite_id: one for one in scenario.satellites}
     stations = {one.station_id: one for one in scenario.stations}
@@ -264,10 +302,7 @@ def _keys_of(
             duals.append(DualLink(*above, (first, second[0]), acquires_at, loses_at))
         else:
             links.append(Downlink(*above, first, acquires_at, loses_at))
-    how = _how(context, ahead.learned)
-    alone, shared = link_forecasts(links, **how), dual_forecasts(duals, **how)
-    for one, _, _ in asked:
-        yield next(shared) if len(one.station_ids) > 1 else next(alone)
+    return links, duals
 
 
 def _part(asked: Part, gained: LinkForecast | DualForecast) -> Candidate:

@@ -115,7 +115,7 @@ def plan_problem(
     rules = rules_of(context)
     options = options_of(context, ahead, rules, at=at)
     live = [booking for booking in standing.bookings if booking.state not in TERMINAL_STATES]
-    today = as_of_today(context, ahead, [b.candidate for b in live], options, at=at)
+    today = as_of_today(context, ahead, [b.candidate for b in live], options, rules, at=at)
     options += _still_standing(today, options)
     now = context.clock.now()
     present = max(at, now) if now < request.end else at
