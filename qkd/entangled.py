@@ -59,12 +59,10 @@ class Arm:
     misalignment: float
     detector: Detector
 
-    def singles_hz(self, pair_rate_hz: float) -> FloatArray:
-        """Return the clicks a second, dead time and after-pulses included."""
-        clicks = (pair_rate_hz * self.transmittance + self.noise_hz) * (
-            1.0 + self.detector.after_pulse
-        )
-        return np.asarray(clicks * self.live(clicks))
+    def clicks_hz(self, pair_rate_hz: float) -> FloatArray:
+        """Return the clicks a second of detectors without dead time, after-pulses included."""
+        clicks = pair_rate_hz * self.transmittance + self.noise_hz
+        return np.asarray(clicks * (1.0 + self.detector.after_pulse))
 
     def live(self, clicks_hz: FloatArray) -> FloatArray:
         """Return the share of time in which the detectors are ready."""
@@ -84,22 +82,24 @@ def coincidence_rates(
         S = B eta + noise;  true = B eta_A eta_B w;  accidental = S_A S_B t
         C = true + accidental;  wrong = e true + accidental / 2
 
-    with the window t, the narrower of the two gates, w the share of true pairs inside it
-    (the jitter of both stations together), and 1 - 2 e the product of the three contrasts.
-    An accidental coincidence is wrong half the time. True pairs are those of one emission:
-    what several emissions in one window make is among the accidental ones.
+    with the window t, the narrower of the two gates, and w the share of true pairs inside it.
+    True pairs are those of one emission: what several emissions in one window make is among
+    the accidental ones, which are wrong half the time.
 
-    Source: Neumann et al., Phys. Rev. A 104, 022406 (2021), sections II and III.
+    Source: Neumann et al., Phys. Rev. A 104, 022406 (2021), equations 3 and 13 to 16, by two
+    public programs that give their numbers (the paper itself was not at hand). Derived here:
+    the share of time in which detectors are ready, and 1 - 2 e as the product of the three
+    contrasts, of independent turns of the polarisation.
     """
     one, other = arms
     pairs = protocol.pair_rate_hz
     window_ns = min(one.detector.gate_ns, other.detector.gate_ns)
     inside = _share_inside(window_ns, math.hypot(one.detector.timing_ps, other.detector.timing_ps))
-    singles = [arm.singles_hz(pairs) for arm in arms]
-    clicks = [pairs * arm.transmittance + arm.noise_hz for arm in arms]
+    clicks = [arm.clicks_hz(pairs) for arm in arms]
+    # Both stations must be ready at once: one factor for true and accidental coincidences.
     live = one.live(clicks[0]) * other.live(clicks[1])
     true = pairs * one.transmittance * other.transmittance * inside * live
-    accidental = singles[0] * singles[1] * window_ns * 1e-9
+    accidental = clicks[0] * clicks[1] * window_ns * 1e-9 * live
     contrast = math.prod(1.0 - 2.0 * e for e in (
         protocol.misalignment, one.misalignment, other.misalignment
     ))  # fmt: skip
@@ -108,7 +108,10 @@ def coincidence_rates(
 
 
 def _share_inside(window_ns: float, timing_ps: float) -> float:
-    """The share of true pairs whose clicks lie within the window: erf(t / (2 sqrt(2) sigma))."""
+    """The share of true pairs whose clicks lie within the window: erf(t / (2 sqrt(2) sigma)).
+
+    Equation 13 of Neumann et al., erf(sqrt(ln 2) t / FWHM), of the standard deviation.
+    """
     if timing_ps == 0.0:
         return 1.0
     return math.erf(window_ns / (2.0 * math.sqrt(2.0) * timing_ps * 1e-3))

@@ -69,7 +69,8 @@ def exact_rate(
     sample, any ceil(d) of them are a random sample too; E of those over the real d is more.
     """
     most = errors_most(np.ceil(errors), np.floor(check), np.ceil(key), epsilon=epsilon)
-    return np.asarray(most / key)
+    # An expected count may be next to nothing.
+    return np.asarray(most / np.maximum(key, 1e-300))
 
 
 def phase_error_rate(

@@ -224,7 +224,15 @@ def collected_fraction(
     w2 = spot_radius_m(range_m, beam, wavelength_m=wavelength_nm * 1e-9) ** 2
     if isinstance(beam, AnchoredBeam):
         return np.asarray(2.0 * (outer**2 - inner**2) / w2)
-    return np.asarray(-np.expm1(-2.0 * outer**2 / w2) + np.expm1(-2.0 * inner**2 / w2))
+    return collected(w2, outer, inner)
+
+
+def collected(
+    spot_square: FloatArray, receiver_radius_m: float, receiver_obscuration_m: float
+) -> FloatArray:
+    """Return the share of a Gaussian spot, w^2 in m^2, between two radii about its centre."""
+    outer = np.expm1(-2.0 * receiver_radius_m**2 / spot_square)
+    return np.asarray(np.expm1(-2.0 * receiver_obscuration_m**2 / spot_square) - outer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +260,7 @@ def mean_pointing(
     *,
     receiver_radius_m: float,
     receiver_obscuration_m: float = 0.0,
+    smeared_m: FloatArray | None = None,
 ) -> FloatArray:
     """Return the MEAN transmittance of pointing, relative to the perfectly pointed beam.
 
@@ -260,23 +269,22 @@ def mean_pointing(
     (1 - exp(-2 aR^2/W^2)) / (1 - exp(-2 aR^2/w^2)), times exp(-2 b^2 L^2/W^2) for a bias b
     (receiver small against the spot); never above 1, though a wandering beam may escape an
     obscuration that hides the steady one. exp(-8 sigma^2/theta^2), often quoted, is the value
-    AT one sigma, not the mean.
+    AT one sigma, not the mean. `smeared_m` is W where the spot that jitter smears is not
+    Gaussian, as that of an uplink.
 
     Source: the convolution of two Gaussians; compare Toyoshima et al., J. Opt. Soc. Am. A
     19, 567 (2002).
     """
-    smeared = spot_m**2 + 4.0 * (pointing.jitter_urad * 1e-6 * range_m) ** 2
-
-    def collected(square: FloatArray) -> FloatArray:
-        outer = np.expm1(-2.0 * receiver_radius_m**2 / square)
-        return np.asarray(np.expm1(-2.0 * receiver_obscuration_m**2 / square) - outer)
-
+    if smeared_m is None:
+        smeared_m = np.hypot(spot_m, 2.0 * pointing.jitter_urad * 1e-6 * range_m)
+    smeared = smeared_m**2
+    radii = receiver_radius_m, receiver_obscuration_m
     bias = np.exp(-2.0 * (pointing.bias_urad * 1e-6 * range_m) ** 2 / smeared)
     fixed = 10.0 ** (-pointing.loss_db / 10.0)
-    steady = collected(spot_m**2)
+    steady = collected(spot_m**2, *radii)
     # A spot that falls wholly into the obscuration gives no light to lose.
     some = steady > 1e-200
-    ratio = np.divide(collected(smeared), steady, out=np.ones_like(steady), where=some)
+    ratio = np.divide(collected(smeared, *radii), steady, out=np.ones_like(steady), where=some)
     return np.asarray(fixed * bias * np.minimum(ratio, 1.0))
 
 

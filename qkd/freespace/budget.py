@@ -9,8 +9,14 @@ from qkd import checks
 from qkd.checks import FloatArray
 from qkd.errors import NotModelledError, QkdInputError
 from qkd.freespace.atmosphere import fibre_coupling, field_stop, standard_atmosphere
-from qkd.freespace.beams import FarFieldBeam, collected_fraction, mean_pointing, spot_radius_m
-from qkd.freespace.uplink import Spread, turbulent_spot
+from qkd.freespace.beams import (
+    FarFieldBeam,
+    collected,
+    collected_fraction,
+    mean_pointing,
+    spot_radius_m,
+)
+from qkd.freespace.uplink import diffracted_m, turbulent_spot
 from qkd.hardware import OpticalSite, Receiver, Terminal
 from qkd.ports import Site, Track
 
@@ -85,48 +91,61 @@ def _coupled(
     return stop, fibre
 
 
-def uplink_spread(
-    elevation_deg: FloatArray, range_km: FloatArray, terminal: Terminal, site: OpticalSite
-) -> Spread:
-    """Return the spot of an uplink at the satellite, metres.
+def _uplink_spots(
+    elevation_deg: FloatArray, range_m: FloatArray, terminal: Terminal, site: OpticalSite
+) -> tuple[FloatArray, FloatArray]:
+    """Return the spots that turbulence at the sender makes, metres: well pointed, and with jitter.
 
     Raises NotModelledError for a beam of which the radius at the telescope is not known.
     """
-    beam = terminal.beam
+    beam, wavelength_nm = terminal.beam, terminal.wavelength_nm
     if not (isinstance(beam, FarFieldBeam) and beam.waist_radius_m > 0.0):
         raise NotModelledError(
             f"an uplink by {type(beam).__name__} is not modelled; allowed: FarFieldBeam with a"
-            " waist_radius_m above 0, on which turbulence acts"
+            " waist_radius_m above 0, which its spot cannot be narrower than"
         )
-    range_m = range_km * 1e3
-    return turbulent_spot(
-        spot_radius_m(range_m, beam, wavelength_m=terminal.wavelength_nm * 1e-9),
-        range_m,
-        elevation_deg,
-        turbulence=site.turbulence,
-        wavelength_nm=terminal.wavelength_nm,
-        waist_radius_m=beam.waist_radius_m,
+    # A divergence below what diffraction at the waist allows is a mistake, not a better link.
+    vacuum_m = np.maximum(
+        spot_radius_m(range_m, beam, wavelength_m=wavelength_nm * 1e-9),
+        diffracted_m(range_m, waist_radius_m=beam.waist_radius_m, wavelength_nm=wavelength_nm),
     )
+    jitter_m = 2.0 * terminal.pointing.jitter_urad * 1e-6 * range_m
+    still, moved = (
+        turbulent_spot(
+            spot_m, range_m, elevation_deg, turbulence=site.turbulence, wavelength_nm=wavelength_nm
+        )
+        for spot_m in (vacuum_m, np.hypot(vacuum_m, jitter_m))
+    )
+    return still, moved
 
 
-def _blurred(
+def _spread(
     elevation_deg: FloatArray,
-    range_km: FloatArray,
-    spot_m: FloatArray,
+    range_m: FloatArray,
     terminal: Terminal,
     receiver: Receiver,
     site: OpticalSite,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the spot that arrives, and the factor that turbulence at the sender costs."""
-    if terminal.direction == "downlink":
-        return spot_m, np.ones_like(spot_m)
-    arrives_m = uplink_spread(elevation_deg, range_km, terminal, site).long_term_m
+    """Return the factors of turbulence at the sender and of pointing."""
+    spot_m = spot_radius_m(range_m, terminal.beam, wavelength_m=terminal.wavelength_nm * 1e-9)
+    turbulence, smeared_m = np.ones_like(spot_m), None
     outer, inner = receiver.diameter_m / 2.0, receiver.obscuration_m / 2.0
-
-    def collected(w: FloatArray) -> FloatArray:
-        return np.asarray(np.expm1(-2.0 * (inner / w) ** 2) - np.expm1(-2.0 * (outer / w) ** 2))
-
-    return arrives_m, collected(arrives_m) / collected(spot_m)
+    if terminal.direction == "uplink":
+        vacuum = collected(spot_m**2, outer, inner)
+        spot_m, smeared_m = _uplink_spots(elevation_deg, range_m, terminal, site)
+        # A spot that falls wholly into the obscuration gives no light to lose.
+        turbulence = np.divide(
+            collected(spot_m**2, outer, inner), vacuum, out=turbulence, where=vacuum > 1e-200
+        )
+    pointing = mean_pointing(
+        spot_m,
+        range_m,
+        terminal.pointing,
+        receiver_radius_m=outer,
+        receiver_obscuration_m=inner,
+        smeared_m=smeared_m,
+    )
+    return turbulence, pointing
 
 
 def optical_site(site: Site) -> OpticalSite:
@@ -173,15 +192,7 @@ def link_budget(track: Track, terminal: Terminal, receiver: Receiver, site: Site
         receiver_diameter_m=receiver.diameter_m,
         receiver_obscuration_m=receiver.obscuration_m,
     )
-    spot_m = spot_radius_m(ranges * 1e3, terminal.beam, wavelength_m=terminal.wavelength_nm * 1e-9)
-    spot_m, turbulence = _blurred(elevation, ranges, spot_m, terminal, receiver, ground)
-    pointing = mean_pointing(
-        spot_m,
-        ranges * 1e3,
-        terminal.pointing,
-        receiver_radius_m=receiver.diameter_m / 2.0,
-        receiver_obscuration_m=receiver.obscuration_m / 2.0,
-    )
+    turbulence, pointing = _spread(elevation, ranges * 1e3, terminal, receiver, ground)
     stop, fibre = _coupled(elevation, terminal, receiver, ground)
     one = np.ones_like(elevation)
     factors = {
