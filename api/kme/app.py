@@ -11,6 +11,7 @@ from api.kme import etsi014, etsi020, skip
 from api.kme.errors import add_error_handlers
 from api.kme.identity import PeerOf
 from api.kme.sending import Outbox
+from api.kme.waiting import Draws
 from api.security.certificates import peer_of as peer_of_certificate
 from scheduler.services.context import Context
 
@@ -45,6 +46,7 @@ def build_app(context: Context, *, peer_of: PeerOf = peer_of_certificate) -> Fas
     )
     app.state.context = context
     app.state.peer_of = peer_of
+    app.state.draws = Draws(context)
     add_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

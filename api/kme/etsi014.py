@@ -17,7 +17,7 @@ from api.kme.bodies import listed, query_number, query_value, read_object, whole
 from api.kme.errors import NO_STORE, NOT_FOUND, Refused
 from api.kme.identity import application, check_place, context_of, kme_id, refuse_self, shown_kme_id
 from api.kme.sending import KeyAnswer
-from api.kme.waiting import draw_keys, take_keys
+from api.kme.waiting import draws_of, take_keys
 from scheduler.domain import (
     DeliveredKey,
     Delivery,
@@ -109,7 +109,7 @@ def _caller(request: Request, other: str) -> str:
 
 async def _enc_keys(request: Request, master: str, slave: str, asked: KeyRequest) -> Response:
     await check_place(request, master)
-    answer = await draw_keys(context_of(request), master, slave, asked)
+    answer = await draws_of(request).draw(master, slave, asked)
     return _container(request, answer)
 
 

@@ -16,7 +16,7 @@ from api.kme.bodies import query_number, query_value
 from api.kme.errors import NO_STORE, NOT_FOUND, Refused
 from api.kme.identity import application, check_place, context_of, refuse_self
 from api.kme.sending import KeyAnswer
-from api.kme.waiting import draw_keys, take_keys
+from api.kme.waiting import draws_of, take_keys
 from scheduler.domain import Delivery, KeyRequest, check_sae_id
 from scheduler.errors import FactError, UnknownName
 from scheduler.services import delivery
@@ -49,7 +49,7 @@ async def new_key(request: Request) -> Response:
     asked = KeyRequest(size_bits=query_number(request, "size"))
 
     await check_place(request, caller)
-    return _answer(request, await draw_keys(context_of(request), caller, remote, asked))
+    return _answer(request, await draws_of(request).draw(caller, remote, asked))
 
 
 @router.get("/key/{keyId}", **documents.SKIP_KEY_BY_ID)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -130,6 +130,22 @@ class Transaction(Reader):
             raise RequestConflict(
                 f"request {request_id!r} was answered already; ask for its answer"
             )
+        return self._begun(request_id, kind, digest, at)
+
+    def own_commands(
+        self, kind: str, requests: Mapping[str, str], *, at: datetime
+    ) -> list[CommandHandle]:
+        """Begin requests under ids drawn at random here: no answer to them is looked for.
+
+        By id the digest of each one's content. An id that is known after all is refused by the
+        database, and with it the transaction (LedgerError).
+        """
+        self.take_flags(
+            self.numbers.expect({"command": len(requests)}, besides=self.flags_question())
+        )
+        return [self._begun(name, kind, digest, at) for name, digest in requests.items()]
+
+    def _begun(self, request_id: str, kind: str, digest: str, at: datetime) -> CommandHandle:
         handle = CommandHandle(self.number(Command), request_id, kind, digest, as_utc(at))
         self._handles[request_id] = handle
         self.pending.commands.append(handle)

@@ -18,6 +18,9 @@ LOG_BYTES = 4_000_000
 BACKSTOP_PAGES = 16_000
 """Length (64 MB) at which a commit copies the log back after all: the thread is behind."""
 
+PAUSE_S = 0.1
+"""Between two copyings: a log that was long stays so, and each commit asks for one."""
+
 EMPTY_TIMEOUT_MS = 2_000
 
 
@@ -28,7 +31,7 @@ class WalCheckpointer:
         self._file = file
         self._log = file.with_name(f"{file.name}-wal")
         self._due = threading.Event()
-        self._over = False
+        self._over = threading.Event()
         # A log that is there may hold what a process had erased that was killed before it was cut.
         self._owed = self._log.exists() and self._log.stat().st_size > 0
         self._guard = threading.Lock()
@@ -47,7 +50,7 @@ class WalCheckpointer:
             return
         if long:
             with self._guard:
-                if self._thread is None and not self._over:
+                if self._thread is None and not self._over.is_set():
                     # A daemon: an open ledger must not keep its process alive.
                     self._thread = threading.Thread(
                         target=self._keep, name="skytrunk-wal", daemon=True
@@ -75,7 +78,8 @@ class WalCheckpointer:
         if self._owed and self._log.exists():
             self.empty(timeout_ms=0)
         with self._guard:
-            self._over, thread = True, self._thread
+            thread = self._thread
+            self._over.set()
         self._due.set()
         if thread is not None:
             thread.join()
@@ -87,8 +91,9 @@ class WalCheckpointer:
             contextlib.suppress(sqlite3.Error),
             contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection,
         ):
-            while self._due.wait() and not self._over:
+            while self._due.wait() and not self._over.is_set():
                 self._due.clear()
                 with contextlib.suppress(sqlite3.Error):
                     # PASSIVE takes what it can get and keeps neither readers nor writers waiting.
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._over.wait(PAUSE_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from orbits import as_utc
 from scheduler.errors import WrongState
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys.delivery import close_keys, draw_keys, in_order, take_keys
+from scheduler.ledger.keys.delivery import Draw, close_keys, draw_all, in_order, take_keys
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import Range
 from scheduler.ledger.reader import Reader
@@ -67,43 +67,54 @@ Line = Any
 
 def deliver_keys(
     tx: Transaction,
-    handle: CommandHandle,
     pool_id: str,
+    draws: Sequence[Draw],
     *,
-    key_ids: Sequence[UUID],
     size_bits: int,
-    master: str,
-    recipients: Mapping[str, int],
     expires_at: datetime,
     among: frozenset[str] | None = None,
-) -> tuple[list[CollectedKey], list[Range]]:
-    """Draw keys and give them to their master in one command; the others collect them later.
+) -> list[tuple[list[CollectedKey], list[Range]]]:
+    """Draw keys and give them to their masters, by a command each; the others collect them later.
 
-    The master's bytes stay sealed until `settle_answers` knows that they left. Returns the keys,
-    and the ranges that they were cut from. Raises as `draw_keys`.
+    Each draw's `given_to` is its master, whose bytes stay sealed until `settle_answers` knows that
+    they left. Returns for each draw its keys, and the ranges that they were cut from. Raises as
+    `draw_all`.
     """
-    drawn = draw_keys(
-        tx,
-        handle,
-        pool_id,
-        key_ids=key_ids,
-        size_bits=size_bits,
-        recipients=recipients,
-        expires_at=expires_at,
-        among=among,
-        given_to=master,
+    ranges, shares = draw_all(
+        tx, pool_id, draws, size_bits=size_bits, expires_at=expires_at, among=among
     )
-    side, size = recipients[master], size_bits // 8
-    keys: list[CollectedKey] = []
-    for part in drawn:
-        held = tx.vault.take(part.names, part.start // 8, part.end // 8, (side,), keep=True)[side]
-        pieces = [held[first : first + size] for first in range(0, len(held), size)]
-        block_id = UUID(part.names.block_id)
-        keys += [
-            CollectedKey(key_id=one, block_id=block_id, size_bits=size_bits, material=piece)
-            for one, piece in zip(key_ids[len(keys) :], pieces, strict=False)
+    masters = [draw.recipients[draw.given_to or ""] for draw in draws]
+    sides = sorted(set(masters))
+    taken = [
+        tx.vault.take(part.names, part.start // 8, part.end // 8, sides, keep=True)
+        for part in ranges
+    ]
+    held = {side: b"".join(one[side] for one in taken) for side in sides}
+    first, size = 0, size_bits // 8
+    delivered: list[tuple[list[CollectedKey], list[Range]]] = []
+    for draw, side, share in zip(draws, masters, shares, strict=True):
+        blocks = [
+            UUID(part.names.block_id)
+            for part in share
+            for _ in range(part.start, part.end, size_bits)
         ]
-    return keys, drawn
+        places = range(first, first + size * len(draw.key_ids), size)
+        delivered.append(
+            (
+                [
+                    CollectedKey(
+                        key_id=one,
+                        block_id=block,
+                        size_bits=size_bits,
+                        material=held[side][place : place + size],
+                    )
+                    for one, block, place in zip(draw.key_ids, blocks, places, strict=True)
+                ],
+                share,
+            )
+        )
+        first = places.stop
+    return delivered
 
 
 def settle_answers(tx: Transaction, handle: CommandHandle, request_ids: Collection[str]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -51,6 +52,29 @@ _GIVE = (
 _GIVE_AWAY = _GIVE.values(settled_by=bindparam("command_"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Keys that one command cuts out of a pool, each of one range."""
+
+    handle: CommandHandle
+    key_ids: Sequence[UUID]  #: random and new
+    recipients: Mapping[str, int]
+    """Who may collect each key, once, and at which end: 0 node_a's bytes, 1 node_b's, from 2 on
+    copies that others keep (see `copies`)."""
+    given_to: str | None = None  #: the recipient that has them by this very command
+
+    def check(self) -> None:
+        """Raise FactError for what cannot be drawn."""
+        if not self.key_ids or not self.recipients or len(set(self.key_ids)) != len(self.key_ids):
+            raise FactError(
+                f"{len(self.key_ids)} key ids, {len(set(self.key_ids))} different, for"
+                f" {len(self.recipients)} recipients; allowed: at least one of each, no id twice"
+            )
+        ends = set(self.recipients.values())
+        if min(ends) < 0:
+            raise FactError(f"ends {sorted(ends)}; allowed: 0 (node_a), 1 (node_b), then copies")
+
+
 def draw_keys(
     tx: Transaction,
     handle: CommandHandle,
@@ -63,55 +87,98 @@ def draw_keys(
     among: frozenset[str] | None = None,
     given_to: str | None = None,
 ) -> list[Range]:
-    """Cut keys for applications out of a pool, each of one range: pool -> delivered.
+    """Cut keys for applications out of a pool by one command, as `draw_all` does.
 
-    `recipients` names who may collect each key, once, and at which end (0 node_a's bytes,
-    1 node_b's, from 2 on copies that others keep: see `copies`). The ids must be random and new.
-    With `among` of these blocks alone, by id. The recipient `given_to` has them by this very
-    command. Returns the ranges, whose keys are those of the ids in their order.
+    Returns the ranges, whose keys are those of the ids in their order.
+    """
+    draw = Draw(handle=handle, key_ids=key_ids, recipients=recipients, given_to=given_to)
+    drawn, _ = draw_all(
+        tx, pool_id, [draw], size_bits=size_bits, expires_at=expires_at, among=among
+    )
+    return drawn
+
+
+def draw_all(
+    tx: Transaction,
+    pool_id: str,
+    draws: Sequence[Draw],
+    *,
+    size_bits: int,
+    expires_at: datetime | None = None,
+    among: frozenset[str] | None = None,
+) -> tuple[list[Range], list[list[Range]]]:
+    """Cut the keys of several commands out of a pool in few round trips: pool -> delivered.
+
+    All of them, or none. With `among` of these blocks alone, by id. Returns the ranges, and those
+    of each draw, whose keys are those of its ids in their order.
     Raises FactError, NotEnoughKey if the pool has too few ranges of that size; for a known id the
     database refuses the row, and with it the transaction (LedgerError).
     """
-    if not key_ids or not recipients or len(set(key_ids)) != len(key_ids):
-        raise FactError(
-            f"{len(key_ids)} key ids, {len(set(key_ids))} different, for {len(recipients)}"
-            " recipients; allowed: at least one of each, and no id twice"
-        )
-    if any(side < 0 for side in recipients.values()):
-        raise FactError(
-            f"ends {sorted(set(recipients.values()))}; allowed: 0 (node_a), 1 (node_b), then copies"
-        )
+    for draw in draws:
+        draw.check()
     if size_bits <= 0 or size_bits % 8:
         raise FactError(f"keys of {size_bits} bits; allowed: positive multiples of 8")
-    bits = size_bits * len(key_ids)
+    counts = [len(draw.key_ids) for draw in draws]
     numbers, ranges = claim(
-        tx, pool_id, bits, at=handle.at, piece_bits=size_bits, among=among, key=len(key_ids)
+        tx,
+        pool_id,
+        size_bits * sum(counts),
+        at=max(draw.handle.at for draw in draws),
+        piece_bits=size_bits,
+        among=among,
+        key=sum(counts),
+        ledger_entry=len(draws) - 1,  # where one range is cut among several
     )
-    names = iter(key_ids)
     until = None if expires_at is None else as_utc(expires_at)
-    rows: list[dict[str, Any]] = []
-    for part in ranges:
-        tx.post(handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
-        rows += [
-            {
-                "id": tx.number(KeyRow),
-                "key_id": str(next(names)),
-                "command_id": handle.command_id,
-                "block_ref": part.names.ref,
-                "start_bit": start,
-                "end_bit": start + size_bits,
-                "expires_at": until,
-                "closed_by": None,
-            }
-            for start in range(part.start, part.end, size_bits)
-        ]
-        # An end at which nobody may collect keeps no bytes.
-        if unwanted := [side for side in BOTH_ENDS if side not in recipients.values()]:
-            tx.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
-    handle.wrote("key", *seal_all("key", rows))
+    shares = list(_shared(ranges, [size_bits * count for count in counts]))
+    for draw, share in zip(draws, shares, strict=True):
+        for part in share:
+            tx.post(draw.handle, numbers.accounts, AccountKind.POOL, KeyState.DELIVERED, part.span)
+            # An end at which nobody may collect keeps no bytes.
+            ends = draw.recipients.values()
+            if unwanted := [side for side in BOTH_ENDS if side not in ends]:
+                tx.vault.take(part.names, part.start // 8, part.end // 8, unwanted)
+        _write_keys(tx, draw, share, size_bits, until)
+    return ranges, shares
+
+
+def _shared(ranges: Sequence[Range], needs: Sequence[int]) -> Iterator[list[Range]]:
+    """Ranges cut among draws that need so many bits each, in their order."""
+    rest = list(reversed(ranges))
+    for need in needs:
+        share: list[Range] = []
+        while need:
+            part = rest.pop()
+            bits = min(need, part.end - part.start)
+            share.append(replace(part, end=part.start + bits))
+            if part.start + bits < part.end:
+                rest.append(replace(part, start=part.start + bits))
+            need -= bits
+        yield share
+
+
+def _write_keys(
+    tx: Transaction, draw: Draw, share: Sequence[Range], size_bits: int, until: datetime | None
+) -> None:
+    """The rows of one draw's keys, and who may have them."""
+    names = iter(draw.key_ids)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": tx.number(KeyRow),
+            "key_id": str(next(names)),
+            "command_id": draw.handle.command_id,
+            "block_ref": part.names.ref,
+            "start_bit": start,
+            "end_bit": start + size_bits,
+            "expires_at": until,
+            "closed_by": None,
+        }
+        for part in share
+        for start in range(part.start, part.end, size_bits)
+    ]
+    draw.handle.wrote("key", *seal_all("key", rows))
     tx.pending.keys += rows
-    _name_recipients(tx, handle, [row["id"] for row in rows], recipients, given_to)
-    return ranges
+    _name_recipients(tx, draw, [row["id"] for row in rows])
 
 
 def collect_keys(
@@ -212,14 +279,9 @@ def close_keys(tx: Transaction, handle: CommandHandle, rows: Sequence[KeyLine]) 
     return len(numbers)
 
 
-def _name_recipients(
-    tx: Transaction,
-    handle: CommandHandle,
-    key_refs: Sequence[int],
-    recipients: Mapping[str, int],
-    given_to: str | None,
-) -> None:
-    ends = sorted(recipients.items())
+def _name_recipients(tx: Transaction, draw: Draw, key_refs: Sequence[int]) -> None:
+    ends = sorted(draw.recipients.items())
+    handle, given_to = draw.handle, draw.given_to
     rows: list[dict[str, Any]] = [
         {
             "key_ref": key_ref,

@@ -225,7 +225,7 @@ def claim(
     Of the blocks `among` whose ids is named, of any without. Key whose time is over at `at`
     counts as not there. Raises FactError if `bits` is no positive multiple of `piece_bits`,
     NotEnoughKey if the pool holds less; then nothing was changed. Numbers for so many `rows` of
-    other tables are at hand then, as are those of the ranges' entries.
+    tables are at hand then, besides those of an entry for each range.
     """
     eligible = Eligible(at, among=among)
     return claim_all(tx, {pool_id: bits}, eligible, piece_bits=piece_bits, **rows)[pool_id]
@@ -388,7 +388,7 @@ def _move_cursors(tx: Transaction, ranges: Sequence[Range], numbers: Mapping[str
     """Move past the ranges, each guarded; have the entries' numbers at hand, and others."""
     moves = [(part.names.ref, part.start, part.end) for part in ranges if not part.freed]
     advance = (_advance(tx.raw.dialect.name), {"rows_": rows_json(moves)})
-    counts = {"ledger_entry": len(ranges), **numbers}
+    counts = {**numbers, "ledger_entry": len(ranges) + numbers.get("ledger_entry", 0)}
     for moved in tx.numbers.expect(counts, besides=[advance] if moves else []):
         if len(moved) != len(moves):
             raise WrongState(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,27 +15,68 @@ from scheduler.errors import (
     ConstraintNotMet,
     InputError,
     KeyRanOut,
+    NotAllowed,
     NotEnoughKey,
     SimulatedKey,
+    UnknownName,
 )
+from scheduler.ledger.books import saes
 from scheduler.ledger.keys.answers import deliver_keys
 from scheduler.ledger.keys.blocks import get_open_blocks
 from scheduler.ledger.keys.copies import ANSWERED, pads_of
+from scheduler.ledger.keys.delivery import Draw
 from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.delivery.multicast import send_copies
 from scheduler.services.delivery.origins import together
-from scheduler.services.delivery.parties import Parties, parties_of
+from scheduler.services.delivery.parties import Parties, parties_among, parties_of
 from scheduler.services.delivery.selection import BLOCKS_LOOKED_AT_MAX, allowed_blocks
 from scheduler.services.merges.at_request import merge_for
 
 if TYPE_CHECKING:
-    from scheduler.ledger import Transaction
+    from scheduler.ledger import CommandHandle, Transaction
+    from scheduler.ledger.keys.spending import Range
+    from scheduler.ledger.records import CollectedKey
     from scheduler.services.context import Context
     from scheduler.settings import Settings
 
 KIND = "enc-keys"
+REFUSALS = (InputError, NotAllowed, UnknownName)
+Refusal = InputError | NotAllowed | UnknownName
+"""What a request is refused for by itself, before anything is written."""
 ATTEMPTS_MAX = 100
 """Times that a request draws again what others took before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a master asks for, and the key that it takes."""
+
+    master: str
+    slave: str
+    request: KeyRequest
+    size_bits: int
+    constraints: KeyConstraints
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everybody who gets the keys."""
+        return self.master, self.slave, *self.request.additional_slaves
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether any key of the pair will do, for the two alone."""
+        return not self.request.additional_slaves and not self.constraints.are_any
+
+
+def asked_of(context: Context, *, master: str, slave: str, request: KeyRequest) -> Asked:
+    """A request within the limits, for key as it is preferred. Raises InputError beyond them."""
+    return Asked(
+        master=master,
+        slave=slave,
+        request=request,
+        size_bits=_checked_size(context.settings, request),
+        constraints=request.mandatory.with_also(request.preferred),
+    )
 
 
 def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) -> Delivery:
@@ -48,20 +90,14 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
     sizes and numbers beyond the settings, ConstraintNotMet if no key of the pair is as demanded,
     KeyRanOut if there is too little, SimulatedKey outside a laboratory.
     """
-    size = _checked_size(context.settings, request)
-
-    def draw(constraints: KeyConstraints) -> Delivery:
-        work = _drawing(context, master, slave, request, constraints=constraints, size=size)
-        return context.existing_ledger.run(work)
-
-    both = request.mandatory.with_also(request.preferred)
-    for constraints in dict.fromkeys((both, request.mandatory)):
-        try:
-            return draw(constraints)
-        except NotEnoughKey:
-            continue
+    preferred = asked_of(context, master=master, slave=slave, request=request)
+    demanded = replace(preferred, constraints=request.mandatory)
+    for asked in dict.fromkeys((preferred, demanded)):
+        with suppress(NotEnoughKey):
+            return _draw(context, asked)
     with context.view.read() as reader:
         parties = parties_of(context, reader, master, slave, request.additional_slaves)
+    size = demanded.size_bits
     bits = size * request.number
     for _ in range(ATTEMPTS_MAX):
         # Somebody else may take what is there, or merged here, as long as anything is.
@@ -75,23 +111,26 @@ def enc_keys(context: Context, *, master: str, slave: str, request: KeyRequest) 
             for pool in short
         )
         with suppress(NotEnoughKey):
-            return draw(request.mandatory)
+            return _draw(context, demanded)
         if short and not gained:
             break
     raise _shortage(context, parties, request, size=size)
 
 
-def enc_keys_of_stock(
-    context: Context, *, master: str, slave: str, request: KeyRequest
-) -> Future[Delivery]:
-    """As `enc_keys`, of the pair's stock alone, without a thread that waits for it.
+def draw_of_stock(context: Context, every: Sequence[Asked]) -> Future[list[Delivery | Refusal]]:
+    """As `enc_keys` of several requests, of the pairs' stock alone, with one commit for all.
 
-    The future raises NotEnoughKey where the stock is too small, or has no key as preferred.
+    No thread waits for it. Where one of several is refused by itself, that is in its place; all
+    else is raised by the future and undoes all of it: NotEnoughKey where a stock is too small for
+    all of them, or has no key as preferred.
     """
-    both = request.mandatory.with_also(request.preferred)
-    size = _checked_size(context.settings, request)
-    work = _drawing(context, master, slave, request, constraints=both, size=size)
-    return context.existing_ledger.submit(work)
+    return context.existing_ledger.submit(_drawing(context, every))
+
+
+def _draw(context: Context, asked: Asked) -> Delivery:
+    (found,) = context.existing_ledger.run(_drawing(context, [asked]))
+    assert isinstance(found, Delivery)
+    return found
 
 
 def _checked_size(settings: Settings, request: KeyRequest) -> int:
@@ -113,72 +152,115 @@ def _checked_size(settings: Settings, request: KeyRequest) -> int:
 
 
 def _drawing(
-    context: Context,
-    master: str,
-    slave: str,
-    request: KeyRequest,
-    *,
-    constraints: KeyConstraints,
-    size: int,
-) -> Callable[[Transaction], Delivery]:
-    """What draws keys in a transaction."""
-    request_id = f"{KIND}/{uuid4()}"
+    context: Context, every: Sequence[Asked]
+) -> Callable[[Transaction], list[Delivery | Refusal]]:
+    """What draws keys in a transaction, by a command for each request."""
 
-    def work(tx: Transaction) -> Delivery:
+    def work(tx: Transaction) -> list[Delivery | Refusal]:
         # Now, not when the request came: a merge and other writers may have taken seconds, and
         # an answer given so long ago would be doubted before it was sent.
         now = context.clock.now()
-        parties = parties_of(context, tx, master, slave, request.additional_slaves)
-        pool_id = parties.pool.pool_id
-        among = allowed_blocks(context, tx, pool_id, constraints, at=now)
-        command = tx.command(
-            request_id,
-            kind=KIND,
-            at=now,
-            digest=request_digest(master, slave, request.additional_slaves, size, request.number),
-        )
-        keys, drawn = deliver_keys(
-            tx,
-            command,
-            pool_id,
-            key_ids=[uuid4() for _ in range(request.number)],
-            size_bits=size,
-            master=master,
-            recipients=parties.recipients,
-            expires_at=now + timedelta(seconds=context.settings.key_retention_s),
-            among=among,
-        )
-        copies = send_copies(context, tx, command, parties, drawn, keys, constraints)
-        simulated = command.spent_simulated or any(part.simulated for part in drawn)
-        if simulated and not context.settings.laboratory:
-            raise SimulatedKey(
-                f"pool {pool_id} holds simulated key; only a laboratory hands it out"
-                " (SKYTRUNK_LABORATORY=true)"
-            )
-        answer: dict[str, Any] = {
-            "pool": pool_id,
-            "master": master,
-            "number": request.number,
-            "size_bits": size,
-        }
-        if copies:
-            answer[ANSWERED] = copies
-        command.finish(answer)
-        pads = pads_of(answer)
-        origins = context.key_origins.of(tx, {key.block_id for key in keys}.union(pads))
-        of_pads = [origins[one] for one in pads]
-        made = {
-            block: together([origins[block], *of_pads]) for block in {key.block_id for key in keys}
-        }
-        return Delivery(
-            answer_id=request_id,
-            keys=tuple(
-                DeliveredKey(key_id=key.key_id, material=key.material, origin=made[key.block_id])
-                for key in keys
-            ),
-        )
+        known = saes.find(tx.raw, {name for asked in every for name in asked.names})
+        found: dict[int, Delivery | Refusal] = {}
+        alike: dict[tuple[Pool, int, KeyConstraints], list[tuple[int, Asked, Parties]]] = {}
+        for place, asked in enumerate(every):
+            try:
+                parties = parties_among(context, known, *asked.names)
+            except REFUSALS as error:
+                if len(every) == 1:
+                    raise
+                found[place] = error
+            else:
+                of = (parties.pool, asked.size_bits, asked.constraints)
+                alike.setdefault(of, []).append((place, asked, parties))
+        for some in alike.values():
+            places = [place for place, _, _ in some]
+            drawn = _draw_alike(context, tx, [one[1:] for one in some], at=now)
+            found.update(zip(places, drawn, strict=True))
+        return [found[place] for place in range(len(every))]
 
     return work
+
+
+def _draw_alike(
+    context: Context, tx: Transaction, every: Sequence[tuple[Asked, Parties]], *, at: datetime
+) -> list[Delivery]:
+    """Draw for requests of one pool, of one size and with the same constraints."""
+    first, pool_id = every[0][0], every[0][1].pool.pool_id
+    among = allowed_blocks(context, tx, pool_id, first.constraints, at=at)
+    digests = {
+        f"{KIND}/{uuid4()}": request_digest(
+            asked.master,
+            asked.slave,
+            asked.request.additional_slaves,
+            asked.size_bits,
+            asked.request.number,
+        )
+        for asked, _ in every
+    }
+    draws = [
+        Draw(
+            handle=command,
+            key_ids=[uuid4() for _ in range(asked.request.number)],
+            recipients=parties.recipients,
+            given_to=asked.master,
+        )
+        for command, (asked, parties) in zip(
+            tx.own_commands(KIND, digests, at=at), every, strict=True
+        )
+    ]
+    delivered = deliver_keys(
+        tx,
+        pool_id,
+        draws,
+        size_bits=first.size_bits,
+        expires_at=at + timedelta(seconds=context.settings.key_retention_s),
+        among=among,
+    )
+    return [
+        _answered(context, tx, draw.handle, asked, parties, keys, drawn)
+        for draw, (asked, parties), (keys, drawn) in zip(draws, every, delivered, strict=True)
+    ]
+
+
+def _answered(
+    context: Context,
+    tx: Transaction,
+    command: CommandHandle,
+    asked: Asked,
+    parties: Parties,
+    keys: Sequence[CollectedKey],
+    drawn: Sequence[Range],
+) -> Delivery:
+    """Send copies where any are wanted, and finish the command."""
+    pool_id = parties.pool.pool_id
+    copies = send_copies(context, tx, command, parties, drawn, keys, asked.constraints)
+    simulated = command.spent_simulated or any(part.simulated for part in drawn)
+    if simulated and not context.settings.laboratory:
+        raise SimulatedKey(
+            f"pool {pool_id} holds simulated key; only a laboratory hands it out"
+            " (SKYTRUNK_LABORATORY=true)"
+        )
+    answer: dict[str, Any] = {
+        "pool": pool_id,
+        "master": asked.master,
+        "number": asked.request.number,
+        "size_bits": asked.size_bits,
+    }
+    if copies:
+        answer[ANSWERED] = copies
+    command.finish(answer)
+    pads = pads_of(answer)
+    origins = context.key_origins.of(tx, {key.block_id for key in keys}.union(pads))
+    of_pads = [origins[one] for one in pads]
+    made = {block: together([origins[block], *of_pads]) for block in {key.block_id for key in keys}}
+    return Delivery(
+        answer_id=command.request_id,
+        keys=tuple(
+            DeliveredKey(key_id=key.key_id, material=key.material, origin=made[key.block_id])
+            for key in keys
+        ),
+    )
 
 
 def _available(context: Context, pool: Pool, request: KeyRequest, *, size: int) -> int | None:

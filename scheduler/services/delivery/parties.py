@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,17 +53,25 @@ def caller_of(reader: Reader, name: str) -> Sae:
 def parties_of(
     context: Context, reader: Reader, master: str, slave: str, more: Sequence[str] = ()
 ) -> Parties:
-    """The parties of a request. Nodes that the scenario no longer has are unknown.
+    """The parties of a request. Raises as `parties_among`."""
+    known = saes.find(reader.raw, [master, slave, *more])
+    return parties_among(context, known, master, slave, *more)
 
-    Raises NotAllowed for a master that is not registered, UnknownName for such a slave, InputError
-    for one that is named twice, is the master, or at its node as the only slave is.
+
+def parties_among(
+    context: Context, known: Mapping[str, Sae], master: str, slave: str, *more: str
+) -> Parties:
+    """The parties of a request, of entities known to be registered.
+
+    Nodes that the scenario no longer has are unknown. Raises NotAllowed for a master that is not
+    registered, UnknownName for such a slave, InputError for one that is named twice, is the
+    master, or at its node as the only slave is.
     """
     names = [slave, *more]
     for name in names:
         check_sae_id(name)
     if len(set(names)) != len(names) or master in names:
         raise InputError("an SAE is named twice, or is its own slave; allowed: each once")
-    known = saes.find(reader.raw, [master, *names])
     if master not in known:
         raise NotAllowed(f"SAE {master[:40]!a} is not registered")
     if missing := [name for name in names if name not in known]:
@@ -71,8 +79,9 @@ def parties_of(
     peers = context.settings.kme_peers
     if known[master].node in peers:
         raise NotAllowed(f"SAE {master!r} is of another network; allowed: its own key manager")
+    ours = {name: known[name] for name in (master, *names)}
     here = {
-        name: peers[sae.node].node if sae.node in peers else sae.node for name, sae in known.items()
+        name: peers[sae.node].node if sae.node in peers else sae.node for name, sae in ours.items()
     }
     one, other = here[master], here[slave]
     if one == other:
@@ -94,6 +103,6 @@ def parties_of(
         further=tuple(Pool.pair(one, node) for node in rest),
         recipients={
             outgoing_name(sae.node, name) if sae.node in peers else name: sides[here[name]]
-            for name, sae in known.items()
+            for name, sae in ours.items()
         },
     )

@@ -38,7 +38,7 @@ from scheduler.ledger.books.jobs import end_job, pause
 from scheduler.ledger.books.runs import bind_facts
 from scheduler.ledger.books.verdicts import add_verdicts
 from scheduler.ledger.keys.answers import deliver_keys, doubt_answers, settle_answers
-from scheduler.ledger.keys.delivery import collect_keys, draw_keys
+from scheduler.ledger.keys.delivery import Draw, collect_keys, draw_keys
 from scheduler.ledger.keys.deposit import deposit_block
 from scheduler.ledger.keys.epochs import begin_epoch, shred_epoch
 from scheduler.ledger.keys.expiry import let_expire
@@ -320,16 +320,10 @@ def _answer_others(ledger: Ledger) -> None:
     with ledger.begin() as tx:
         for name in ("answered", "open answer", "void answer", "doubted answer"):
             handle = tx.command(name, kind="enc-keys", at=NOON, digest="")
-            deliver_keys(
-                tx,
-                handle,
-                pool_id,
-                key_ids=[uuid_of(name)],
-                size_bits=128,
-                master="m",
-                recipients={"m": 0, "s": 1},
-                expires_at=LATER + timedelta(hours=9),
-            )
+            ends = {"m": 0, "s": 1}
+            draw = Draw(handle=handle, key_ids=[uuid_of(name)], recipients=ends, given_to="m")
+            until = LATER + timedelta(hours=9)
+            deliver_keys(tx, pool_id, [draw], size_bits=128, expires_at=until)
             handle.finish({})
         handle = tx.command("dec doubted", kind="dec-keys", at=NOON, digest="")
         collect_keys(tx, handle, [uuid_of("doubted answer")], "s", keep=True)

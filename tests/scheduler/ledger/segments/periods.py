@@ -11,7 +11,7 @@ from scheduler.domain import JobState, Pool
 from scheduler.ledger import Ledger, ReservationState
 from scheduler.ledger.books.jobs import end_job
 from scheduler.ledger.keys.answers import deliver_keys, settle_answers
-from scheduler.ledger.keys.delivery import collect_keys
+from scheduler.ledger.keys.delivery import Draw, collect_keys
 from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
 from scheduler.services.segments import close_period_of
 from tests.scheduler.ledger.builders import NOON, chain, deposit, relay, spend, take_job, uuid_of
@@ -44,10 +44,9 @@ def _hand_out(ledger: Ledger, day: int, at: datetime) -> None:
     keys = [uuid_of(f"key {day} {part}") for part in range(3)]
     with ledger.begin() as tx:
         handle = tx.command(f"keys/{day}", kind="enc-keys", at=at, digest="")
-        deliver_keys(
-            tx, handle, PAIR.pool_id, key_ids=keys, size_bits=256, master="m",
-            recipients={"m": 0, "s": 1}, expires_at=at + timedelta(hours=1),
-        )  # fmt: skip
+        draw = Draw(handle=handle, key_ids=keys, recipients={"m": 0, "s": 1}, given_to="m")
+        until = at + timedelta(hours=1)
+        deliver_keys(tx, PAIR.pool_id, [draw], size_bits=256, expires_at=until)
         handle.finish({})
         handle = tx.command(f"settled/{day}", kind="keys-settled", at=at, digest="")
         settle_answers(tx, handle, [f"keys/{day}"])
