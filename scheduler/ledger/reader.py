@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, Select, bindparam, func, select, text
 from sqlalchemy.sql.elements import ClauseElement
 
 from orbits import as_utc
@@ -128,13 +129,28 @@ def get_commands(
 
     Of one kind, and given at `since` or later, where these are named.
     """
-    query = select(*Command.__table__.c).where(Command.id > after).order_by(Command.id)
+    values: dict[str, Any] = {"after_": after, "limit_": min(limit, ROWS_MAX)}
     if since is not None:
-        query = query.where(Command.at >= as_utc(since))
+        values["since_"] = as_utc(since)
     if kind is not None:
-        query = query.where(Command.kind == kind)
-    rows = reader.connection.execute(query.limit(min(limit, ROWS_MAX)))
-    return [command_record(row) for row in rows]
+        values["kind_"] = kind
+    return [
+        command_record(row)
+        for row in query(
+            reader.connection, _commands("since_" in values, "kind_" in values), values
+        )
+    ]
+
+
+@cache
+def _commands(since: bool, kind: bool) -> Select[Any]:
+    """The question of `get_commands`, with these limits or without."""
+    asked = select(*Command.__table__.c).where(Command.id > bindparam("after_"))
+    if since:
+        asked = asked.where(Command.at >= bindparam("since_"))
+    if kind:
+        asked = asked.where(Command.kind == bindparam("kind_"))
+    return asked.order_by(Command.id).limit(bindparam("limit_"))
 
 
 def command_record(row: Any) -> CommandRecord:
@@ -144,17 +160,18 @@ def command_record(row: Any) -> CommandRecord:
 
 def last_of_kind(reader: Reader, kind: str) -> CommandRecord | None:
     """The last command of a kind; None without any."""
-    query = select(*Command.__table__.c).where(Command.kind == kind)
-    row = reader.connection.execute(query.order_by(Command.id.desc()).limit(1)).one_or_none()
+    asked = select(*Command.__table__.c).where(Command.kind == kind)
+    row = reader.connection.execute(asked.order_by(Command.id.desc()).limit(1)).one_or_none()
     return None if row is None else command_record(row)
 
 
 def latest_instant(reader: Reader, kinds: Collection[str]) -> datetime | None:
     """The latest instant at which a command of these kinds was given; None without any."""
-    query = select(func.max(Command.at)).where(Command.kind.in_(kinds))
-    return reader.connection.execute(query).scalar()
+    asked = select(func.max(Command.at)).where(Command.kind.in_(kinds))
+    return reader.connection.execute(asked).scalar()
 
 
 def last_command(reader: Reader) -> int:
     """Number of the newest command, 0 without any: the same number, the same books."""
-    return reader.connection.execute(_LAST_COMMAND).scalar() or 0
+    ((newest,),) = query(reader.connection, _LAST_COMMAND)
+    return newest or 0

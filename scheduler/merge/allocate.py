@@ -68,6 +68,8 @@ def allocate(asks: Sequence[Ask], capacity: Mapping[str, int], *, least: int = 1
     """
     if (plenty := _when_all_fits(asks, capacity, least)) is not None:
         return plenty
+    if _nothing_fits(asks, capacity, least):
+        return _allocation(asks, [[0] * len(ask.routes) for ask in asks], capacity)
     asks, amounts = _solve(asks, capacity)
     left = dict(capacity)
     grains: list[list[int]] = []
@@ -112,6 +114,20 @@ def _when_all_fits(
     if any(grain < 0 for grain in left.values()):
         return None
     return _allocation(asks, grains, left)
+
+
+def _nothing_fits(asks: Iterable[Ask], capacity: Mapping[str, int], least: int) -> bool:
+    """Whether each ask wants too little, or every route there is has a hop with too little."""
+    free: dict[str, float] = {}
+    return all(
+        ask.wanted < least
+        or (
+            all(any(capacity[hop] < least for hop in hops) for hops in ask.routes)
+            # A route that is not listed costs nothing here: it is found if it has no empty hop.
+            and (ask.price is None or ask.price(free, 0.0, 1.0) is None)
+        )
+        for ask in asks
+    )
 
 
 def _take(left: dict[str, int], hops: Iterable[str], grains: int) -> None:

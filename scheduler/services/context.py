@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.delivery.origins import KeyOrigins
+    from scheduler.services.learning import LinkRatios
     from scheduler.services.merges.demand_served import DemandServed
     from scheduler.settings import Settings
 
@@ -63,6 +64,7 @@ class Context:
         self._opening = RLock()  # threads of a server share one ledger, and its queue of writers
         self._ledger: Ledger | None = None
         self._view: LedgerView | None = None
+        self._is_bound = False  #: the ledger to this scenario
         self.pair_runways: dict[str, KeyRunway] = {}  #: by pool, each for some seconds
 
     @cached_property
@@ -97,6 +99,13 @@ class Context:
         from scheduler.services.merges.demand_served import DemandServed
 
         return DemandServed()
+
+    @cached_property
+    def ratios(self) -> LinkRatios:
+        """What each link's sessions measured, read from the ledger as it grows."""
+        from scheduler.services.learning import LinkRatios
+
+        return LinkRatios()
 
     @cached_property
     def runways(self) -> Last:
@@ -353,14 +362,18 @@ class Context:
 
     def check_scenario(self, reader: Reader) -> None:
         """Raise LedgerMismatch if the ledger belongs to a run of another scenario."""
+        if self._is_bound:  # once for all
+            return
         from scheduler.ledger.books.runs import get_run_facts
 
-        bound = get_run_facts(reader).get("scenario", self.scenario.name)
+        facts = get_run_facts(reader)
+        bound = facts.get("scenario", self.scenario.name)
         if bound != self.scenario.name:
             raise LedgerMismatch(
                 f"this ledger belongs to scenario {bound!r}, asked for was"
                 f" {self.scenario.name!r}; give --scenario {bound}, or another database"
             )
+        self._is_bound = "scenario" in facts
 
     def refuse_other_scenario(self) -> None:
         """Raise LedgerMismatch if there is a ledger and it belongs to another scenario."""

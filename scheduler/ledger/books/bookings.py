@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from orbits import as_utc
 from scheduler.domain import (
@@ -21,6 +33,7 @@ from scheduler.domain import (
     DirectiveKind,
 )
 from scheduler.errors import BookingConflict, UnknownName, WrongState
+from scheduler.ledger.db.bulk import execute_many, query
 from scheduler.ledger.log.canonical import canonical_json, instant_text
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.reader import Reader
@@ -37,6 +50,19 @@ _DECIDED = (
     .label("decided")
 )
 _BOOKINGS = select(*BookingRow.__table__.c, _DECIDED)
+_FIND = _BOOKINGS.where(BookingRow.booking_id == bindparam("booking_"))
+_STATE = select(BookingRow.state).where(BookingRow.booking_id == bindparam("booking_"))
+_LAST_EVENT = select(func.max(BookingEventRow.position).label("position")).where(
+    BookingEventRow.booking_id == bindparam("booking_")
+)
+_INTO, _INTO_EVENTS = insert(BookingRow), insert(BookingEventRow)
+_LINK = ("acquires_at", "loses_at", "candidate")
+_MOVE = (
+    update(BookingRow)
+    .where(BookingRow.booking_id == bindparam("booking_"), BookingRow.state == bindparam("from_"))
+    .values({name: bindparam(f"{name}_") for name in ("state", "reason", "changed_at")})
+)
+_MOVE_LINK = _MOVE.values({name: bindparam(f"{name}_") for name in _LINK})
 
 IDS_AT_ONCE = 500
 """Names in one statement; SQLite takes 999 of old."""
@@ -86,7 +112,7 @@ def add_booking(tx: Transaction, booking: Booking) -> None:
         "plan_id": booking.plan_id,
     }
     row = sealed("booking", row)
-    connection.execute(insert(BookingRow), [row])
+    execute_many(connection, _INTO, [row])
     tx.trail.record("booking", row["booking_id"], row["sha256"])
     change = (booking.state, booking.reason)
     _add_event(tx, row["booking_id"], 1, booking.booked_at, None, change, candidate)
@@ -95,7 +121,7 @@ def add_booking(tx: Transaction, booking: Booking) -> None:
 def _link(candidate: Candidate | None) -> dict[str, Any]:
     """The columns of a booking's link, empty without a candidate."""
     if candidate is None:
-        return {"acquires_at": None, "loses_at": None, "candidate": None}
+        return dict.fromkeys(_LINK)
     return {
         "acquires_at": candidate.acquires_at,
         "loses_at": candidate.loses_at,
@@ -123,40 +149,57 @@ def _add_event(
         **_link(candidate),
     }
     event = sealed("booking_event", event)
-    tx.raw.execute(insert(BookingEventRow), [event])
+    execute_many(tx.raw, _INTO_EVENTS, [event])
     tx.trail.record("booking_event", f"{booking_id}/{position}", event["sha256"])
 
 
-def _takes(station_id: str) -> Iterator[ColumnElement[bool]]:
-    """Whether a booking takes a station: alone, or as one of the two of a dual downlink."""
+def _takes(nth: int) -> Iterator[ColumnElement[bool]]:
+    """Whether a booking takes the nth station: alone, or as one of the two of a dual downlink."""
     column = BookingRow.station_id
-    yield column == station_id
-    yield column.startswith(f"{station_id}{PAIR_MARK}", autoescape=True)
-    yield column.endswith(f"{PAIR_MARK}{station_id}", autoescape=True)
+    yield column == bindparam(f"alone{nth}_")
+    yield column.like(bindparam(f"first{nth}_"))
+    yield column.like(bindparam(f"second{nth}_"))
+
+
+def _stations(station_ids: Iterable[str]) -> dict[str, str]:
+    """The values of `_takes`; an id has neither of the two signs that LIKE reads otherwise."""
+    values: dict[str, str] = {}
+    for nth, name in enumerate(station_ids):
+        values |= {
+            f"alone{nth}_": name,
+            f"first{nth}_": f"{name}{PAIR_MARK}%",
+            f"second{nth}_": f"%{PAIR_MARK}{name}",
+        }
+    return values
+
+
+@cache
+def _meeting(stations: int) -> Select[Any]:
+    """Bookings that still stand and take the satellite, or one of so many stations, in a span."""
+    return (
+        select(*BookingRow.__table__.c)
+        .where(
+            or_(
+                BookingRow.satellite_id == bindparam("satellite_"),
+                *(taken for nth in range(stations) for taken in _takes(nth)),
+            ),
+            BookingRow.acquires_at < bindparam("until_"),
+            BookingRow.loses_at > bindparam("since_"),
+            and_(*(BookingRow.state != state.value for state in FREED_STATES)),
+        )
+        .limit(1)
+    )
 
 
 def _refuse_overlap(connection: Connection, booking: Booking) -> None:
     wanted = booking.candidate
-    taken = connection.execute(
-        select(BookingRow)
-        .with_only_columns(*BookingRow.__table__.c)
-        .where(
-            or_(
-                BookingRow.satellite_id == wanted.satellite_id,
-                *(taken for name in wanted.station_ids for taken in _takes(name)),
-            ),
-            BookingRow.acquires_at < wanted.loses_at,
-            BookingRow.loses_at > wanted.acquires_at,
-            BookingRow.state.not_in([state.value for state in FREED_STATES]),
-        )
-        .limit(1)
-    ).one_or_none()
-    known = connection.execute(
-        select(BookingRow.booking_id).where(BookingRow.booking_id == str(booking.booking_id))
-    ).one_or_none()
-    if known is not None:
+    span = {"since_": wanted.acquires_at, "until_": wanted.loses_at}
+    asked = {"satellite_": wanted.satellite_id, **span, **_stations(wanted.station_ids)}
+    if query(connection, _STATE, {"booking_": str(booking.booking_id)}):
         raise BookingConflict(f"booking {booking.booking_id} is there already")
-    if taken is not None and booking.state not in FREED_STATES:
+    if booking.state in FREED_STATES:
+        return
+    for taken in query(connection, _meeting(len(wanted.station_ids)), asked):
         raise BookingConflict(
             f"{wanted.satellite_id} over {wanted.station_id},"
             f" {wanted.acquires_at:%Y-%m-%d %H:%M:%S}Z to {wanted.loses_at:%H:%M:%S}Z,"
@@ -183,23 +226,22 @@ def move_booking(
     """
     connection = tx.raw
     key = str(booking_id)
-    link = {} if candidate is None else _link(candidate)
-    moved = connection.execute(
-        update(BookingRow)
-        .where(BookingRow.booking_id == key, BookingRow.state == expected.value)
-        .values(state=to.value, reason=reason, changed_at=as_utc(at), **link)
+    values = {"state": to.value, "reason": reason, "changed_at": as_utc(at)}
+    if candidate is not None:
+        values |= _link(candidate)
+    named = {f"{name}_": value for name, value in values.items()}
+    moved = execute_many(
+        connection,
+        _MOVE if candidate is None else _MOVE_LINK,
+        [{"booking_": key, "from_": expected.value, **named}],
     )
     if moved.rowcount != 1:
-        state = connection.execute(
-            select(BookingRow.state).where(BookingRow.booking_id == key)
-        ).scalar()
-        if state is None:
+        found = query(connection, _STATE, {"booking_": key})
+        if not found:
             raise UnknownName(f"no booking {booking_id}")
-        raise WrongState(f"booking {booking_id} is {state}, expected {expected.value}")
-    position = connection.execute(
-        select(func.max(BookingEventRow.position)).where(BookingEventRow.booking_id == key)
-    ).scalar_one()
-    _add_event(tx, key, position + 1, at, expected, (to, reason), candidate)
+        raise WrongState(f"booking {booking_id} is {found[0].state}, expected {expected.value}")
+    (last,) = query(connection, _LAST_EVENT, {"booking_": key})
+    _add_event(tx, key, last.position + 1, at, expected, (to, reason), candidate)
 
 
 def get_bookings(
@@ -218,22 +260,23 @@ def get_bookings(
     Those of one satellite or station, and those behind the AOS and id of `after`, where named.
     Each is locked or not as was last decided.
     """
-    query = _BOOKINGS.order_by(BookingRow.acquires_at, BookingRow.booking_id).limit(limit)
+    asked = _BOOKINGS.order_by(BookingRow.acquires_at, BookingRow.booking_id).limit(limit)
     if state is not None:
-        query = query.where(BookingRow.state == state.value)
+        asked = asked.where(BookingRow.state == state.value)
     if since is not None:
-        query = query.where(BookingRow.acquires_at >= since)
+        asked = asked.where(BookingRow.acquires_at >= since)
     if until is not None:
-        query = query.where(BookingRow.acquires_at < until)
+        asked = asked.where(BookingRow.acquires_at < until)
     if satellite_id is not None:
-        query = query.where(BookingRow.satellite_id == satellite_id)
+        asked = asked.where(BookingRow.satellite_id == satellite_id)
     if station_id is not None:
-        query = query.where(or_(*_takes(station_id)))
+        asked = asked.where(or_(*_takes(0)))
     if after is not None:
         at, booking_id = after
         later = (BookingRow.acquires_at == at) & (BookingRow.booking_id > booking_id)
-        query = query.where((BookingRow.acquires_at > at) | later)
-    return [_booking(row) for row in reader.connection.execute(query)]
+        asked = asked.where((BookingRow.acquires_at > at) | later)
+    named = {} if station_id is None else _stations([station_id])
+    return [_booking(row) for row in reader.connection.execute(asked, named)]
 
 
 def changes_of(reader: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -241,12 +284,12 @@ def changes_of(reader: Reader, booking_ids: Sequence[UUID]) -> dict[UUID, int]:
     wanted = [str(one) for one in booking_ids]
     found: dict[UUID, int] = {}
     for start in range(0, len(wanted), IDS_AT_ONCE):
-        query = (
+        counts = (
             select(BookingEventRow.booking_id, func.count())
             .where(BookingEventRow.booking_id.in_(wanted[start : start + IDS_AT_ONCE]))
             .group_by(BookingEventRow.booking_id)
         )
-        rows = reader.connection.execute(query)
+        rows = reader.connection.execute(counts)
         found |= {UUID(booking_id): count - 1 for booking_id, count in rows}
     return found
 
@@ -261,11 +304,10 @@ def count_bookings(reader: Reader) -> dict[BookingState, int]:
 
 def find_booking(reader: Reader, booking_id: UUID) -> Booking:
     """The booking of that id. Raises UnknownName."""
-    query = _BOOKINGS.where(BookingRow.booking_id == str(booking_id))
-    row = reader.connection.execute(query).one_or_none()
-    if row is None:
+    rows = query(reader.connection, _FIND, {"booking_": str(booking_id)})
+    if not rows:
         raise UnknownName(f"booking {booking_id} is not known")
-    return _booking(row)
+    return _booking(rows[0])
 
 
 def _booking(row: Any) -> Booking:
@@ -281,7 +323,7 @@ def _booking(row: Any) -> Booking:
 
 def get_booking_events(reader: Reader, booking_id: UUID) -> list[BookingEvent]:
     """The life of one booking, first event first."""
-    query = (
+    events = (
         select(*BookingEventRow.__table__.c)
         .where(BookingEventRow.booking_id == str(booking_id))
         .order_by(BookingEventRow.position)
@@ -294,5 +336,5 @@ def get_booking_events(reader: Reader, booking_id: UUID) -> list[BookingEvent]:
             from_state=None if row.from_state is None else BookingState(row.from_state),
             to_state=BookingState(row.to_state),
         )
-        for row in reader.connection.execute(query)
+        for row in reader.connection.execute(events)
     ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from scheduler.domain import Outage, OutageKind
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.schema import OutageRow
 from scheduler.ledger.transaction import Transaction
@@ -40,8 +42,8 @@ def lift(tx: Transaction, handle: CommandHandle, outage_id: str) -> Outage:
     Raises UnknownName for one that is not there, WrongState for one that was lifted before.
     """
     tx.flush()
-    query = select(*OutageRow.__table__.c).where(OutageRow.outage_id == outage_id)
-    row = tx.raw.execute(query).one_or_none()
+    asked = select(*OutageRow.__table__.c).where(OutageRow.outage_id == outage_id)
+    row = tx.raw.execute(asked).one_or_none()
     if row is None:
         raise UnknownName(f"outage {outage_id!r} is not known; `skytrunk outage list` shows them")
     lifted = tx.raw.execute(
@@ -59,16 +61,22 @@ def standing(
     connection: Connection, *, since: datetime | None = None, until: datetime | None = None
 ) -> list[Outage]:
     """Outages that were not lifted and meet [since, until), by start."""
-    query = (
-        select(*OutageRow.__table__.c)
-        .where(OutageRow.lifted_by.is_(None))
-        .order_by(OutageRow.starts_at, OutageRow.ends_at, OutageRow.kind, OutageRow.name)
-    )
-    if since is not None:
-        query = query.where(OutageRow.ends_at > since)
+    values = {} if since is None else {"since_": since}
     if until is not None:
-        query = query.where(OutageRow.starts_at < until)
-    return [_outage(row) for row in connection.execute(query)]
+        values["until_"] = until
+    asked = _standing("since_" in values, "until_" in values)
+    return [_outage(row) for row in query(connection, asked, values)]
+
+
+@cache
+def _standing(since: bool, until: bool) -> Select[Any]:
+    """The question of `standing`, with these limits or without."""
+    asked = select(*OutageRow.__table__.c).where(OutageRow.lifted_by.is_(None))
+    if since:
+        asked = asked.where(OutageRow.ends_at > bindparam("since_"))
+    if until:
+        asked = asked.where(OutageRow.starts_at < bindparam("until_"))
+    return asked.order_by(OutageRow.starts_at, OutageRow.ends_at, OutageRow.kind, OutageRow.name)
 
 
 def count_alike(connection: Connection, outage: Outage) -> tuple[int, str | None]:

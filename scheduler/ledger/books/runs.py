@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from scheduler.errors import LedgerMismatch
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.log.canonical import canonical_json
 from scheduler.ledger.log.tables import sealed
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.schema import RunFact
 from scheduler.ledger.transaction import Transaction
+
+_FACTS = select(RunFact.name, RunFact.value)
 
 
 def bind_facts(tx: Transaction, facts: dict[str, Any]) -> None:
@@ -42,5 +45,4 @@ def bind_facts(tx: Transaction, facts: dict[str, Any]) -> None:
 
 def get_run_facts(reader: Reader) -> dict[str, Any]:
     """What this database was bound to; empty before `bind_facts`."""
-    rows = reader.connection.execute(select(RunFact.name, RunFact.value))
-    return {name: json.loads(value) for name, value in rows}
+    return {name: json.loads(value) for name, value in query(reader.connection, _FACTS)}

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from orbits import as_utc
 from scheduler.domain import Chunk
 from scheduler.errors import LedgerBroken
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.keys.provenance import LOOKUPS_AT_ONCE, read_provenances
 from scheduler.ledger.reader import ROWS_MAX, Reader
 from scheduler.ledger.records import BlockRecord, EntryRecord, record_of
@@ -45,9 +46,10 @@ _OF_NODE = _RECEIVED.where(
 
 def get_blocks(reader: Reader, pool_id: str | None = None) -> list[BlockRecord]:
     """The blocks of one pool, or of all, oldest first."""
-    query = _BLOCKS if pool_id is None else _OF_POOL.params(pool_=pool_id)
     connection = reader.connection
-    return block_records(connection, connection.execute(query).all())
+    if pool_id is None:
+        return block_records(connection, query(connection, _BLOCKS))
+    return block_records(connection, query(connection, _OF_POOL, {"pool_": pool_id}))
 
 
 def get_named_blocks(reader: Reader, block_ids: Sequence[UUID]) -> list[BlockRecord]:
@@ -74,9 +76,10 @@ def get_waiting_blocks(reader: Reader, node: str | None = None) -> list[BlockRec
 
     Nothing of them can be spent: the satellite that relays them has not spoken yet.
     """
-    query = _RECEIVED if node is None else _OF_NODE.params(node_=node)
     connection = reader.connection
-    return block_records(connection, connection.execute(query).all())
+    if node is None:
+        return block_records(connection, query(connection, _RECEIVED))
+    return block_records(connection, query(connection, _OF_NODE, {"node_": node}))
 
 
 def block_records(connection: Connection, rows: Sequence[Any]) -> list[BlockRecord]:

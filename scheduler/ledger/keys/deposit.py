@@ -12,7 +12,7 @@ from orbits import as_utc
 from scheduler.domain import NewBlock, Provenance
 from scheduler.errors import DuplicateBlock, FactError
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.db.bulk import known_of
+from scheduler.ledger.db.bulk import known_of, query
 from scheduler.ledger.keys.epochs import provide_data_key
 from scheduler.ledger.keys.provenance import NOTHING, provenance_text
 from scheduler.ledger.log.tables import row_digest
@@ -155,8 +155,7 @@ def _refuse_duplicate(tx: Transaction, block: NewBlock) -> None:
     elif key in tx.unknown and name in tx.unknown:
         known = False
     else:
-        found = tx.raw.execute(_KNOWN_BLOCK, {"key_": key, "name_": name})
-        known = found.first() is not None
+        known = bool(query(tx.raw, _KNOWN_BLOCK, {"key_": key, "name_": name}))
     tx.deposited |= {key, name}
     if known:
         raise DuplicateBlock(f"block {name} ({key}) was deposited before; nothing is added")

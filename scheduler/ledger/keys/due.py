@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select, text
 
 from orbits import as_utc
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.schema import (
     EXPIRING_BLOCK,
@@ -62,4 +63,4 @@ _ANY_DUE: tuple[Any, ...] = (
 def is_anything_due(reader: Reader, at: datetime) -> bool:
     """Whether time has anything to end by an instant: a reservation, a block, or a key."""
     when = {"at_": as_utc(at)}
-    return any(reader.connection.execute(one, when).first() is not None for one in _ANY_DUE)
+    return any(query(reader.connection, one, when) for one in _ANY_DUE)

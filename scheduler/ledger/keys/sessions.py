@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from math import fsum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select
 
 from orbits import as_utc
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.db.bulk import execute_many, query
 from scheduler.ledger.keys.transitions import destroy_block, move_block
 from scheduler.ledger.log.canonical import canonical_json
 from scheduler.ledger.log.tables import sealed
@@ -28,15 +28,18 @@ Link = tuple[str, str]
 
 _MEASURED = (
     select(
+        SettledSession.command_id,
         SettledSession.satellite_id,
         SettledSession.station_id,
+        SettledSession.settled_at,
         SettledSession.sifted_bits,
         SettledSession.expected_bits,
     )
     .where(SettledSession.sifted_bits > 0, SettledSession.expected_bits > 0.0)
-    .where(SettledSession.settled_at <= bindparam("at_"))
+    .where(SettledSession.command_id > bindparam("after_"))
     .order_by(SettledSession.command_id)
 )
+_INTO = insert(SettledSession)
 
 
 def add_session(
@@ -70,7 +73,7 @@ def add_session(
             "counts": canonical_json(counts),
         },
     )
-    tx.raw.execute(insert(SettledSession), [row])
+    execute_many(tx.raw, _INTO, [row])
     handle.wrote(SettledSession.__tablename__, row["sha256"])
 
 
@@ -149,12 +152,26 @@ def epsilon_of(reader: Reader, prefix: str) -> float:
     return fsum(reader.connection.execute(rows).scalars())
 
 
-def measured_ratios(reader: Reader, *, at: datetime) -> dict[Link, list[float]]:
-    """Measured over expected sifted bits of every session settled by an instant, by link.
+class Measured(NamedTuple):
+    """What a session counted beside what was expected of it."""
+
+    command_id: int
+    link: Link
+    settled_at: datetime
+    ratio: float  #: of sifted bits
+
+
+def measured_after(reader: Reader, command_id: int) -> list[Measured]:
+    """Every session that a later command settled, in that order.
 
     One without a bit is no measure of its link's loss: a cloud, or an outage.
     """
-    found: defaultdict[Link, list[float]] = defaultdict(list)
-    for row in reader.connection.execute(_MEASURED, {"at_": as_utc(at)}):
-        found[row.satellite_id, row.station_id].append(row.sifted_bits / row.expected_bits)
-    return dict(found)
+    return [
+        Measured(
+            row.command_id,
+            (row.satellite_id, row.station_id),
+            row.settled_at,
+            row.sifted_bits / row.expected_bits,
+        )
+        for row in query(reader.connection, _MEASURED, {"after_": command_id})
+    ]

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.sql.selectable import TextualSelect
 
 from scheduler.domain import instant_key
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.schema.columns import UtcDateTime
 
@@ -30,8 +31,8 @@ def deposited_until(
     """
     rows = json.dumps([(f"span/{pool_id}/", span_key(pool_id, before)) for pool_id in pool_ids])
     found: list[datetime | None] = [None] * len(pool_ids)
-    query = _query(reader.connection.dialect.name)
-    for place, received_at in reader.connection.execute(query, {"rows_": rows}):
+    asked = _query(reader.connection.dialect.name)
+    for place, received_at in query(reader.connection, asked, {"rows_": rows}):
         found[place] = received_at
     return found
 

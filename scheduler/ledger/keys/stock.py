@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, or_, select, text
 
 from orbits import as_utc
 from scheduler.errors import LedgerBroken
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.reader import Reader
 from scheduler.ledger.schema import (
     EXPIRING_BLOCK,
@@ -131,10 +132,10 @@ def get_stock(reader: Reader, *, at: datetime | None = None) -> dict[str, int]:
     somebody lets it expire.
     """
     connection = reader.connection
-    found = {pool_id: int(bits) for pool_id, bits in connection.execute(_WHOLE_BITS)}
+    found = {pool_id: int(bits) for pool_id, bits in query(connection, _WHOLE_BITS)}
     if at is not None and reader.has_expiring():
-        for query in (_OVER_BITS, _OVER_FREED):
-            for pool_id, bits in connection.execute(query, {"at_": as_utc(at)}):
+        for over in (_OVER_BITS, _OVER_FREED):
+            for pool_id, bits in query(connection, over, {"at_": as_utc(at)}):
                 found[pool_id] -= int(bits)
     return found
 
@@ -153,13 +154,13 @@ def get_young_stock(reader: Reader, *, received_after: datetime, at: datetime) -
     found: Counter[str] = Counter()
     values = {"after_": as_utc(received_after), "at_": as_utc(at)}
     connection = reader.connection
-    for query in (_YOUNG_BITS, _YOUNG_FREED):
-        for pool_id, bits in connection.execute(query, values):
+    for young in (_YOUNG_BITS, _YOUNG_FREED):
+        for pool_id, bits in query(connection, young, values):
             found[pool_id] += int(bits)
     return dict(found)
 
 
 def get_simulated_pools(reader: Reader) -> frozenset[str]:
     """Pools that ever took key from a simulated source."""
-    query = select(PoolRow.pool_id).where(PoolRow.simulated)
-    return frozenset(reader.connection.execute(query).scalars())
+    pools = select(PoolRow.pool_id).where(PoolRow.simulated)
+    return frozenset(reader.connection.execute(pools).scalars())

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, select, text, update
 
 from scheduler.errors import UnknownName, WrongState
 from scheduler.ledger.commands import CommandHandle
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.keys.due import DUE_BLOCKS
 from scheduler.ledger.log.canonical import marker_digest
 from scheduler.ledger.schema import (
@@ -35,6 +36,17 @@ _MOVE = (
     update(Block)
     .where(Block.id == bindparam("block_"), Block.state == bindparam("from_"))
     .values(state=bindparam("to_"))
+)
+_FREED = (
+    select(FreedRange.start_bit, FreedRange.end_bit)
+    .where(FreedRange.block_ref == bindparam("block_"))
+    .order_by(FreedRange.start_bit)
+)
+_BLOCK = (
+    select(Block.id, Block.state, Block.next_bit, Block.length_bits, PoolRow.pool_id)
+    .join(PoolRow, Block.pool_ref == PoolRow.id)
+    .where(Block.block_id == bindparam("name_"))
+    .with_for_update(of=Block)
 )
 
 
@@ -136,12 +148,7 @@ def _book_rest(
     """Entries for the freed ranges and for what lies behind the cursor."""
     numbers = tx.pools.find(tx.raw, block.pool_id)
     assert numbers is not None
-    freed = tx.raw.execute(
-        select(FreedRange.start_bit, FreedRange.end_bit)
-        .where(FreedRange.block_ref == block.id)
-        .order_by(FreedRange.start_bit)
-    ).all()
-    spans = [(start, end) for start, end in freed]
+    spans = [(start, end) for start, end in query(tx.raw, _FREED, {"block_": block.id})]
     if block.next_bit < block.length_bits:
         spans.append((block.next_bit, block.length_bits))
     for start, end in spans:
@@ -177,12 +184,7 @@ def _outstanding(tx: Transaction, block_ref: int) -> int:
 
 def _row(tx: Transaction, block_id: UUID) -> Any:
     tx.flush()
-    row = tx.raw.execute(
-        select(Block.id, Block.state, Block.next_bit, Block.length_bits, PoolRow.pool_id)
-        .join(PoolRow, Block.pool_ref == PoolRow.id)
-        .where(Block.block_id == str(block_id))
-        .with_for_update(of=Block)
-    ).one_or_none()
-    if row is None:
+    rows = query(tx.raw, _BLOCK, {"name_": str(block_id)})
+    if not rows:
         raise UnknownName(f"no block {block_id}")
-    return row
+    return rows[0]

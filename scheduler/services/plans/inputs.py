@@ -9,7 +9,7 @@ from scheduler.domain import LinkSupply, Pool, pair_name
 from scheduler.fibre import buffer_bits, link_rate_bps
 from scheduler.network import NO_LIMIT_BITS, Announces, QuietHours, pairs_of
 from scheduler.network.pairs import entangled_pool
-from scheduler.paths import parallel_pools, routes_of, sum_parallel
+from scheduler.paths import parallel_pools, sum_parallel
 from scheduler.plan import PlanRules
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def demand_facts(
     demand may use it; that others may ask for younger key is left to the merges.
     """
     scenario = context.scenario
-    routes = routes_of(scenario, scenario.demands)
+    routes = context.routes
     path_sets = [found for d in scenario.demands for found in routes[d.demand_id].path_sets]
     used = {hop for found in routes.values() for hop in found.hops}
     links = scenario.links

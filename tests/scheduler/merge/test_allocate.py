@@ -1,6 +1,7 @@
 """The allocation against a slow max-min written apart, and its own rules."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -267,3 +268,38 @@ def test_jains_index_is_the_part_that_is_served(n: int, k: int, x: float) -> Non
     k = min(k, n)
 
     assert jain_index([x] * k + [0.0] * (n - k)) == pytest.approx(k / n)
+
+
+def test_without_key_on_any_route_nothing_is_given_and_no_program_is_solved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dry = dict.fromkeys(HOPS, 100) | {"h2": 1, "h4": 1}
+    asks = [
+        replace(ask("a", ("h1", "h2"), ("h3", "h4"), wanted=50, share=1.0), price=_no_route),
+        ask("b", ("h2",), wanted=9, share=1.0),
+        ask("too little", ("h1",), wanted=1, share=1.0),
+        ask("no route", wanted=50, share=1.0),
+    ]
+    monkeypatch.setattr("scheduler.merge.allocate._solve", None)
+
+    found = allocate(asks, dry, least=2)
+
+    assert found.grains == ((0, 0), (0,), (0,), ())
+    assert found.left == dry
+
+
+def test_a_route_that_is_not_listed_is_found_where_those_that_are_have_no_key() -> None:
+    def price(
+        prices: Mapping[str, float], _cost: float, worth: float
+    ) -> tuple[tuple[str, ...], float] | None:
+        return (("h3",), 1.0) if prices.get("h3", 0.0) < worth else None
+
+    one = replace(ask("a", ("h1",), wanted=50, share=1.0), price=price)
+
+    found = allocate([one], {"h1": 0, "h3": 30})
+
+    assert dict(zip(found.routes[0], found.grains[0], strict=True)) == {("h1",): 0, ("h3",): 30}
+
+
+def _no_route(_prices: Mapping[str, float], _cost: float, _worth: float) -> None:
+    return None

@@ -48,6 +48,16 @@ def test_a_link_knows_the_sessions_settled_by_then_and_no_later_one(
         )
 
 
+def test_what_was_read_once_answers_for_earlier_instants_as_a_fresh_process_does(
+    replay: tuple[ReplaySummary, Settings], context: Context
+) -> None:
+    learned_by(context, END)
+    for days in (5, 2):
+        at = START + timedelta(days=days)
+        with Context(replay[1], clock=SimulatedClock(END)) as fresh:
+            assert learned_by(context, at).ratios == learned_by(fresh, at).ratios
+
+
 def test_simulated_sessions_differ_from_pass_to_pass_and_not_by_counts_alone(
     context: Context,
 ) -> None:
