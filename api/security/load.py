@@ -20,8 +20,9 @@ AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 need theirs."""
 
 WAITING_MAX = 8
-WAIT_S_MAX = 0.25
-"""How many more wait for their turn, and how long at most."""
+WAIT_S_MAX = 1.5
+"""How many more wait for their turn, and how long at most: eight questions about passes take less
+than that, and two pages of one person who waits for a runway should both come."""
 
 RETRY_AFTER_S = 2
 ALWAYS = frozenset({"/health", "/ready", "/metrics", "/events"})
