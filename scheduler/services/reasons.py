@@ -181,10 +181,11 @@ def with_reasons(
             p_clear = clear_over(weather, candidate, at=at)
             candidate = replace(candidate, clear_probability=p_clear)
         mine = _booked(one.row, limits.bookings)
+        reason = why_not(one.row, candidate, limits)
         rows.append(
             replace(
                 one.row,
-                why_not=why_not(one.row, candidate, limits),
+                why_not=None if reason is None else context.viewer.shown(reason),
                 booking_id=None if mine is None else mine.booking_id,
                 booking_state=None if mine is None else mine.state,
             )
