@@ -17,6 +17,7 @@ from uuid import UUID
 
 import httpx
 
+from api.schemas.alerts import Alerts
 from api.schemas.base import PAGE_MAX, Answer
 from api.schemas.bookings import Booking, BookingEvents, Bookings
 from api.schemas.elements import Elements
@@ -109,7 +110,7 @@ class Client:
         except httpx.HTTPError as error:
             raise ServerFailed(f"{self._http.base_url}: {error or type(error).__name__}") from None
 
-    def get(self, kind: type[A], path: str, **asked: Any) -> A:
+    def get(self, kind: type[A], path: str, /, **asked: Any) -> A:
         """The answer of one path, of that kind; what is None is not asked."""
         return kind.model_validate(self._answer("GET", path, params=_query(asked)).json())
 
@@ -236,6 +237,10 @@ class Client:
     def verification(self) -> Verified:
         """What the server finds when it recomputes its ledger."""
         return self.get(Verified, "/ledger/verification")
+
+    def alerts(self, *, kind: str | None = None, limit: int = 100) -> Alerts:
+        """What somebody should look at, the last first."""
+        return self.get(Alerts, "/alerts", kind=kind, limit=limit)
 
     def jobs(self, *, work: str | None = None, state: str | None = None, limit: int = 20) -> Jobs:
         """What repeats, and the jobs due last."""

@@ -21,6 +21,8 @@ def alerts(
     """List what `run` thinks somebody should look at; with `alert_url` it was told there too."""
     from api.schemas.alerts import Alerts
 
-    with line.context() as context:
-        found = Alerts.of(services.list_alerts(context, kind=kind, limit=limit))
+    found = line.ask(
+        lambda here: Alerts.of(services.list_alerts(here, kind=kind, limit=limit)),
+        lambda server: server.alerts(kind=kind, limit=limit),
+    )
     line.answer(found, found.table())

@@ -6,15 +6,16 @@ import math
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from api.errors import message_of, outcome_of
-from api.security.roles import ROLES, bearer_in
+from api.security.roles import ROLES, WHOLE, bearer_in
 from api.security.session import csrf_of
+from api.security.viewing import seen_context
 from scheduler.domain import Pool, instant_key
 from scheduler.services.context import Context
 
@@ -45,7 +46,12 @@ Text = Annotated[str, Query(max_length=200)]
 
 def context_of(request: Request) -> Context:
     """What the use cases are handed."""
-    return cast(Context, request.app.state.context)
+    return seen_context(request)
+
+
+def pages_for(context: Context) -> list[tuple[str, str]]:
+    """The pages that lead somewhere for whoever asks."""
+    return [one for one in PAGES if context.viewer.sees_all or f"GET /ui/{one[0]}" not in WHOLE]
 
 
 def problem_page(request: Request, title: str, error: Exception) -> HTMLResponse:
@@ -56,7 +62,7 @@ def problem_page(request: Request, title: str, error: Exception) -> HTMLResponse
 
 def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return the page of that template."""
-    context = request.app.state.context
+    context = context_of(request)
     bearer = bearer_in(request)
     role = None if bearer is None else bearer.token.role
 
@@ -68,7 +74,7 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
         _environment()
         .get_template(f"{name}.html")
         .render(
-            pages=PAGES,
+            pages=pages_for(context),
             here=name,
             scenario=context.scenario,
             now=context.clock.now(),

@@ -19,7 +19,8 @@ from api.schemas.ledger import Balances, Verified
 from api.schemas.ledger_lines import Entries
 from api.schemas.merges import Merges
 from api.schemas.replays import Comparison, Replay
-from api.security.roles import ROLES, bearer_in
+from api.security.roles import ROLES, bearer_in, check_whole
+from api.security.viewing import whole_context
 from scheduler import replays, services
 from scheduler.domain import JobState, ReplayState
 from scheduler.errors import NotAllowed
@@ -78,6 +79,8 @@ def _check(request: Request, route: str) -> None:
         raise NotAllowed(
             f"{route} by a token of role {bearer.token.role}; allowed: a role that may"
         )
+    if bearer is not None:
+        check_whole(whole_context(request), bearer.token, route)
 
 
 @router.get("/replay")

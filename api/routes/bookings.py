@@ -12,7 +12,12 @@ from fastapi import APIRouter, Path, Query, Response, status
 from api.export.calendar import booking_entries, outage_entries, to_calendar
 from api.export.geojson import at_stations
 from api.problems import problem_answers
-from api.routes.common import ContextDependency, NoParameters, OperatorDependency
+from api.routes.common import (
+    ContextDependency,
+    NoParameters,
+    OperatorDependency,
+    WholeDependency,
+)
 from api.routes.reply import Reply, ReplyDependency, forms_of
 from api.schemas.base import Answer
 from api.schemas.bookings import (
@@ -28,7 +33,6 @@ from api.schemas.outages import MarkedOutage, Outage, OutageRequest, Outages, Ou
 from scheduler import services
 from scheduler.domain import BookingView
 from scheduler.domain import Outage as OutageFact
-from scheduler.network import Operator
 from scheduler.services.context import Context
 
 router = APIRouter(tags=["plans"])
@@ -47,18 +51,13 @@ def bookings(
     request: Annotated[BookingsRequest, Query()],
     context: ContextDependency,
     reply: ReplyDependency,
-    operator: OperatorDependency,
 ) -> Answer | Response:
-    """List bookings by AOS; for an operator's token those that it may see."""
-    return reply_with(context, reply, request, request.plan, operator)
+    """List bookings by AOS."""
+    return reply_with(context, reply, request, request.plan)
 
 
 def reply_with(
-    context: Context,
-    reply: Reply,
-    request: BookingsRequest,
-    plan: str | None,
-    operator: Operator | None,
+    context: Context, reply: Reply, request: BookingsRequest, plan: str | None
 ) -> Answer | Response:
     """Answer with bookings, those of one plan where it is named."""
     views = services.list_bookings(
@@ -69,7 +68,6 @@ def reply_with(
         plan_id=plan,
         satellite=request.satellite,
         station=request.station,
-        operator=operator,
         after=reply.instant_after(request) if plan is None else None,
         limit=request.limit + 1 if plan is None else CALENDAR_MAX,
     )
@@ -88,11 +86,7 @@ def _key(one: BookingView) -> tuple[str, str]:
 
 
 @router.get("/calendar.ics", response_class=Response, responses=forms_of("ics", problems=(404,)))
-def calendar(
-    request: Annotated[CalendarRequest, Query()],
-    context: ContextDependency,
-    operator: OperatorDependency,
-) -> Response:
+def calendar(request: Annotated[CalendarRequest, Query()], context: ContextDependency) -> Response:
     """Give the bookings around the present as a calendar to subscribe to, with alarms.
 
     `token` may be the secret of a token of the role calendar, which opens this address alone.
@@ -103,7 +97,6 @@ def calendar(
         start=now - BEHIND,
         end=now + AHEAD,
         station=request.station,
-        operator=operator,
         limit=CALENDAR_MAX,
     )
     entries = booking_entries(rows, context.scenario)
@@ -112,19 +105,14 @@ def calendar(
 
 
 @router.get("/bookings/{booking_id}", responses=problem_answers(404))
-def booking(
-    booking_id: UUID, _: NoParameters, context: ContextDependency, operator: OperatorDependency
-) -> Booking:
+def booking(booking_id: UUID, _: NoParameters, context: ContextDependency) -> Booking:
     """Give one booking."""
-    return Booking.model_validate(services.get_booking(context, booking_id, operator=operator))
+    return Booking.model_validate(services.get_booking(context, booking_id))
 
 
 @router.get("/bookings/{booking_id}/events", responses=problem_answers(404))
-def booking_events(
-    booking_id: UUID, _: NoParameters, context: ContextDependency, operator: OperatorDependency
-) -> BookingEvents:
+def booking_events(booking_id: UUID, _: NoParameters, context: ContextDependency) -> BookingEvents:
     """Give the life of a booking, first event first."""
-    services.get_booking(context, booking_id, operator=operator)
     return BookingEvents.of(services.booking_events(context, booking_id))
 
 
@@ -132,7 +120,7 @@ def booking_events(
 def lock(
     booking_id: UUID,
     request: LockRequest,
-    context: ContextDependency,
+    context: WholeDependency,
     operator: OperatorDependency,
 ) -> Booking:
     """Let no plan move a booking, or let plans move it again."""
@@ -146,7 +134,7 @@ def lock(
 def cancel(
     booking_id: UUID,
     request: CancelRequest,
-    context: ContextDependency,
+    context: WholeDependency,
     operator: OperatorDependency,
 ) -> Booking:
     """Cancel a booking that has not begun; 409 for a session under way or over."""
@@ -176,7 +164,9 @@ def _start(one: OutageFact) -> tuple[str, str]:
 
 
 @router.post("/outages", status_code=status.HTTP_201_CREATED, responses=problem_answers(404))
-def add_outage(request: OutageRequest, context: ContextDependency) -> MarkedOutage:
+def add_outage(
+    request: OutageRequest, context: WholeDependency, operator: OperatorDependency
+) -> MarkedOutage:
     """Take a station or satellite out of service; its bookings are marked, not deleted."""
     answer = services.add_outage(
         context,
@@ -185,13 +175,17 @@ def add_outage(request: OutageRequest, context: ContextDependency) -> MarkedOuta
         start=request.from_,
         end=request.to,
         reason=request.reason,
+        operator=operator,
     )
     return MarkedOutage.model_validate(answer)
 
 
 @router.delete("/outages/{outage_id:path}", responses=problem_answers(404, 409))
 def lift_outage(
-    outage_id: Annotated[str, Path(max_length=300)], _: NoParameters, context: ContextDependency
+    outage_id: Annotated[str, Path(max_length=300)],
+    _: NoParameters,
+    context: WholeDependency,
+    operator: OperatorDependency,
 ) -> Outage:
     """Put a station or satellite back into service; return the outage that was lifted."""
-    return Outage.model_validate(services.lift_outage(context, outage_id))
+    return Outage.model_validate(services.lift_outage(context, outage_id, operator=operator))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from fastapi import Request as HttpRequest
 
 from api.problems import problem_answers
 from api.schemas.base import Request
-from api.security.roles import bearer_in
+from api.security.viewing import operator_of, seen_context, whole_context
 from scheduler.errors import InputError
 from scheduler.network import Operator
 from scheduler.services.context import Context
@@ -36,18 +36,9 @@ def file_answers(media_type: str, *problems: int) -> dict[int | str, dict[str, A
     return {200: {"content": content}, **problem_answers(*problems)}
 
 
-def _context(request: HttpRequest) -> Context:
-    return cast(Context, request.app.state.context)
-
-
-ContextDependency = Annotated[Context, Depends(_context)]
-
-
-def _operator(request: HttpRequest) -> Operator | None:
-    """Whose token the request showed, as the scenario's operators have it."""
-    bearer = bearer_in(request)
-    sharing = _context(request).scenario.sharing
-    return None if bearer is None else sharing.of_token(bearer.token.name)
-
-
-OperatorDependency = Annotated[Operator | None, Depends(_operator)]
+ContextDependency = Annotated[Context, Depends(seen_context)]
+"""What questions are answered from."""
+WholeDependency = Annotated[Context, Depends(whole_context)]
+"""What changes act on."""
+OperatorDependency = Annotated[Operator | None, Depends(operator_of)]
+"""Whose token asks for a change."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.problems import problem_answers
-from api.routes.common import ContextDependency
+from api.routes.common import ContextDependency, WholeDependency
 from api.routes.reply import ReplyDependency, forms_of
 from api.schemas.base import Answer
 from api.schemas.elements import (
@@ -45,7 +45,7 @@ def check(request: Annotated[CheckRequest, Query()], context: ContextDependency)
 
 
 @router.post("/elements/accept", responses=problem_answers(404))
-def accept(request: NamedSets, context: ContextDependency) -> Elements:
+def accept(request: NamedSets, context: WholeDependency) -> Elements:
     """Let sets serve that are quarantined or withdrawn; they are not judged again."""
     answer = services.accept_elements(
         context, request.elements, satellite=request.satellite, reason=request.reason
@@ -54,7 +54,7 @@ def accept(request: NamedSets, context: ContextDependency) -> Elements:
 
 
 @router.post("/elements/withdraw", responses=problem_answers(404))
-def withdraw(request: WithdrawRequest, context: ContextDependency) -> Elements:
+def withdraw(request: WithdrawRequest, context: WholeDependency) -> Elements:
     """Take sets out from an instant on; replays see them until then, their plans are marked."""
     answer = services.withdraw_elements(
         context,

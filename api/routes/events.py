@@ -98,7 +98,8 @@ async def _stream(
                 found = await run_in_threadpool(
                     services.log_changes, context, after=begin, limit=AT_ONCE
                 )
-                yield "".join(map(_event, found))
+                shown = await run_in_threadpool(services.shown_changes, context, found)
+                yield "".join(map(_event, shown))
                 begin = found[-1].number + 1 if found else size
                 spoken_s = time.monotonic()
             elif not follow:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.problems import problem_answers
-from api.routes.common import ContextDependency, NoParameters
+from api.routes.common import ContextDependency, NoParameters, WholeDependency
 from api.routes.reply import ReplyDependency, forms_of
 from api.schemas.base import Answer
 from api.schemas.jobs import (
@@ -53,18 +53,18 @@ def events(request: Annotated[JobEventsRequest, Query()], context: ContextDepend
 
 
 @router.post("/{work}/run", responses=problem_answers(404, 409))
-def run(work: str, _: NoParameters, context: ContextDependency) -> JobRun:
+def run(work: str, _: NoParameters, context: WholeDependency) -> JobRun:
     """Do work that repeats at once, as if it were due now."""
     return JobRun.model_validate(services.run_job_now(context, work))
 
 
 @router.post("/{work}/pause", responses=problem_answers(404, 409))
-def pause(work: str, request: PauseRequest, context: ContextDependency) -> Pause:
+def pause(work: str, request: PauseRequest, context: WholeDependency) -> Pause:
     """Have work not done until it is resumed; 409 if it is paused already."""
     return Pause.model_validate(services.pause_job(context, work, reason=request.reason))
 
 
 @router.post("/{work}/resume", responses=problem_answers(404))
-def resume(work: str, _: NoParameters, context: ContextDependency) -> Pause:
+def resume(work: str, _: NoParameters, context: WholeDependency) -> Pause:
     """Have paused work done again; return the pause that ended."""
     return Pause.model_validate(services.resume_job(context, work))

@@ -12,7 +12,13 @@ from fastapi import APIRouter, Query, Response, status
 from api.export.geojson import at_stations
 from api.problems import problem_answers
 from api.routes.bookings import reply_with
-from api.routes.common import ContextDependency, NoParameters, OperatorDependency, file_answers
+from api.routes.common import (
+    ContextDependency,
+    NoParameters,
+    OperatorDependency,
+    WholeDependency,
+    file_answers,
+)
 from api.routes.reply import ReplyDependency, forms_of
 from api.schemas.base import Answer, Paged
 from api.schemas.bookings import Bookings, BookingsRequest
@@ -34,7 +40,10 @@ router = APIRouter(prefix="/plans", tags=["plans"])
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=problem_answers(404, 409))
 def make_plan(
-    request: PlanRequest, context: ContextDependency, operator: OperatorDependency
+    request: PlanRequest,
+    context: WholeDependency,
+    shown: ContextDependency,
+    operator: OperatorDependency,
 ) -> Plan:
     """Plan a window and book what is chosen; a repeated request_id gives the first answer."""
     answer = services.plan_by_hand(
@@ -51,7 +60,7 @@ def make_plan(
         request_id=request.request_id,
         operator=operator,
     )
-    return Plan.model_validate(services.get_plan(context, answer["plan"]))
+    return Plan.model_validate(services.get_plan(shown, answer["plan"]))
 
 
 @router.get("", response_model=Plans, responses=forms_of("csv"))
@@ -116,10 +125,9 @@ def plan_bookings(
     request: Annotated[BookingsRequest, Query()],
     context: ContextDependency,
     reply: ReplyDependency,
-    operator: OperatorDependency,
 ) -> Answer | Response:
     """List the bookings that a plan made, kept or cancelled."""
-    return reply_with(context, reply, request, plan_id, operator)
+    return reply_with(context, reply, request, plan_id)
 
 
 @router.get(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response, status
 
 from api.problems import problem_answers
-from api.routes.common import ContextDependency, NoParameters
+from api.routes.common import ContextDependency, NoParameters, WholeDependency
 from api.routes.reply import ReplyDependency, forms_of
 from api.schemas.base import Answer, Paged
 from api.schemas.replays import Replay, ReplayRequest, Run, RunResult, Runs
@@ -29,7 +29,7 @@ def list_runs(
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, responses=problem_answers(409))
-def start(request: ReplayRequest, context: ContextDependency) -> Run:
+def start(request: ReplayRequest, context: WholeDependency) -> Run:
     """Start a replay in a process and a ledger of its own; 409 while another one runs."""
     found = replays.start_replay(
         context,

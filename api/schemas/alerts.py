@@ -7,15 +7,16 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Column, Instant, Listing, Request, attribute
+from api.schemas.base import PAGE_MAX, Answer, Column, Instant, Listing, Paged, attribute
 from scheduler.domain import AlertKind
 
 
-class AlertsRequest(Request):
-    """Which alerts are asked for."""
+class AlertsRequest(Paged):
+    """Which alerts are asked for; the last ones come first."""
 
     kind: AlertKind | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
+    """Most alerts of a page."""
 
 
 class Alert(Answer):

@@ -114,6 +114,12 @@ ROLES: dict[str, Roles] = {
 }
 """Every route; one that is not here is nobody's."""
 
+WHOLE = frozenset({
+    "GET /metrics", "GET /ledger/proof", "GET /ledger/verification", "GET /keys/{key_id}/trace",
+    "GET /ui/replay", "GET /replays", "GET /replays/{replay_id}", "POST /replays",
+})  # fmt: skip
+"""Routes that tell of the whole network, or of whatever is named: closed to operators' tokens."""
+
 BY_ADDRESS = "GET /calendar.ics"
 """The route that takes a token in its address; of the role calendar alone, which opens no other."""
 
@@ -152,6 +158,12 @@ def check_route(request: Request) -> None:
     decided = request.scope.get(DECIDED)
     if taken != decided:
         raise NotAllowed(f"{taken} was not decided on, but {decided}; allowed: a route of ROLES")
+
+
+def check_whole(context: Context, token: AccessToken, route: str) -> None:
+    """Raise NotAllowed for an operator's token where a route tells of more than its part."""
+    if route in WHOLE and context.scenario.sharing.of_token(token.name) is not None:
+        raise NotAllowed(f"{route} by the token of an operator; allowed: one that is no operator's")
 
 
 def is_loopback(host: str) -> bool:
@@ -264,6 +276,7 @@ class OnlyRoles:
             )
         if not allowed:
             raise NotAllowed(f"{name} by a token of role {token.role}; allowed: a role that may")
+        check_whole(self._context(), token, name)
 
     def _check_open(self, headers: dict[str, str]) -> None:
         """Nobody ever gave a token: this machine may come in, and nobody else."""

@@ -25,8 +25,10 @@ from scheduler.network.operators import Operator, QuietHours, Share, Sharing
 from scheduler.network.pairs import pairs_of, pool_of, stations_of
 from scheduler.network.parse import parse_scenario
 from scheduler.network.terminals import StatedNumber, Terminal, published
+from scheduler.network.viewers import EVERYBODY, Viewer, part_of
 
 __all__ = [
+    "EVERYBODY",
     "FIBRE_PRESETS",
     "NO_LIMIT_BITS",
     "SATELLITE_PRESETS",
@@ -52,9 +54,11 @@ __all__ = [
     "Station",
     "Switch",
     "Terminal",
+    "Viewer",
     "WeatherUse",
     "pairs_of",
     "parse_scenario",
+    "part_of",
     "pool_of",
     "published",
     "stations_of",

@@ -61,13 +61,19 @@ class QuietHours:
 
     def meets(self, start: datetime, end: datetime) -> bool:
         """Whether any of [start, end) lies in them."""
+        return self.outside(start, end) != [(start, end)]
+
+    def outside(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """Return the parts of [start, end) that lie outside of them, in their order."""
         length = (self.ends - self.begins) % _DAY
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        found, since = [], start
         for days in range(-1, (end - midnight).days + 1):
             begins = midnight + days * _DAY + self.begins
             if start < begins + length and begins < end:
-                return True
-        return False
+                found.append((since, begins))
+                since = begins + length
+        return [(one, other) for one, other in (*found, (since, end)) if one < other]
 
     def __str__(self) -> str:
         """As it is written."""

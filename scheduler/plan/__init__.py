@@ -4,7 +4,7 @@ from scheduler.plan.check import faults, validate
 from scheduler.plan.demand_served import DemandServed, demand_served
 from scheduler.plan.explain import Bar, BarKind, explain, timeline
 from scheduler.plan.make import make_plan
-from scheduler.plan.parts import Part, PartForecasts, part_of, with_parts
+from scheduler.plan.parts import Part, PartForecasts, outside_quiet, part_of, with_parts
 from scheduler.plan.problem import (
     Objective,
     PlanDecision,
@@ -36,6 +36,7 @@ __all__ = [
     "explain",
     "faults",
     "make_plan",
+    "outside_quiet",
     "part_of",
     "timeline",
     "validate",

@@ -41,7 +41,9 @@ def excluded(
             reason = (
                 say_outage(outage)
                 if outage is not None
-                else not_theirs(candidate, problem.rules) or too_little(candidate, problem.rules)
+                else quiet_at(candidate, problem.rules)
+                or no_share(candidate, problem.rules)
+                or too_little(candidate, problem.rules)
             )
         if reason is None and candidate.commissioning and not _is_pinned(candidate, problem):
             reason = "a commissioning pass gives no key: it is booked by hand alone (pin it)"
@@ -101,12 +103,18 @@ def _veto(candidate: Candidate, vetoes: frozenset[str]) -> str | None:
     return None
 
 
-def not_theirs(candidate: Candidate, rules: PlanRules) -> str | None:
-    """Which quiet hours a candidate meets, or whose station its operator has no share of."""
+def quiet_at(candidate: Candidate, rules: PlanRules) -> str | None:
+    """Which quiet hours a candidate meets."""
     for station in candidate.station_ids:
         for hours in rules.quiet_hours.get(station, ()):
             if hours.meets(candidate.acquires_at, candidate.loses_at):
                 return f"{station} is quiet from {hours} UTC"
+    return None
+
+
+def no_share(candidate: Candidate, rules: PlanRules) -> str | None:
+    """Whose station its operator has no share of."""
+    for station in candidate.station_ids:
         if rules.sharing.sessions_per_day(candidate.satellite_id, station) == 0:
             operator = rules.sharing.operator_of(candidate.satellite_id) or "nobody's satellite"
             return f"{station} is of another operator, and {operator} has no share of it"

@@ -1,4 +1,4 @@
-"""Parts of passes: where two passes clash, each may be cut short instead of dropped."""
+"""Parts of passes: one that clashes, or meets quiet hours, is cut short instead of dropped."""
 
 from __future__ import annotations
 
@@ -26,17 +26,44 @@ def with_parts(
     *,
     parts_max: int = 4,
 ) -> tuple[Candidate, ...]:
-    """Return the candidates and, where they clash, useful parts of them.
+    """Return the candidates and, where they clash or meet quiet hours, useful parts of them.
 
     Of each pass at most `parts_max` parts are forecast, the longest first. A plan books at most
     one option of a pass.
     """
+    cut = _outside_quiet(candidates, clash_spans(candidates, rules), rules)
     asked = [
         (candidates[index], *span)
-        for index, spans in clash_spans(candidates, rules).items()
+        for index, spans in cut.items()
         for span in sorted(sorted(_distinct(spans), key=_by_length)[:parts_max])
     ]
     return (*candidates, *(part for part in forecasts(asked) if part is not None))
+
+
+def outside_quiet(candidate: Candidate, span: Span, rules: PlanRules) -> list[Span]:
+    """The parts of a span, long enough for a session, in which none of its stations is quiet."""
+    spans = [span]
+    for station in candidate.station_ids:
+        for hours in rules.quiet_hours.get(station, ()):
+            spans = [part for one in spans for part in hours.outside(*one)]
+    least = timedelta(seconds=max(PART_S_MIN, rules.min_duration_s))
+    return [(start, end) for start, end in spans if (start, end) == span or end - start >= least]
+
+
+def _outside_quiet(
+    candidates: Sequence[Candidate], clashing: dict[int, set[Span]], rules: PlanRules
+) -> dict[int, set[Span]]:
+    """The parts for each candidate, those of one that meets quiet hours outside of them."""
+    if not rules.quiet_hours:
+        return clashing
+    found: dict[int, set[Span]] = {}
+    for index, candidate in enumerate(candidates):
+        whole = candidate.acquires_at, candidate.loses_at
+        spans = {whole, *clashing.get(index, ())}
+        kept = {part for span in spans for part in outside_quiet(candidate, span, rules)} - {whole}
+        if kept:
+            found[index] = kept
+    return found
 
 
 def _by_length(span: Span) -> tuple[timedelta, datetime]:

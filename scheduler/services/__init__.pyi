@@ -33,6 +33,7 @@ from .elements import (
 from .executors import check_executors
 from .health import figures, health, readiness
 from .history import balances_over_time, every_merged_key, every_plan
+from .job_lists import job_events, list_jobs
 from .jobs import (
     LEASE_S,
     Worker,
@@ -40,10 +41,8 @@ from .jobs import (
     fail_job,
     failure_reason,
     hold_job,
-    job_events,
     job_id,
     job_key,
-    list_jobs,
     miss_idle_time,
     miss_job,
     note_failure,
@@ -80,6 +79,7 @@ from .records import (
     log_changes,
     log_size,
     outages_standing,
+    shown_changes,
 )
 from .refresh import refresh_elements, refresh_weather
 from .replays import bind_run, summarise
@@ -97,6 +97,7 @@ from .tracks import ground_track, key_curve, nights, station_track, subsolar, tr
 from .trunk import deposit_trunk
 from .validation import validate_all, validate_published_pass
 from .vault import begin_epochs, keep_vault, rotate_kek, shred_epochs, vault_status
+from .viewing import seen_by
 from .weather import weather_identity
 from .work import perform
 
@@ -229,7 +230,9 @@ __all__ = [
     "rotate_kek",
     "run_job",
     "run_job_now",
+    "seen_by",
     "settle_session",
+    "shown_changes",
     "shred_epochs",
     "sign_checkpoint",
     "station_pairs",

@@ -29,6 +29,7 @@ from scheduler.services.delivery.runway import pair_runway
 from scheduler.services.health import element_ages
 from scheduler.services.jobs import LEASE_S, Worker
 from scheduler.services.live import numbers_in_orbit
+from scheduler.services.viewing import shown_rows
 from scheduler.sources.webhooks import post_alert, read_secret
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ DAY_S = 86_400.0
 SECOND_ATTEMPT = timedelta(minutes=5)
 """A failed job that nothing became of for so long will not mend itself unseen."""
 TOLD_AT_ONCE = 20
-ALERTS_MAX = 1000
+ALERTS_MAX = 1001  # a page, and whether there is another
 
 
 def watch_over(context: Context) -> list[Alert]:
@@ -214,8 +215,17 @@ def _now(context: Context) -> datetime:
         return SystemClock().now()
 
 
-def list_alerts(context: Context, *, kind: str | None = None, limit: int = 100) -> list[Alert]:
-    """The last alerts, those of one kind where it is named. Raises InputError."""
+def list_alerts(
+    context: Context,
+    *,
+    kind: str | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 100,
+) -> list[Alert]:
+    """The last alerts, the last first, those of one kind where it is named.
+
+    Behind the instant and id of `before`, where it is named. Raises InputError.
+    """
     try:
         wanted = None if kind is None else AlertKind(kind)
     except ValueError:
@@ -223,5 +233,11 @@ def list_alerts(context: Context, *, kind: str | None = None, limit: int = 100) 
     if not 1 <= limit <= ALERTS_MAX:
         raise InputError(f"limit {limit}; allowed: 1 to {ALERTS_MAX}")
     with suppress(LedgerMissing), context.view.read() as reader:
-        return books.get_alerts(reader, kind=wanted, limit=limit)
+        return shown_rows(
+            lambda last, most: books.get_alerts(reader, kind=wanted, before=last, limit=most),
+            key=lambda one: (one.at, str(one.alert_id)),
+            shows=lambda one: context.viewer.shown(one.words) == one.words,
+            after=before,
+            limit=limit,
+        )
     return []

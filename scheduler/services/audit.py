@@ -282,7 +282,8 @@ def _read_proof(text: str) -> InclusionProof | ConsistencyProof:
 def pool_balances(context: Context) -> dict[str, dict[str, int]]:
     """Bits by pool and account."""
     with context.view.read() as reader:
-        return get_balances(reader)
+        found = get_balances(reader)
+    return {pool: held for pool, held in found.items() if context.viewer.sees_pool(pool)}
 
 
 def export_ledger(context: Context) -> Iterator[str]:

@@ -18,7 +18,7 @@ from scheduler.domain import (
     DirectiveKind,
     PassName,
 )
-from scheduler.errors import BookingConflict, InputError, UnknownName
+from scheduler.errors import BookingConflict, InputError
 from scheduler.ledger.books import directives, outages, plans
 from scheduler.ledger.books.bookings import (
     changes_of,
@@ -31,6 +31,7 @@ from scheduler.ledger.log.canonical import request_digest
 from scheduler.services.outages import meets, out_of_service
 from scheduler.services.plans.directives import check_operator, check_reason
 from scheduler.services.plans.explain import plan_record
+from scheduler.services.viewing import shown_booking, shown_bookings
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
@@ -50,15 +51,14 @@ def list_bookings(
     plan_id: str | None = None,
     satellite: str | None = None,
     station: str | None = None,
-    operator: Operator | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int | None = None,
 ) -> list[BookingView]:
     """Bookings by AOS, locks as last decided; those of one state, span or plan where named.
 
-    Of one satellite or station, of an operator those of its satellites and over its stations, and
-    behind the AOS and id of `after`, the first `limit` of them, where these are named. Raises
-    InputError for more than BOOKINGS_MAX without a limit, UnknownName.
+    Of one satellite or station, and behind the AOS and id of `after`, the first `limit` of them,
+    where these are named. Raises InputError for more than BOOKINGS_MAX without a limit,
+    UnknownName.
     """
     satellite_id = None if satellite is None else context.satellite(satellite).satellite_id
     station_id = None if station is None else context.stations([station])[0].station_id
@@ -76,14 +76,14 @@ def list_bookings(
             satellite_id=satellite_id,
             station_id=station_id,
             after=after,
-            limit=limit if plan_id is None and operator is None else None,
+            limit=limit if plan_id is None and context.viewer.sees_all else None,
         )
         if plan_id is not None:
             record = plan_record(reader, plan_id)
             named = plans.bookings_of(reader.connection, record)
             named |= {UUID(text) for text in record.details["cancelled"]}
             found = [booking for booking in found if booking.booking_id in named]
-        found = [one for one in found if _may_see(context, operator, one)]
+        found = shown_bookings(context, found)
         if limit is None and len(found) > BOOKINGS_MAX:
             raise InputError(
                 f"{len(found)} bookings; allowed: up to {BOOKINGS_MAX} in one answer, ask for a"
@@ -92,29 +92,16 @@ def list_bookings(
         return _views(reader, found if limit is None else found[:limit])
 
 
-def _may_see(context: Context, operator: Operator | None, booking: Booking) -> bool:
-    candidate = booking.candidate
-    sharing = context.scenario.sharing
-    return operator is None or sharing.may_see(
-        operator, candidate.satellite_id, candidate.station_ids
-    )
-
-
-def get_booking(
-    context: Context, booking_id: UUID, *, operator: Operator | None = None
-) -> BookingView:
-    """One booking. Raises UnknownName, also for one that an operator may not see."""
+def get_booking(context: Context, booking_id: UUID) -> BookingView:
+    """One booking. Raises UnknownName."""
     with context.view.read() as reader:
-        booking = find_booking(reader, booking_id)
-        if not _may_see(context, operator, booking):
-            raise UnknownName(f"no booking {booking_id}")
-        return _views(reader, [booking])[0]
+        return _views(reader, [shown_booking(context, reader, booking_id)])[0]
 
 
 def booking_events(context: Context, booking_id: UUID) -> list[BookingEvent]:
     """The life of one booking, first event first. Raises UnknownName."""
     with context.view.read() as reader:
-        return get_booking_events(reader, booking_id)
+        return get_booking_events(reader, shown_booking(context, reader, booking_id).booking_id)
 
 
 def bookings_of_plan(context: Context, plan_answer: Mapping[str, Any]) -> list[Booking]:

@@ -13,7 +13,7 @@ from orbits import Archive, EarthTime, Elements, Verdict, Verdicts
 from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
-from scheduler.network import Satellite, Scenario, Station
+from scheduler.network import EVERYBODY, Satellite, Scenario, Station, Viewer
 from scheduler.services.answers import Answers
 from scheduler.services.archives import Archives
 from scheduler.services.last import Last
@@ -65,6 +65,8 @@ class Context:
         self._ledger: Ledger | None = None
         self._view: LedgerView | None = None
         self._is_bound = False  #: the ledger to this scenario
+        self.viewer: Viewer = EVERYBODY  #: who is answered
+        self.parts: dict[str, Context] = {}  #: by operator: what its tokens are answered from
         self.pair_runways: dict[str, KeyRunway] = {}  #: by pool, each for some seconds
 
     @cached_property

@@ -123,7 +123,9 @@ def list_elements(
     chosen: Iterable[KnownSet]
     if latest and satellite is None:
         context.refresh_elements()
-        chosen = context.latest_elements()
+        chosen = [
+            one for one in context.latest_elements() if one.norad_id not in context.viewer.numbers
+        ]
     else:
         chosen = _archive(context, satellite)
         if latest:
@@ -152,9 +154,11 @@ def check_elements(context: Context, satellite: str | None = None) -> ElementsCh
 
 def _archive(context: Context, satellite: str | None) -> Archive:
     context.refresh_elements()
-    if satellite is None:
+    if satellite is not None:
+        return context.archive_of(_number(context, satellite))
+    if context.viewer.sees_all:
         return context.archive
-    return context.archive_of(_number(context, satellite))
+    return Archive(one for one in context.archive if one.norad_id not in context.viewer.numbers)
 
 
 def export_elements(

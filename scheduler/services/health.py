@@ -90,7 +90,7 @@ def readiness(context: Context) -> Readiness:
     return Readiness(
         ready=not problems,
         at=now,
-        problems=problems,
+        problems=list(map(context.viewer.shown, problems)),
         log_size=size,
         elements=ages,
         last_job_at=last[0].scheduled_for if last else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -20,10 +20,9 @@ from scheduler.domain import (
     Job,
     JobPause,
     JobState,
-    cadence_text,
     instant_key,
 )
-from scheduler.errors import InputError, LedgerMissing, UnknownName
+from scheduler.errors import InputError, UnknownName
 from scheduler.ledger.books import jobs as books
 from scheduler.ledger.books.bookings import find_booking
 from scheduler.ledger.log.canonical import request_digest
@@ -44,7 +43,6 @@ LEASE_S = 30.0
 JOBS_MAX = 1001  # a page, and whether there is another
 COUNTED_MAX = 10_000
 SHOWN = timedelta(milliseconds=1)
-LAST = 100
 SESSIONS = frozenset({Work.BEGIN, Work.SETTLE})
 
 
@@ -288,25 +286,6 @@ def _paused(tx: Transaction, work: Work) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkStatus:
-    """Work that repeats: how often, when next, and whether it is paused."""
-
-    work: str
-    cadence: str  #: as the setting `schedules` has it
-    next_at: datetime
-    paused: JobPause | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobsAnswer:
-    """What repeats, and the jobs there were."""
-
-    at: datetime
-    works: list[WorkStatus]
-    jobs: list[Job]
-
-
 def refuse_earlier(context: Context) -> None:
     """Raise InputError if the clock shows an earlier time than the ledger's newest key.
 
@@ -323,59 +302,6 @@ def refuse_earlier(context: Context) -> None:
         )
 
 
-def list_jobs(
-    context: Context,
-    *,
-    work: str | None = None,
-    state: str | None = None,
-    limit: int = LAST,
-    before: tuple[datetime, str] | None = None,
-) -> JobsAnswer:
-    """What repeats, and the jobs due last, those of one kind of work or state where named.
-
-    Behind the instant and key of `before`, where it is named: the last ones come first.
-    """
-    if work is not None:
-        _work_of(work, frozenset(Work))
-    try:
-        wanted = None if state is None else JobState(state)
-    except ValueError:
-        raise InputError(f"state {state!r}; allowed: {', '.join(JobState)}") from None
-    if not 1 <= limit <= JOBS_MAX:
-        raise InputError(f"limit {limit}; allowed: 1 to {JOBS_MAX}")
-    now = context.clock.now()
-    pauses: dict[str, JobPause] = {}
-    jobs: list[Job] = []
-    with suppress(LedgerMissing), context.view.read() as reader:
-        pauses = {one.work: one for one in books.paused(reader)}
-        jobs = books.get_jobs(reader, work=work, state=wanted, limit=limit, before=before)
-    works = [
-        WorkStatus(
-            work=str(one),
-            cadence=cadence_text(cadence),
-            next_at=cadence.following(now),
-            paused=pauses.get(str(one)),
-        )
-        for one, cadence in live_agenda(context, start=now).cadences.items()
-        if work in {None, str(one)}
-    ]
-    return JobsAnswer(at=now, works=works, jobs=jobs)
-
-
-def job_events(context: Context, key: str, scheduled_for: datetime | None = None) -> list[Job]:
-    """The life of one job, the last of its key if no instant is given; first change first.
-
-    Raises UnknownName.
-    """
-    with context.view.read() as reader:
-        for job in books.get_jobs(reader, work=key, limit=JOBS_MAX):
-            # Instants are shown in milliseconds, and asked for as they are shown.
-            if scheduled_for is None or abs(job.scheduled_for - scheduled_for) < SHOWN:
-                return books.get_job_events(reader, job.job_key, job.scheduled_for)
-    when = "" if scheduled_for is None else f" of {scheduled_for.isoformat()}"
-    raise UnknownName(f"no job {key!r:.100}{when}; `skytrunk jobs list` shows them")
-
-
 def pause_job(context: Context, work: str, *, reason: str) -> JobPause:
     """Have a kind of work not done until it is resumed; its instants are missed with this reason.
 
@@ -384,7 +310,7 @@ def pause_job(context: Context, work: str, *, reason: str) -> JobPause:
     check_reason(reason)
     if not reason.strip():
         raise InputError(f"a pause needs a reason, got {reason!r}")
-    name = str(_work_of(work, frozenset(Work) - SESSIONS))
+    name = str(work_of(work, frozenset(Work) - SESSIONS))
     with context.ledger.begin() as tx:
         now, digest = context.clock.now(), request_digest(name, reason)
         command = tx.command(f"pause/{uuid4()}", kind="job-paused", at=now, digest=digest)
@@ -395,7 +321,7 @@ def pause_job(context: Context, work: str, *, reason: str) -> JobPause:
 
 def resume_job(context: Context, work: str) -> JobPause:
     """Have a kind of work done again. Raises UnknownName if it is not paused."""
-    name = str(_work_of(work, frozenset(Work)))
+    name = str(work_of(work, frozenset(Work)))
     with context.existing_ledger.begin() as tx:
         now, digest = context.clock.now(), request_digest(name)
         command = tx.command(f"resume/{uuid4()}", kind="job-resumed", at=now, digest=digest)
@@ -406,7 +332,7 @@ def resume_job(context: Context, work: str) -> JobPause:
 
 def run_job_now(context: Context, work: str) -> JobOutcome:
     """Do work that repeats at once, as if it were due now. Raises UnknownName, and what it does."""
-    wanted = _work_of(work, frozenset(Work) - SESSIONS)
+    wanted = work_of(work, frozenset(Work) - SESSIONS)
     now, worker = context.clock.now(), Worker.here()
     due = _due_now(context, wanted, now)
     try:
@@ -432,7 +358,8 @@ def _due_now(context: Context, work: Work, now: datetime) -> Due:
     return agenda.due_now(work, now)
 
 
-def _work_of(name: str, allowed: frozenset[Work]) -> Work:
+def work_of(name: str, allowed: frozenset[Work]) -> Work:
+    """The kind of work of that name. Raises UnknownName for one that is not allowed."""
     for work in sorted(allowed):
         if str(work) == name:
             return work

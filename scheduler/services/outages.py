@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from scheduler.domain import (
     OutageKind,
     instant_key,
 )
-from scheduler.errors import InputError
+from scheduler.errors import InputError, NotAllowed
 from scheduler.ledger.books import outages
 from scheduler.ledger.books.bookings import get_bookings, move_booking
 from scheduler.ledger.log.canonical import request_digest
@@ -22,19 +23,29 @@ from scheduler.services.plans.directives import check_reason
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader, Transaction
+    from scheduler.network import Operator
     from scheduler.services.context import Context
 
 
 def add_outage(
-    context: Context, *, kind: str, name: str, start: datetime, end: datetime, reason: str = ""
+    context: Context,
+    *,
+    kind: str,
+    name: str,
+    start: datetime,
+    end: datetime,
+    reason: str = "",
+    operator: Operator | None = None,
 ) -> dict[str, Any]:
     """Take a station or satellite out of service in [start, end); mark the bookings it meets.
 
     A marked booking stays booked until a new plan gives it up or its time comes, when it is
     missed. One transaction; the same outage again gives the first answer. Raises UnknownName,
-    InputError for another kind, FactError for reversed times.
+    InputError for another kind, FactError for reversed times, NotAllowed where an `operator`
+    names what is another's.
     """
     found = _checked(context, kind, name, reason)
+    _check_theirs(context, operator, *found)
     outage = Outage(kind=found[0], name=found[1], starts_at=start, ends_at=end, reason=reason)
     span = f"{instant_key(outage.starts_at)}/{instant_key(outage.ends_at)}"
     base = f"outage/{outage.kind}/{outage.name}/{span}"
@@ -64,6 +75,26 @@ def _checked(context: Context, kind: str, name: str, reason: str) -> tuple[Outag
     if OutageKind(kind) is OutageKind.STATION:
         return OutageKind.STATION, context.stations([name])[0].station_id
     return OutageKind.SATELLITE, context.satellite(name).satellite_id
+
+
+def _check_theirs(context: Context, operator: Operator | None, kind: OutageKind, name: str) -> None:
+    sharing = context.scenario.sharing
+    if operator is None:
+        return
+    if kind is OutageKind.STATION:
+        theirs = dict(sharing.owners).get(name, "") not in ("", operator.operator_id)
+    else:
+        theirs = not sharing.may_book(operator, name)
+    if theirs:
+        raise NotAllowed(
+            f"outage of {kind} {name}; allowed to {operator.operator_id}: of what is its own,"
+            " or nobody's"
+        )
+
+
+def shown_outages(context: Context, found: Iterable[Outage]) -> list[Outage]:
+    """Those outages that whoever asks is shown: of what it sees of the network."""
+    return [one for one in found if one.name not in context.viewer.hidden]
 
 
 def _mark(tx: Transaction, outage: Outage, *, at: datetime) -> list[UUID]:
@@ -118,11 +149,20 @@ def outage_fields(outage: Outage) -> dict[str, Any]:
 def list_outages(context: Context) -> list[Outage]:
     """Every outage that was not lifted, by start."""
     with context.view.read() as reader:
-        return outages.standing(reader.connection)
+        return shown_outages(context, outages.standing(reader.connection))
 
 
-def lift_outage(context: Context, outage_id: str) -> dict[str, Any]:
-    """Put it back into service; bookings keep their mark in their history. Raises UnknownName."""
+def lift_outage(
+    context: Context, outage_id: str, *, operator: Operator | None = None
+) -> dict[str, Any]:
+    """Put it back into service; bookings keep their mark in their history.
+
+    Raises UnknownName, NotAllowed where it is another's than an `operator`'s.
+    """
+    if operator is not None:
+        for one in list_outages(context):
+            if one.outage_id == outage_id:
+                _check_theirs(context, operator, one.kind, one.name)
     request_id, digest = f"lift/{outage_id}", request_digest(outage_id)
     with context.existing_ledger.begin() as tx:
         answered = tx.answer(request_id, kind="outage-lifted", digest=digest)

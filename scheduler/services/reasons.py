@@ -68,7 +68,8 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
     if candidate is None or limits.rules is None:
         return None
     # The planner takes a while to import; a question without a forecast needs none.
-    from scheduler.plan.exclude import not_theirs, outage_of, say_outage, too_little
+    from scheduler.plan import outside_quiet
+    from scheduler.plan.exclude import no_share, outage_of, quiet_at, say_outage, too_little
 
     outage = outage_of(candidate, limits.outages)
     if outage is not None:
@@ -76,7 +77,15 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
     if candidate.commissioning:
         little = "a commissioning pass: it gives no key"
     else:
-        little = not_theirs(candidate, limits.rules) or too_little(candidate, limits.rules) or ""
+        # What is left of a pass outside of quiet hours can be booked.
+        span = candidate.acquires_at, candidate.loses_at
+        some = outside_quiet(candidate, span, limits.rules)
+        little = (
+            (None if some else quiet_at(candidate, limits.rules))
+            or no_share(candidate, limits.rules)
+            or too_little(candidate, limits.rules)
+            or ""
+        )
     return _busy(candidate, limits.bookings, limits.rules) or little or None
 
 
@@ -181,10 +190,11 @@ def with_reasons(
             p_clear = clear_over(weather, candidate, at=at)
             candidate = replace(candidate, clear_probability=p_clear)
         mine = _booked(one.row, limits.bookings)
+        reason = why_not(one.row, candidate, limits)
         rows.append(
             replace(
                 one.row,
-                why_not=why_not(one.row, candidate, limits),
+                why_not=None if reason is None else context.viewer.shown(reason),
                 booking_id=None if mine is None else mine.booking_id,
                 booking_state=None if mine is None else mine.state,
             )

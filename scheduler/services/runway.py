@@ -49,6 +49,7 @@ from scheduler.services.learning import learned_by
 from scheduler.services.outages import meets, out_of_service
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.inputs import coming_key, demand_facts, rules_of
+from scheduler.services.viewing import shown_bookings
 
 if TYPE_CHECKING:
     from scheduler.ledger import Reader
@@ -110,7 +111,7 @@ def key_runway(
 
 def _look(context: Context, reader: Reader, at: datetime, end: datetime) -> _Standing:
     """Read what stands, and let the flows over it say who lives on which link."""
-    found = get_bookings(reader, since=at, until=end)
+    found = shown_bookings(context, get_bookings(reader, since=at, until=end))
     closed = outages.standing(reader.connection, since=at, until=end)
     ahead = tuple(
         booking

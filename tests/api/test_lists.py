@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ import pytest
 from api.routes.reply import MEDIA
 from scheduler import services
 from scheduler.clock import SimulatedClock
+from scheduler.domain import Alert, AlertKind
 from scheduler.services.context import Context
 from scheduler.settings import Settings, load_settings
 from tests.api.calendars import read_calendar
 from tests.api.conftest import Replayed, run_skytrunk, serving
 
 NOW = datetime(2016, 12, 21, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 PLANNED = ("--from", "2016-12-21", "--to", "2016-12-24", "--at", "2016-12-21")
 SPAN = "from=2016-12-21&to=2016-12-24"
 
@@ -45,6 +47,14 @@ def settings(replayed: Replayed, tmp_path_factory: pytest.TempPathFactory) -> Se
                 start=datetime(2016, 12, day, tzinfo=UTC),
                 end=datetime(2016, 12, day, 1, tzinfo=UTC),
             )
+        # Two of one instant: the id decides between them.
+        services.raise_alerts(
+            context,
+            [
+                Alert(kind=AlertKind.ELEMENTS_STALE, subject=name, at=NOW - ago * HOUR, words=name)
+                for name, ago in (("a", 0), ("b", 1), ("c", 1), ("d", 2))
+            ],
+        )
     return found
 
 
@@ -59,6 +69,7 @@ LISTS = [
     ("/bookings", "bookings"), ("/outages", "outages"), ("/merges", "merges"),
     ("/elements?satellite=micius", "elements"), ("/ledger/entries", "entries"),
     ("/ledger/checkpoints", "checkpoints"), ("/sessions", "sessions"), ("/jobs", "jobs"),
+    ("/alerts", "alerts"),
     (f"/passes?satellite=micius&{SPAN}", "passes"),
     (f"/pairs?satellite=micius&a=xinglong&b=nanshan&{SPAN}", "pairs"),
     ("/plans/{plan}/passes", "passes"), ("/plans/{plan}/bookings", "bookings"),

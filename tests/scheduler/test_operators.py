@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler import services
+from scheduler.domain import Candidate
 from scheduler.errors import NotAllowed, ScenarioError
 from scheduler.ledger.books.bookings import get_bookings
 from scheduler.network import QuietHours, Scenario, parse_scenario
@@ -100,6 +101,53 @@ def test_quiet_hours_go_over_midnight(hours: str, start: str, minutes: int, meet
 
 
 @pytest.mark.parametrize(
+    ("hours", "start", "minutes", "left"),
+    [
+        ("22:00-05:30", "2026-01-01T21:50", 20, [("21:50", "22:00")]),
+        ("22:00-05:30", "2026-01-01T05:20", 20, [("05:30", "05:40")]),
+        ("22:00-22:02", "2026-01-01T21:55", 10, [("21:55", "22:00"), ("22:02", "22:05")]),
+        ("23:59-00:01", "2026-01-01T23:55", 10, [("23:55", "23:59"), ("00:01", "00:05")]),
+        ("22:00-05:30", "2026-01-01T23:00", 60, []),
+        ("22:00-05:30", "2026-01-01T12:00", 60, [("12:00", "13:00")]),
+    ],
+)
+def test_what_lies_outside_of_quiet_hours(
+    hours: str, start: str, minutes: int, left: list[tuple[str, str]]
+) -> None:
+    begins = datetime.fromisoformat(start).replace(tzinfo=UTC)
+
+    found = QuietHours.parse(hours).outside(begins, begins + timedelta(minutes=minutes))
+
+    assert [(f"{one:%H:%M}", f"{other:%H:%M}") for one, other in found] == left
+
+
+def test_a_pass_that_meets_quiet_hours_is_cut_and_not_dropped(tmp_path: Path) -> None:
+    def sessions(station: str) -> list[Candidate]:
+        file = tmp_path / "operators.toml"
+        file.write_text(text(station=station), encoding="utf-8")
+        settings = Settings(
+            database_url=f"sqlite:///{tmp_path / f'{len(station)}.db'}", scenario=str(file)
+        )
+        with Context(settings) as context:
+            services.plan_by_hand(context, **NIGHT)
+            with context.view.read() as reader:
+                found = [one.candidate for one in get_bookings(reader)]
+        return [one for one in found if one.station_id == "delingha"]
+
+    whole = max(sessions(""), key=lambda one: one.duration_s)
+    quiet = (whole.loses_at - timedelta(seconds=90)).replace(second=0, microsecond=0)
+    ends = quiet + timedelta(hours=1)
+    (cut,) = (
+        one
+        for one in sessions(f'quiet_hours = ["{quiet:%H:%M}-{ends:%H:%M}"]')
+        if one.pass_id == whole.pass_id
+    )
+
+    assert (cut.acquires_at, cut.loses_at) == (whole.acquires_at, quiet)
+    assert 0 < cut.secret_bits < whole.secret_bits
+
+
+@pytest.mark.parametrize(
     ("written", "told"),
     [
         (text(more=SHARE.replace('"ours"', '"nobody"')), "operators name operator 'nobody'"),
@@ -139,7 +187,8 @@ def test_another_operators_session_is_not_locked_cancelled_or_pinned(tmp_path: P
     with Context(settings) as context:
         services.plan_by_hand(context, **NIGHT)
         theirs = context.scenario.sharing.of_token("bob")
-        seen = services.list_bookings(context, operator=theirs)
+        assert theirs is not None
+        seen = services.list_bookings(services.seen_by(context, theirs))
         assert {one.booking.candidate.station_id for one in seen} == {"delingha"}
         assert len(services.list_bookings(context)) > len(seen)
         mine = seen[0].booking

@@ -50,11 +50,21 @@ def add_alerts(tx: Transaction, alerts: Iterable[Alert]) -> list[Alert]:
     return list(fresh.values())
 
 
-def get_alerts(reader: Reader, *, kind: AlertKind | None = None, limit: int) -> list[Alert]:
-    """Alerts, the last ones first."""
+def get_alerts(
+    reader: Reader,
+    *,
+    kind: AlertKind | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int,
+) -> list[Alert]:
+    """Alerts, the last ones first; behind the instant and id of `before`, where it is named."""
     query = select(*AlertRow.__table__.c).order_by(AlertRow.at.desc(), AlertRow.alert_id)
     if kind is not None:
         query = query.where(AlertRow.kind == kind.value)
+    if before is not None:
+        at, alert_id = before
+        earlier = (AlertRow.at < at) | ((AlertRow.at == at) & (AlertRow.alert_id > alert_id))
+        query = query.where(earlier)
     return [_alert(row) for row in reader.connection.execute(query.limit(limit))]
 
 

@@ -134,7 +134,8 @@ def _release(
 def waiting_key(context: Context) -> list[WaitingKey]:
     """Every block that waits for an announcement, oldest first."""
     with context.view.read() as reader:
-        return waiting_views(get_waiting_blocks(reader))
+        found = waiting_views(get_waiting_blocks(reader))
+    return [one for one in found if context.viewer.sees_pool(one.pool_id)]
 
 
 def waiting_views(blocks: Sequence[BlockRecord]) -> list[WaitingKey]:

@@ -25,6 +25,7 @@ from scheduler.services.merges.due import decide_merges
 
 if TYPE_CHECKING:
     from scheduler.ledger import CommandRecord, Reader
+    from scheduler.network import Viewer
     from scheduler.services.context import Context
 
 HISTORY_MAX = 1001  # a page, and whether there is another
@@ -90,9 +91,26 @@ def merge_history(
         kept = deque(earlier, maxlen=limit)
         answers = merge_views(reader, [command.answer for command in kept])
     return [
-        {"request": command.request_id, "at": command.at, **answer}
+        {"request": command.request_id, "at": command.at, **_shown(context.viewer, answer)}
         for command, answer in zip(kept, answers, strict=True)
     ]
+
+
+def _shown(viewer: Viewer, answer: dict[str, Any]) -> dict[str, Any]:
+    """An execution with those of its steps that lead over nothing that is hidden."""
+    if viewer.sees_all:
+        return answer
+    steps = [
+        step
+        for step in answer["steps"]
+        if viewer.hidden.isdisjoint(node for path in step["paths"] for node in path)
+    ]
+    reasons = {
+        demand: viewer.shown(reason)
+        for demand, reason in answer["reasons"].items()
+        if viewer.shown(demand) == demand
+    }
+    return {**answer, "steps": steps, "reasons": reasons}
 
 
 def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
@@ -105,10 +123,11 @@ def key_flow(context: Context, *, start: datetime, end: datetime) -> KeyFlow:
     with context.view.read() as reader:
         for name, bits in get_spent(reader, kind="merge", since=start, until=end).items():
             link = Pool.parse(name)
-            links[link.node_a, link.node_b] += bits
+            if context.viewer.sees_pool(name):
+                links[link.node_a, link.node_b] += bits
         for command in merge_commands(reader, start, end):
             (answer,) = merge_views(reader, [command.answer])
-            for step in answer["steps"]:
+            for step in _shown(context.viewer, answer)["steps"]:
                 pool = Pool.parse(step["pool"])
                 gained[len(step["paths"]) > 1][pool.node_a, pool.node_b] += step["bits"]
     return KeyFlow(

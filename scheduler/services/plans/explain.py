@@ -19,15 +19,17 @@ from scheduler.domain import (
     PlanView,
     Verdict,
     instant_key,
+    station_ids,
 )
 from scheduler.errors import InputError, UnknownName
 from scheduler.ledger.books import plans
-from scheduler.ledger.books.bookings import find_booking, get_bookings
+from scheduler.ledger.books.bookings import get_bookings
 from scheduler.ledger.books.verdicts import get_verdicts
 from scheduler.network import SessionKind, pool_of, stations_of
 from scheduler.network.ground import ground_station
 from scheduler.services.plans.directives import parse_pass
 from scheduler.services.plans.outlook import known_elements
+from scheduler.services.viewing import shown_booking
 
 if TYPE_CHECKING:
     from scheduler.ledger import PlanRecord, Reader
@@ -52,7 +54,7 @@ def list_plans(
     with context.view.read() as reader:
         given = Verdicts(get_verdicts(reader))
         found = plans.newest(reader.connection, limit, before=before)
-        return [_view(record, (), given) for record in found]
+        return [_view(context, record, (), given) for record in found]
 
 
 def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
@@ -61,7 +63,7 @@ def get_plan(context: Context, plan_id: str | None = None) -> PlanView:
         record = plan_record(reader, plan_id)
         passes = plans.passes_of(reader.connection, record)
         planned = _planned_passes(context, reader, record, passes)
-        return _view(record, planned, Verdicts(get_verdicts(reader)))
+        return _view(context, record, planned, Verdicts(get_verdicts(reader)))
 
 
 def plan_names(context: Context) -> list[str]:
@@ -82,8 +84,11 @@ def plan_record(reader: Reader, plan_id: str | None) -> PlanRecord:
     return found
 
 
-def _view(record: PlanRecord, passes: Sequence[PlannedPass], given: Verdicts) -> PlanView:
-    details = record.details
+def _view(
+    context: Context, record: PlanRecord, passes: Sequence[PlannedPass], given: Verdicts
+) -> PlanView:
+    details, viewer = record.details, context.viewer
+    demands = {one.demand_id for one in context.scenario.demands}
     return PlanView(
         plan_id=record.plan_id,
         at=record.at,
@@ -101,16 +106,19 @@ def _view(record: PlanRecord, passes: Sequence[PlannedPass], given: Verdicts) ->
         kept=details["kept"],
         cancelled=len(details["cancelled"]),
         fallback=details["fallback"],
-        notes=tuple(details["notes"]),
-        withdrawn=tuple(_withdrawn(details["elements"], given)),
+        notes=tuple(map(viewer.shown, details["notes"])),
+        withdrawn=tuple(map(viewer.shown, _withdrawn(details["elements"], given))),
         demands=tuple(
             PlannedDemand(
                 demand_id=name, served_bits=bits, served_share=details["served_share"][name]
             )
             for name, bits in sorted(details["served_bits"].items())
+            if viewer.sees_all or name in demands
         ),
         passes=tuple(passes),
-        link_prices=tuple(sorted(details["link_prices"].items())),
+        link_prices=tuple(
+            one for one in sorted(details["link_prices"].items()) if viewer.sees_pool(one[0])
+        ),
     )
 
 
@@ -135,7 +143,11 @@ def _planned_passes(
         reader, since=record.window_start - timedelta(hours=3), until=record.window_end + _NEAR
     )
     bookings = {booking.booking_id: booking for booking in near}
-    return [_planned(context, record, one, bookings) for one in passes]
+    return [
+        _planned(context, record, one, bookings)
+        for one in passes
+        if context.viewer.sees(one.satellite_id, station_ids(one.station_id))
+    ]
 
 
 def _planned(
@@ -165,7 +177,7 @@ def _planned(
     return PlannedPass(
         **common,
         verdict=Verdict.LEFT_OUT if option.booking_id is None else Verdict.BOOKED,
-        why=option.why + _price(context, record, one),
+        why=context.viewer.shown(option.why) + _price(context, record, one),
         candidate_id=option.candidate_id,
         acquires_at=option.acquires_at,
         loses_at=option.loses_at,
@@ -217,7 +229,7 @@ def explain_pass(context: Context, name: str, *, plan_id: str | None = None) -> 
 def _subject(context: Context, reader: Reader, name: str) -> tuple[PassName, str]:
     """The pass that a name means, and the plan that booked it if the name is a booking's id."""
     try:
-        booking = find_booking(reader, UUID(name))
+        booking = shown_booking(context, reader, UUID(name))
     except ValueError:
         return parse_pass(context, name), ""
     return PassName.of(booking.candidate), booking.plan_id
