@@ -19,6 +19,7 @@ from scheduler.errors import InputError, LedgerBroken
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from api.schemas.campaigns import Campaign
     from scheduler.campaign import Task
 
 PLAN = "campaign.json"
@@ -84,10 +85,28 @@ def campaign(
 
     for name, kind, rows in (("runs", Run, answer.runs), ("figures", Figure, answer.figures)):
         write_frame(out / f"{name}.{written_as}", kind, rows, written_as)
+    _draw(out, answer)
     line.answer(answer, answer.tables())
     broken = [one.run for one in answer.runs if not one.sound]
     if broken:
         raise LedgerBroken(f"ledger broken in {len(broken)} replays, {broken[0]} the first")
+
+
+def _draw(out: Path, answer: Campaign) -> None:
+    """Draw the sums by variant, as SVG and PNG."""
+    from api.plots import Spread, sweep
+    from api.schemas.campaigns import SUMS
+
+    found: dict[str, list[Spread]] = {name: [] for name in SUMS}
+    for one in answer.figures:
+        if one.figure in found:
+            found[one.figure].append(
+                Spread(variant=one.variant, low=one.low, median=one.median, high=one.high)
+            )
+    sums = [(name.replace("_", " "), spreads) for name, spreads in found.items()]
+    title = f"{len(answer.runs)} replays: median, and 10 to 90 % of them"
+    for suffix in ("svg", "png"):
+        sweep(out / f"figures.{suffix}", title=title, sums=sums)
 
 
 def _seeds(text: str) -> list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.campaign import PLAN
 from api.cli.options import Line, PlannerOption, answering
 from api.cli.output import note, progress_bar, read_document
 from api.inputs import parse_span
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from api.schemas.base import Document
     from scheduler.domain import ReplaySummary
 
 USUAL = ("demand", "total")
@@ -79,7 +81,11 @@ def compare(
 
 
 def _compare_written(line: Line, runs: Sequence[Path], *, given: Sequence[object]) -> None:
-    """Compare the replays that folders hold, those of one seed and time with each other."""
+    """Compare the replays that folders hold, those of one seed and time with each other.
+
+    The variants of a campaign with its first one, and what comes first in a folder with the first
+    folder's.
+    """
     if len(runs) < 2 or any(given):
         raise InputError(
             f"compare of {len(runs)} runs; allowed: two or more folders, without options of new"
@@ -87,16 +93,26 @@ def _compare_written(line: Line, runs: Sequence[Path], *, given: Sequence[object
         )
     from api.schemas.campaigns import Campaign
 
-    found = [(name, read_document(file)) for folder in runs for name, file in _documents(folder)]
-    answer = Campaign.of(found)
+    found: list[tuple[str, Document]] = []
+    against: dict[str, str] = {}
+    for folder in runs:
+        here = [(name, read_document(file)) for name, file in _documents(folder)]
+        against |= {name: here[0][0] for name, _ in here if name != here[0][0]}
+        found += here
+    answer = Campaign.of(found, against)
     line.answer(answer, answer.tables())
 
 
 def _documents(folder: Path) -> list[tuple[str, Path]]:
-    """Return the summaries that a report or a campaign wrote there, each with its variant."""
+    """Return the summaries that a report or a campaign wrote there, each with its variant.
+
+    Those of a campaign in its own order.
+    """
     summary = folder / "summary.json"
     found = [(str(folder), summary)] if summary.exists() else []
-    for file in sorted((folder / "runs").glob("*.json")):
+    order = list(read_document(folder / PLAN)) if (folder / PLAN).exists() else []
+    runs = {file.stem: file for file in sorted((folder / "runs").glob("*.json"))}
+    for file in [runs.pop(name) for name in order if name in runs] + list(runs.values()):
         varied = file.stem.rpartition("seed=")[0].rstrip("_")
         found.append((f"{folder} {varied}".strip(), file))
     if not found:

@@ -22,12 +22,14 @@ from api.export.frames import check_format
 from api.inputs import parse_span
 from api.schemas.base import plural
 from scheduler import services
-from scheduler.errors import LedgerBroken
+from scheduler.errors import InputError, LedgerBroken
 
 if TYPE_CHECKING:
     from api.export.frames import FrameFormat
     from scheduler.domain import ReplaySummary
     from scheduler.services.context import Context
+
+PICTURES = ("png", "svg")
 
 
 def _show_page(wanted: bool) -> None:
@@ -50,6 +52,7 @@ def replay(
         Path | None,
         typer.Option(metavar="OUT", help="Write report.html, report.md, pictures, summary.json."),
     ] = None,
+    pictures: Annotated[str, typer.Option(metavar="F", help="Of the report: png or svg.")] = "png",
     results: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write plans, passes, sessions, merges and more."),
@@ -68,6 +71,8 @@ def replay(
     """Replay a scenario over [from, to) into the ledger; same seed, same ledger."""
     first, last = parse_span(start, end)
     written_as = check_format(format_)
+    if pictures not in PICTURES:
+        raise InputError(f"pictures {pictures!r}; allowed: {', '.join(PICTURES)}")
     for what, folder in (("report", report), ("results", results)):
         if folder is not None:  # before the work is done whose report could not be written
             make_folder(what, folder)
@@ -84,7 +89,7 @@ def replay(
     with Context(settings) as context:
         _tell_weather(context)
         if report is not None:
-            _report(report, summary, context)
+            _report(report, summary, context, pictures)
         if results is not None:
             _results(results, summary, context, written_as)
     shown = Replay.of(summary)
@@ -107,11 +112,11 @@ def _tell_weather(context: Context) -> None:
         note(f"{text} ({plural(count, 'plan')})")
 
 
-def _report(out: Path, summary: ReplaySummary, context: Context) -> None:
+def _report(out: Path, summary: ReplaySummary, context: Context, pictures: str) -> None:
     from api.report import write_report
 
     with progress_bar("report") as progress:
-        write_report(out, summary, context, progress)
+        write_report(out, summary, context, progress, pictures)
     note(f"report written to {out / 'report.md'}")
 
 

@@ -1,4 +1,4 @@
-"""Pictures, all PNG: sky plots, maps, key over time and through the network, model and paper."""
+"""Pictures, PNG or SVG: sky plots, maps, key over time and through the network, model and paper."""
 
 from api.plots.flow import FlowNode, FlowPair, key_flow_map
 from api.plots.keys import key_timeline
@@ -7,6 +7,7 @@ from api.plots.reliability import reliability_diagram
 from api.plots.sky import SkyTrack, sky_plot
 from api.plots.style import drawable
 from api.plots.survey import survey_picture
+from api.plots.sweep import Spread, sweep
 from api.plots.timeline import plan_timeline
 from api.plots.world import GroundTrack, MapLink, MapPlace, network_map
 
@@ -18,6 +19,7 @@ __all__ = [
     "MapPlace",
     "RateCurve",
     "SkyTrack",
+    "Spread",
     "drawable",
     "key_flow_map",
     "key_timeline",
@@ -27,4 +29,5 @@ __all__ = [
     "reliability_diagram",
     "sky_plot",
     "survey_picture",
+    "sweep",
 ]

@@ -56,8 +56,12 @@ def write_report(
     summary: ReplaySummary,
     context: Context,
     progress: Callable[[float, str], None],
+    suffix: str = "png",
 ) -> list[Path]:
-    """Write report.md and .html, summary.json and pictures into `out`; return their paths."""
+    """Write report.md and .html, summary.json and pictures into `out`; return their paths.
+
+    `suffix` is that of the pictures: png or svg.
+    """
     out.mkdir(parents=True, exist_ok=True)
     scenario = context.scenario
     pictures: dict[str, str] = {}
@@ -65,7 +69,7 @@ def write_report(
     progress(0.0, "night of the first session")
     shown = _first_night(summary, context)
     if shown is not None:
-        name = f"sky-{shown.station}-{shown.day}.png"
+        name = f"sky-{shown.station}-{shown.day}.{suffix}"
         title = f"{_satellite_name(scenario, shown)} over {shown.station_name}, {shown.day} (UTC)"
         sky_plot(out / name, sky_tracks(shown.rows, context), title=title)
         pictures[name] = f"{title}: the dark passes of the night"
@@ -73,39 +77,39 @@ def write_report(
     drawn = ("stations, " if scenario.stations else "") + "trunk"
     title = f"{scenario.name}: {drawn}" + (" and ground track" if shown else "")
     network_map(
-        out / "map.png",
+        out / f"map.{suffix}",
         title=title,
         places=map_places(scenario),
         links=map_links(scenario),
         tracks=[orbit_of(shown.rows, context)] if shown else [],
     )
-    pictures["map.png"] = title + (f" of the pass of {shown.day}" if shown else "")
+    pictures[f"map.{suffix}"] = title + (f" of the pass of {shown.day}" if shown else "")
     progress(0.6, "key over time")
     if scenario.stations:
         title = f"{summary.scenario}, seed {summary.seed}: secret key by station"
         key_timeline(
-            out / "key-over-time.png", title=title, start=summary.start, end=summary.end,
+            out / f"key-over-time.{suffix}", title=title, start=summary.start, end=summary.end,
             sessions={one.station: one.settled for one in summary.stations}, gains=summary.gains,
             unplanned=summary.unplanned,
         )  # fmt: skip
-        pictures["key-over-time.png"] = title
+        pictures[f"key-over-time.{suffix}"] = title
     if summary.reliability:
         title = f"{summary.scenario}, seed {summary.seed}: forecast quantile against frequency"
-        reliability_diagram(out / "reliability.png", title=title, found=summary.reliability)
-        pictures["reliability.png"] = title
+        reliability_diagram(out / f"reliability.{suffix}", title=title, found=summary.reliability)
+        pictures[f"reliability.{suffix}"] = title
     progress(0.7, "flow of key")
     title = f"{scenario.name}: key relayed, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}"
     end = summary.end + timedelta(seconds=1)
-    draw_flow(out / "key-flow.png", context, start=summary.start, end=end, title=title)
-    pictures["key-flow.png"] = (
+    draw_flow(out / f"key-flow.{suffix}", context, start=summary.start, end=end, title=title)
+    pictures[f"key-flow.{suffix}"] = (
         f"{title}; a link is as wide as the bits that merges spent on it, below what each pair"
         " gained end to end"
     )
     progress(0.8, "published and model")
     validation = services.validate_published_pass(context)
     if validation is not None:
-        draw_validation(out / "published-and-model.png", validation)
-        pictures["published-and-model.png"] = f"{validation.title}: sifted rate over the pass"
+        draw_validation(out / f"published-and-model.{suffix}", validation)
+        pictures[f"published-and-model.{suffix}"] = f"{validation.title}: sifted rate over the pass"
     shown_summary = Replay.of(summary)
     (out / "summary.json").write_text(to_json(shown_summary.document()), encoding="utf-8")
     text = report_text(

@@ -49,8 +49,10 @@ class Figure(Answer):
     median: Bits
     high: Bits
     """90 % of the replays stay below."""
+    against: str
+    """The variant that it is held against; itself where there is no other."""
     change: Percent
-    """Mean change against the first variant in per cent, replay by replay of one seed and time."""
+    """Mean change against that one in per cent, replay by replay of one seed and time."""
     change_low: Percent
     """10 % of these changes are smaller."""
     change_high: Percent
@@ -63,6 +65,7 @@ class Figure(Answer):
         Column("10 %", "low", ",.0f", rank=2),
         Column("median", "median", ",.0f"),
         Column("90 %", "high", ",.0f", rank=2),
+        Column("against", lambda row: _against(row), text=True, rank=2),
         Column("change, %", lambda row: _signed(row.change), ">"),
         Column("10 to 90 %", lambda row: _between(row.change_low, row.change_high), ">", rank=1),
     )
@@ -75,9 +78,14 @@ class Campaign(Answer):
     figures: list[Figure]
 
     @classmethod
-    def of(cls, found: Sequence[tuple[str, Mapping[str, Any]]]) -> Self:
+    def of(
+        cls,
+        found: Sequence[tuple[str, Mapping[str, Any]]],
+        against: Mapping[str, str] | None = None,
+    ) -> Self:
         """Return the campaign of replays in their order: (variant, document of a replay) each.
 
+        Each variant is held against the one that `against` names, by default the first of all.
         Raises InputError where a replay has another one's variant, seed and time.
         """
         replays = [(variant, Replay.model_validate(one)) for variant, one in found]
@@ -93,7 +101,7 @@ class Campaign(Answer):
                 for pair in pairs
             },
         }
-        return cls(runs=runs, figures=list(_figures(runs, sums)))
+        return cls(runs=runs, figures=list(_figures(runs, sums, against or {})))
 
     def tables(self) -> Iterator[Table | str]:
         """Yield the figures as a table, and what is broken."""
@@ -121,20 +129,22 @@ def _refuse_twice(runs: Sequence[Run]) -> None:
         seen.add(one.run)
 
 
-def _figures(runs: Sequence[Run], sums: Mapping[str, Sequence[float]]) -> Iterator[Figure]:
+def _figures(
+    runs: Sequence[Run], sums: Mapping[str, Sequence[float]], against: Mapping[str, str]
+) -> Iterator[Figure]:
     variants = list(dict.fromkeys(one.variant for one in runs))
     for name, values in sums.items():
         by_variant: dict[str, dict[tuple[Any, ...], float]] = {}
         for one, value in zip(runs, values, strict=True):
             by_variant.setdefault(one.variant, {})[one.seed, one.from_, one.to] = value
-        first = by_variant[variants[0]]
         for variant in variants:
-            mine = by_variant[variant]
+            mine, other = by_variant[variant], against.get(variant, variants[0])
+            first = by_variant[other]
             low, median, high = np.quantile(list(mine.values()), (0.1, 0.5, 0.9)).tolist()
             changes = [
                 100.0 * (value / first[key] - 1.0)
                 for key, value in mine.items()
-                if variant != variants[0] and first.get(key)
+                if variant != other and first.get(key)
             ]
             least, most = np.quantile(changes, (0.1, 0.9)).tolist() if changes else (None, None)
             yield Figure(
@@ -145,10 +155,15 @@ def _figures(runs: Sequence[Run], sums: Mapping[str, Sequence[float]]) -> Iterat
                 low=low,
                 median=median,
                 high=high,
+                against=other,
                 change=float(np.mean(changes)) if changes else None,
                 change_low=least,
                 change_high=most,
             )
+
+
+def _against(row: Figure) -> str:
+    return "" if row.change is None else row.against or "as set"
 
 
 def _signed(value: float | None) -> str:

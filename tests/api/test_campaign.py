@@ -113,6 +113,46 @@ def test_changes_are_those_of_the_same_seed_against_the_first_variant() -> None:
     assert shown["few", "secret_bits"].median == 200.0
 
 
+def test_variants_are_held_against_those_that_are_named() -> None:
+    bits = {"base": 100, "more": 150, "other base": 200, "other": 220}
+    found = Campaign.of(
+        [(name, document(1, count, {})) for name, count in bits.items()], {"other": "other base"}
+    )
+
+    shown = {one.variant: one for one in found.figures if one.figure == "secret_bits"}
+    assert {name: (one.against, one.change) for name, one in shown.items()} == {
+        "base": ("base", None), "more": ("base", 50.0), "other base": ("base", 100.0),
+        "other": ("other base", 10.0),
+    }  # fmt: skip
+
+
+def test_campaigns_side_by_side_hold_each_variant_against_its_own_first(
+    skytrunk: Command, tmp_path: Path
+) -> None:
+    for name, bits_of in {"one": {"z": 200, "a": 300}, "two": {"b": 400, "a": 100}}.items():
+        (tmp_path / name / "runs").mkdir(parents=True)
+        names = {f"way={way}_seed=1": bits for way, bits in bits_of.items()}
+        (tmp_path / name / "campaign.json").write_text(json.dumps(names))
+        for run, bits in names.items():
+            file = tmp_path / name / "runs" / f"{run}.json"
+            file.write_text(json.dumps(document(1, bits, {})), encoding="utf-8")
+
+    done = skytrunk("compare", "one", "two", "--json")
+
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert [
+        (one["variant"], one["against"], one["change"])
+        for one in figures
+        if one["figure"] == "secret_bits"
+    ] == [
+        ("one way=z", "one way=z", None),
+        ("one way=a", "one way=z", 50.0),
+        ("two way=b", "one way=z", 100.0),
+        ("two way=a", "two way=b", -75.0),
+    ]
+
+
 def test_a_replay_that_is_there_twice_is_refused() -> None:
     with pytest.raises(InputError, match="two replays of few_seed=1_2017-01-01; allowed: each"):
         Campaign.of([("few", document(1, 1, {})), ("few", document(1, 2, {}))])

@@ -14,10 +14,12 @@ from api.plots import (
     MapPlace,
     RateCurve,
     SkyTrack,
+    Spread,
     key_timeline,
     network_map,
     rate_comparison,
     sky_plot,
+    sweep,
 )
 from api.plots.keys import Span, sums_of
 from api.plots.rates import published_points
@@ -152,3 +154,17 @@ def test_the_coastlines_lie_on_the_earth() -> None:
     points = np.concatenate(rings)
     assert np.all(np.abs(points[:, 0]) <= 180.0)
     assert np.all(np.abs(points[:, 1]) <= 90.0)
+
+
+@pytest.mark.parametrize(
+    "variants", [[""], ["a=x", "a=y"], ["risk=0", "risk=1.5", "risk=0.5"], [f"v={'w' * 90}"] * 9]
+)
+def test_a_sweep_takes_one_variant_words_and_numbers(tmp_path: Path, variants: list[str]) -> None:
+    spreads = [Spread(variant=one, low=1.0, median=2.0, high=4.0) for one in variants]
+    sums = [("settled", spreads), ("secret bits", spreads), ("merges", spreads)]
+
+    drawn = sweep(tmp_path / "sweep.svg", title="sweep", sums=sums)
+
+    text = drawn.read_text(encoding="utf-8")
+    assert text.startswith("<?xml")
+    assert ("<!-- risk -->" in text) == ("risk=0" in variants)
