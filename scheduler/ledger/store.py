@@ -103,7 +103,14 @@ class Ledger:
             partial(self._writing, side_by_side=True), self._transaction, self._on_disk
         )
         # SQLite's writers number their leaves themselves.
-        self._sequencer = sequencer.Sequencer(self._number_some) if file is None else None
+        self._sequencer = (
+            None
+            if file is not None
+            else sequencer.Sequencer(
+                partial(numbering, engine),
+                lambda connection: sequencer.number_waiting(connection, self._mac),
+            )
+        )
         self._counter = Background(
             self.count, name="skytrunk-counter", every_s=counter.COUNTED_EVERY_S
         )
@@ -222,13 +229,6 @@ class Ledger:
                 yield connection
         except DBAPIError as error:
             raise refused(error) from error
-
-    def _number_some(self) -> bool:
-        """Number leaves unless another process does; True if none is left for this one."""
-        with self._numbering() as connection:
-            if sequencer.lead(connection):
-                return sequencer.number_waiting(connection, self._mac) < sequencer.LEAVES_AT_ONCE
-            return not sequencer.any_waits(connection)
 
     def checkpoint(self, at: datetime) -> Checkpoint:
         """Sign the audit log as it stands and store the signature; keep a copy elsewhere.

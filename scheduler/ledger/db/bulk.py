@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from scheduler.ledger.db import wire
 from scheduler.ledger.schema.columns import UtcDateTime
 
 Row = Mapping[str, Any]
@@ -30,6 +31,8 @@ _named: Any = namedtuple
 
 
 NO_VALUES: Row = {}
+_SYNC = "SELECT pg_logical_emit_message(true, 'skytrunk', '')"
+"""A transaction of its own, on disk when it is over: all that was committed before is, too."""
 _OWED, _TRIP = "ledger_owed", "ledger_trip"
 
 
@@ -107,7 +110,7 @@ def query_all(
 ) -> list[list[Any]]:
     """As `query`, of several at once: PostgreSQL is sent them together."""
     asked = []
-    with one_trip(connection) if len(questions) > 1 else nullcontext():
+    with one_trip(connection):
         for statement, values in questions:
             compiled = _compiled(statement, tuple(values), connection.dialect.name)
             given = {**compiled.constants, **values}
@@ -122,7 +125,10 @@ def _rows_of(cursor: Any, compiled: _Compiled) -> list[Any]:
     rows = cursor.fetchall()
     if not rows:
         return []
-    names = tuple(column[0] for column in cursor.description)
+    if isinstance(cursor, wire.Answer):
+        names = cursor.names
+    else:
+        names = tuple(column[0] for column in cursor.description)
     if compiled.readers:
         rows = list(map(list, rows))
         for name, read in compiled.readers:
@@ -139,15 +145,16 @@ def _row_type(names: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
 
 
 def _run(connection: Connection, statement: str, values: Any) -> Any:
-    """The driver's cursor. Raises DBAPIError, as SQLAlchemy does."""
+    """The driver's cursor, or its like. Raises DBAPIError, as SQLAlchemy does."""
+    if connection.dialect.name == "postgresql":
+        answer = wire.Answer(statement, values if isinstance(values, list) else [values])
+        with one_trip(connection):
+            connection.info[_TRIP].append(answer)
+        return answer
     driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi
     cursor = driver.cursor()
     try:
-        if (owed := pay(connection)) is not None:
-            with _one_trip(connection):
-                driver.execute(owed)
-                return _run(connection, statement, values)
         if isinstance(values, list):
             cursor.executemany(statement, values)
         else:
@@ -160,11 +167,15 @@ def _run(connection: Connection, statement: str, values: Any) -> Any:
 def send_commit(connection: Connection) -> None:
     """Send PostgreSQL the commit together with what is under way; SQLite commits in its turn.
 
-    Whoever commits afterwards finds nothing to do. What fails before it undoes everything.
+    The commit itself frees what is locked and waits for no disk; what follows it does. So its
+    locks span no sync, those who commit at once share one, and when the trip is over all is on
+    disk: what was read of others, too. Whoever commits afterwards finds nothing to do. What
+    fails before it undoes everything.
     """
     if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        driver.execute("COMMIT")
+        with one_trip(connection):
+            for statement in ("COMMIT", _SYNC):
+                _run(connection, statement, NO_VALUES)
 
 
 def owe(connection: Connection, statement: str) -> None:
@@ -176,6 +187,11 @@ def pay(connection: Connection) -> str | None:
     """The statement that is owed, which is then owed no more."""
     owed: str | None = connection.info.pop(_OWED, None)
     return owed
+
+
+def under_way(connection: Connection) -> bool:
+    """Whether statements wait for the end of their trip."""
+    return bool(connection.info.get(_TRIP))
 
 
 def driver_error(connection: Connection, error: Exception) -> DBAPIError:
@@ -192,32 +208,26 @@ def driver_error(connection: Connection, error: Exception) -> DBAPIError:
 def one_trip(connection: Connection) -> Iterator[None]:
     """Send the statements inside to PostgreSQL together; none may ask what became of it.
 
-    Raises DBAPIError at the end for the first of them that failed.
+    They go out at the end, those of one inside another with it. Raises DBAPIError for the first
+    of them that failed.
     """
-    if connection.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql" or _TRIP in connection.info:
         yield
         return
-    errors: Any = connection.dialect.loaded_dbapi
+    trip: list[wire.Answer] = []
+    connection.info[_TRIP] = trip
     try:
-        with _one_trip(connection):
-            yield
-    except errors.Error as error:
-        raise driver_error(connection, error) from error
-
-
-@contextmanager
-def _one_trip(connection: Connection) -> Iterator[None]:
-    """As `one_trip`, of PostgreSQL, with its driver's errors; one inside another is the same."""
-    if _TRIP in connection.info:
         yield
-        return
-    driver: Any = connection.connection.driver_connection
-    connection.info[_TRIP] = True
-    try:
-        with driver.pipeline():
-            yield
     finally:
         del connection.info[_TRIP]
+    if trip:
+        if (owed := pay(connection)) is not None:
+            trip.insert(0, wire.Answer(owed, [NO_VALUES]))
+        errors: Any = connection.dialect.loaded_dbapi
+        try:
+            wire.send(connection.connection.driver_connection, connection.info, trip)
+        except errors.Error as error:
+            raise driver_error(connection, error) from error
 
 
 def wanted(dialect_name: str, names: Sequence[str]) -> str:

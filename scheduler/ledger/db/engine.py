@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from scheduler.errors import SettingsError
-from scheduler.ledger.db.bulk import owe, pay
+from scheduler.ledger.db.bulk import owe, pay, under_way
 from scheduler.ledger.db.failures import refused
 from scheduler.ledger.db.files import BUSY_TIMEOUT_S, CACHE_KIB, connect_to_read
 from scheduler.ledger.db.wal import BACKSTOP_PAGES
@@ -27,6 +27,16 @@ MIGRATION_LOCK = 20160816
 
 WRITERS_LOCK = 20160818
 """Number of the advisory lock that PostgreSQL's writers share, or one of them has for itself."""
+
+# Who writes beside others waits for the disk behind the commit (`bulk.send_commit`), when the rows
+# that he locked are free again: else all who draw from one pool would wait for each other's syncs.
+# His statements find rows by an index, whatever the values are: one plan will do for all.
+_LOCK_BESIDE = (
+    f"SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK}),"
+    " set_config('synchronous_commit', 'off', true),"
+    " set_config('plan_cache_mode', 'force_generic_plan', true)"
+)
+_LOCK_ALONE = f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
 
 _PASSWORD = re.compile(r"(//[^:/]*:).*@")
 ALLOWED = "sqlite:///FILE, postgresql://HOST/NAME"
@@ -156,7 +166,13 @@ def _sqlite_reading_engine(url: URL) -> Engine:
 
 def _postgres_engine(url: URL) -> Engine:
     try:
-        engine = create_engine(url, hide_parameters=True, isolation_level="SERIALIZABLE")
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            isolation_level="SERIALIZABLE",
+            # The driver forgets all that is prepared with every rollback; `wire` prepares.
+            connect_args={"prepare_threshold": None},
+        )
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"PostgreSQL needs the extra `postgres` ({error.name} is not installed)"
@@ -179,11 +195,11 @@ def _postgres_engine(url: URL) -> Engine:
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
         elif not options.get("ledger_numbers", False):
             # Taken first: whoever waited here sees, statement by statement, what was committed.
-            shared = "_shared" if options.get("ledger_shares", False) else ""
-            owe(connection, f"SELECT pg_advisory_xact_lock{shared}({WRITERS_LOCK})")
+            owe(connection, _LOCK_BESIDE if options.get("ledger_shares", False) else _LOCK_ALONE)
 
     @event.listens_for(engine, "before_cursor_execute")
     def _before(connection: Connection, *_: object) -> None:
+        assert not under_way(connection)  # it would overtake what was given before
         if (owed := pay(connection)) is not None:
             driver: Any = connection.connection.driver_connection
             driver.execute(owed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
+    DDL,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -132,6 +134,17 @@ class Material(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)  #: nonce, ciphertext, tag
     #: the database itself keeps no piece whose data key is shredded
     data_key_id: Mapped[int] = mapped_column(ForeignKey("data_key.open_id"), index=True)
+
+
+# A piece fits into a page beside another, and ciphertext has nothing to compress: PostgreSQL would
+# try to, and keep it in two parts in a table of its own.
+event.listen(
+    Material.__table__,
+    "after_create",
+    DDL("ALTER TABLE %(table)s ALTER COLUMN data SET STORAGE PLAIN").execute_if(
+        dialect="postgresql"
+    ),
+)
 
 
 class FreedRange(Base):

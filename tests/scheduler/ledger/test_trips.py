@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from scheduler.errors import LedgerError
 from scheduler.ledger import Ledger, ReservationState, Transaction
 from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
@@ -42,10 +43,9 @@ def test_a_key_is_reserved_and_delivered_in_eight_trips(
     trips, me, wait = [], threading.get_ident(), psycopg.Connection.wait
 
     def counted(connection: psycopg.Connection[Any], step: Any, *more: Any, **words: Any) -> Any:
-        # In a pipeline nothing is waited for before its end.
-        name, outside = step.__name__, connection.pgconn.pipeline_status == 0
-        if threading.get_ident() == me and (name == "_exit_gen" or (outside and "exec" in name)):
-            trips.append(name)
+        # What is named otherwise finds nothing to do: the commit of what is committed.
+        if threading.get_ident() == me and (step.__name__ == "_steps" or "exec" in step.__name__):
+            trips.append(step.__name__)
         return wait(connection, step, *more, **words)
 
     monkeypatch.setattr(psycopg.Connection, "wait", counted)
@@ -55,4 +55,43 @@ def test_a_key_is_reserved_and_delivered_in_eight_trips(
         got = ledger.run(lambda tx, name=name: deliver(tx, name))  # type: ignore[misc]
         assert got in (key[:32], key[32:64])
     assert 0 < len(trips) <= TRIPS_MAX
+    assert ledger.view.verify().problems == ()
+
+
+def test_what_is_answered_is_on_the_disk_though_the_commit_did_not_wait_for_it(
+    ledger: Ledger,
+) -> None:
+    if ledger._engine.dialect.name != "postgresql":
+        pytest.skip("SQLite's log is synced by `durable`")
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256 * 8)
+    before_commit: list[str] = []
+    at_commit: list[str] = []
+
+    def work(tx: Transaction) -> None:
+        reserve(tx, "first")
+        (row,) = tx.connection.exec_driver_sql(
+            "SELECT pg_current_wal_insert_lsn()::text, current_setting('synchronous_commit')"
+        )
+        before_commit.append(row[0])
+        at_commit.append(row[1])
+
+    ledger.run(work)
+    with ledger.view.read() as reader:
+        assert reader.connection.exec_driver_sql(
+            "SELECT pg_current_wal_flush_lsn() > CAST(%s AS pg_lsn)", (before_commit[0],)
+        ).scalar_one()
+    assert at_commit == ["off"]
+    with ledger.begin() as tx:
+        (row,) = tx.connection.exec_driver_sql("SELECT current_setting('synchronous_commit')")
+    assert row[0] == "on"
+
+
+def test_a_text_with_a_nul_is_refused_and_the_connection_goes_on(ledger: Ledger) -> None:
+    if ledger._engine.dialect.name != "postgresql":
+        pytest.skip("SQLite takes it")
+    with pytest.raises(LedgerError, match="NUL"):
+        ledger.run(lambda tx: tx.command("a\0b", kind="try", at=NOON, digest=""))
+    with ledger.begin() as tx:
+        deposit(tx, "one", 256)
     assert ledger.view.verify().problems == ()

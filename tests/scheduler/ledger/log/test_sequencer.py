@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from scheduler.errors import LedgerError
-from scheduler.ledger import Ledger, open_view
+from scheduler.ledger import Ledger, open_ledger, open_view
 from scheduler.ledger.log import merkle, sequencer, trail
 from scheduler.ledger.log.canonical import leaf_data
+from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.export import verify_lines
 from tests.scheduler.ledger.builders import NOON, deposit, spend
 
@@ -129,3 +130,38 @@ def test_two_that_number_at_once_leave_no_gap_and_no_leaf(unhurried: Ledger) -> 
         thread.join()
     assert unhurried.view.verify().problems == ()
     assert _counts(unhurried) == (0, 9, 9)
+
+
+def _numbers_for(ledger: Ledger) -> sequencer.Sequencer:
+    assert ledger._sequencer is not None
+    return ledger._sequencer
+
+
+def test_one_process_numbers_for_all_and_another_takes_over(
+    unhurried: Ledger, store_url: str, kek: LocalKek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if unhurried._engine.dialect.name == "sqlite":
+        pytest.skip("each numbers its own on SQLite")
+    with open_ledger(store_url, kek=kek) as second:
+        one, other = _numbers_for(unhurried), _numbers_for(second)
+        _fill(second)
+        assert not one._look()  # there may be more to come
+        assert _counts(unhurried) == (0, 3, 3)
+        spend(second, "t", 256)
+        assert not other._look()
+        assert _counts(unhurried) == (1, 3, 3)
+        assert not one._look()
+        assert _counts(unhurried) == (0, 4, 4)
+        # Whoever leads and finds nothing for some time leaves it to the others.
+        assert [one._look() for _ in range(sequencer.IDLE_LOOKS)][-2:] == [False, True]
+        spend(second, "u", 256)
+        assert not other._look()
+        assert _counts(unhurried) == (0, 5, 5)
+        # A leader that hangs keeps nobody from numbering.
+        spend(unhurried, "v", 256)
+        assert not one._look()
+        assert _counts(unhurried) == (1, 5, 5)
+        monkeypatch.setattr(sequencer, "STUCK_S", -1.0)
+        assert not one._look()
+        assert _counts(unhurried) == (0, 6, 6)
+        assert unhurried.view.verify().problems == ()
