@@ -24,6 +24,8 @@ GATHER_S = 0.05
 """Answers that left within this time are told to the ledger together."""
 PASS_ON_S = 1.0
 """How often keys for other networks are looked for."""
+TAKEN_AT_ONCE_BYTES = 16_384
+"""A body that every transport takes whole, however slowly the other side reads."""
 WAITING_MAX = 1000
 """Answers told at once; more wait for the next time."""
 
@@ -125,10 +127,15 @@ class KeyAnswer(Response):
         try:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
-            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            rest = bytes(self.body)
+            if len(rest) > TAKEN_AT_ONCE_BYTES:
+                await send({"type": "http.response.body", "body": rest, "more_body": True})
+                # The next one waits until the transport has taken this one, or was lost.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
+                rest = b""
             # A connection that was lost before takes what is sent in silence.
             left = not _is_gone(receive)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send({"type": "http.response.body", "body": rest, "more_body": False})
         except BaseException:
             left = False
             raise

@@ -93,27 +93,21 @@ def deliver_keys(
     first, size = 0, size_bits // 8
     delivered: list[tuple[list[CollectedKey], list[Range]]] = []
     for draw, side, share in zip(draws, masters, shares, strict=True):
-        blocks = [
-            UUID(part.names.block_id)
-            for part in share
-            for _ in range(part.start, part.end, size_bits)
-        ]
+        blocks: list[UUID] = []
+        for part in share:
+            blocks += [UUID(part.names.block_id)] * ((part.end - part.start) // size_bits)
         places = range(first, first + size * len(draw.key_ids), size)
-        delivered.append(
-            (
-                [
-                    CollectedKey(
-                        key_id=one,
-                        block_id=block,
-                        size_bits=size_bits,
-                        material=held[side][place : place + size],
-                    )
-                    for one, block, place in zip(draw.key_ids, blocks, places, strict=True)
-                ],
-                share,
-            )
-        )
         first = places.stop
+        keys = [
+            CollectedKey(
+                key_id=one,
+                block_id=block,
+                size_bits=size_bits,
+                material=held[side][place : place + size],
+            )
+            for one, block, place in zip(draw.key_ids, blocks, places, strict=True)
+        ]
+        delivered.append((keys, share))
     return delivered
 
 

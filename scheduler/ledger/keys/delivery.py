@@ -144,16 +144,17 @@ def draw_all(
 
 def _shared(ranges: Sequence[Range], needs: Sequence[int]) -> Iterator[list[Range]]:
     """Ranges cut among draws that need so many bits each, in their order."""
-    rest = list(reversed(ranges))
+    left = iter(ranges)
+    part, at = next(left), 0  # the range that is being cut, and how far it is
     for need in needs:
         share: list[Range] = []
         while need:
-            part = rest.pop()
-            bits = min(need, part.end - part.start)
-            share.append(replace(part, end=part.start + bits))
-            if part.start + bits < part.end:
-                rest.append(replace(part, start=part.start + bits))
-            need -= bits
+            if part.start + at == part.end:
+                part, at = next(left), 0
+            bits = min(need, part.end - part.start - at)
+            start = part.start + at
+            share.append(replace(part, start=start, end=start + bits))
+            at, need = at + bits, need - bits
         yield share
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from scheduler.domain import DeliveredKey, Delivery, KeyConstraints, KeyRequest, Pool
 from scheduler.errors import (
@@ -61,6 +61,12 @@ class Asked:
     def names(self) -> tuple[str, ...]:
         """Everybody who gets the keys."""
         return self.master, self.slave, *self.request.additional_slaves
+
+    @property
+    def digest(self) -> str:
+        """Of the whole content."""
+        more, number = self.request.additional_slaves, self.request.number
+        return request_digest(self.master, self.slave, more, self.size_bits, number)
 
     @property
     def is_plain(self) -> bool:
@@ -161,16 +167,18 @@ def _drawing(
         # an answer given so long ago would be doubted before it was sent.
         now = context.clock.now()
         known = saes.find(tx.raw, {name for asked in every for name in asked.names})
+        parties_by: dict[tuple[str, ...], Parties] = {}
         found: dict[int, Delivery | Refusal] = {}
         alike: dict[tuple[Pool, int, KeyConstraints], list[tuple[int, Asked, Parties]]] = {}
         for place, asked in enumerate(every):
             try:
-                parties = parties_among(context, known, *asked.names)
+                parties = parties_by.get(asked.names) or parties_among(context, known, *asked.names)
             except REFUSALS as error:
                 if len(every) == 1:
                     raise
                 found[place] = error
             else:
+                parties_by[asked.names] = parties
                 of = (parties.pool, asked.size_bits, asked.constraints)
                 alike.setdefault(of, []).append((place, asked, parties))
         for some in alike.values():
@@ -188,16 +196,7 @@ def _draw_alike(
     """Draw for requests of one pool, of one size and with the same constraints."""
     first, pool_id = every[0][0], every[0][1].pool.pool_id
     among = allowed_blocks(context, tx, pool_id, first.constraints, at=at)
-    digests = {
-        f"{KIND}/{uuid4()}": request_digest(
-            asked.master,
-            asked.slave,
-            asked.request.additional_slaves,
-            asked.size_bits,
-            asked.request.number,
-        )
-        for asked, _ in every
-    }
+    digests = {f"{KIND}/{uuid4()}": asked.digest for asked, _ in every}
     draws = [
         Draw(
             handle=command,
@@ -251,9 +250,10 @@ def _answered(
         answer[ANSWERED] = copies
     command.finish(answer)
     pads = pads_of(answer)
-    origins = context.key_origins.of(tx, {key.block_id for key in keys}.union(pads))
+    blocks = {part.names.block_id: UUID(part.names.block_id) for part in drawn}.values()
+    origins = context.key_origins.of(tx, [*blocks, *pads])
     of_pads = [origins[one] for one in pads]
-    made = {block: together([origins[block], *of_pads]) for block in {key.block_id for key in keys}}
+    made = {block: together([origins[block], *of_pads]) for block in blocks}
     return Delivery(
         answer_id=command.request_id,
         keys=tuple(
