@@ -264,7 +264,7 @@ def find_booking(reader: Reader, booking_id: UUID) -> Booking:
     query = _BOOKINGS.where(BookingRow.booking_id == str(booking_id))
     row = reader.connection.execute(query).one_or_none()
     if row is None:
-        raise UnknownName(f"booking {booking_id} is not known")
+        raise UnknownName(f"booking {booking_id} is not known; `skytrunk plan bookings` shows them")
     return _booking(row)
 
 
