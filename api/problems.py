@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,6 +18,8 @@ from starlette.types import Scope
 from api.errors import message_of, outcome_of, outcomes
 from api.problem_kinds import PLACE, kind_of, title_of
 from api.text import printable
+from orbits import OrbitsError, as_utc
+from scheduler.domain import instant_key
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,6 +44,8 @@ _SCHEMA = {
 }
 
 VALUE_SHOWN_MAX = 200
+SECRETS = frozenset({"token", "secret", "password"})
+_QUOTED = re.compile(r"'([^']*)'")
 LIMITS = {
     "minimum": "from {}",
     "exclusiveMinimum": "above {}",
@@ -96,27 +103,67 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
-def _domain_problem(request: Request, error: Exception) -> JSONResponse:
+async def _domain_problem(request: Request, error: Exception) -> JSONResponse:
     outcome, detail = outcome_of(error), message_of(error)
-    found = _field_in(request, detail)
+    given = {**await _body_of(request), **request.query_params, **request.path_params}
+    found = _field_in(given, detail)
     return problem(outcome.status, outcome.title, detail, **({"errors": [found]} if found else {}))
 
 
-def _field_in(request: Request, detail: str) -> dict[str, str] | None:
-    """Return the field that an error of ours begins with, its value, and what is allowed."""
-    given = {**request.query_params, **request.path_params}
-    field = detail.partition(" ")[0]
-    name = field if field in given else field.removesuffix("s")
-    if name not in given:
+async def _body_of(request: Request) -> dict[str, Any]:
+    """Return the fields of a body that its route has read; none of what is not JSON."""
+    if request.method not in {"POST", "PUT", "PATCH"}:
+        return {}
+    try:
+        found = await request.json()
+    except (ValueError, RuntimeError):  # no JSON; a body that nobody kept
+        return {}
+    fields = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in fields if name not in SECRETS}
+
+
+def _field_in(given: Mapping[str, Any], detail: str) -> dict[str, str] | None:
+    """Return the field that an error of ours is about, its value, and what is allowed.
+
+    It begins with the field's name, or else quotes its value or a part of that, or names it.
+    """
+    word = detail.partition(" ")[0].removesuffix(":")
+    about = [(name, given[name]) for name in (word, word.removesuffix("s")) if name in given]
+    if not about:
+        named = sorted(_named_in(given, detail), key=lambda one: one[0])
+        about = [(name, value) for _, name, value in named]
+    if not about:
         return None
-    found = {"field": name, "value": _shown(given[name]), "detail": detail}
+    found = {"field": about[0][0], "value": _shown(about[0][1]), "detail": detail}
     allowed = _allowed_in(detail)
     return {**found, "allowed": allowed} if allowed else found
 
 
+def _named_in(given: Mapping[str, Any], detail: str) -> Iterator[tuple[tuple[int, int], str, Any]]:
+    """Yield how plainly and where a sentence names a value, the value's field, and the value."""
+    quoted = [one for one in _QUOTED.findall(detail) if len(one) > 2]
+    for name, values in given.items():
+        for value in values if isinstance(values, list) else [values]:
+            text = str(value)
+            ways = ({repr(text)}, {one for one in quoted if one in text}, _spellings(text))
+            for plainly, way in enumerate(ways):
+                places = [place for one in way if (place := detail.find(one)) >= 0]
+                if places:
+                    yield (plainly, min(places)), name, value
+
+
+def _spellings(text: str) -> set[str]:
+    """Return how our errors may write a value: as it is, or as the instant that it is."""
+    found = {text} if len(text) > 2 else set()
+    with suppress(ValueError, OrbitsError):
+        when = as_utc(datetime.fromisoformat(text))
+        found |= {instant_key(when), when.isoformat(), str(when)}
+    return found
+
+
 def _allowed_in(detail: str) -> str:
-    """Return what an error of ours says is allowed, or known."""
-    return next((detail.partition(word)[2] for word in ("allowed: ", "known: ")
+    """Return what an error of ours says is allowed or known, or where that is to be seen."""
+    return next((detail.partition(word)[2] for word in ("allowed: ", "known: ", "; ")
                  if word in detail), "")  # fmt: skip
 
 
@@ -142,7 +189,12 @@ def _parameters(request: Request) -> dict[str, dict[str, Any]]:
 
 
 def _refusal(one: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> dict[str, str]:
-    loc: Sequence[Any] = one["loc"]
+    # Behind the field stand indices, and of a union the names of types.
+    loc = [*one["loc"][:2], *(part for part in one["loc"][2:] if re.fullmatch(r"\w+", str(part)))]
+    if len(loc) == 1 and isinstance(one["input"], dict):
+        detail = str(one["msg"]).removeprefix("Value error, ")
+        if (found := _field_in(one["input"], detail)) is not None:
+            return found
     name = ".".join(str(part) for part in loc[1:]) or str(loc[0])
     detail = str(one["msg"]).removeprefix("Value error, ")
     allowed = allowed_by(schemas.get(name, {})) or _allowed_in(detail)

@@ -18,6 +18,7 @@ from orbits import (
     iso_utc,
     read_bulletin,
 )
+from scheduler.clock import SystemClock
 from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
 from scheduler.errors import FeedError, InputError, UnknownName
 from scheduler.services.standing import judged
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 EXPORT_FORMS = ("tle", "json", "csv", "xml", "kvn")
 FETCHED_MAX = 100
 _KNOWN_SHOWN = 10
+AHEAD_MAX = timedelta(days=2)
+"""How far ahead of its arrival a set's epoch may be; sets are published some hours ahead."""
 
 
 def import_elements(
@@ -42,7 +45,8 @@ def import_elements(
     archive brought in today must serve a replay of years ago. Sets that disagree with their
     neighbours are kept but serve nothing until they are accepted.
 
-    Raises orbits.ElementsError naming the source, the line and the
+    Raises InputError for a set from the future, of the clock in use and the machine's, and
+    orbits.ElementsError naming the source, the line and the
     column of the first fault; then nothing is added.
     """
     try:
@@ -51,6 +55,8 @@ def import_elements(
         raise ElementsError(f"{source}: {error}") from error
     if arrived_at is not None:
         _check_arrival(reading.elements, as_utc(arrived_at))
+    else:
+        _check_epochs(context, reading.elements)
     known = {satellite.norad_id for satellite in context.scenario.satellites}
     return replace(
         _add(context, reading.elements, arrived_at),
@@ -239,10 +245,21 @@ def _row(elements: Elements) -> ElementRow:
     )
 
 
-def _check_arrival(found: Iterable[Elements], arrived_at: datetime) -> None:
-    # Sets are published for epochs up to some hours ahead.
+def _check_epochs(context: Context, found: Iterable[Elements]) -> None:
+    """Refuse sets of which the epoch is still to come: none is published so far ahead."""
+    present = max(context.clock.now(), SystemClock().now())
     late = max(found, key=lambda item: item.epoch)
-    if late.epoch - arrived_at > timedelta(days=2):
+    if late.epoch - present > AHEAD_MAX:
+        days = (late.epoch - present) / timedelta(days=1)
+        raise InputError(
+            f"satellite {late.norad_id} has a set from the future, of {late.epoch.isoformat()},"
+            f" {days:,.0f} days ahead; allowed: at most {AHEAD_MAX.days} days, or --arrived-at"
+        )
+
+
+def _check_arrival(found: Iterable[Elements], arrived_at: datetime) -> None:
+    late = max(found, key=lambda item: item.epoch)
+    if late.epoch - arrived_at > AHEAD_MAX:
         raise InputError(
             f"arrived-at {arrived_at.isoformat()} is before the epoch {late.epoch.isoformat()} of"
             f" satellite {late.norad_id}; allowed: at most 2 days before it"

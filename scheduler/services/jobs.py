@@ -309,7 +309,7 @@ def pause_job(context: Context, work: str, *, reason: str) -> JobPause:
     """
     check_reason(reason)
     if not reason.strip():
-        raise InputError(f"a pause needs a reason, got {reason!r}")
+        raise InputError(f"reason {reason!r} of a pause; allowed: why it is made")
     name = str(work_of(work, frozenset(Work) - SESSIONS))
     with context.ledger.begin() as tx:
         now, digest = context.clock.now(), request_digest(name, reason)

@@ -105,5 +105,5 @@ def shown_booking(context: Context, reader: Reader, booking_id: UUID) -> Booking
     """One booking. Raises UnknownName, also for one that whoever asks is not shown."""
     booking = find_booking(reader, booking_id)
     if not shown_bookings(context, [booking]):
-        raise UnknownName(f"no booking {booking_id}")
+        raise UnknownName(f"booking {booking_id} is not known; `skytrunk plan bookings` shows them")
     return booking

@@ -57,6 +57,7 @@ TOTALS = {
     "spoqc-2026": (1, 2, 0, 0, 0, 0.0),
     "speqtre-2026": (1, 2, 0, 0, 0, 0.0),
     "qube-ii-2026": (1, 2, 0, 0, 0, 0.0),
+    "qeyssat-2026": (1, 2, 0, 0, 0, 0.0),
 }
 
 
@@ -169,7 +170,7 @@ MINUTES = {
     "ports": 61, "quantum-mesh": 0.2, "quantum-mesh-extended": 3, "cn-qcn-2025": 1.1,
     "micius-2016": 1440, "micius-2016-fibre": 361, "intercontinental": 1440,
     "portable-stations": 1440, "jinan-1": 60, "spoqc-2026": 60, "speqtre-2026": 60,
-    "qube-ii-2026": 60,
+    "qube-ii-2026": 60, "qeyssat-2026": 60,
 }  # fmt: skip
 MERGING = {name for name, total in TOTALS.items() if total[4] and name != "intercontinental"}
 SLOW = {"integrated-4600km", "integrated-4600km-xinjiang", "cn-qcn-2025", "micius-2016-fibre"}
@@ -216,6 +217,7 @@ FLYING = [
     ("spoqc-2026", "spoqc", "skytrunk elements fetch 68423"),
     ("speqtre-2026", "speqtre", "skytrunk elements fetch 66769"),
     ("qube-ii-2026", "qube-ii", "skytrunk elements fetch 69023"),
+    ("qeyssat-2026", "qeyssat", "skytrunk elements bind NUMBER qeyssat"),
     ("jinan-1", "jinan-1", "takes an archive of its time"),
     ("constellation-2030", "sat-01", "python examples/constellation.py > sats.json"),
     ("quantum-mesh-extended", "mesh-sat", "examples/constellation.py --count 1 --planes 1 --first"),
@@ -263,8 +265,23 @@ def test_with_a_set_its_passes_have_a_forecast(
     assert all(row.secret_bits is not None and row.secret_bits >= 0 for row in answer.rows)
 
 
+def test_an_uplink_has_key_in_eclipse_and_says_why_else(settings_of: SettingsOf) -> None:
+    """A synthetic orbit of 510 km: some passes of a week give key, and those in light say so."""
+    sets = synthetic_sets(load_scenario("qeyssat-2026"))
+    settings = settings_of(scenario="qeyssat-2026")
+    with Context(settings, clock=SimulatedClock(EPOCH), extra_elements=sets) as context:
+        answer = services.upcoming_passes(
+            context, satellite="qeyssat", start=EPOCH, end=EPOCH + timedelta(days=7), forecast=True
+        )
+
+    assert max(row.secret_bits or 0 for row in answer.rows) > 10_000
+    lit = [row for row in answer.rows if not row.dark]
+    assert lit
+    assert all("eclipse" in (row.why_not or "") for row in lit)
+
+
 def test_numbers_of_the_missions_of_2026_have_a_source_or_are_assumed() -> None:
-    for name in ("spoqc-2026", "speqtre-2026", "qube-ii-2026"):
+    for name in ("spoqc-2026", "speqtre-2026", "qube-ii-2026", "qeyssat-2026"):
         scenario = load_scenario(name)
         for satellite in scenario.satellites:
             assert satellite.source

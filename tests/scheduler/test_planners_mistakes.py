@@ -84,6 +84,8 @@ CASES = [
          body=f"[{SOUND[0]}]", satellite="micius"),
     Case("a set from the future", FeedError, ("from the future", "2026-03-01", "at most 2 days"),
          body=FUTURE, satellite="micius"),
+    Case("a file of a set from the future", InputError, ("from the future", "2050-03-01", "2 days"),
+         file=FUTURE.replace("2026-03", "2050-03")),
     Case("an empty file", ElementsError, ("bad.json", "line 1"), file="[]"),
     Case("half a file", ElementsError, ("bad.json", "line 1"), file=TWO[: len(TWO) // 2]),
     Case("half a set behind a whole one", ElementsError, ("bad.json", "message 2"),

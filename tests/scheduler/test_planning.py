@@ -145,7 +145,7 @@ BAD_WINDOWS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"start": END, "end": START}, InputError, "not after its start"),
     ({"start": START, "end": START}, InputError, "not after its start"),
     ({"start": START, "end": START + timedelta(days=32)}, InputError, "32 days.*allowed: up to 31"),
-    ({**NIGHT, "at": END}, InputError, "the window ended"),
+    ({**NIGHT, "at": END}, InputError, "before the plan's present"),
     ({**NIGHT, "objective": "fame"}, PlanError, "'fame'; allowed: demand, max-min, total"),
     ({**NIGHT, "solver": "oracle"}, PlanError, "'oracle'; allowed: auto, greedy, lp, milp"),
     ({**NIGHT, "pins": ["nonsense"]}, InputError, "'nonsense'; allowed: SATELLITE/STATION"),

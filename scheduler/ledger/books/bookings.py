@@ -306,7 +306,7 @@ def find_booking(reader: Reader, booking_id: UUID) -> Booking:
     """The booking of that id. Raises UnknownName."""
     rows = query(reader.connection, _FIND, {"booking_": str(booking_id)})
     if not rows:
-        raise UnknownName(f"booking {booking_id} is not known")
+        raise UnknownName(f"booking {booking_id} is not known; `skytrunk plan bookings` shows them")
     return _booking(rows[0])
 
 

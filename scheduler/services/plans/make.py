@@ -136,10 +136,12 @@ def _check(context: Context, request: PlanRequest, at: datetime) -> None:
     limit = context.settings.plan_days_max
     if end - start > timedelta(days=limit):
         days = (end - start) / timedelta(days=1)
-        raise InputError(f"a plan of {days:g} days; allowed: up to {limit:g}")
+        raise InputError(
+            f"to {instant_key(end)} is {days:g} days after from; allowed: up to {limit:g} days"
+        )
     if not at < end:
         raise InputError(
-            f"the window ended at {instant_key(end)}, before the plan's present {instant_key(at)}"
+            f"to {instant_key(end)} is before the plan's present {instant_key(at)}; allowed: later"
         )
 
 
