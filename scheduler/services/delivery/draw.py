@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -161,6 +161,7 @@ def _drawing(
     context: Context, every: Sequence[Asked]
 ) -> Callable[[Transaction], list[Delivery | Refusal]]:
     """What draws keys in a transaction, by a command for each request."""
+    asked_by = {f"{KIND}/{uuid4()}": asked for asked in every}
 
     def work(tx: Transaction) -> list[Delivery | Refusal]:
         # Now, not when the request came: a merge and other writers may have taken seconds, and
@@ -168,44 +169,44 @@ def _drawing(
         now = context.clock.now()
         known = saes.find(tx.raw, {name for asked in every for name in asked.names})
         parties_by: dict[tuple[str, ...], Parties] = {}
-        found: dict[int, Delivery | Refusal] = {}
-        alike: dict[tuple[Pool, int, KeyConstraints], list[tuple[int, Asked, Parties]]] = {}
-        for place, asked in enumerate(every):
+        found: dict[str, Delivery | Refusal] = {}
+        alike: dict[tuple[str, int, KeyConstraints], dict[str, tuple[Asked, Parties]]] = {}
+        for request_id, asked in asked_by.items():
             try:
                 parties = parties_by.get(asked.names) or parties_among(context, known, *asked.names)
             except REFUSALS as error:
                 if len(every) == 1:
                     raise
-                found[place] = error
+                found[request_id] = error
             else:
                 parties_by[asked.names] = parties
-                of = (parties.pool, asked.size_bits, asked.constraints)
-                alike.setdefault(of, []).append((place, asked, parties))
-        for some in alike.values():
-            places = [place for place, _, _ in some]
-            drawn = _draw_alike(context, tx, [one[1:] for one in some], at=now)
-            found.update(zip(places, drawn, strict=True))
-        return [found[place] for place in range(len(every))]
+                of = (parties.pool.pool_id, asked.size_bits, asked.constraints)
+                alike.setdefault(of, {})[request_id] = asked, parties
+        # In the one order of pools in which every process holds their blocks.
+        for _, some in sorted(alike.items(), key=lambda one: one[0][:2]):
+            found |= _draw_alike(context, tx, some, at=now)
+        return [found[request_id] for request_id in asked_by]
 
     return work
 
 
 def _draw_alike(
-    context: Context, tx: Transaction, every: Sequence[tuple[Asked, Parties]], *, at: datetime
-) -> list[Delivery]:
-    """Draw for requests of one pool, of one size and with the same constraints."""
-    first, pool_id = every[0][0], every[0][1].pool.pool_id
+    context: Context, tx: Transaction, every: Mapping[str, tuple[Asked, Parties]], *, at: datetime
+) -> dict[str, Delivery]:
+    """Draw for requests, by id, of one pool, of one size and with the same constraints."""
+    first, parties = next(iter(every.values()))
+    pool_id = parties.pool.pool_id
     among = allowed_blocks(context, tx, pool_id, first.constraints, at=at)
-    digests = {f"{KIND}/{uuid4()}": asked.digest for asked, _ in every}
+    digests = {request_id: asked.digest for request_id, (asked, _) in every.items()}
     draws = [
         Draw(
             handle=command,
             key_ids=[uuid4() for _ in range(asked.request.number)],
-            recipients=parties.recipients,
+            recipients=of.recipients,
             given_to=asked.master,
         )
-        for command, (asked, parties) in zip(
-            tx.own_commands(KIND, digests, at=at), every, strict=True
+        for command, (asked, of) in zip(
+            tx.own_commands(KIND, digests, at=at), every.values(), strict=True
         )
     ]
     delivered = deliver_keys(
@@ -216,10 +217,10 @@ def _draw_alike(
         expires_at=at + timedelta(seconds=context.settings.key_retention_s),
         among=among,
     )
-    return [
-        _answered(context, tx, draw.handle, asked, parties, keys, drawn)
-        for draw, (asked, parties), (keys, drawn) in zip(draws, every, delivered, strict=True)
-    ]
+    return {
+        draw.handle.request_id: _answered(context, tx, draw.handle, asked, of, keys, drawn)
+        for draw, (asked, of), (keys, drawn) in zip(draws, every.values(), delivered, strict=True)
+    }
 
 
 def _answered(

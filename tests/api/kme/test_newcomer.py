@@ -1,4 +1,4 @@
-"""The page for operators, line by line: a newcomer has the same key at both ends, by curl."""
+"""README and the page for operators, line by line: the same key at both ends, by curl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.api.conftest import run_skytrunk, started
 from tests.test_readme import ROOT, commands
 
-SECTION = re.compile(r"^## Keys for applications\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## [^\n]*[Kk]eys for applications\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 
 
 def free_port() -> str:
@@ -25,9 +25,15 @@ def free_port() -> str:
 
 @pytest.mark.walks
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_a_newcomer_has_the_same_key_at_both_ends(tmp_path: Path) -> None:
-    (section,) = SECTION.findall((ROOT / "docs/operating.md").read_text(encoding="utf-8"))
-    ports = {"8015": free_port(), "8443": free_port()}
+@pytest.mark.parametrize(
+    ("page", "port", "kme_port"),
+    [("README.md", "8017", "8444"), ("docs/operating.md", "8015", "8443")],
+)
+def test_a_newcomer_has_the_same_key_at_both_ends(
+    page: str, port: str, kme_port: str, tmp_path: Path
+) -> None:
+    (section,) = SECTION.findall((ROOT / page).read_text(encoding="utf-8"))
+    ports = {port: free_port(), kme_port: free_port()}
     lines = [
         [re.sub("|".join(ports), lambda found: ports[found[0]], word) for word in shlex.split(line)]
         for line in commands(section)
@@ -37,7 +43,10 @@ def test_a_newcomer_has_the_same_key_at_both_ends(tmp_path: Path) -> None:
     for words in ours[:-1]:
         done = run_skytrunk(tmp_path, *words[1:])
         assert done.returncode == 0, done.stderr
-    with started(tmp_path, *ours[-1][1:], "--kme-port", ports["8443"]):
+    serve = ours[-1][1:]
+    if "--kme-port" not in serve:
+        serve += ["--kme-port", ports[kme_port]]
+    with started(tmp_path, *serve):
         drawn = ask(tmp_path, draw)
         key_id = drawn["keys"][0]["key_ID"]
         collected = ask(tmp_path, [word.replace("=KEY_ID", f"={key_id}") for word in collect])
