@@ -23,7 +23,7 @@ def test_a_page_is_accessible(sheet: Page, name: str, scheme: str) -> None:
     assert [one["id"] for one in found.response["violations"]] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "sign-in"])
 def test_a_page_fits_a_phone(browser: Browser, pages: httpx.Client, name: str) -> None:
     context = browser.new_context(
         base_url=str(pages.base_url), viewport={"width": 390, "height": 800}
@@ -31,6 +31,11 @@ def test_a_page_fits_a_phone(browser: Browser, pages: httpx.Client, name: str) -
     sheet = context.new_page()
     sheet.goto(f"/ui/{name}")
     assert sheet.evaluate("document.documentElement.scrollWidth") <= 390
+    beyond = """() => [...document.querySelectorAll("input, select, button, caption")]
+      .filter((one) => !one.closest("thead, tbody"))
+      .filter((one) => one.getBoundingClientRect().right > innerWidth - 8)
+      .map((one) => one.outerHTML.slice(0, 80))"""
+    assert sheet.evaluate(beyond) == []
     context.close()
 
 
