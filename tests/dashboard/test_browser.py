@@ -23,7 +23,7 @@ def test_a_page_is_accessible(sheet: Page, name: str, scheme: str) -> None:
     assert [one["id"] for one in found.response["violations"]] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "sign-in"])
 def test_a_page_fits_a_phone(browser: Browser, pages: httpx.Client, name: str) -> None:
     context = browser.new_context(
         base_url=str(pages.base_url), viewport={"width": 390, "height": 800}
@@ -31,6 +31,11 @@ def test_a_page_fits_a_phone(browser: Browser, pages: httpx.Client, name: str) -
     sheet = context.new_page()
     sheet.goto(f"/ui/{name}")
     assert sheet.evaluate("document.documentElement.scrollWidth") <= 390
+    beyond = """() => [...document.querySelectorAll("input, select, button, caption")]
+      .filter((one) => !one.closest("thead, tbody"))
+      .filter((one) => one.getBoundingClientRect().right > innerWidth - 8)
+      .map((one) => one.outerHTML.slice(0, 80))"""
+    assert sheet.evaluate(beyond) == []
     context.close()
 
 
@@ -79,3 +84,37 @@ def test_a_server_that_is_gone_is_said(browser: Browser, pages: httpx.Client) ->
     sheet.get_by_role("switch").first.click()
     expect(sheet.get_by_role("alert")).to_contain_text("does not answer")
     context.close()
+
+
+MANY = """() => {
+  const body = document.querySelector("table[data-sortable] tbody");
+  const rows = [...body.rows];
+  while (body.rows.length < 1000) body.append(rows[body.rows.length % rows.length].cloneNode(true));
+  [...body.rows].forEach((row, index) => {
+    for (const cell of row.cells) {
+      if (cell.classList.contains("number")) cell.textContent = String((index * 7919) % 1000);
+    }
+  });
+  return [...document.querySelectorAll("table[data-sortable] thead th")]
+    .findIndex((cell) => cell.classList.contains("number"));
+}"""
+FIGURES = """(index) => [...document.querySelectorAll("table[data-sortable] tbody tr")]
+  .map((row) => Number(row.cells[index].textContent))"""
+
+
+def test_a_thousand_rows_are_sorted_first_things_first(sheet: Page) -> None:
+    sheet.goto("/ui/passes?satellite=micius&from=2016-12-19&days=20")
+    column = sheet.evaluate(MANY)
+    button = sheet.locator("table[data-sortable] thead button").nth(column)
+
+    button.click()
+    first = sheet.evaluate(FIGURES, column)[:60]
+    # Sorted anew before the last row of the first time came.
+    button.click()
+    button.click()
+    rows = sheet.locator("table[data-sortable] tbody tr")
+    expect(rows).to_have_count(1000)
+
+    assert first == list(range(60))
+    assert sheet.evaluate(FIGURES, column) == list(range(1000))
+    assert sheet.locator("div.wide:has(table[data-sortable])").get_attribute("style") == ""

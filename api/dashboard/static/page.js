@@ -56,6 +56,10 @@ function dress(root) {
 
 const columnsOf = (table) => table.tHead.textContent;
 
+// Rows that come at once, and those of each frame after it: a thousand at once take a fifth of a second.
+const FIRST = 60, EACH = 120;
+const filling = new WeakMap(); // body of a table -> the rows that are on their way into it
+
 function sort(table, index, up) {
   const cell = table.tHead.rows[0].cells[index];
   const number = cell.classList.contains("number");
@@ -63,13 +67,44 @@ function sort(table, index, up) {
     const text = row.cells[index].textContent;
     return number ? Number(text.replaceAll(",", "")) || 0 : text;
   };
-  const rows = [...table.tBodies[0].rows].map((row) => [value(row), row]);
+  const body = table.tBodies[0];
+  const rows = [...body.rows, ...(filling.get(body) ?? [])].map((row) => [value(row), row]);
   rows.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0) * (up ? 1 : -1));
   for (const other of cell.parentElement.cells) other.removeAttribute("aria-sort");
   cell.setAttribute("aria-sort", up ? "ascending" : "descending");
   sorted.set(columnsOf(table), [index, up]);
-  table.tBodies[0].replaceChildren(...rows.map(([, row]) => row));
+  if (rows.length > FIRST + EACH) hold(table);
+  fill(body, rows.map(([, row]) => row));
 }
+
+function fill(body, rows) {
+  const rest = rows.length > FIRST + EACH ? rows.splice(FIRST) : [];
+  filling.set(body, rest);
+  body.replaceChildren(...rows);
+  const more = () => {
+    if (filling.get(body) !== rest) return; // sorted anew meanwhile
+    body.append(...rest.splice(0, EACH));
+    if (rest.length) requestAnimationFrame(more);
+    else body.parentElement.parentElement.style.minHeight = "";
+  };
+  if (rest.length) requestAnimationFrame(more);
+}
+
+// A long table keeps its columns and its place while its rows come: they need no measuring.
+function hold(table) {
+  const whole = table.offsetWidth;
+  const widths = [...table.tHead.rows[0].cells].map((cell) => cell.offsetWidth);
+  table.parentElement.style.minHeight = `${table.parentElement.offsetHeight}px`;
+  [...table.tHead.rows[0].cells].forEach((cell, index) => { cell.style.width = `${(100 * widths[index]) / whole}%`; });
+  table.style.tableLayout = "fixed";
+}
+
+addEventListener("resize", () => {
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    table.style.tableLayout = "";
+    for (const cell of table.tHead.rows[0].cells) cell.style.width = "";
+  }
+});
 
 // One line above the page: what was done, or what is wrong. An empty one says nothing.
 function tell(text, wrong = false) {
