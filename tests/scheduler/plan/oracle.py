@@ -28,6 +28,9 @@ DAY_S = 86_400.0
 TIME_LIMIT_S = 60.0
 SHARE_MAX = 2.5  # of a demand with the least weight, all of it
 HELD = 2e-6  # by which one level is held less than it reached: twice SciPy's tolerance
+FINE = 1e4
+"""How much finer levels are held once it is known what is booked: a millionth of a large demand's
+share may be worth a hundred times as much to a small one."""
 
 
 def instance(seed: int, pairs: int = 3) -> PlanProblem:
@@ -144,6 +147,7 @@ class Program:
     rows: list[dict[int, float]] = field(default_factory=list)
     least: list[float] = field(default_factory=list)
     most: list[float] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)  #: rows that ask for HELD less than they mean
 
     def column(self, cost: float = 0.0, upper: float = np.inf, *, whole: bool = False) -> int:
         self.cost.append(cost)
@@ -168,7 +172,19 @@ class Program:
             integrality=self.whole,
             options={"mip_rel_gap": 1e-7, "time_limit": TIME_LIMIT_S},
         )
-        return -float(found.fun) if found.status == 0 else None
+        if found.status or not self.held:
+            return None if found.status else -float(found.fun)
+        least, whole = np.array(self.least), np.array(self.whole)
+        least[self.held] += HELD * (1.0 - 1.0 / FINE)
+        fixed = np.rint(found.x)
+        exact = milp(
+            -np.array(self.cost),
+            constraints=[
+                LinearConstraint(FINE * matrix.tocsr(), FINE * least, FINE * np.array(self.most))
+            ],
+            bounds=Bounds(np.where(whole, fixed, 0.0), np.where(whole, fixed, self.upper)),
+        )
+        return -float(found.fun if exact.status else exact.fun)
 
 
 def _bookings(problem: PlanProblem, program: Program) -> dict[str, int]:
@@ -247,6 +263,7 @@ def best_leximin(problem: PlanProblem, demands: set[str]) -> list[float] | None:
         for count, held in enumerate([*found, None]):
             level = program.column(0.0 if held is not None else 1.0)
             if held is not None:
+                program.held.append(len(program.rows))
                 program.row({level: 1.0}, least=held - HELD)
             apart = [program.column(upper=1.0, whole=True) for _ in shares]
             for share, below in zip(shares, apart, strict=True):
