@@ -16,6 +16,7 @@ from scheduler.errors import (
     ConstraintNotMet,
     InputError,
     KeyRanOut,
+    LedgerMissing,
     NotAllowed,
     NotAuthenticated,
     SchedulerError,
@@ -83,6 +84,9 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
         return error_answer(request, 401, message)
     if isinstance(error, ConstraintNotMet):
         return error_answer(request, 400, NOT_MET)
+    if isinstance(error, LedgerMissing):
+        # No fault of who asks, whom the place of a database does not concern either.
+        return error_answer(request, 503, "this key manager has no ledger")
     if isinstance(error, (InputError, UnknownName)):
         return error_answer(request, 400, message)
     if isinstance(error, KeyRanOut):

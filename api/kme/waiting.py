@@ -79,8 +79,12 @@ class Draws:
         self._gathering = None
         self._is_drawing = True
         some, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
-        drawn = delivery.draw_of_stock(self._context, [asked for asked, _ in some])
-        wrap_future(drawn).add_done_callback(partial(self._drawn, [one for _, one in some]))
+        try:
+            drawn = wrap_future(delivery.draw_of_stock(self._context, [asked for asked, _ in some]))
+        except Exception as error:  # noqa: BLE001 - no ledger: for each to say
+            drawn = asyncio.get_running_loop().create_future()
+            drawn.set_exception(error)
+        drawn.add_done_callback(partial(self._drawn, [one for _, one in some]))
 
     def _drawn(
         self,

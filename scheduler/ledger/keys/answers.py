@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from orbits import as_utc
 from scheduler.errors import WrongState
 from scheduler.ledger.commands import CommandHandle
-from scheduler.ledger.keys.delivery import Draw, close_keys, draw_all, in_order, take_keys
+from scheduler.ledger.keys.delivery import HELD, Draw, close_keys, draw_all, in_order, take_keys
 from scheduler.ledger.keys.delivery_reads import KEY_COLUMNS, KEYS_AT_ONCE
 from scheduler.ledger.keys.spending import Range
 from scheduler.ledger.reader import Reader
@@ -55,7 +55,8 @@ _ROWS = (
     .where(text(OPEN_ANSWER), KeyRow.closed_by.is_(None))
     .order_by(KeyRow.id, KeyRecipient.recipient)
 )
-_NAMED = _ROWS.where(Command.request_id.in_(bindparam("names_", expanding=True)))
+_HELD_ROWS = _ROWS.with_for_update(of=HELD)
+_NAMED = _HELD_ROWS.where(Command.request_id.in_(bindparam("names_", expanding=True)))
 _IN_TIME = (
     _ROWS.where(KeyRecipient.doubted_by.is_(None), Command.at <= bindparam("before_"))
     .limit(DOUBTS_MAX)
@@ -140,7 +141,8 @@ def doubt_answers(
         found = tx.raw.execute(_NAMED, {"names_": list(request_ids)}).all()
         rows = [row for row in found if row.doubted_by is None]
     else:
-        rows = list(tx.raw.execute(_IN_TIME, {"before_": as_utc(before)}).all())
+        overdue = _IN_TIME.with_for_update(of=HELD)
+        rows = list(tx.raw.execute(overdue, {"before_": as_utc(before)}).all())
     masters = [row for row in rows if row.command_id == row.delivered_by]
     known = _collected_by_others(tx, masters)
     _settle(tx, handle, [row for row in masters if row.id in known])
@@ -173,6 +175,8 @@ def void_keys(
         .join(PoolRow, Block.pool_ref == PoolRow.id)
         .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
         .where(KeyRow.key_id.in_(names[:KEYS_AT_ONCE]), KeyRow.closed_by.is_(None))
+        .order_by(KeyRow.id, KeyRecipient.recipient)
+        .with_for_update(of=HELD)
     ).all()
     given = {
         row.id
@@ -194,7 +198,9 @@ def repeat_keys(
     """
     tx.flush()
     names = [str(one) for one in key_ids]
-    query = _ROWS.where(KeyRecipient.recipient == recipient, KeyRecipient.doubted_by.is_not(None))
+    query = _HELD_ROWS.where(
+        KeyRecipient.recipient == recipient, KeyRecipient.doubted_by.is_not(None)
+    )
     asked = tx.raw.execute(query.where(KeyRow.key_id.in_(names[:KEYS_AT_ONCE]))).all()
     given = {row.request_id for row in asked}
     every = tx.raw.execute(

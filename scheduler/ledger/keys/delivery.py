@@ -27,6 +27,10 @@ from scheduler.ledger.vault.material import BOTH_ENDS, BlockNames
 KeyLine = Any
 """A row of `KEY_COLUMNS` and more."""
 
+HELD = (KeyRow, KeyRecipient)
+"""Rows that nobody else changes from when they are read to the end of the transaction, so that
+what becomes of a key and of its answers is decided once. SQLite has one writer anyway."""
+
 _OPEN_KEYS = (
     select(*KEY_COLUMNS, KeyRecipient.side, KeyRow.sha256.label("key_sha256"))
     .join(Block, KeyRow.block_ref == Block.id)
@@ -34,6 +38,7 @@ _OPEN_KEYS = (
     .join(KeyRecipient, KeyRecipient.key_ref == KeyRow.id)
     .where(KeyRow.closed_by.is_(None), KeyRecipient.settled_by.is_(None))
     .order_by(KeyRow.id, KeyRecipient.recipient)
+    .with_for_update(of=HELD)
 )
 _CLOSE_KEY = (
     update(KeyRow)
@@ -332,6 +337,8 @@ def _waiting(
                 KeyRow.key_id.in_(names[first : first + KEYS_AT_ONCE]),
                 KeyRecipient.recipient == recipient,
             )
+            .order_by(KeyRow.id)
+            .with_for_update(of=HELD)
         ).all()
     missing = set(names) - {row.key_id for row in found}
     if missing:

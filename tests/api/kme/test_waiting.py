@@ -16,6 +16,7 @@ from scheduler.domain import KeyConstraints
 from scheduler.services import delivery
 from scheduler.services.context import Context
 from scheduler.services.merges.at_request import merge_for
+from scheduler.settings import load_settings
 from tests.api.kme.conftest import CALLER, peer_of, ring_context
 from tests.api.kme.inside import InsideClient
 from tests.scheduler.services.ring import PAIR
@@ -95,3 +96,17 @@ def test_who_asks_too_much_leaves_the_others_theirs(tmp_path: Path) -> None:
         keys = [key["key"] for one in answers[2:] for key in one.json()["keys"]]
         assert len(set(keys)) == 6
         assert services.verify_ledger(context).problems == ()
+
+
+def test_without_a_ledger_everybody_is_told_so(tmp_path: Path) -> None:
+    with ring_context(tmp_path):
+        pass
+    settings = load_settings(
+        database_url=f"sqlite:///{tmp_path / 'nowhere.db'}", scenario=str(tmp_path / "ring.toml")
+    )
+    with Context(settings) as context, InsideClient(build_app(context, peer_of=peer_of)) as client:
+        for count in (1, 3, 1):
+            answers = at_once(client, [("bank-e", "bank-w", {})] * count)
+
+            assert [one.status_code for one in answers] == [503] * count
+            assert "nowhere" not in answers[0].text
