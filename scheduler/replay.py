@@ -10,7 +10,7 @@ from orbits import as_utc
 from scheduler import services
 from scheduler.agenda import Agenda, Due, Work, cadences_of
 from scheduler.clock import SimulatedClock
-from scheduler.domain import ReplaySummary
+from scheduler.domain import TERMINAL_STATES, ReplaySummary
 from scheduler.entropy import KeyedEntropy
 from scheduler.errors import InputError
 from scheduler.services.context import Context
@@ -65,17 +65,30 @@ def run_replay(
                 "announces": {s.satellite_id: s.announcing for s in context.scenario.satellites},
             },
         )
-        _drive(context, clock, start, end, progress or (lambda _fraction, _text: None))
+        done_until = (services.done_until(context) if continued else None) or start
+        tell = progress or (lambda _fraction, _text: None)
+        _drive(context, clock, (start, end), done_until, tell)
         return summarise(context, start=start, end=end, seed=seed, continued=continued)
 
 
 def _drive(
-    context: Context, clock: SimulatedClock, start: datetime, end: datetime, progress: Progress
+    context: Context,
+    clock: SimulatedClock,
+    span: tuple[datetime, datetime],
+    done_until: datetime,
+    progress: Progress,
 ) -> None:
-    """Take event after event off the agenda until the end."""
+    """Take event after event off the agenda until the end.
+
+    What repeats and was due before `done_until` is done. Plans are not left out: the last window
+    of a replay that ended earlier was shorter.
+    """
+    start, end = span
     agenda = Agenda(cadences_of(context.scenario.schedule), start=start, end=end)
     while agenda.next_at is not None:
         due = agenda.take()
+        if due.at < done_until and due.booking_id is None and due.work is not Work.PLAN:
+            continue
         clock.advance_to(due.at)
         _do(context, agenda, due)
         if due.work is Work.PLAN:
@@ -84,8 +97,10 @@ def _drive(
 
 
 def _do(context: Context, agenda: Agenda, due: Due) -> None:
-    """Do what is due, and put the sessions that it books on the agenda."""
+    """Do what is due, and put the sessions that it books on the agenda, if they are not over."""
     for booking in services.perform(context, due).bookings:
+        if booking.state in TERMINAL_STATES:
+            continue
         agenda.add_session(
             booking.booking_id,
             begins=booking.candidate.acquires_at,

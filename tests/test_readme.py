@@ -121,7 +121,7 @@ def _marked(name: str, text: str) -> object:
 @pytest.mark.parametrize("section", [_marked(name, text) for name, text in sections()])
 def test_every_command_of_a_section_works(section: str, tmp_path: Path) -> None:
     # One folder for a section, in order: a later command may need what an earlier one made.
-    for name in ("tle", "README.md"):
+    for name in ("tle", "examples", "README.md"):
         if (ROOT / name).exists():
             (tmp_path / name).symlink_to(ROOT / name)
     for line in ours(section):

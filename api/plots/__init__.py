@@ -1,6 +1,6 @@
 """Pictures, PNG or SVG: sky plots, maps, key over time and through the network, model and paper."""
 
-from api.plots.flow import FlowNode, FlowPair, key_flow_map
+from api.plots.flow import PAIRS_MAX, FlowNode, FlowPair, key_flow_map
 from api.plots.keys import key_timeline
 from api.plots.rates import RateCurve, rate_comparison
 from api.plots.reliability import reliability_diagram
@@ -12,6 +12,7 @@ from api.plots.timeline import plan_timeline
 from api.plots.world import GroundTrack, MapLink, MapPlace, network_map
 
 __all__ = [
+    "PAIRS_MAX",
     "FlowNode",
     "FlowPair",
     "GroundTrack",

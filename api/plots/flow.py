@@ -192,7 +192,18 @@ def _nodes(axes: Axes, nodes: Sequence[FlowNode], where: Mapping[str, Place]) ->
                 color=colour, mec="white", mew=0.7, zorder=6, label=_KINDS[kind],
             )  # fmt: skip
     if nodes:
-        axes.legend(loc="lower left", fontsize=9)
+        _below(axes, 0)
+
+
+def _below(axes: Axes, row: int, **more: Any) -> None:
+    """Add a legend below the map, where it covers nothing of the network."""
+    kept = axes.get_legend()
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(0.0, -0.045 * row), ncols=5, fontsize=9, borderpad=0.2,
+        columnspacing=1.2, handletextpad=0.5, **more,
+    )  # fmt: skip
+    if kept is not None:
+        axes.add_artist(kept)
 
 
 def _names(axes: Axes, nodes: Sequence[FlowNode], where: Mapping[str, Place]) -> list[Annotation]:
@@ -217,23 +228,20 @@ _KINDS = {
 
 
 def _scale(axes: Axes, most: int, sky: bool) -> None:
-    """Show what widths and colours mean, in the lower right corner."""
+    """Show what widths and colours mean."""
     from matplotlib.lines import Line2D
 
     handles = [
         Line2D([], [], color=ORANGE, lw=_width(round(part * most), most), solid_capstyle="butt",
-               label=f"{_bits(round(part * most))} relayed over fibre")
+               label=f"{_bits(round(part * most))} over fibre")
         for part in (1.0, 0.3)
     ]  # fmt: skip
     if sky:
         handles.append(
             Line2D([], [], color=BLUE, lw=4.0, ls=(0, (2.2, 0.8)), label="over the satellite")
         )
-    handles.append(Line2D([], [], color="#b9bfc7", lw=0.9, label="fibre, nothing relayed"))
-    first = axes.get_legend()
-    axes.legend(handles=handles, loc="lower right", fontsize=9)
-    if first is not None:
-        axes.add_artist(first)
+    handles.append(Line2D([], [], color="#b9bfc7", lw=0.9, label="fibre, unused"))
+    _below(axes, 1, handles=handles)
 
 
 def _bits(bits: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from api.plots import (
+    PAIRS_MAX,
     FlowNode,
     FlowPair,
     RateCurve,
@@ -30,7 +32,7 @@ from api.schemas.replays import Replay
 from scheduler import services
 
 if TYPE_CHECKING:
-    from scheduler.domain import PassRow, ReplaySummary, Validation
+    from scheduler.domain import KeyFlow, PassRow, ReplaySummary, Validation
     from scheduler.network import Scenario
     from scheduler.services.context import Context
 
@@ -153,15 +155,30 @@ def draw_flow(path: Path, context: Context, *, start: datetime, end: datetime, t
         ],
         idle=sorted({(link.pool.node_a, link.pool.node_b) for link in scenario.links}),
         relayed_bits=flow.links,
-        pairs=[
-            FlowPair(
-                label=f"{names[one]} - {names[other]}",
-                relayed_bits=flow.pairs.get((one, other), 0),
-                combined_bits=flow.combined.get((one, other), 0),
-            )
-            for one, other in sorted({*flow.pairs, *flow.combined})
-        ],
+        pairs=flow_pairs(flow, names, {node.node_id: node.domain for node in scenario.nodes}),
     )
+
+
+def flow_pairs(
+    flow: KeyFlow, names: Mapping[str, str], domains: Mapping[str, str]
+) -> list[FlowPair]:
+    """Return what each pair gained; where they are too many, those of two trust domains as one."""
+    pairs = sorted({*flow.pairs, *flow.combined})
+    together = defaultdict(list)
+    for one, other in pairs:
+        if len(pairs) > PAIRS_MAX and domains[one] and domains[other]:
+            label = " - ".join(sorted((domains[one], domains[other])))
+        else:
+            label = f"{names[one]} - {names[other]}"
+        together[label].append((one, other))
+    return [
+        FlowPair(
+            label=label if len(these) == 1 else f"{label}: {len(these)} pairs",
+            relayed_bits=sum(flow.pairs.get(pair, 0) for pair in these),
+            combined_bits=sum(flow.combined.get(pair, 0) for pair in these),
+        )
+        for label, these in together.items()
+    ]
 
 
 def draw_validation(path: Path, validation: Validation) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
+from itertools import repeat
 
 from scheduler.domain import PathSet
 from scheduler.plan.greedy import Choice
@@ -15,6 +16,8 @@ STEPS = 100
 
 Share = tuple[int, float, float, tuple[PathSet, ...]]
 """Priority, weight, bits wanted and path sets of a demand."""
+Way = tuple[tuple[str, ...], tuple[int, ...] | None]
+"""Links of a path set, and how often each is used; None where each is used once."""
 
 
 def greedy_flows(
@@ -26,6 +29,7 @@ def greedy_flows(
 ) -> dict[tuple[int, int, int], float]:
     """Return the bits of each (demand, path set, bucket), within the key that is there."""
     flows: dict[tuple[int, int, int], float] = defaultdict(float)
+    ways = [tuple(map(_way, share[3])) for share in shares]
     served = [0.0] * len(shares)
     left = {link: float(key.supply.stock_bits) for link, key in keys.items()}
     for bucket in range(buckets.count):
@@ -40,7 +44,7 @@ def greedy_flows(
         heapify(waiting)
         while waiting:
             priority, _, number = waiting[0]
-            path, step = _step(shares[number], served[number], spare)
+            path, step = _step(shares[number][2], ways[number], served[number], spare)
             if step <= 0.0:
                 heappop(waiting)
                 continue
@@ -58,14 +62,29 @@ def _share(share: Share, served: float) -> float:
     return served / wanted / weight
 
 
-def _step(share: Share, served: float, spare: dict[str, float]) -> tuple[int, float]:
+def _way(path: PathSet) -> Way:
+    times = tuple(count for _, count in path.uses)
+    return tuple(link for link, _ in path.uses), None if set(times) == {1} else times
+
+
+def _room(way: Way, spare: dict[str, float]) -> float:
+    """Return the bits that a path set has key for."""
+    links, times = way
+    if times is None:  # of most, and there are thousands of steps
+        return min(map(spare.__getitem__, links))
+    return min(spare[link] / count for link, count in zip(links, times, strict=True))
+
+
+def _step(
+    wanted: float, ways: Sequence[Way], served: float, spare: dict[str, float]
+) -> tuple[int, float]:
     """Draw one step along the path set with most key; return which and its bits, 0 if none."""
-    _, _, wanted, sets = share
-    room = [min([spare[link] / times for link, times in path.uses]) for path in sets]
+    room = [_room(way, spare) for way in ways]
     best = room.index(max(room))
     step = min(wanted / STEPS, wanted - served, room[best])
     if step <= wanted * 1e-9:
         return best, 0.0
-    for link, times in sets[best].uses:
-        spare[link] -= step * times
+    links, times = ways[best]
+    for link, count in zip(links, times or repeat(1)):  # noqa: B905 - as many as there are links
+        spare[link] -= step * count
     return best, step

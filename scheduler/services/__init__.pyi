@@ -82,7 +82,7 @@ from .records import (
     shown_changes,
 )
 from .refresh import refresh_elements, refresh_weather
-from .replays import bind_run, summarise
+from .replays import bind_run, done_until, summarise
 from .restore import restore_ledger
 from .runway import key_runway
 from .saes import add_sae, list_saes, remove_sae
@@ -137,6 +137,7 @@ __all__ = [
     "copy_sets",
     "demand_stocks",
     "deposit_trunk",
+    "done_until",
     "doubt_overdue",
     "doubted_keys",
     "end_job",

@@ -22,7 +22,7 @@ from scheduler.domain import (
 from scheduler.ledger.books.runs import bind_facts, get_run_facts
 from scheduler.ledger.keys.blocks import get_waiting_blocks
 from scheduler.ledger.keys.stock import get_balances
-from scheduler.ledger.reader import get_commands
+from scheduler.ledger.reader import get_commands, latest_instant
 from scheduler.services.audit import verify_ledger
 from scheduler.services.keys.announce import waiting_views
 
@@ -80,6 +80,16 @@ def bind_run(context: Context, facts: dict[str, Any]) -> bool:
         bound = bool(get_run_facts(tx))
         bind_facts(tx, facts)
     return bound
+
+
+def done_until(context: Context) -> datetime | None:
+    """The instant before which a replay has done all that was due; None if that is not known.
+
+    Work is done in order of time, and the trunk's deposits end where a replay does: a session may
+    be settled later, and a merge be asked for by hand.
+    """
+    with context.view.read() as reader:
+        return latest_instant(reader, ("trunk",))
 
 
 def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:

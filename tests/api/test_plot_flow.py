@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from api.plots import FlowNode, FlowPair, key_flow_map
+from api.plots import PAIRS_MAX, FlowNode, FlowPair, key_flow_map
+from api.report.folder import flow_pairs
+from scheduler.domain import KeyFlow
 
 PNG = b"\x89PNG\r\n\x1a\n"
 NODES = [
@@ -52,3 +56,22 @@ def test_the_same_flow_gives_the_same_file(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert one == other
+
+
+def test_too_many_pairs_are_added_up_by_trust_domain() -> None:
+    start = datetime(2017, 1, 1, tzinfo=UTC)
+    flow = KeyFlow(
+        start=start, end=start, links={},
+        pairs={("a0", f"b{n}"): 10 for n in range(PAIRS_MAX)} | {("a0", "c"): 5},
+        combined={("a0", "b0"): 1},
+    )  # fmt: skip
+    names = {name: name.upper() for pair in flow.pairs for name in pair}
+    domains = {name: {"a": "grid", "b": "bank"}.get(name[0], "") for name in names}
+
+    assert flow_pairs(flow, names, domains) == [
+        FlowPair(label=f"bank - grid: {PAIRS_MAX} pairs", relayed_bits=10 * PAIRS_MAX,
+                 combined_bits=1),
+        FlowPair(label="A0 - C", relayed_bits=5, combined_bits=0),
+    ]  # fmt: skip
+    few = replace(flow, pairs={("a0", "b0"): 10})
+    assert [one.label for one in flow_pairs(few, names, domains)] == ["A0 - B0"]

@@ -14,6 +14,7 @@ import pytest
 
 from orbits import Elements, format_tle, read_elements
 from scheduler import services
+from scheduler.agenda import Due, Work
 from scheduler.domain import ReplaySummary
 from scheduler.errors import InputError, LedgerMismatch
 from scheduler.ledger import KeyState
@@ -22,6 +23,7 @@ from scheduler.ledger.keys.blocks import get_entries
 from scheduler.ledger.reader import get_commands
 from scheduler.replay import run_replay
 from scheduler.services.context import Context
+from scheduler.services.work import Performed
 from scheduler.settings import Settings
 
 SettingsOf = Callable[..., Settings]
@@ -100,15 +102,24 @@ def test_the_same_seed_gives_the_same_ledger_and_another_does_not(
     assert _export(other) != expected
 
 
-def test_a_finished_replay_run_again_adds_nothing(
-    reference: tuple[Settings, ReplaySummary],
+def test_a_finished_replay_run_again_adds_nothing_and_goes_through_its_plans_alone(
+    reference: tuple[Settings, ReplaySummary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    done: list[Due] = []
+    perform = services.perform
+
+    def noted(context: Context, due: Due) -> Performed:
+        done.append(due)
+        return perform(context, due)
+
+    monkeypatch.setattr(services, "perform", noted)
     settings, first = reference
     before = _export(settings)
 
     second = _replay(settings)
 
     assert second.continued
+    assert {one.work for one in done if one.at < END} == {Work.PLAN}
     assert _export(settings) == before
     assert (second.stations, second.pairs) == (first.stations, first.pairs)
 
