@@ -58,8 +58,10 @@ class CommandHandle:
     def _written(self) -> Iterator[str]:
         """The hashes in the one order in which every store can give them again."""
         for table in WRITTEN:
-            yield from self.digests.get(table, ())
-            yield from (digest for _, digest in sorted(self.marks.get(table, ())))
+            if table in self.digests:
+                yield from self.digests[table]
+            if table in self.marks:
+                yield from (digest for _, digest in sorted(self.marks[table]))
 
     def row(self) -> dict[str, Any]:
         """The command's row as it stands."""

@@ -141,9 +141,9 @@ class Material(Base):
 event.listen(
     Material.__table__,
     "after_create",
-    DDL("ALTER TABLE %(table)s ALTER COLUMN data SET STORAGE PLAIN").execute_if(
-        dialect="postgresql"
-    ),
+    DDL(  # type: ignore[no-untyped-call]
+        "ALTER TABLE %(table)s ALTER COLUMN data SET STORAGE PLAIN"
+    ).execute_if(dialect="postgresql"),
 )
 
 
