@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import subprocess
@@ -22,11 +23,22 @@ class SmallDisk:
     make_room: Callable[[], None]
 
 
+def fill(folder: Path) -> Path:
+    """Fill a disk up to its last byte; return the file that does."""
+    ballast = folder / "more"
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        for size in (65_536, 4_096, 512, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+    return ballast
+
+
 @contextmanager
-def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Make `folder` hold little more than SIZE_BYTES - BALLAST_BYTES."""
+def small_disk(folder: Path, size_bytes: int = SIZE_BYTES) -> Iterator[SmallDisk]:
+    """Make `folder` hold little more than `size_bytes` - BALLAST_BYTES."""
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)],
         capture_output=True,
         check=False,
     )
@@ -34,7 +46,7 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
         ballast = folder / "ballast"
         ballast.write_bytes(bytes(BALLAST_BYTES))
         try:
-            yield SmallDisk(f"tmpfs of {SIZE_BYTES} bytes", ballast.unlink)
+            yield SmallDisk(f"tmpfs of {size_bytes} bytes", ballast.unlink)
         finally:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
         return

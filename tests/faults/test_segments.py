@@ -17,8 +17,7 @@ from scheduler.ledger.keys.stock import get_balances
 from scheduler.ledger.segments.reads import get_segments
 from scheduler.ledger.vault.keystore import LocalKek
 from scheduler.ledger.verify.archive import verify_segment
-from tests.faults.storage import small_disk
-from tests.faults.test_vault import _fill
+from tests.faults.storage import fill, small_disk
 from tests.scheduler.ledger.builders import NOON
 from tests.scheduler.ledger.segments.periods import close, live_through
 
@@ -98,7 +97,7 @@ def test_a_full_disk_of_archives_closes_nothing(ledger: Ledger, tmp_path: Path) 
     with small_disk(folder) as disk:
         if "tmpfs" not in disk.how:
             pytest.skip("no disk can be made small here")
-        ballast = _fill(folder)
+        ballast = fill(folder)
         with pytest.raises(LedgerUnavailable, match="No space left"):
             close(ledger, folder, END)
         assert sorted(path.name for path in folder.iterdir()) == ["ballast", ballast.name]
@@ -106,22 +105,3 @@ def test_a_full_disk_of_archives_closes_nothing(ledger: Ledger, tmp_path: Path) 
         ballast.unlink()
         assert close(ledger, folder, END)["segment"] == 1
         assert ledger.view.verify().problems == ()
-
-
-def test_a_full_disk_of_the_ledger_closes_nothing(tmp_path: Path, kek: LocalKek) -> None:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    with small_disk(folder) as disk:
-        if "tmpfs" not in disk.how:
-            pytest.skip("no disk can be made small here")
-        disk.make_room()
-        url = f"sqlite:///{folder / 'ledger.db'}"
-        with open_ledger(url, kek=kek, key_folder=tmp_path / "keys") as ledger:
-            live_through(ledger, 0)
-            ballast = _fill(folder)
-            with pytest.raises(LedgerUnavailable):
-                close(ledger, tmp_path / "archive", END)
-            ballast.unlink()
-            assert ledger.view.verify().problems == ()
-            assert close(ledger, tmp_path / "archive", END)["segment"] == 1
-            assert ledger.view.verify().problems == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import random
@@ -14,7 +13,7 @@ from scheduler.errors import LedgerUnavailable
 from scheduler.ledger import Ledger, open_ledger
 from scheduler.ledger.keys.epochs import begin_epoch, shred_epoch
 from scheduler.ledger.vault.keystore import LocalKek, make_kek_file
-from tests.faults.storage import small_disk
+from tests.faults.storage import fill, small_disk
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, spend
 from tests.scheduler.ledger.postgres import Postgres
 
@@ -88,17 +87,6 @@ def test_kills_in_rotation_and_shredding_lose_no_key(
     assert chunk.material_a == key
 
 
-def _fill(folder: Path) -> Path:
-    """Fill a disk up to its last byte."""
-    ballast = folder / "more"
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        for size in (65_536, 4_096, 512, 1):
-            with contextlib.suppress(OSError):
-                while file.write(bytes(size)):
-                    pass
-    return ballast
-
-
 def test_a_full_disk_of_keys_undoes_rotation_and_epoch(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     folder.mkdir()
@@ -110,7 +98,7 @@ def test_a_full_disk_of_keys_undoes_rotation_and_epoch(tmp_path: Path) -> None:
         with open_ledger(url, kek=kek, key_folder=folder) as ledger:
             with ledger.begin() as tx:
                 key = deposit(tx, "one", BITS)
-            ballast = _fill(folder)
+            ballast = fill(folder)
             with pytest.raises(LedgerUnavailable, match="No space left"):
                 ledger.rotate_kek(LocalKek(os.urandom(32)))
             with pytest.raises(LedgerUnavailable, match="No space left"):
@@ -121,26 +109,4 @@ def test_a_full_disk_of_keys_undoes_rotation_and_epoch(tmp_path: Path) -> None:
             turn_over(ledger, "room")
             (chunk,) = spend(ledger, "all", BITS)
             assert chunk.material_b == key
-            assert ledger.view.verify().problems == ()
-
-
-def test_a_full_disk_of_the_ledger_undoes_a_shredding(tmp_path: Path) -> None:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    url = f"sqlite:///{folder / 'ledger.db'}"
-    kek = LocalKek(os.urandom(32))
-    with small_disk(folder) as disk:
-        if "tmpfs" not in disk.how:
-            pytest.skip("no disk can be made small here")
-        with open_ledger(url, kek=kek, key_folder=tmp_path / "keys") as ledger:
-            with ledger.begin() as tx:
-                key = deposit(tx, "one", BITS)
-            ballast = _fill(folder)
-            with pytest.raises(LedgerUnavailable):
-                turn_over(ledger, "full")
-            ballast.unlink()
-            assert ledger.view.verify().problems == ()
-            turn_over(ledger, "room")
-            (chunk,) = spend(ledger, "all", BITS)
-            assert chunk.material_a == key
             assert ledger.view.verify().problems == ()

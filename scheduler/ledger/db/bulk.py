@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,6 +33,7 @@ _named: Any = namedtuple
 NO_VALUES: Row = {}
 _SYNC = "SELECT pg_logical_emit_message(true, 'skytrunk', '')"
 """A transaction of its own, on disk when it is over: all that was committed before is, too."""
+_AT_ONCE = nullcontext()
 _OWED, _TRIP = "ledger_owed", "ledger_trip"
 
 
@@ -110,7 +111,7 @@ def query_all(
 ) -> list[list[Any]]:
     """As `query`, of several at once: PostgreSQL is sent them together."""
     asked = []
-    with one_trip(connection):
+    with one_trip(connection) if len(questions) > 1 else _AT_ONCE:
         for statement, values in questions:
             compiled = _compiled(statement, tuple(values), connection.dialect.name)
             given = {**compiled.constants, **values}
@@ -148,8 +149,11 @@ def _run(connection: Connection, statement: str, values: Any) -> Any:
     """The driver's cursor, or its like. Raises DBAPIError, as SQLAlchemy does."""
     if connection.dialect.name == "postgresql":
         answer = wire.Answer(statement, values if isinstance(values, list) else [values])
-        with one_trip(connection):
-            connection.info[_TRIP].append(answer)
+        trip = connection.info.get(_TRIP)
+        if trip is None:
+            _send(connection, [answer])
+        else:
+            trip.append(answer)
         return answer
     driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi
@@ -221,13 +225,18 @@ def one_trip(connection: Connection) -> Iterator[None]:
     finally:
         del connection.info[_TRIP]
     if trip:
-        if (owed := pay(connection)) is not None:
-            trip.insert(0, wire.Answer(owed, [NO_VALUES]))
-        errors: Any = connection.dialect.loaded_dbapi
-        try:
-            wire.send(connection.connection.driver_connection, connection.info, trip)
-        except errors.Error as error:
-            raise driver_error(connection, error) from error
+        _send(connection, trip)
+
+
+def _send(connection: Connection, trip: list[wire.Answer]) -> None:
+    info = connection.info
+    if (owed := info.pop(_OWED, None)) is not None:
+        trip.insert(0, wire.Answer(owed, [NO_VALUES]))
+    errors: Any = connection.dialect.loaded_dbapi
+    try:
+        wire.send(connection.connection.driver_connection, info, trip)
+    except errors.Error as error:
+        raise driver_error(connection, error) from error
 
 
 def wanted(dialect_name: str, names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from scheduler.errors import LedgerUnavailable
-from scheduler.ledger.db.tickets import TicketQueue, try_lock, unlock, wait_for
+from scheduler.ledger.db.tickets import TicketQueue, lock, unlock
 
 SUFFIX = "-sync"
 _COUNTS = struct.Struct("<qq")
@@ -49,15 +49,16 @@ class SharedSync:
         """
         counts = self._open()
         with self._guard:
-            while _COUNTS.unpack_from(counts)[1] < point:
-                assert self._handle is not None
-                if try_lock(self._handle, _BYTE):
-                    try:
-                        self._sync(counts)
-                    finally:
-                        unlock(self._handle, _BYTE)
-                else:
-                    wait_for(self._handle, _BYTE)
+            if _COUNTS.unpack_from(counts)[1] >= point:
+                return
+            assert self._handle is not None
+            # Alone, one after the other: many that look at once keep each other from syncing.
+            lock(self._handle, _BYTE)
+            try:
+                while _COUNTS.unpack_from(counts)[1] < point:
+                    self._sync(counts)
+            finally:
+                unlock(self._handle, _BYTE)
 
     def _sync(self, counts: mmap.mmap) -> None:
         if self._failed:

@@ -103,12 +103,6 @@ def try_lock(handle: int, byte: int) -> bool:
     return True
 
 
-def wait_for(handle: int, byte: int) -> None:
-    """Return when whoever has a byte of a file has let go of it; all who wait are woken at once."""
-    _set(handle, fcntl.F_RDLCK, byte)
-    unlock(handle, byte)
-
-
 def unlock(handle: int, byte: int) -> None:
     """Let go of a byte of a file."""
     _set(handle, fcntl.F_UNLCK, byte)

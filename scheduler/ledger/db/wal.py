@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import struct
 import threading
+import time
 from pathlib import Path
 
 LOG_BYTES = 4_000_000
-"""Length of the log from which it is copied back: SQLite's own 1,000 pages."""
+"""What the log holds beyond the database when it is copied back: SQLite's own 1,000 pages."""
 
 BACKSTOP_PAGES = 16_000
 """Length (64 MB) at which a commit copies the log back after all: the thread is behind."""
@@ -23,6 +25,17 @@ PAUSE_S = 0.1
 
 EMPTY_TIMEOUT_MS = 2_000
 
+RETRY_S, RETRY_MAX_S = 0.1, 5.0
+"""Shortest and longest time between two tries to empty a log that others use.
+
+Each try keeps all writers waiting for its syncs; sixteen processes that tried after every commit
+kept one another from committing for twelve seconds.
+"""
+
+# https://www.sqlite.org/walformat.html: of the log's index, the page size in the upper half and
+# the number of its frames, and how many of them are in the database by now.
+_FRAMES, _COPIED = (12, struct.Struct("=HHI")), (96, struct.Struct("=I"))
+
 
 class WalCheckpointer:
     """One thread for one database file; it sleeps until it is nudged."""
@@ -30,25 +43,26 @@ class WalCheckpointer:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._log = file.with_name(f"{file.name}-wal")
+        self._index = file.with_name(f"{file.name}-shm")
         self._due = threading.Event()
         self._over = threading.Event()
         # A log that is there may hold what a process had erased that was killed before it was cut.
         self._owed = self._log.exists() and self._log.stat().st_size > 0
+        self._pause_s, self._try_at = RETRY_S, 0.0
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def nudge(self) -> None:
         """Have a log that grew long copied back; returns at once. Call it after a commit.
 
-        A log that still holds erased key is emptied at once, unless a reader is in the way again.
+        A log that still holds erased key is emptied at once, unless a reader is in the way again:
+        then it is tried ever more seldom.
         """
-        if self._owed and self._log.exists():
-            self.empty(timeout_ms=0)
-        try:
-            long = self._log.stat().st_size >= LOG_BYTES
-        except OSError:
-            return
-        if long:
+        if self._owed and time.monotonic() >= self._try_at and self._log.exists():
+            self._empty(timeout_ms=0)
+            self._try_at = time.monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, RETRY_MAX_S)
+        if self._bytes_waiting() >= LOG_BYTES:
             with self._guard:
                 if self._thread is None and not self._over.is_set():
                     # A daemon: an open ledger must not keep its process alive.
@@ -58,12 +72,16 @@ class WalCheckpointer:
                     self._thread.start()
             self._due.set()
 
-    def empty(self, timeout_ms: int = EMPTY_TIMEOUT_MS) -> None:
+    def empty(self) -> None:
         """Copy the whole log back and cut it to nothing: erased key must not live on in it.
 
-        Waits that long for readers and other writers; if one is still in the way, every later
-        commit tries again.
+        Waits some time for readers and other writers; if one is still in the way, later commits
+        try again, the next one first.
         """
+        self._pause_s, self._try_at = RETRY_S, 0.0
+        self._empty(timeout_ms=EMPTY_TIMEOUT_MS)
+
+    def _empty(self, *, timeout_ms: int) -> None:
         self._owed = True
         with (
             contextlib.suppress(sqlite3.Error),
@@ -73,10 +91,21 @@ class WalCheckpointer:
             ((hindered, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._owed = bool(hindered)
 
+    def _bytes_waiting(self) -> int:
+        """What the log holds that is not in the database; its length says nothing of that."""
+        try:
+            with self._index.open("rb", buffering=0) as index:
+                held = index.read(_COPIED[0] + _COPIED[1].size)
+            _, page, frames = _FRAMES[1].unpack_from(held, _FRAMES[0])
+            (copied,) = _COPIED[1].unpack_from(held, _COPIED[0])
+        except (OSError, struct.error):
+            return 0
+        return int(frames - copied) * (65_536 if page == 1 else int(page))
+
     def close(self) -> None:
         """Let the thread end; SQLite copies the rest when its last connection is closed."""
         if self._owed and self._log.exists():
-            self.empty(timeout_ms=0)
+            self._empty(timeout_ms=0)
         with self._guard:
             thread = self._thread
             self._over.set()

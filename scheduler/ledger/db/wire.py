@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
@@ -21,6 +22,8 @@ _FLOAT = Struct(">d")
 _PREPARED = "ledger_prepared"
 
 Values = Mapping[str, Any]
+Columns = tuple[tuple[str, Callable[[bytes], Any]], ...]
+"""Name of each column of an answer, and what reads its values."""
 NOTHING: Final[Values] = {}
 Packed = tuple[list[bytes | None], list[int]]
 """The values of one statement as they are sent, and the form of each."""
@@ -29,31 +32,30 @@ Packed = tuple[list[bytes | None], list[int]]
 class Answer:
     """What came of one statement; empty until its trip is over."""
 
-    __slots__ = ("_result", "statement", "values")
+    __slots__ = ("_results", "columns", "statement", "values")
 
     def __init__(self, statement: str, values: Sequence[Values]) -> None:
         self.statement = statement
         self.values = values  #: it is carried out for each of them
-        self._result: list[Any] = []
+        self.columns: Columns = ()
+        self._results: list[Any] = []
 
     @property
     def rowcount(self) -> int:
         """Rows that it changed, or gave."""
-        return sum(result.command_tuples or 0 for result in self._result)
+        return sum(result.command_tuples or 0 for result in self._results)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of its columns."""
-        (result,) = self._result
-        return tuple(result.fname(place).decode() for place in range(result.nfields))
+        return tuple([name for name, _ in self.columns])
 
     def fetchall(self) -> list[list[Any]]:
-        """Its rows. Raises KeyError for a column of a type that no table of ours has."""
-        (result,) = self._result
-        get = result.get_value
-        reads = [(at, _READ[result.ftype(at)]) for at in range(result.nfields)]
+        """Its rows."""
+        (result,) = self._results
+        get, reads = result.get_value, tuple(enumerate(self.columns))
         return [
-            [None if (raw := get(row, at)) is None else read(raw) for at, read in reads]
+            [None if (raw := get(row, at)) is None else read(raw) for at, (_, read) in reads]
             for row in range(result.ntuples)
         ]
 
@@ -74,8 +76,25 @@ _READ: dict[int, Callable[[bytes], Any]] = {
     **dict.fromkeys((25, 1043), lambda raw: bytes(raw).decode()),
     701: lambda raw: _FLOAT.unpack(raw)[0],
     1184: _instant,
-    2278: lambda _: None,
 }
+
+
+def _unread(_: bytes) -> Any:
+    raise TypeError("a column of a type that no table of ours has")
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A statement that the server knows."""
+
+    name: bytes
+    columns: Columns | None = None  #: known from its first answer on
+
+
+def _columns(result: Any) -> Columns:
+    """The columns of an answer."""
+    places = range(result.nfields)
+    return tuple((result.fname(at).decode(), _READ.get(result.ftype(at), _unread)) for at in places)
 
 
 def send(driver: Any, info: dict[Any, Any], trip: Sequence[Answer]) -> None:
@@ -84,7 +103,7 @@ def send(driver: Any, info: dict[Any, Any], trip: Sequence[Answer]) -> None:
     Begins a transaction if none is under way. Raises the driver's error for the first that
     failed; none behind it was carried out.
     """
-    prepared: dict[str, bytes] = info.setdefault(_PREPARED, {})
+    prepared: dict[str, _Prepared] = info.setdefault(_PREPARED, {})
     if driver.info.transaction_status == 0:
         trip = [Answer(_begin(driver.isolation_level), [NOTHING]), *trip]
     packed = [_packed(answer) for answer in trip]  # before anything is under way
@@ -114,7 +133,10 @@ def _packed(answer: Answer) -> list[Packed]:
 
 
 def _steps(
-    pgconn: Any, prepared: dict[str, bytes], trip: Sequence[Answer], packed: Sequence[list[Packed]]
+    pgconn: Any,
+    prepared: dict[str, _Prepared],
+    trip: Sequence[Answer],
+    packed: Sequence[list[Packed]],
 ) -> Generator[Any, Any, Exception | None]:
     """The driver's steps of one trip; returns the first error."""
     from psycopg.generators import fetch_many
@@ -129,9 +151,13 @@ def _steps(
         (result,) = yield from fetch_many(pgconn)
         if result.status in _GOOD:
             if name is None:
-                answer._result.append(result)
+                known = prepared[answer.statement]
+                if known.columns is None:
+                    known.columns = _columns(result)
+                answer.columns = known.columns
+                answer._results.append(result)
             else:
-                prepared[answer.statement] = name
+                prepared[answer.statement] = _Prepared(name)
         elif error is None:
             error = _error(result)
     yield from fetch_many(pgconn)  # the end of the trip
@@ -143,14 +169,18 @@ _GOOD = frozenset({1, 2})  #: libpq's statuses of a command, or a question, that
 
 
 def _put(
-    pgconn: Any, prepared: dict[str, bytes], trip: Sequence[Answer], packed: Sequence[list[Packed]]
+    pgconn: Any,
+    prepared: dict[str, _Prepared],
+    trip: Sequence[Answer],
+    packed: Sequence[list[Packed]],
 ) -> list[tuple[Answer, bytes | None]]:
     """Queue the statements; returns whose results come, and under which name if it prepares."""
     expected: list[tuple[Answer, bytes | None]] = []
     fresh: dict[str, bytes] = {}
     for answer, given in zip(trip, packed, strict=True):
         statement = answer.statement
-        name = prepared.get(statement) or fresh.get(statement)
+        known = prepared.get(statement)
+        name = known.name if known else fresh.get(statement)
         if name is None:
             name = fresh[statement] = b"ledger_%d" % (len(prepared) + len(fresh))
             pgconn.send_prepare(name, _numbered(statement)[0])

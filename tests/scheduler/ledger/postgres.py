@@ -11,6 +11,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -81,6 +82,19 @@ class Postgres:
         """Create a database as a copy of another; return its URL."""
         self._admin(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         return self.url(name)
+
+    @contextmanager
+    def placed_in(self, folder: Path) -> Iterator[str]:
+        """A database whose tables are in a folder, such as a small disk; its URL."""
+        owner, name = self._folder.stat(), self.unused_name()
+        os.chown(folder, owner.st_uid, owner.st_gid)
+        self._admin(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        self._admin(f"CREATE DATABASE {name} TEMPLATE template0 TABLESPACE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self.drop(name)
+            self._admin(f"DROP TABLESPACE {name}")
 
     def restore(self, name: str, source: str, file: Path) -> str:
         """Dump a database and restore it as another, by the server's own tools; return its URL."""

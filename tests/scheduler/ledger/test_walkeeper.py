@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from pathlib import Path
 
@@ -60,7 +61,10 @@ def test_a_log_that_is_not_there_is_no_matter(tmp_path: Path) -> None:
 def test_a_database_that_breaks_meanwhile_does_not_break_the_keeper(tmp_path: Path) -> None:
     file = tmp_path / "broken.db"
     file.write_bytes(b"no database at all" * 100)
-    file.with_name("broken.db-wal").write_bytes(bytes(LOG_BYTES))
+    # An index that tells of 4,000 pages in the log, none of them copied.
+    file.with_name("broken.db-shm").write_bytes(
+        struct.pack("=12xHHI80x", 0, 4096, 4_000) + bytes(4)
+    )
     keeper = WalCheckpointer(file)
 
     keeper.nudge()
