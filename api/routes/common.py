@@ -30,9 +30,14 @@ def refuse_repeats(request: HttpRequest) -> None:
             raise InputError(f"{name} stands {count} times in the query; allowed: once")
 
 
-def file_answers(media_type: str, *problems: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that answers with a file of that type."""
-    content = {media_type: {"schema": {"type": "string"}}}
+def file_answers(
+    media_type: str, *problems: int, schema: dict[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that answers with a file of that type.
+
+    The schema of a stream of events is that of each event, a text's without one.
+    """
+    content = {media_type: {"schema": schema or {"type": "string"}}}
     return {200: {"content": content}, **problem_answers(*problems)}
 
 

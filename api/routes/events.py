@@ -23,6 +23,16 @@ from scheduler.services.context import Context
 router = APIRouter(tags=["ledger"])
 
 EVENT_STREAM = "text/event-stream"
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"const": "change"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
+"""The schema of one event; its data is an object with the `kind` and the `subject`."""
 LOOK_S = 0.2
 """How often the log is looked at, whoever listens: an event is out within a second."""
 STILL_HERE_S = 15.0
@@ -58,7 +68,7 @@ class LogWatch:
 @router.get(
     "/events",
     response_class=StreamingResponse,
-    responses=file_answers(EVENT_STREAM, 503),
+    responses=file_answers(EVENT_STREAM, 503, schema=EVENT),
 )
 async def events(
     request: Annotated[EventsRequest, Query()],

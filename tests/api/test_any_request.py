@@ -94,6 +94,15 @@ def test_any_request_gets_an_answer_that_was_announced(written: httpx.Client, la
     any_request()
 
 
+def test_a_stream_of_changes_is_as_it_was_announced(written: httpx.Client) -> None:
+    case = OPERATIONS["GET /events"].Case(query={"follow": "false"}, headers={"Last-Event-ID": "0"})
+
+    answer = case.call(base_url=str(written.base_url), timeout=60)
+
+    assert answer.text.count("event: change") > 1
+    case.validate_response(answer, checks=CHECKS)
+
+
 def test_every_post_takes_json_alone_and_no_more_than_it_should(written: httpx.Client) -> None:
     document = written.get("/openapi.json").json()
     posts = [path for path, methods in document["paths"].items() if "post" in methods]
