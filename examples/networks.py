@@ -13,15 +13,16 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from replaying import MBIT, replayed
+from replaying import replayed
 
 from scheduler.sources.scenarios import load_scenario, scenario_names
 
+KBIT = 1e3
 MERGES = 120
 """No network is replayed for longer than so many of its merges take."""
 COLUMNS = (
     "scenario", "satellites", "stations", "nodes", "links", "km", "users", "replayed", "sessions",
-    "station key, Mbit", "merges", "end-to-end key, Mbit", "pairs with key", "processor, s",
+    "station key, kbit", "merges", "end-to-end key, kbit", "pairs with key", "processor, s",
 )  # fmt: skip
 
 
@@ -35,15 +36,15 @@ def row(name: str, longest: timedelta) -> Iterator[str]:
     yield f"`{name}`"
     yield f"{len(scenario.satellites)}"
     yield f"{len(scenario.stations)}"
-    yield f"{len(scenario.nodes)}"
-    yield f"{len(scenario.links)}"
+    yield f"{len(scenario.nodes):,}"
+    yield f"{len(scenario.links):,}"
     yield f"{scenario.fibre_km:,.0f}"
     yield f"{scenario.user_count}"
     yield f"{span / timedelta(days=1):g} d" if span >= timedelta(days=1) else f"{span.seconds} s"
     yield f"{len(found.settled):,}"
-    yield f"{sum(one.secret_bits for one in found.stations) / MBIT:,.1f}"
+    yield f"{sum(one.secret_bits for one in found.stations) / KBIT:,.0f}"
     yield f"{sum(one.merges for one in found.pairs):,}"
-    yield f"{sum(one.merged_bits for one in found.pairs) / MBIT:,.2f}"
+    yield f"{sum(one.merged_bits for one in found.pairs) / KBIT:,.0f}"
     pairs = {demand.pool.pool_id for demand in scenario.demands}
     yield f"{len(found.pairs)} of {len(pairs)}"
     yield f"{time.process_time() - began:.0f}"
