@@ -6,6 +6,8 @@ import struct
 import threading
 from pathlib import Path
 
+import pytest
+
 from scheduler.ledger import open_ledger
 from scheduler.ledger.db.engine import make_engine
 from scheduler.ledger.db.wal import BACKSTOP_PAGES, LOG_BYTES, WalCheckpointer
@@ -56,6 +58,23 @@ def test_a_log_that_is_not_there_is_no_matter(tmp_path: Path) -> None:
     keeper.close()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_that_others_use_is_not_tried_after_every_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "used.db-wal").write_bytes(b"of another process")
+    keeper = WalCheckpointer(tmp_path / "used.db")
+    tries: list[int] = []
+    monkeypatch.setattr(keeper, "_empty", lambda *, timeout_ms: tries.append(timeout_ms))
+    keeper._pause_s = 60.0
+    for _ in range(20):
+        keeper.nudge()
+    assert len(tries) == 1
+    keeper.empty()  # key was erased: the next commit tries again
+    keeper.nudge()
+    assert len(tries) == 3
+    keeper.close()
 
 
 def test_a_database_that_breaks_meanwhile_does_not_break_the_keeper(tmp_path: Path) -> None:
