@@ -15,6 +15,7 @@ import threading
 import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import procrastinate
@@ -26,6 +27,7 @@ from scheduler.agenda import Due, Work
 from scheduler.clock import SystemClock
 from scheduler.domain import Job, JobState
 from scheduler.errors import SchedulerError, SettingsError
+from scheduler.ledger.db.engine import LIVENESS, SERVER_LIVENESS
 from scheduler.logs import where_raised, words_of
 from scheduler.services.context import Context
 
@@ -52,7 +54,9 @@ def conninfo_of(database_url: str) -> str:
             " for SQLite"
         )
     mark = "&" if "?" in rest else "?"
-    return f"postgresql://{rest}{mark}options=-csearch_path%3D{SCHEMA}"
+    alive = "&".join(f"{name}={value}" for name, value in LIVENESS.items() if name not in rest)
+    options = quote(f"-csearch_path={SCHEMA} {SERVER_LIVENESS}")
+    return f"postgresql://{rest}{mark}{alive}&options={options}"
 
 
 def make_tables(database_url: str) -> None:

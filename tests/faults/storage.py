@@ -56,9 +56,9 @@ def small_disk(folder: Path, size_bytes: int = SIZE_BYTES) -> Iterator[SmallDisk
     def make_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_BYTES // 2, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes // 2, hard))
     try:
-        how = f"file size limit of {SIZE_BYTES // 2} bytes (mounting is not allowed here)"
+        how = f"file size limit of {size_bytes // 2} bytes (mounting is not allowed here)"
         yield SmallDisk(how, make_room)
     finally:
         make_room()

@@ -63,9 +63,13 @@ class Cluster:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
+        return self.start_with([], *words)
+
+    def start_with(self, before: list[str], *words: str) -> subprocess.Popen[bytes]:
+        """Start a command behind other words, such as those that lead to another host."""
         with self.log.open("ab") as log:
             made = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", *words],
+                [*before, sys.executable, "-m", "api.cli", *words],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log,
             )  # fmt: skip
         self.running.append(made)

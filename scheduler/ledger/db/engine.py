@@ -28,18 +28,37 @@ MIGRATION_LOCK = 20160816
 WRITERS_LOCK = 20160818
 """Number of the advisory lock that PostgreSQL's writers share, or one of them has for itself."""
 
+# In a transaction that writes: its locks end with a client that is there and says nothing.
+_IDLE = "set_config('idle_in_transaction_session_timeout', '60s', true)"
 # Who writes beside others waits for the disk behind the commit (`bulk.send_commit`), when the rows
 # that he locked are free again: else all who draw from one pool would wait for each other's syncs.
 # His statements find rows by an index, whatever the values are: one plan will do for all.
 _LOCK_BESIDE = (
     f"SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK}),"
     " set_config('synchronous_commit', 'off', true),"
-    " set_config('plan_cache_mode', 'force_generic_plan', true)"
+    f" set_config('plan_cache_mode', 'force_generic_plan', true), {_IDLE}"
 )
-_LOCK_ALONE = f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
+_LOCK_ALONE = f"SELECT pg_advisory_xact_lock({WRITERS_LOCK}), {_IDLE}"
 
 _PASSWORD = re.compile(r"(//[^:/]*:).*@")
 ALLOWED = "sqlite:///FILE, postgresql://HOST/NAME"
+
+LIVENESS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""After how long a server that says nothing counts as gone: half a minute, unless the URL says so.
+
+A network that is cut breaks no connection: whoever waits for an answer would wait for hours.
+"""
+SERVER_LIVENESS = (
+    "-ctcp_keepalives_idle=10 -ctcp_keepalives_interval=5 -ctcp_keepalives_count=3"
+    " -ctcp_user_timeout=30000"
+)
+"""The same of the server, which would keep the locks of a client that it does not hear of."""
 
 # A commit that is answered before it is synced is lost with the power, and its key is delivered
 # twice.
@@ -101,7 +120,8 @@ def _parsed(url: str) -> URL:
             raise SettingsError(f"database {url!r} is in memory; allowed: sqlite:///FILE")
         return parsed
     if parsed.get_backend_name() == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
+        query = {**LIVENESS, "options": SERVER_LIVENESS, **parsed.query}
+        return parsed.set(drivername="postgresql+psycopg", query=query)
     raise SettingsError(f"database of kind {parsed.get_backend_name()!r}; allowed: {ALLOWED}")
 
 
@@ -196,6 +216,8 @@ def _postgres_engine(url: URL) -> Engine:
         elif not options.get("ledger_numbers", False):
             # Taken first: whoever waited here sees, statement by statement, what was committed.
             owe(connection, _LOCK_BESIDE if options.get("ledger_shares", False) else _LOCK_ALONE)
+        else:
+            owe(connection, f"SELECT {_IDLE}")
 
     @event.listens_for(engine, "before_cursor_execute")
     def _before(connection: Connection, *_: object) -> None:
