@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import struct
 import threading
 import time
 from pathlib import Path
 
 LOG_BYTES = 4_000_000
-"""What the log holds beyond the database when it is copied back: SQLite's own 1,000 pages."""
+"""Length of the log from which it is copied back: SQLite's own 1,000 pages."""
 
 BACKSTOP_PAGES = 16_000
 """Length (64 MB) at which a commit copies the log back after all: the thread is behind."""
@@ -32,10 +31,6 @@ Each try keeps all writers waiting for its syncs; sixteen processes that tried a
 kept one another from committing for twelve seconds.
 """
 
-# https://www.sqlite.org/walformat.html: of the log's index, the page size in the upper half and
-# the number of its frames, and how many of them are in the database by now.
-_FRAMES, _COPIED = (12, struct.Struct("=HHI")), (96, struct.Struct("=I"))
-
 
 class WalCheckpointer:
     """One thread for one database file; it sleeps until it is nudged."""
@@ -43,7 +38,6 @@ class WalCheckpointer:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._log = file.with_name(f"{file.name}-wal")
-        self._index = file.with_name(f"{file.name}-shm")
         self._due = threading.Event()
         self._over = threading.Event()
         # A log that is there may hold what a process had erased that was killed before it was cut.
@@ -62,7 +56,7 @@ class WalCheckpointer:
             self._empty(timeout_ms=0)
             self._try_at = time.monotonic() + self._pause_s
             self._pause_s = min(2 * self._pause_s, RETRY_MAX_S)
-        if self._bytes_waiting() >= LOG_BYTES:
+        if self._is_long():
             with self._guard:
                 if self._thread is None and not self._over.is_set():
                     # A daemon: an open ledger must not keep its process alive.
@@ -91,16 +85,17 @@ class WalCheckpointer:
             ((hindered, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._owed = bool(hindered)
 
-    def _bytes_waiting(self) -> int:
-        """What the log holds that is not in the database; its length says nothing of that."""
+    def _is_long(self) -> bool:
+        """Whether the log's file is long; copying it back makes it no shorter.
+
+        The log's index would tell what waits in it. But whoever closes a file of which this process
+        holds a lock loses that (POSIX), and every lock of SQLite's log is one of its index: another
+        process would begin to write in the middle of a transaction.
+        """
         try:
-            with self._index.open("rb", buffering=0) as index:
-                held = index.read(_COPIED[0] + _COPIED[1].size)
-            _, page, frames = _FRAMES[1].unpack_from(held, _FRAMES[0])
-            (copied,) = _COPIED[1].unpack_from(held, _COPIED[0])
-        except (OSError, struct.error):
-            return 0
-        return int(frames - copied) * (65_536 if page == 1 else int(page))
+            return self._log.stat().st_size >= LOG_BYTES
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Let the thread end; SQLite copies the rest when its last connection is closed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import struct
+import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -80,10 +82,7 @@ def test_a_log_that_others_use_is_not_tried_after_every_commit(
 def test_a_database_that_breaks_meanwhile_does_not_break_the_keeper(tmp_path: Path) -> None:
     file = tmp_path / "broken.db"
     file.write_bytes(b"no database at all" * 100)
-    # An index that tells of 4,000 pages in the log, none of them copied.
-    file.with_name("broken.db-shm").write_bytes(
-        struct.pack("=12xHHI80x", 0, 4096, 4_000) + bytes(4)
-    )
+    file.with_name("broken.db-wal").write_bytes(bytes(LOG_BYTES))
     keeper = WalCheckpointer(file)
 
     keeper.nudge()
@@ -101,3 +100,28 @@ def test_commits_leave_the_copying_to_the_thread(tmp_path: Path) -> None:
     engine.dispose()
 
     assert (pages, synchronous) == (BACKSTOP_PAGES, 2)
+
+
+def test_whoever_nudges_keeps_every_lock_of_the_process(tmp_path: Path) -> None:
+    """Closing any file that SQLite locks would let another process write at the same time."""
+    file = tmp_path / "ledger.db"
+    writer = sqlite3.connect(file, isolation_level=None)
+    writer.execute("PRAGMA journal_mode=WAL")
+    writer.execute("CREATE TABLE some (data)")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("INSERT INTO some VALUES (zeroblob(?))", (2 * LOG_BYTES,))
+    keeper = WalCheckpointer(file)
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0);"
+        " c.execute('BEGIN IMMEDIATE')"
+    )
+
+    keeper.nudge()
+    other = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=False
+    )
+    keeper.close()
+    writer.close()
+
+    assert other.returncode == 1
+    assert "database is locked" in other.stderr
