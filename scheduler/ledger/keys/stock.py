@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, or_, select, text
+from sqlalchemy import BigInteger, bindparam, cast, func, or_, select, text
 
 from orbits import as_utc
 from scheduler.errors import LedgerBroken
@@ -24,8 +24,9 @@ from scheduler.ledger.schema import (
 from scheduler.ledger.states import AccountKind, KeyState
 
 # The predicates stand as text: only then do both stores see that a partial index serves.
-_WHOLE = func.sum((Block.length_bits - Block.next_bit) // 8 * 8)
-_CAME_BACK = func.sum(FreedRange.end_bit - FreedRange.start_bit)
+# Whole numbers again: a sum of PostgreSQL's is of a type that no table of ours has.
+_WHOLE = cast(func.sum((Block.length_bits - Block.next_bit) // 8 * 8), BigInteger)
+_CAME_BACK = cast(func.sum(FreedRange.end_bit - FreedRange.start_bit), BigInteger)
 _LASTS = or_(Block.expires_at.is_(None), Block.expires_at > bindparam("at_"))
 _OVER_BITS = (
     select(PoolRow.pool_id, _WHOLE)
