@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.delivery.origins import KeyOrigins
-    from scheduler.services.learning import LinkRatios
+    from scheduler.services.link_ratios import LinkRatios
     from scheduler.services.merges.demand_served import DemandServed
     from scheduler.settings import Settings
 
@@ -105,7 +105,7 @@ class Context:
     @cached_property
     def ratios(self) -> LinkRatios:
         """What each link's sessions measured, read from the ledger as it grows."""
-        from scheduler.services.learning import LinkRatios
+        from scheduler.services.link_ratios import LinkRatios
 
         return LinkRatios()
 
