@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
     from scheduler.paths import Routes
     from scheduler.services.delivery.origins import KeyOrigins
-    from scheduler.services.learning import LinkRatios
     from scheduler.services.merges.demand_served import DemandServed
+    from scheduler.services.ratios import LinkRatios
     from scheduler.settings import Settings
 
 PASS_ANSWERS = 64
@@ -105,7 +105,7 @@ class Context:
     @cached_property
     def ratios(self) -> LinkRatios:
         """What each link's sessions measured, read from the ledger as it grows."""
-        from scheduler.services.learning import LinkRatios
+        from scheduler.services.ratios import LinkRatios
 
         return LinkRatios()
 
