@@ -79,8 +79,14 @@ _READ: dict[int, Callable[[bytes], Any]] = {
 }
 
 
-def _unread(_: bytes) -> Any:
-    raise TypeError("a column of a type that no table of ours has")
+@lru_cache
+def _reader(kind: int) -> Callable[[bytes], Any]:
+    """What reads a type's values; by the driver's own means where it is none of our columns'."""
+    from psycopg import adapters
+    from psycopg.pq import Format
+
+    loader = adapters.get_loader(kind, Format.BINARY)
+    return _READ.get(kind) or (bytes if loader is None else loader(kind).load)
 
 
 @dataclass(slots=True)
@@ -94,7 +100,7 @@ class _Prepared:
 def _columns(result: Any) -> Columns:
     """The columns of an answer."""
     places = range(result.nfields)
-    return tuple((result.fname(at).decode(), _READ.get(result.ftype(at), _unread)) for at in places)
+    return tuple((result.fname(at).decode(), _reader(result.ftype(at))) for at in places)
 
 
 def send(driver: Any, info: dict[Any, Any], trip: Sequence[Answer]) -> None:

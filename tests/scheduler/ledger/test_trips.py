@@ -8,9 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from scheduler.errors import LedgerError
 from scheduler.ledger import Ledger, ReservationState, Transaction
+from scheduler.ledger.db.bulk import query
 from scheduler.ledger.keys.reservations import reserve_key, resolve_reservation
 from tests.scheduler.ledger.builders import NANSHAN_XINGLONG, NOON, deposit, uuid_of
 
@@ -85,6 +87,22 @@ def test_what_is_answered_is_on_the_disk_though_the_commit_did_not_wait_for_it(
     with ledger.begin() as tx:
         (row,) = tx.connection.exec_driver_sql("SELECT current_setting('synchronous_commit')")
     assert row[0] == "on"
+
+
+def test_values_of_any_type_are_read_as_the_driver_reads_them(ledger: Ledger) -> None:
+    if ledger._engine.dialect.name != "postgresql":
+        pytest.skip("SQLite is no server")
+    question = (
+        "SELECT sum(n) AS sum, avg(n) AS mean, min(n)::smallint AS small, max(n)::float8 / 7 AS x,"
+        " count(*) > 2 AS is_many, '\\xfeed'::bytea AS raw, 'Ä'::text AS word,"
+        " NULL::bigint AS none, '2016-12-19 16:48:00.123456+08'::timestamptz AS at, '{\"a\": [1]}'::jsonb AS doc,"
+        " 'f5e5b6a0-0000-4000-8000-000000000000'::uuid AS id FROM generate_series(-3, 8) AS of(n)"
+    )
+    with ledger._engine.connect() as connection:
+        (mine,) = query(connection, text(question), {})
+        (theirs,) = connection.exec_driver_sql(question).all()
+
+    assert list(mine) == list(theirs)
 
 
 def test_a_text_with_a_nul_is_refused_and_the_connection_goes_on(ledger: Ledger) -> None:
