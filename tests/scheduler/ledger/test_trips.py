@@ -95,7 +95,8 @@ def test_values_of_any_type_are_read_as_the_driver_reads_them(ledger: Ledger) ->
     question = (
         "SELECT sum(n) AS sum, avg(n) AS mean, min(n)::smallint AS small, max(n)::float8 / 7 AS x,"
         " count(*) > 2 AS is_many, '\\xfeed'::bytea AS raw, 'Ä'::text AS word,"
-        " NULL::bigint AS none, '2016-12-19 16:48:00.123456+08'::timestamptz AS at, '{\"a\": [1]}'::jsonb AS doc,"
+        " NULL::bigint AS none, '2016-12-19 16:48:00.123456+08'::timestamptz AS at,"
+        " '{\"a\": [1]}'::jsonb AS doc,"
         " 'f5e5b6a0-0000-4000-8000-000000000000'::uuid AS id FROM generate_series(-3, 8) AS of(n)"
     )
     with ledger._engine.connect() as connection:
