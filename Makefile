@@ -30,7 +30,7 @@ demo: $(VENV)/.base
 	$(BIN)/skytrunk --database sqlite:///$(DEMO_DIR)/skytrunk.db ledger verify
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not bench and not faults and not browser and not tamper and not walks"
+	$(BIN)/python -m pytest -n 3 -m "not bench and not faults and not browser and not tamper and not walks"
 
 # What takes long: every command of the documents beside README, an operator's evening, every value
 # of an export forged.

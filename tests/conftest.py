@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from scheduler.collector import collect_rarely
+
+collect_rarely()  # as every command does
 _NUMBERS = count()
 
 # On two shared cores the time of one example says nothing about the code.

@@ -111,9 +111,12 @@ def _run(line: str, folder: Path, settings: dict[str, str]) -> None:
         raise AssertionError(f"{line} ended by itself: {process.stderr.read().decode()}")
 
 
+LONG = ("README.md: Replay", "README.md: Operate", "README.md: See")
+
+
 def _marked(name: str, text: str) -> object:
-    """README's are of the suite; those of other documents take as long again (`make walks`)."""
-    marks = () if name.startswith("README") else (pytest.mark.walks,)
+    """README's long sections, and those of other documents, are walked by `make walks`."""
+    marks = () if name.startswith("README") and not name.startswith(LONG) else (pytest.mark.walks,)
     return pytest.param(text, id=name, marks=marks)
 
 

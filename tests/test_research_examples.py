@@ -19,7 +19,12 @@ EXAMPLES = ROOT / "examples"
     [
         ("micius_campaign", ["--days", "1"], r"12-19 16:48 xinglong  47\.8 deg: .* bits foretold"),
         ("intercontinental", ["--days", "1"], r"graz: \d+ sessions of \d+ dark passes"),
-        ("integrated", ["--days", "0.05"], r"xinjiang: \d+ of 163 pairs with key"),
+        pytest.param(
+            "integrated",
+            ["--days", "0.05"],
+            r"xinjiang: \d+ of 163 pairs with key",
+            marks=pytest.mark.walks,
+        ),
         ("trunk", ["--hours", "1"], r"fairness \(Jain's index\): 1\.0000"),
         ("trunk", ["--scenario", "quantum-mesh", "--hours", "0.001"], r": 3\d relays, \d+ bits"),
         ("portable", ["--days", "1"], r"jinan-1: \d+ sessions, \d+ with key"),

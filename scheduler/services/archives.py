@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -81,6 +81,14 @@ class Archives:
                 earth=self._earth(),
             )
         return self._whole
+
+    def without(self, norad_ids: Collection[int]) -> Archive:
+        """Every set but those of some satellites."""
+        return Archive(
+            (item for item in self.whole() if item.norad_id not in norad_ids),
+            verdicts=self.verdicts(),
+            earth=self._earth(),
+        )
 
     def of(self, norad_id: int) -> Archive:
         """Every set of one satellite: no other one is read, so this stays quick."""

@@ -22,7 +22,7 @@ from scheduler.sources.scenarios import load_scenario
 from scheduler.weather import TrueSky
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from scheduler.domain import ElementBinding, KeyRunway, KnownSet, PassAnswer
     from scheduler.ledger import ElementRow, Ledger, LedgerView, Reader
@@ -192,6 +192,10 @@ class Context:
     def archive(self) -> Archive:
         """Every element set known to this process: packaged, imported, handed over."""
         return self._archives.whole()
+
+    def archive_without(self, norad_ids: Collection[int]) -> Archive:
+        """Every element set but those of some satellites."""
+        return self._archives.without(norad_ids)
 
     @property
     def unreadable_elements(self) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def _archive(context: Context, satellite: str | None) -> Archive:
         return context.archive_of(_number(context, satellite))
     if context.viewer.sees_all:
         return context.archive
-    return Archive(one for one in context.archive if one.norad_id not in context.viewer.numbers)
+    return context.archive_without(context.viewer.numbers)
 
 
 def export_elements(

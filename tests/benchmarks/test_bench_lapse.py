@@ -14,10 +14,10 @@ import pytest
 from orbits import format_omm
 from scheduler import services
 from scheduler.clock import SimulatedClock
+from scheduler.collector import freeze_gc
 from scheduler.entropy import KeyedEntropy
 from scheduler.jobs import JobRunner
 from scheduler.logs import quiet
-from scheduler.process import freeze_gc
 from scheduler.services.context import Context
 from scheduler.settings import load_settings
 from tests.fresh_sets import fresh_set

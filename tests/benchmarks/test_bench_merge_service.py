@@ -14,6 +14,7 @@ import pytest
 
 from scheduler import services
 from scheduler.clock import SimulatedClock
+from scheduler.collector import freeze_gc
 from scheduler.domain import Demand, NewBlock, Pool
 from scheduler.entropy import SystemEntropy
 from scheduler.ledger import Ledger, Transaction
@@ -21,7 +22,6 @@ from scheduler.ledger.keys.deposit import deposit_block, expect_blocks
 from scheduler.merge import PROOF_BITS
 from scheduler.network import Link, LinkKind, Node, NodeKind, Scenario
 from scheduler.paths import jain_index
-from scheduler.process import freeze_gc
 from scheduler.services.audit import verify_ledger
 from scheduler.services.context import Context
 from scheduler.settings import Settings

@@ -117,6 +117,7 @@ def many_demands(seed: int, count: int = 10, seen: int = 5, times: int = 3) -> P
     )
 
 
+@pytest.mark.walks
 @pytest.mark.parametrize("sums_up_to", [16, 0])
 def test_ten_shares_are_the_leximin_by_sums_and_level_by_level(
     sums_up_to: int, monkeypatch: pytest.MonkeyPatch

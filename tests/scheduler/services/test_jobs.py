@@ -213,7 +213,7 @@ def test_what_was_due_while_nobody_ran_is_listed_once_for_each_work(context: Con
 
 
 def test_paused_work_is_missed_with_the_reason_and_done_again_after(context: Context) -> None:
-    with pytest.raises(InputError, match="needs a reason"):
+    with pytest.raises(InputError, match="allowed: why it is made"):
         services.pause_job(context, "merge", reason=" ")
     with pytest.raises(UnknownName, match="known: trunk"):
         services.pause_job(context, "settle", reason="never")

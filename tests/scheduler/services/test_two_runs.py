@@ -21,6 +21,7 @@ RATE = 10_000.0  # a merge interval of six hours passes in about two seconds
 PATIENCE_S = 120.0
 
 
+@pytest.mark.walks
 def test_two_runs_share_the_work_and_neither_logs_an_error(
     open_context: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
