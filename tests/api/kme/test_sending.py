@@ -34,7 +34,7 @@ class Transport:
         return {"type": "http.disconnect"}
 
 
-def told(context: Context, length: int, lost_at: int | None) -> tuple[list[str], Transport]:
+def settled(context: Context, length: int, lost_at: int | None) -> tuple[list[str], Transport]:
     """What the outbox was told of an answer of that length, and how it was sent."""
     outbox, transport = Outbox(context), Transport(lost_at)
     answer = KeyAnswer({"keys": "0" * length}, outbox=outbox, answer_ids=["enc-keys/1"])
@@ -46,7 +46,7 @@ def told(context: Context, length: int, lost_at: int | None) -> tuple[list[str],
 
 @pytest.mark.parametrize("length", [40, LARGE])
 def test_an_answer_that_was_taken_whole_left(context: Context, length: int) -> None:
-    what, transport = told(context, length, lost_at=None)
+    what, transport = settled(context, length, lost_at=None)
 
     assert what == ["left enc-keys/1"]
     body = b"".join(one.get("body", b"") for one in transport.sent)
@@ -56,6 +56,6 @@ def test_an_answer_that_was_taken_whole_left(context: Context, length: int) -> N
 
 @pytest.mark.parametrize(("length", "lost_at"), [(40, -1), (LARGE, -1), (LARGE, 0), (LARGE, 1)])
 def test_one_that_was_cut_short_is_in_doubt(context: Context, length: int, lost_at: int) -> None:
-    what, _ = told(context, length, lost_at)
+    what, _ = settled(context, length, lost_at)
 
     assert what == ["lost enc-keys/1"]
