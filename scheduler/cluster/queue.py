@@ -116,19 +116,24 @@ class Queue:
 
     def _work(self, **said: Any) -> None:
         """Do what is due, unless its row says that somebody did."""
-        due = due_of(said)
+        try:
+            due = due_of(said)
+        except ValueError as error:
+            # Tried again it would not be understood either; it has no row, and needs none.
+            log.error("task dropped", why=str(error))
+            return
         ids = {"session": str(due.booking_id)} if due.booking_id else {}
         with structlog.contextvars.bound_contextvars(job_id=services.job_id(due), **ids):
             # A name for each task: the queue may run one twice, in one process even.
             self._do(due, services.Worker.here())
 
     def _do(self, due: Due, worker: services.Worker) -> None:
-        if due.work is Work.BEGIN and (reason := services.late_reason(self.context, due)):
-            services.miss_late_session(self.context, due, reason)
-            services.miss_job(self.context, due, reason=reason)
-            log.warning("missed", job=str(due.work), why=reason)
-            return
         try:
+            if due.work is Work.BEGIN and (reason := services.late_reason(self.context, due)):
+                services.miss_late_session(self.context, due, reason)
+                services.miss_job(self.context, due, reason=reason)
+                log.warning("missed", job=str(due.work), why=reason)
+                return
             outcome = services.run_job(self.context, due, worker=worker, begun=self._note_held)
         except Exception as error:  # noqa: BLE001 - the outermost loop: logged and recorded
             self._fail(due, worker, error)
@@ -225,12 +230,16 @@ def said_of(due: Due) -> dict[str, Any]:
 
 
 def due_of(said: dict[str, Any]) -> Due:
-    """The other way round."""
-    return Due(
-        work=next(one for one in Work if str(one) == said["work"]),
-        at=datetime.fromisoformat(said["at"]),
-        since=datetime.fromisoformat(said["since"]),
-        until=datetime.fromisoformat(said["until"]),
-        booking_id=UUID(said["booking"]) if said["booking"] else None,
-        if_changed=said["if_changed"],
-    )
+    """The other way round. Raises ValueError for what no tick said."""
+    works = {str(work): work for work in Work}
+    try:
+        return Due(
+            work=works[said["work"]],
+            at=datetime.fromisoformat(said["at"]),
+            since=datetime.fromisoformat(said["since"]),
+            until=datetime.fromisoformat(said["until"]),
+            booking_id=UUID(said["booking"]) if said["booking"] else None,
+            if_changed=said["if_changed"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"task {said!r:.300}: not what a tick says ({error!r:.100})") from error

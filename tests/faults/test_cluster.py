@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import procrastinate
@@ -25,7 +26,7 @@ import pytest
 from scheduler import services
 from scheduler.agenda import Due, Work
 from scheduler.cluster.queue import QUEUE, conninfo_of, make_tables, said_of
-from scheduler.domain import JobState
+from scheduler.domain import Job, JobState
 from scheduler.ledger.books.jobs import get_jobs
 from scheduler.ledger.reader import get_commands
 from scheduler.ledger.vault.keystore import KEK_VARIABLE
@@ -90,12 +91,16 @@ class Cluster:
 
     def defer(self, dues: list[Due]) -> None:
         """Tell the queue of work, as a tick does."""
+        self.defer_words(*(said_of(due) for due in dues))
+
+    def defer_words(self, *words: dict[str, Any]) -> None:
+        """Put tasks with these arguments into the queue, whatever they are."""
         connector = procrastinate.SyncPsycopgConnector(
             conninfo=conninfo_of(self.settings.database_url)
         )
         with procrastinate.App(connector=connector).open() as app:
             task = app.configure_task("work", queue=QUEUE, allow_unknown=True)
-            task.batch_defer(*(said_of(due) for due in dues))
+            task.batch_defer(*words)
 
 
 @pytest.fixture
@@ -149,6 +154,18 @@ def _wait_for(settings: Settings, number: int) -> None:
     while (done := _done(settings)) < number:
         assert time.monotonic() < until, f"{done} of {number} done"
         time.sleep(1.0)
+
+
+def _wait_until(over: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not over():
+        assert time.monotonic() < until
+        time.sleep(0.5)
+
+
+def _failed(settings: Settings) -> list[Job]:
+    with Context(settings) as context, context.view.read() as reader:
+        return [job for job in get_jobs(reader, state=JobState.FAILED, limit=100) if job.reason]
 
 
 def _check(settings: Settings, number: int) -> None:
@@ -234,3 +251,27 @@ def test_each_of_a_thousand_jobs_counts_once_whatever_is_killed(
     assert accepted
     assert [name for name in accepted if told[name] != 1] == []
     assert set(told.values()) == {1}
+
+
+@pytest.mark.faults
+def test_what_cannot_be_done_is_told_once_and_holds_nothing_up(cluster: Cluster) -> None:
+    nobody, number = UUID(int=7), 20
+    soon = datetime.now(UTC)
+    poison = Due(
+        at=soon, work=Work.SETTLE, since=soon, until=soon + SECOND, booking_id=nobody
+    )  # fmt: skip
+    cluster.defer_words({"work": "no such work"}, {"work": "settle", "at": "never"})
+    cluster.defer([poison, *_dues(number)])
+    for _ in range(2):
+        cluster.start("worker")
+    _wait_for(cluster.settings, number)
+    _wait_until(lambda: len(_failed(cluster.settings)) == 1)
+    cluster.stop()
+
+    _check(cluster.settings, number)
+    (failed,) = _failed(cluster.settings)
+    assert failed.job_key == f"settle/{nobody}"
+    assert str(nobody) in failed.reason
+    said = cluster.log.read_text(encoding="utf-8")
+    assert "Traceback" not in said
+    assert said.count("task dropped") == 2
