@@ -20,7 +20,7 @@ from scheduler.settings import load_settings
 from tests.api.conftest import ROOT, clean_environment
 from tests.faults.storage import fill, small_disk
 
-DISK_BYTES = 24_000_000
+DISK_BYTES = 60_000_000
 PATIENCE_S = 180.0
 SCHEDULES = '{"trunk": "5s", "merge": "5s", "expire": "5s", "plan": "off", "elements": "off"}'
 
