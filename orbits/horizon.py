@@ -84,6 +84,11 @@ class HorizonMask:
         """The lowest elevation of the horizon."""
         return min(self.elevation_deg)
 
+    @property
+    def elevation_deg_max(self) -> float:
+        """The highest elevation of the horizon."""
+        return max(self.elevation_deg)
+
     def pieces(self) -> Iterator[Piece]:
         """Yield the straight parts clockwise from the first corner; a step has none."""
         azimuths, elevations = self.azimuth_deg, self.elevation_deg

@@ -22,7 +22,7 @@ LISTS = frozenset({"station", "without"})
 """The query parameters that may stand more than once."""
 
 
-def refuse_repeats(request: HttpRequest) -> None:
+async def refuse_repeats(request: HttpRequest) -> None:
     """Raise InputError for a parameter that stands twice: neither value is the right one."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
     for name, count in counts.items():
@@ -41,9 +41,22 @@ def file_answers(
     return {200: {"content": content}, **problem_answers(*problems)}
 
 
-ContextDependency = Annotated[Context, Depends(seen_context)]
+# What takes microseconds is a coroutine: a function gets a thread's turn, which takes longer.
+async def _seen(request: HttpRequest) -> Context:
+    return seen_context(request)
+
+
+async def _whole(request: HttpRequest) -> Context:
+    return whole_context(request)
+
+
+async def _operator(request: HttpRequest) -> Operator | None:
+    return operator_of(request)
+
+
+ContextDependency = Annotated[Context, Depends(_seen)]
 """What questions are answered from."""
-WholeDependency = Annotated[Context, Depends(whole_context)]
+WholeDependency = Annotated[Context, Depends(_whole)]
 """What changes act on."""
-OperatorDependency = Annotated[Operator | None, Depends(operator_of)]
+OperatorDependency = Annotated[Operator | None, Depends(_operator)]
 """Whose token asks for a change."""

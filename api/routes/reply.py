@@ -204,5 +204,9 @@ def _accepted(accept: str | None, forms: Sequence[str]) -> str | None:
     return None
 
 
-ReplyDependency = Annotated[Reply, Depends(Reply)]
+async def _reply(request: HttpRequest, response: Response) -> Reply:
+    return Reply(request, response)
+
+
+ReplyDependency = Annotated[Reply, Depends(_reply)]
 """For every route that answers with a list, or in several forms."""

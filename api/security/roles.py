@@ -147,7 +147,7 @@ NOWHERE = "-"
 AWAY_S = 5
 
 
-def check_route(request: Request) -> None:
+async def check_route(request: Request) -> None:
     """Raise NotAllowed if a handler runs for which nothing was decided.
 
     The decision is taken before the body is read, by a look of its own at the routes; this holds

@@ -63,7 +63,9 @@ class SatellitePass:
 
     def __post_init__(self) -> None:
         for name in ("rises_at", "culminates_at", "sets_at", "tca_at", "epoch"):
-            object.__setattr__(self, name, as_utc(getattr(self, name)))
+            value = getattr(self, name)
+            if (utc := as_utc(value)) is not value:
+                object.__setattr__(self, name, utc)
         if not self.rises_at <= self.culminates_at <= self.sets_at:
             raise PassTimesError(f"need rise <= culmination <= set, got {self}")
         if not self.rises_at <= self.tca_at <= self.sets_at:
@@ -148,25 +150,32 @@ class PassTable:
     def _rows(self, part: slice) -> Iterator[SatellitePass]:
         columns = [getattr(self, name)[part].tolist() for name in _COLUMNS]
         sigmas_s = None if self.time_sigma_s is None else self.time_sigma_s[part].tolist()
+        start = self.start
         for row, values in enumerate(zip(*columns, strict=True)):
             satellite, station, rise_s, culmination_s, set_s, tca_s, *rest = values
+            elevation_deg, range_km, rise_deg, culmination_deg, set_deg, *counts = rest
+            culminations, cut_at_start, cut_at_end = counts
             elements = self.elements[satellite]
             sigma_s = nan if sigmas_s is None else sigmas_s[row]
             yield SatellitePass(
                 norad_id=elements.norad_id,
                 satellite=elements.label,
                 station_id=self.stations[station].station_id,
-                rises_at=self._at(rise_s),
-                culminates_at=self._at(culmination_s),
-                sets_at=self._at(set_s),
-                tca_at=self._at(tca_s),
+                rises_at=datetime_at(start, rise_s),
+                culminates_at=datetime_at(start, culmination_s),
+                sets_at=datetime_at(start, set_s),
+                tca_at=datetime_at(start, tca_s),
+                max_elevation_deg=elevation_deg,
+                range_km_min=range_km,
+                rise_azimuth_deg=rise_deg,
+                culmination_azimuth_deg=culmination_deg,
+                set_azimuth_deg=set_deg,
                 epoch=elements.epoch,
+                culminations=culminations,
+                cut_at_start=cut_at_start,
+                cut_at_end=cut_at_end,
                 time_sigma_s=None if isnan(sigma_s) else sigma_s,
-                **dict(zip(_COLUMNS[6:], rest, strict=True)),
             )
-
-    def _at(self, offset_s: float) -> datetime:
-        return datetime_at(self.start, offset_s)
 
     @cached_property
     def _order(self) -> IntArray:

@@ -53,9 +53,11 @@ def why_not(row: PassRow, candidate: Candidate | None, limits: PassLimits) -> st
             f"its element set of {instant_key(row.elements_epoch)} is {_days(away)} days away,"
             f" the maximum is {_days(limits.max_age)} days"
         )
-    least_deg = float(limits.lowest[row.station].at(row.max_elevation_azimuth_deg))
-    if row.max_elevation_deg < least_deg:
-        return f"rises to {row.max_elevation_deg:.1f} deg, the minimum is {least_deg:g} deg"
+    horizon = limits.lowest[row.station]
+    if row.max_elevation_deg < horizon.elevation_deg_max:
+        least_deg = float(horizon.at(row.max_elevation_azimuth_deg))
+        if row.max_elevation_deg < least_deg:
+            return f"rises to {row.max_elevation_deg:.1f} deg, the minimum is {least_deg:g} deg"
     if limits.kinds.get((row.satellite, row.station)) is SessionKind.DUAL_DOWNLINK:
         return "its key needs a second station at the same time: `skytrunk pairs --simultaneous`"
     if not row.dark and limits.kinds.get((row.satellite, row.station)) is SessionKind.UPLINK:
@@ -191,14 +193,12 @@ def with_reasons(
             candidate = replace(candidate, clear_probability=p_clear)
         mine = _booked(one.row, limits.bookings)
         reason = why_not(one.row, candidate, limits)
-        rows.append(
-            replace(
-                one.row,
-                why_not=None if reason is None else context.viewer.shown(reason),
-                booking_id=None if mine is None else mine.booking_id,
-                booking_state=None if mine is None else mine.state,
-            )
-        )
+        row = one.row
+        if reason is not None:
+            row = replace(row, why_not=context.viewer.shown(reason))
+        if mine is not None:
+            row = replace(row, booking_id=mine.booking_id, booking_state=mine.state)
+        rows.append(row)
     return rows, notes
 
 
