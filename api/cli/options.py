@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PICTURES = (".svg", ".png")
+
+
+def picture_file(file: Path | None) -> Path | None:
+    """Return where a picture goes, if anywhere. Raises InputError for a form that is not drawn."""
+    if file is not None and file.suffix not in PICTURES:
+        raise InputError(f"{file}; allowed: a name that ends in {' or '.join(PICTURES)}")
+    return file
+
+
 DatabaseOption = Annotated[
     str | None,
     typer.Option(

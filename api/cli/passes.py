@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from api.cli.options import CsvOption, Line, answering
+from api.cli.options import CsvOption, Line, answering, picture_file
 from api.cli.output import emit, note
 from api.cli.place import (
     HeightOption,
@@ -45,7 +45,10 @@ KnownOption = Annotated[
     typer.Option(metavar="T", help="Use only element sets known at T (default: the nearest)."),
 ]
 PictureOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Draw their way over the sky as PNG.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", callback=picture_file, help="Draw their way over the sky as PNG or SVG."
+    ),
 ]
 DarkOption = Annotated[bool, typer.Option("--dark", help="Only passes with a dark part.")]
 ForecastOption = Annotated[
@@ -76,7 +79,13 @@ def passes(
     tz: ZoneOption = None,
     picture: PictureOption = None,
     world: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE", help="Draw the ground track as PNG.")
+        Path | None,
+        typer.Option(
+            "--map",
+            metavar="FILE",
+            callback=picture_file,
+            help="Draw the ground track as PNG or SVG.",
+        ),
     ] = None,
     as_csv: CsvOption = False,
 ) -> None:

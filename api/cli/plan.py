@@ -15,6 +15,7 @@ from api.cli.options import (
     PlannerOption,
     answering,
     commands,
+    picture_file,
 )
 from api.cli.output import emit, note
 from api.cli.place import SinceOption, UntilOption, window_of
@@ -101,7 +102,10 @@ def show_plan(
         bool, typer.Option("--ical", help="Print its bookings as iCalendar.")
     ] = False,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw its timeline as PNG.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=picture_file, help="Draw its timeline as PNG or SVG."
+        ),
     ] = None,
 ) -> None:
     """Show a plan: every pass of its window, and why it was or was not booked."""

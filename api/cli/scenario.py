@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import Line, answering, commands, common
+from api.cli.options import Line, answering, commands, common, picture_file
 from api.cli.output import emit, note, written
 from api.inputs import check_order, parse_instant
 from scheduler import services
@@ -17,7 +17,6 @@ from scheduler.errors import InputError
 app = commands("Start, check, list, show or draw scenarios.")
 
 _TITLE_WIDTH = 68  # of a picture, in letters
-_PICTURES = (".svg", ".png")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or FILE.toml.")]
 _STATION = "NAME=LAT,LON[,HEIGHT_M[,TELESCOPE_M]]"
 
@@ -96,7 +95,9 @@ def show_scenario(line: Line, name: NameArgument) -> None:
 def draw_scenario(
     line: Line,
     name: NameArgument,
-    file: Annotated[Path, typer.Argument(help="Where to draw it, FILE.svg or FILE.png.")],
+    file: Annotated[
+        Path, typer.Argument(callback=picture_file, help="Where to draw it, FILE.svg or FILE.png.")
+    ],
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="T", help="Draw the key that moved, from here on."),
@@ -104,8 +105,6 @@ def draw_scenario(
     end: Annotated[str | None, typer.Option("--to", metavar="T", help="To here.")] = None,
 ) -> None:
     """Draw the map of a scenario; with --from and --to, the flow of key that a ledger has."""
-    if file.suffix not in _PICTURES:
-        raise InputError(f"{file}; allowed: a name that ends in {' or '.join(_PICTURES)}")
     if (start is None) != (end is None):
         raise InputError("--from or --to alone; allowed: both, or none")
     with line.context(scenario=name) as context:

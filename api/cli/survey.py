@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import FromOption, Line, ToOption, answering
+from api.cli.options import FromOption, Line, ToOption, answering, picture_file
 from api.cli.output import note
 from api.cli.place import TelescopeOption
 from api.inputs import parse_span
@@ -30,7 +30,8 @@ def survey(
     end: ToOption,
     telescope_m: TelescopeOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Draw it as PNG or SVG.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", callback=picture_file, help="Draw it as PNG or SVG."),
     ] = None,
 ) -> None:
     """Say how often and how much a satellite would give places, and the longest dry spell."""

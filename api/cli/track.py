@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import CsvOption, Line, OutOption, answering
+from api.cli.options import CsvOption, Line, OutOption, answering, picture_file
 from api.cli.output import emit_file, note
 from api.cli.place import (
     HeightOption,
@@ -50,7 +50,10 @@ def track(
     ] = False,
     out: OutOption = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the ground track as PNG.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=picture_file, help="Draw the ground track as PNG or SVG."
+        ),
     ] = None,
 ) -> None:
     """Give the way of SATELLITE: below it, and from a station azimuth, elevation and range."""

@@ -82,3 +82,24 @@ def test_what_cannot_be_shown_is_refused(
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "passes micius --map x.pdf",
+        "passes micius --picture x",
+        "track micius --picture x.gif",
+        "survey --station 1,2 --satellite micius --from 2016-12-01 --to 2016-12-02 --out x.xyz",
+        "plan show --picture x.jpg",
+    ],
+)
+def test_a_picture_of_another_form_is_refused_before_any_work(
+    command: str, skytrunk: Command, tmp_path: Path
+) -> None:
+    done = skytrunk(*command.split())
+
+    assert done.returncode == 2
+    name = command.split()[-1]
+    assert done.stderr == f"skytrunk: {name}; allowed: a name that ends in .svg or .png\n"
+    assert not list(tmp_path.iterdir())
