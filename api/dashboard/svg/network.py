@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scheduler.network import Link, Scenario
 
 WIDTH, HEIGHT, MARGIN = 900.0, 460.0, 46.0
 LEVELS = 5
+LETTER, LINE = 7.0, 14.0
+"""About how wide a letter and how tall a line of a name is."""
+SIDES = {"start": (8.0, 4.0), "end": (-8.0, 4.0), "middle": (0.0, -10.0)}
+"""Where a name may stand, by its anchor: right of its dot, left of it, above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +24,16 @@ class Dot:
     y: float
     kind: str
     name: str
-    labelled: bool
+    label: Label | None  #: None for relays and users, which are many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Where the name of a dot stands."""
+
+    x: float
+    y: float
+    anchor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +98,9 @@ def network_picture(
             y=round(y, 1),
             kind=kinds.get(name, "satellite"),
             name=names.get(name, name),
-            labelled=kinds.get(name) not in {"relay", "user"},
+            label=None
+            if kinds.get(name) in {"relay", "user"}
+            else _label(names.get(name, name), (x, y), found.values()),
         )
         for name, (x, y) in found.items()
     )
@@ -95,6 +110,24 @@ def network_picture(
         if link.pool.node_a in found and link.pool.node_b in found
     )
     return NetworkPicture(dots=dots, lines=lines)
+
+
+def _label(name: str, dot: tuple[float, float], places: Iterable[tuple[float, float]]) -> Label:
+    """The side on which a name covers the fewest other dots; the right one of equals."""
+    others = [place for place in places if place != dot]
+    wide = LETTER * len(name)
+
+    def covered(anchor: str) -> int:
+        x, y = (a + b for a, b in zip(dot, SIDES[anchor], strict=True))
+        left = {"start": x, "end": x - wide, "middle": x - wide / 2}[anchor]
+        outside = left < 0 or left + wide > WIDTH or y < LINE
+        return len(others) * outside + sum(
+            left <= a <= left + wide and y - LINE <= b <= y + 4.0 for a, b in others
+        )
+
+    anchor = min(SIDES, key=covered)
+    across, down = SIDES[anchor]
+    return Label(x=round(dot[0] + across, 1), y=round(dot[1] + down, 1), anchor=anchor)
 
 
 def _line(
