@@ -206,6 +206,8 @@ def _refusal(one: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> dict
         allowed = "one JSON document"
     elif len(loc) > 1 and one["type"] != "missing" and repr(one["input"]) not in detail:
         detail += f", got {repr(one['input'])[:VALUE_SHOWN_MAX]}"
+    if not allowed and one["type"] == "missing":
+        allowed = str(schemas.get(name, {}).get("description", ""))
     if not allowed:
         allowed = detail.partition(", got ")[0].removeprefix("Input should be ")
     found = {"field": name, "detail": detail, "allowed": allowed}

@@ -58,6 +58,12 @@ EngineOption = Annotated[
     Literal["numpy", "fast", "skyfield"] | None,
     typer.Option(help="What finds the passes (default: the setting engine)."),
 ]
+MapOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--map", metavar="FILE", callback=picture_file, help="Draw the ground track as PNG or SVG."
+    ),
+]
 
 
 @answering
@@ -78,15 +84,7 @@ def passes(
     telescope_m: TelescopeOption = None,
     tz: ZoneOption = None,
     picture: PictureOption = None,
-    world: Annotated[
-        Path | None,
-        typer.Option(
-            "--map",
-            metavar="FILE",
-            callback=picture_file,
-            help="Draw the ground track as PNG or SVG.",
-        ),
-    ] = None,
+    world: MapOption = None,
     as_csv: CsvOption = False,
 ) -> None:
     """List the passes of SATELLITE over one or more stations, or over a place of your own."""

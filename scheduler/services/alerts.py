@@ -224,15 +224,15 @@ def list_alerts(
 ) -> list[Alert]:
     """The last alerts, the last first, those of one kind where it is named.
 
-    Behind the instant and id of `before`, where it is named. Raises InputError.
+    Behind the instant and id of `before`, where it is named. Raises InputError, LedgerMissing.
     """
     try:
         wanted = None if kind is None else AlertKind(kind)
     except ValueError:
         raise InputError(f"kind {kind!r:.60}; allowed: {', '.join(AlertKind)}") from None
     if not 1 <= limit <= ALERTS_MAX:
-        raise InputError(f"limit {limit}; allowed: 1 to {ALERTS_MAX}")
-    with suppress(LedgerMissing), context.view.read() as reader:
+        raise InputError(f"limit {limit}; allowed: 1 to {ALERTS_MAX - 1}")
+    with context.view.read() as reader:
         return shown_rows(
             lambda last, most: books.get_alerts(reader, kind=wanted, before=last, limit=most),
             key=lambda one: (one.at, str(one.alert_id)),
@@ -240,4 +240,3 @@ def list_alerts(
             after=before,
             limit=limit,
         )
-    return []

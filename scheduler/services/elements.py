@@ -19,7 +19,7 @@ from orbits import (
     read_bulletin,
 )
 from scheduler.clock import SystemClock
-from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck
+from scheduler.domain import ElementsAdded, ElementsAnswer, ElementsCheck, instant_key
 from scheduler.errors import FeedError, InputError, UnknownName
 from scheduler.services.standing import judged
 
@@ -252,7 +252,7 @@ def _check_epochs(context: Context, found: Iterable[Elements]) -> None:
     if late.epoch - present > AHEAD_MAX:
         days = (late.epoch - present) / timedelta(days=1)
         raise InputError(
-            f"satellite {late.norad_id} has a set from the future, of {late.epoch.isoformat()},"
+            f"satellite {late.norad_id} has a set from the future, of {instant_key(late.epoch)},"
             f" {days:,.0f} days ahead; allowed: at most {AHEAD_MAX.days} days, or --arrived-at"
         )
 

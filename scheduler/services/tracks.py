@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from orbits import as_utc, place_above, subpoint, track
 from orbits.light import elevation_deg, sun_position_km
 from orbits.times import julian_pairs
-from scheduler.domain import PassRow, Span, TrackAnswer, TrackPoint
+from scheduler.domain import PassRow, Span, TrackAnswer, TrackPoint, instant_key
 from scheduler.errors import InputError
 from scheduler.forecast import Downlink, link_forecasts
 from scheduler.network.ground import ground_station
@@ -161,11 +162,13 @@ def _instants(
 ) -> list[datetime]:
     """The instants of a track, at most so many of them."""
     start, end = as_utc(start), as_utc(end)
-    count = int(np.ceil((end - start).total_seconds() / step_s)) if step_s > 0.0 else 0
+    if not 0.0 < step_s < inf:
+        raise InputError(f"step_s {step_s}; allowed: above 0")
+    count = int(np.ceil((end - start).total_seconds() / step_s))
     if not 1 <= count <= most:
         raise InputError(
-            f"a track from {start} to {end} in steps of {step_s} s has {count} samples; "
-            f"allowed: 1 to {most}"
+            f"a track from {instant_key(start)} to {instant_key(end)} in steps of {step_s} s has"
+            f" {count} samples; allowed: 1 to {most}"
         )
     return [start + timedelta(seconds=step_s * index) for index in range(count)]
 

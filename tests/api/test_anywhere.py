@@ -119,7 +119,7 @@ BAD_INPUT = [
     (("next", "99999"), ["'99999'", "micius"]),
     (("next", "--at", "soon"), ["'soon'", "allowed"]),
     (("track", "micius", *DAY, "--json", "--csv"), ["--json, --csv"]),
-    (("track", "micius", *DAY, "--step-s", "0"), ["0 samples", "allowed: 1 to 20000"]),
+    (("track", "micius", *DAY, "--step-s", "0"), ["step_s 0.0", "allowed: above 0"]),
     (("track", "micius", *DAY, "--step-s", "1"), ["86400 samples", "allowed: 1 to 20000"]),
     (("track", "micius", *DAY, "--out", "x"), ["--out with a table"]),
     (("track", "micius", "--at", "2016-12-19"), ["--at goes with a station"]),

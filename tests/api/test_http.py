@@ -117,7 +117,8 @@ NAMED: list[tuple[str, dict[str, Any], list[tuple[str, str | None, str]]]] = [
     ("/elements", {"limit": "0", "latest": "x"},
      [("limit", "0", "from 1; up to 1000"), ("latest", "x", "a valid boolean")]),
     ("/outages", {"colour": "red"}, [("colour", "red", "")]),
-    ("/passes", {"satellite": "micius", "to": "2016-12-20"}, [("from", None, "Field required")]),
+    ("/passes", {"satellite": "micius", "to": "2016-12-20"},
+     [("from", None, "a date (2016-12-19")]),
 ]  # fmt: skip
 
 

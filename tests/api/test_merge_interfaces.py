@@ -375,9 +375,12 @@ def test_an_audit_without_the_key_says_what_it_did_not_see(
     assert json.loads(whole.stdout)["sealed_bytes_opened"] is True
 
 
-def test_an_empty_file_is_no_ledger(skytrunk: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [("ledger", "verify"), ("alerts",)], ids=" ".join)
+def test_an_empty_file_is_no_ledger(
+    skytrunk: Command, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     (tmp_path / "empty.db").touch()
-    done = skytrunk("--database", "sqlite:///empty.db", "ledger", "verify")
+    done = skytrunk("--database", "sqlite:///empty.db", *words)
     assert done.returncode == 2
     assert "there is no ledger at sqlite:///empty.db" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["empty.db"]

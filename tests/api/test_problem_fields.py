@@ -91,3 +91,11 @@ def test_every_route_that_takes_a_body_is_in_the_table(http: httpx.Client) -> No
 
 def test_a_secret_is_never_shown_again(http: httpx.Client) -> None:
     assert "hunter2hunter2" not in http.post("/session", data={"token": "hunter2hunter2"}).text
+
+
+def test_what_a_missing_parameter_may_be_is_told(http: httpx.Client) -> None:
+    answer = http.get("/passes", params={"satellite": "micius", "from": "2016-12-19"})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "to"
+    assert "a date with time and zone" in error["allowed"]
