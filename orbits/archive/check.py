@@ -84,6 +84,28 @@ def difference_of(first: Known, second: Known) -> Difference | None:
     )
 
 
+class Records:
+    """Records of sets and how these differ, each asked once: archives grow by a set at a time."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Known] = {}  #: by the identity of a set, which the record keeps
+        self._apart: dict[tuple[Known, Known], Difference | None] = {}
+
+    def of(self, elements: Elements) -> Known:
+        """Return the record of a set."""
+        known = self._known.get(id(elements))
+        if known is None:
+            known = self._known[id(elements)] = Known(elements)
+        return known
+
+    def apart(self, first: Known, second: Known) -> Difference | None:
+        """Return how one set differs from another at the latter's epoch."""
+        pair = first, second
+        if pair not in self._apart:
+            self._apart[pair] = difference_of(first, second)
+        return self._apart[pair]
+
+
 def usual_km(age_days: float) -> float:
     """Return a usual difference of consecutive sets in a low orbit at some age."""
     constant, linear, square = _USUAL_KM
@@ -151,18 +173,21 @@ class Finding:
         )
 
 
-def check_sets(sets: Sequence[Elements], *, accepted: Collection[str] = ()) -> tuple[Finding, ...]:
+def check_sets(
+    sets: Sequence[Elements], *, accepted: Collection[str] = (), records: Records | None = None
+) -> tuple[Finding, ...]:
     """Return the sets of one satellite, by epoch, that do not agree with their neighbours.
 
     A set is compared with up to two on either side within ten days. It is named if most
     of them put the satellite elsewhere: eight times further than is usual at that age and
     around there, or several kilometres out of the plane; unless a set after it agrees and a
     manoeuvre may explain it. What is named accuses no other set. A set without such a
-    neighbour is not judged, nor one whose digest was `accepted`.
+    neighbour is not judged, nor one whose digest was `accepted`. `records` of earlier calls
+    spare what these have asked.
     """
     if len(sets) < 2:
         return ()
-    known = _Known(sets)
+    known = _Known(sets, records or Records())
     scale = _local_scale(known)
     found: dict[int, _Against] = {}
     before: dict[int, _Against] = {}
@@ -184,18 +209,15 @@ def check_sets(sets: Sequence[Elements], *, accepted: Collection[str] = ()) -> t
 
 
 class _Known:
-    """The sets of one satellite with their records, and how they differ, each asked once."""
+    """The sets of one satellite with their records, by place."""
 
-    def __init__(self, sets: Sequence[Elements]) -> None:
-        self.sets = [Known(item) for item in sets]
-        self._apart: dict[tuple[int, int], Difference | None] = {}
+    def __init__(self, sets: Sequence[Elements], records: Records) -> None:
+        self.sets = [records.of(item) for item in sets]
+        self._records = records
 
     def apart(self, first: int, second: int) -> Difference | None:
         """Return how one set differs from another at the latter's epoch."""
-        pair = first, second
-        if pair not in self._apart:
-            self._apart[pair] = difference_of(self.sets[first], self.sets[second])
-        return self._apart[pair]
+        return self._records.apart(self.sets[first], self.sets[second])
 
 
 def _judged(known: _Known, index: int, scale: float, named: Collection[int]) -> _Against | None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orbits.archive.check import Known
+from orbits.archive.check import Known, Records
 from orbits.elements import Elements
 from orbits.times import DAY_S
 
@@ -148,8 +148,8 @@ _PART_OF_LIFE_MAX = 0.25
 class Pairs:
     """Errors that a history shows, P of them: of a set (its number) at a later set's epoch.
 
-    `known_at` is that epoch, in seconds like `epoch`; `late_s` the error's size; `usual_s`
-    what the set's own drag suggests at this age.
+    In the order of the sets' epochs. `known_at` is the later epoch, in seconds like `epoch`;
+    `late_s` the error's size; `usual_s` what the set's own drag suggests at this age.
     """
 
     number: IntArray
@@ -171,7 +171,8 @@ class TimeErrors:
         self.pairs = pairs
         ratio = np.maximum(pairs.late_s / pairs.usual_s, _LEAST_RATIO)
         self._ratio = np.log(ratio / _USUAL_RATIO)
-        self._shares = {share: self._quantiles(share) for share in (0.68, 0.95)}
+        ratios = self.ratios()
+        self._shares = {share: _quantiles(ratios, pairs.age_days, share) for share in (0.68, 0.95)}
 
     def sigma_s(self, elements: Elements, age_days: ArrayLike) -> FloatArray | None:
         """Return the width in seconds that holds 68 % of a set's errors at ages in days.
@@ -203,13 +204,16 @@ class TimeErrors:
         """
         at = epoch.timestamp()
         pairs = self.pairs
-        recent = (pairs.known_at <= at) & (pairs.epoch >= at - _SEASON.total_seconds())
+        # What was known by then is of sets before then, and these stand in order.
+        near = slice(*np.searchsorted(pairs.epoch, (at - _SEASON.total_seconds(), at)))
+        recent = pairs.known_at[near] <= at
         if not recent.any():
             return 1.0
         # The errors of one set are alike: it counts once.
-        number = pairs.number[recent]
+        number = pairs.number[near][recent]
+        number -= number[0]
         count = np.bincount(number)
-        each = np.bincount(number, self._ratio[recent])[count > 0] / count[count > 0]
+        each = np.bincount(number, self._ratio[near][recent])[count > 0] / count[count > 0]
         return float(np.exp(each.sum() / (len(each) + _USUAL_SETS)))
 
     def ratios(self) -> FloatArray:
@@ -224,16 +228,16 @@ class TimeErrors:
         ratios: FloatArray = pairs.late_s / pairs.usual_s / season
         return ratios
 
-    def _quantiles(self, share: float) -> FloatArray:
-        """Return the quantile of errors over what is usual in the season, of each age class."""
-        ratio, age_days = self.ratios(), self.pairs.age_days
-        every = float(np.quantile(ratio, share)) if len(ratio) else 1.0
-        found = []
-        for low, high in pairwise(AGE_EDGES_DAYS):
-            of_age = ratio[(age_days > low) & (age_days <= high)]
-            enough = len(of_age) >= _PAIRS_OF_AN_AGE
-            found.append(float(np.quantile(of_age, share)) if enough else every)
-        return np.array(found)
+
+def _quantiles(ratio: FloatArray, age_days: FloatArray, share: float) -> FloatArray:
+    """Return the quantile of errors over what is usual in the season, of each age class."""
+    every = float(np.quantile(ratio, share)) if len(ratio) else 1.0
+    found = []
+    for low, high in pairwise(AGE_EDGES_DAYS):
+        of_age = ratio[(age_days > low) & (age_days <= high)]
+        enough = len(of_age) >= _PAIRS_OF_AN_AGE
+        found.append(float(np.quantile(of_age, share)) if enough else every)
+    return np.array(found)
 
 
 def usual_error_s(elements: Elements, age_days: FloatArray) -> FloatArray:
@@ -256,24 +260,38 @@ def usual_error_s(elements: Elements, age_days: FloatArray) -> FloatArray:
     return np.where(part <= _PART_OF_LIFE_MAX, usual_s, np.nan)
 
 
-def pairs_of(sets: Sequence[Elements]) -> Pairs:
-    """Return the errors of each set at up to twelve successors' epochs within thirty days."""
-    known = [Known(item) for item in sets]
-    rows = [_errors_of(known, index) for index in range(len(known))]
-    columns = np.concatenate([np.empty((0, 6)), *rows]).T
-    pairs = Pairs(columns[0].astype(np.intp), *columns[1:])
-    return pairs.take(~np.isnan(pairs.usual_s))
+class Errors:
+    """The errors of sets at their successors' epochs, each asked once as an archive grows."""
+
+    def __init__(self) -> None:
+        self.records = Records()
+        self._rows: dict[tuple[Known, ...], FloatArray] = {}  #: by a set and its successors
+
+    def pairs_of(self, sets: Sequence[Elements]) -> Pairs:
+        """Return the errors of each set at up to twelve successors' epochs within thirty days.
+
+        `sets` are of one satellite, by epoch.
+        """
+        known = [self.records.of(item) for item in sets]
+        rows = [self._rows_of(known, index) for index in range(len(known))]
+        number = np.repeat(np.arange(len(rows)), [len(of_set) for of_set in rows])
+        pairs = Pairs(number, *np.concatenate([np.empty((0, 5)), *rows]).T)
+        return pairs.take(~np.isnan(pairs.usual_s))
+
+    def _rows_of(self, sets: Sequence[Known], index: int) -> FloatArray:
+        first, longest = sets[index], timedelta(days=_AGE_DAYS_MAX)
+        later = [
+            other
+            for other in sets[index + 1 : index + 1 + _SUCCESSORS]
+            if other.valid and timedelta(0) < other.epoch - first.epoch <= longest
+        ]
+        asked = first, *later
+        if asked not in self._rows:
+            self._rows[asked] = _errors_of(first, later) if later else np.empty((0, 5))
+        return self._rows[asked]
 
 
-def _errors_of(sets: Sequence[Known], index: int) -> FloatArray:
-    first = sets[index]
-    later = [
-        other
-        for other in sets[index + 1 : index + 1 + _SUCCESSORS]
-        if other.valid and timedelta(0) < other.epoch - first.epoch <= timedelta(days=_AGE_DAYS_MAX)
-    ]
-    if not later:
-        return np.empty((0, 6))
+def _errors_of(first: Known, later: Sequence[Known]) -> FloatArray:
     codes, there, _ = first.record.sgp4_array(
         np.array([other.jd for other in later]), np.array([other.fraction for other in later])
     )
@@ -285,7 +303,6 @@ def _errors_of(sets: Sequence[Known], index: int) -> FloatArray:
     age_days = (known_at - epoch) / DAY_S
     rows = np.column_stack(
         (
-            np.full(len(later), float(index)),
             np.full(len(later), epoch),
             known_at,
             age_days,

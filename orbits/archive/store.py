@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbits.archive.check import Finding, check_sets
-from orbits.archive.history import Decay, TimeErrors, decay_of, pairs_of
+from orbits.archive.history import Decay, Errors, TimeErrors, decay_of
 from orbits.archive.standing import Standing, Verdict, Verdicts
 from orbits.earth import SHIPPED, EarthTime
 from orbits.elements import Elements
@@ -61,8 +61,11 @@ class Archive:
         *,
         verdicts: Iterable[Verdict] = (),
         earth: EarthTime = SHIPPED,
+        earlier: Archive | None = None,
     ) -> None:
+        """With an `earlier` archive of the same sets what that one found out is not asked anew."""
         self.earth = earth
+        self._found: Errors = Errors() if earlier is None else earlier._found
         self._verdicts = Verdicts(verdicts)
         every: dict[int, list[Elements]] = {}
         for item in elements:
@@ -113,7 +116,11 @@ class Archive:
         Of one satellite, or of all; see `history.check_sets` for how they are judged.
         """
         numbers = self.norad_ids if norad_id is None else (self._which(norad_id),)
-        return tuple(found for number in numbers for found in check_sets(self._every[number]))
+        return tuple(
+            found
+            for number in numbers
+            for found in check_sets(self._every[number], records=self._found.records)
+        )
 
     def time_sigma_s(self, elements: Elements, t: datetime) -> float | None:
         """Return the width in s that holds 68 % of the timing errors of a set at an instant.
@@ -144,9 +151,10 @@ class Archive:
         number = self._which(norad_id)
         if number not in self._errors:
             sets = [item for item in self._every[number] if self._serves(item)]
-            strange = {id(found.elements) for found in check_sets(sets)}
+            findings = check_sets(sets, records=self._found.records)
+            strange = {id(found.elements) for found in findings}
             good = [item for item in sets if id(item) not in strange]
-            self._errors[number] = TimeErrors(pairs_of(good))
+            self._errors[number] = TimeErrors(self._found.pairs_of(good))
         return self._errors[number]
 
     def decay(self, norad_id: int | None = None) -> Decay | None:

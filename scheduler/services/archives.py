@@ -116,7 +116,7 @@ class Archives:
         size = len(known), len(given)
         kept, archive = self._known.get(norad_id, ((0, 0), whole))
         if kept != size:
-            archive = Archive(known, verdicts=given, earth=self._earth())
+            archive = Archive(known, verdicts=given, earth=self._earth(), earlier=archive)
             self._known[norad_id] = size, archive
         return archive
 

@@ -116,6 +116,16 @@ def test_uncertainty_is_about_what_the_sets_show() -> None:
         assert low < sigma < high
 
 
+def test_an_archive_that_grew_tells_what_one_made_at_once_does() -> None:
+    grown = None
+    for count in range(1, len(MICIUS) + 1):
+        at_once, grown = Archive(MICIUS[:count]), Archive(MICIUS[:count], earlier=grown)
+        newest = MICIUS[count - 1]
+        when = newest.epoch + 2 * DAY
+        assert grown.time_sigma_s(newest, when) == at_once.time_sigma_s(newest, when)
+        assert grown.check() == at_once.check()
+
+
 def made_pairs(count: int, seed: int, *, storm: float = 1.0) -> Pairs:
     """Errors of sets a day apart: Student's t of three degrees, which has heavy tails."""
     draw = np.random.default_rng(seed)
