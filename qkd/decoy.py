@@ -151,8 +151,8 @@ class Counts:
             return self._each(lambda values: np.asarray(values[:0]))
         return self._each(lambda values: np.add.reduceat(values, first))
 
-    def part(self, chosen: BoolArray | IntArray | slice) -> "Counts":
-        """Return some of the rows (samples, passes), by mask, index or slice."""
+    def part(self, chosen: BoolArray | IntArray | slice | int) -> "Counts":
+        """Return some of the rows (samples, passes), by mask, index or slice; or one of them."""
         self._rows()
         return self._each(lambda values: values[..., chosen, :])
 

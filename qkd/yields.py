@@ -50,7 +50,7 @@ def pass_counts(
     station_id: str,
     *,
     sample_s: ArrayLike | None = None,
-    ratio: float = 1.0,
+    ratio: ArrayLike = 1.0,
 ) -> tuple[Counts, LinkBudget]:
     """Return the expected counts of every sample of a track, and its link budget.
 
@@ -60,16 +60,17 @@ def pass_counts(
     station_id : one of the preset's
     sample_s : seconds each sample stands for; None takes the track's own, or those between
         its samples, and refuses a gap
-    ratio : times the preset's transmittance, as a `LinkBelief` has it; the budget is without
+    ratio : times the preset's transmittance, as a `LinkBelief` has it; the budget is without.
+        Several are a leading axis of the counts
     """
-    checks.number("ratio", ratio, 0.0, 1e6)
+    times = checks.array("ratio", ratio, 0.0, 1e6)[..., None]
     receiver, site = preset.station(station_id)
     budget = link_budget(track, preset.terminal, receiver, site)
     noise = background(track, preset.terminal, receiver, site)
     seconds = track_seconds(track) if sample_s is None else sample_s
     detector = receiver.detector
     counts = expected_counts(
-        np.minimum(budget.transmittance * ratio, 1.0),
+        np.minimum(budget.transmittance * times, 1.0),
         preset.pulses(),
         background_per_gate=noise.per_gate,
         dark_per_gate=noise.dark_per_gate if receiver.passive else 0.0,

@@ -18,7 +18,7 @@ from scheduler.network.ground import ground_station
 from scheduler.sampling import Samples
 
 if TYPE_CHECKING:
-    from qkd import Counts, LinkBudget, Preset
+    from qkd import Counts, Preset
     from scheduler.network import Satellite, Station
 
 Span = tuple[datetime, datetime]
@@ -46,16 +46,14 @@ class DualSamples:
     seen: tuple[Samples, Samples]
     step_s: float
 
-    def counts(
-        self, link: DualLink, preset: Preset, *, ratio: float = 1.0
-    ) -> tuple[Counts, LinkBudget]:
-        """Counts expected of the link, one block, and its budget of both ways together."""
+    def counts(self, link: DualLink, preset: Preset, *, ratio: float = 1.0) -> Counts:
+        """Counts expected of the link, one block."""
         from qkd import session_counts
 
         names = [one.station_id for one in link.stations]
         steps = np.full(len(self.seen[0].offset_s), self.step_s)
-        counts, budget = session_counts(self.seen, preset, names, sample_s=steps, ratio=ratio)
-        return counts.total(axis=-2), budget
+        counts, _ = session_counts(self.seen, preset, names, sample_s=steps, ratio=ratio)
+        return counts.total(axis=-2)
 
 
 class DualForecast(NamedTuple):
@@ -103,7 +101,7 @@ def dual_forecasts(
         name = link.satellite.satellite_id, link.name
         ratio = float(belief_of(name, preset, learned).ratio_quantiles(level))
         samples = sample_dual(link, step_s=step_s, earth=earth)
-        counts, _ = samples.counts(link, preset, ratio=ratio)
+        counts = samples.counts(link, preset, ratio=ratio)
         block = learned.block_of(name)
         if block is not None:
             secret = block.added_bits(counts, preset)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orbits import Archive
-    from qkd import Counts, LinkBudget, Preset
+    from qkd import Counts, Preset
     from scheduler.network import Planning, Satellite, Station
 
     FloatArray = NDArray[np.float64]
@@ -273,18 +273,15 @@ def sample_hardware(
 
 
 def expected_counts(
-    sampled: LinkSamples, preset: Preset, *, station: Station, ratio: float = 1.0
-) -> tuple[Counts, LinkBudget]:
-    """Counts expected of a whole link, one block, and the link budget behind them.
-
-    `ratio` times the preset's transmittance.
-    """
+    sampled: LinkSamples, preset: Preset, *, station: Station, ratios: Sequence[float]
+) -> Counts:
+    """Counts expected of a whole link, one block at each ratio of the preset's transmittance."""
     from qkd import pass_counts
 
-    counts, budget = pass_counts(
-        sampled.samples, preset, station.station_id, sample_s=sampled.sample_s, ratio=ratio
+    counts, _ = pass_counts(
+        sampled.samples, preset, station.station_id, sample_s=sampled.sample_s, ratio=ratios
     )
-    return counts.total(axis=-2), budget
+    return counts.total(axis=-2)
 
 
 def _keys(

@@ -14,6 +14,7 @@ from scheduler.clock import Clock, SystemClock
 from scheduler.entropy import Entropy, SystemEntropy
 from scheduler.errors import LedgerMismatch, LedgerMissing, UnknownName
 from scheduler.network import EVERYBODY, Satellite, Scenario, Station, Viewer
+from scheduler.services.ahead import Ahead
 from scheduler.services.answers import Answers
 from scheduler.services.archives import Archives
 from scheduler.services.last import Last
@@ -130,6 +131,11 @@ class Context:
     def true_sky(self) -> TrueSky:
         """The weather that simulated sessions meet; one course of it for each seed."""
         return TrueSky(self.entropy.generator("sky", "course"))
+
+    @cached_property
+    def drawn_ahead(self) -> Ahead[Any]:
+        """Sessions that are drawn and not settled."""
+        return Ahead()
 
     @property
     def ledger(self) -> Ledger:

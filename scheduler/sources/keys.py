@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from scheduler.domain import NewBlock, SessionResult
 from scheduler.entropy import Entropy
 
 if TYPE_CHECKING:
-    from qkd import Counts, LinkBudget, Preset
+    from qkd import Counts, Preset
 
 
 SIMULATOR = "simulator"
@@ -31,23 +33,49 @@ def simulated_material(entropy: Entropy, block: NewBlock) -> bytes:
     return bytes(material)
 
 
-def simulated_session(counts: Counts, budget: LinkBudget, preset: Preset) -> SessionResult:
-    """Distil whole bits from the counts that a session drew, as a block of its own.
+class Distilled(NamedTuple):
+    """Whole bits of secret key that a block gives, and what it may fail with."""
 
-    Of these the tags of its own messages are paid; what does not suffice for that is no key.
+    secret_bits: int
+    epsilon: float
+
+
+def distilled(sessions: Sequence[tuple[Counts, Preset]]) -> list[Distilled]:
+    """Distil the counts of sessions, each a block of its own; those of one proof in one go."""
+    from qkd import Counts, block_keys
+
+    alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place, (_, preset) in enumerate(sessions):
+        alike[preset.protocol, preset.security, preset.bound, preset.leak].append(place)
+    found: dict[int, Distilled] = {}
+    for (protocol, security, bound, leak), places in alike.items():
+        each = [sessions[place][0] for place in places]
+        names = [item.name for item in fields(Counts)]
+        many = Counts(**{name: np.stack([getattr(one, name) for one in each]) for name in names})
+        keys = block_keys(many, protocol, security, bound=bound, leak=leak)
+        bits = np.sum([key.length_bits for key in keys], axis=0)
+        epsilon = sum(key.epsilons.total for key in keys)
+        found |= zip(places, (Distilled(one, epsilon) for one in bits.tolist()), strict=True)
+    return [found[place] for place in range(len(sessions))]
+
+
+def simulated_session(counts: Counts, key: Distilled, preset: Preset) -> SessionResult:
+    """What a session gave that drew these counts, as a block of its own.
+
+    Of its key the tags of its own messages are paid; what does not suffice for that is no key.
     """
-    from qkd import yield_of_counts
-
-    gained = yield_of_counts(counts, preset, budget)
+    clicks = counts.key_clicks + counts.check_clicks
+    errors = counts.key_errors + counts.check_errors
+    signal = float(clicks[0])
     tag_bits = whole_bytes(preset.authentication.bits)
-    pays = gained.secret_bits > tag_bits
+    pays = key.secret_bits > tag_bits
     return SessionResult(
-        sifted_bits=int(gained.sifted_bits),
-        secret_bits=gained.secret_bits if pays else 0,
-        qber=gained.qber,
+        sifted_bits=int(clicks.sum()),
+        secret_bits=key.secret_bits if pays else 0,
+        qber=float(errors[0]) / signal if signal > 0.0 else float("nan"),
         source=SIMULATOR,
         simulated=True,
-        eps_total=gained.epsilon + preset.authentication.forgery if pays else 0.0,
+        eps_total=key.epsilon + preset.authentication.forgery if pays else 0.0,
         tag_bits=tag_bits if pays else 0,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,9 +15,12 @@ from qkd.learning import NEPER_PER_DB
 from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import ReplaySummary
+from scheduler.entropy import KeyedEntropy
+from scheduler.ledger.books.bookings import get_bookings
 from scheduler.replay import run_replay
 from scheduler.services.context import Context
 from scheduler.services.learning import learned_by
+from scheduler.services.simulator import simulate_all
 from scheduler.settings import Settings
 
 START = datetime(2016, 12, 19, tzinfo=UTC)
@@ -65,6 +69,29 @@ def test_simulated_sessions_differ_from_pass_to_pass_and_not_by_counts_alone(
     spread_db = float(np.std(np.log(ratios))) / NEPER_PER_DB
     # The sample's own deviation, 1/sqrt(2 n), at three sigma; of counts alone it is 0.01 dB.
     assert spread_db == pytest.approx(SPREAD_DB, rel=3.0 / math.sqrt(2.0 * len(ratios)))
+
+
+def test_sessions_drawn_together_are_those_drawn_one_by_one(
+    replay: tuple[ReplaySummary, Settings],
+) -> None:
+    with Context(replay[1], clock=SimulatedClock(END), entropy=KeyedEntropy(1)) as context:
+        with context.view.read() as reader:
+            booked = [one.candidate for one in get_bookings(reader)][:9]
+
+        together = simulate_all(context, booked)
+
+        assert [one.result for one in together] == [
+            alone.result for one in booked for alone in simulate_all(context, [one])
+        ]
+
+
+def test_a_session_that_was_booked_otherwise_is_drawn_anew(context: Context) -> None:
+    with context.view.read() as reader:
+        first, second, *_ = (one.candidate for one in get_bookings(reader))
+    later = replace(second, loses_at=second.loses_at - timedelta(seconds=60))
+    context.drawn_ahead.take(first, lambda: [(first, "drawn"), (second, "with it")])
+
+    assert context.drawn_ahead.take(later, lambda: [(later, "anew")]) == "anew"
 
 
 def test_a_forecast_without_sessions_is_the_presets_and_later_follows_them(
