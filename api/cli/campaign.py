@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 PLAN = "campaign.json"
 SEEDS_MAX = 10_000
 NEVER_VARIED = ("database_url", "key_folder")
+DRAWN = {
+    "settled": {"name": "sessions settled", "counted": "sessions"},
+    "secret_bits": {"name": "secret key of sessions", "counted": "key", "unit": "bit"},
+    "merges": {"name": "merges", "counted": "merges"},
+    "merged_bits": {"name": "end-to-end key merged", "counted": "key", "unit": "bit"},
+}
+"""How the sums of a campaign are drawn."""
 
 
 @answering
@@ -94,16 +101,15 @@ def campaign(
 
 def _draw(out: Path, answer: Campaign) -> None:
     """Draw the sums by variant, as SVG and PNG."""
-    from api.plots import Spread, sweep
-    from api.schemas.campaigns import SUMS
+    from api.plots import Spread, Sum, sweep
 
-    found: dict[str, list[Spread]] = {name: [] for name in SUMS}
+    found: dict[str, list[Spread]] = {name: [] for name in DRAWN}
     for one in answer.figures:
         if one.figure in found:
             found[one.figure].append(
                 Spread(variant=one.variant, low=one.low, median=one.median, high=one.high)
             )
-    sums = [(name.replace("_", " "), spreads) for name, spreads in found.items()]
+    sums = [Sum(**DRAWN[name], spreads=spreads) for name, spreads in found.items()]
     title = f"{len(answer.runs)} replays: median, and 10 to 90 % of them"
     for suffix in ("svg", "png"):
         sweep(out / f"figures.{suffix}", title=title, sums=sums)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.campaign import PLAN
-from api.cli.options import Line, PlannerOption, answering
+from api.cli.options import Line, PicturesOption, PlannerOption, answering, check_pictures
 from api.cli.output import note, progress_bar, read_document
 from api.inputs import parse_span
 from scheduler.errors import InputError, LedgerBroken
@@ -45,6 +45,7 @@ def compare(
         Path | None,
         typer.Option(metavar="OUT", help="Write compare.md, compare.json and a picture."),
     ] = None,
+    pictures: PicturesOption = "png",
 ) -> None:
     """Compare replays that were written, or replay [from, to) once for each objective.
 
@@ -59,6 +60,7 @@ def compare(
         raise InputError(f"--database {line.database}: each objective has a ledger of its own,"
                          " which is thrown away; allowed: no --database")  # fmt: skip
     first, last = parse_span(start, end)
+    drawn_as = check_pictures(pictures)
     objectives = tuple(objective or USUAL)
     if len(set(objectives)) != len(objectives) or not 2 <= len(objectives) <= OBJECTIVES_MAX:
         raise InputError(
@@ -76,7 +78,7 @@ def compare(
     if report is not None:
         from api.report.compare import write_comparison
 
-        write_comparison(report, comparison)
+        write_comparison(report, comparison, drawn_as)
         note(f"comparison written to {report / 'compare.md'}")
 
 

@@ -79,6 +79,10 @@ PlannerOption = Annotated[str | None, typer.Option(help="auto, lp, milp or greed
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="F", help="Of results: csv, or parquet with types.")
 ]
+PICTURES = ("png", "svg")
+PicturesOption = Annotated[
+    str, typer.Option(metavar="F", help="Pictures of the report: png or svg.")
+]
 RequestOption = Annotated[
     str | None,
     typer.Option(
@@ -88,6 +92,13 @@ RequestOption = Annotated[
         " and nothing is added (default: the instant).",
     ),
 ]
+
+
+def check_pictures(given: str) -> str:
+    """Return how pictures are drawn. Raises InputError for another way."""
+    if given not in PICTURES:
+        raise InputError(f"pictures {given!r}; allowed: {', '.join(PICTURES)}")
+    return given
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,23 +13,23 @@ from api.cli.options import (
     FromOption,
     Line,
     ObjectiveOption,
+    PicturesOption,
     PlannerOption,
     ToOption,
     answering,
+    check_pictures,
 )
 from api.cli.output import emit, make_folder, note, note_signer, progress_bar
 from api.export.frames import check_format
 from api.inputs import parse_span
 from api.schemas.base import plural
 from scheduler import services
-from scheduler.errors import InputError, LedgerBroken
+from scheduler.errors import LedgerBroken
 
 if TYPE_CHECKING:
     from api.export.frames import FrameFormat
     from scheduler.domain import ReplaySummary
     from scheduler.services.context import Context
-
-PICTURES = ("png", "svg")
 
 
 def _show_page(wanted: bool) -> None:
@@ -52,7 +52,7 @@ def replay(
         Path | None,
         typer.Option(metavar="OUT", help="Write report.html, report.md, pictures, summary.json."),
     ] = None,
-    pictures: Annotated[str, typer.Option(metavar="F", help="Of the report: png or svg.")] = "png",
+    pictures: PicturesOption = "png",
     results: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write plans, passes, sessions, merges and more."),
@@ -71,8 +71,7 @@ def replay(
     """Replay a scenario over [from, to) into the ledger; same seed, same ledger."""
     first, last = parse_span(start, end)
     written_as = check_format(format_)
-    if pictures not in PICTURES:
-        raise InputError(f"pictures {pictures!r}; allowed: {', '.join(PICTURES)}")
+    drawn_as = check_pictures(pictures)
     for what, folder in (("report", report), ("results", results)):
         if folder is not None:  # before the work is done whose report could not be written
             make_folder(what, folder)
@@ -89,7 +88,7 @@ def replay(
     with Context(settings) as context:
         _tell_weather(context)
         if report is not None:
-            _report(report, summary, context, pictures)
+            _report(report, summary, context, drawn_as)
         if results is not None:
             _results(results, summary, context, written_as)
     shown = Replay.of(summary)

@@ -7,7 +7,7 @@ from api.plots.reliability import reliability_diagram
 from api.plots.sky import SkyTrack, sky_plot
 from api.plots.style import drawable
 from api.plots.survey import survey_picture
-from api.plots.sweep import Spread, sweep
+from api.plots.sweep import Spread, Sum, sweep
 from api.plots.timeline import plan_timeline
 from api.plots.world import GroundTrack, MapLink, MapPlace, network_map
 
@@ -21,6 +21,7 @@ __all__ = [
     "RateCurve",
     "SkyTrack",
     "Spread",
+    "Sum",
     "drawable",
     "key_flow_map",
     "key_timeline",

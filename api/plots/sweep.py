@@ -15,7 +15,7 @@ from api.plots.style import BLACK, BLUE, draw
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import Formatter
 
 LABEL_MAX = 34
 """Letters of a variant's name that are drawn; a longer one ends in dots."""
@@ -32,25 +32,41 @@ class Spread:
     high: float  #: 90 % of them stay below
 
 
-def sweep(path: Path, *, title: str, sums: Sequence[tuple[str, Sequence[Spread]]]) -> Path:
-    """Write a panel for each (name, its spread in every variant).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """A sum of a campaign's replays, and its spread in every variant."""
+
+    name: str
+    counted: str  #: what its axis counts, such as sessions
+    unit: str = ""  #: behind its figures, with a prefix; "" of what is counted one by one
+    spreads: Sequence[Spread]
+
+
+def sweep(path: Path, *, title: str, sums: Sequence[Sum]) -> Path:
+    """Write a panel for each sum.
 
     A curve over the values where the variants differ in one number, else a line for each variant.
     """
-    variants = [one.variant for one in sums[0][1]]
+    variants = [one.variant for one in sums[0].spreads]
     scale = _scale(variants)
     rows = -(-len(sums) // 2)
     height = 3.0 if scale else 1.2 + 0.32 * len(variants)
 
     def paint(figure: Figure) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         # A column of names is enough for both panels beside it.
         panels = figure.subplots(rows, 2, squeeze=False, sharey=scale is None).ravel()
-        for axes, (name, spreads) in zip(panels, sums, strict=False):
-            axes.set_title(name)
+        for axes, one in zip(panels, sums, strict=False):
+            axes.set_title(one.name)
             if scale:
-                _curve(axes, spreads, *scale)
+                _curve(axes, one.spreads, *scale)
             else:
-                _lines(axes, spreads)
+                _lines(axes, one.spreads)
+            counts = axes.yaxis if scale else axes.xaxis
+            counts.set_label_text(one.counted)
+            counts.set_major_formatter(_figures(one.unit))
+            counts.set_major_locator(MaxNLocator(nbins=6, integer=True))
         for axes in panels[len(sums) :]:
             axes.set_axis_off()
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
@@ -76,8 +92,7 @@ def _curve(axes: Axes, spreads: Sequence[Spread], name: str, values: Sequence[fl
     axes.fill_between(x, low, high, color=BLUE, alpha=0.2, lw=0.0)
     axes.plot(x, median, "o-", color=BLUE)
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel(name)
-    axes.yaxis.set_major_formatter(_in_short())
+    axes.set_xlabel(name.replace("_", " "))
 
 
 def _lines(axes: Axes, spreads: Sequence[Spread]) -> None:
@@ -94,13 +109,12 @@ def _lines(axes: Axes, spreads: Sequence[Spread]) -> None:
     axes.set_ylim(len(spreads) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
-    axes.xaxis.set_major_formatter(_in_short())
 
 
-def _in_short() -> EngFormatter:
-    from matplotlib.ticker import EngFormatter
+def _figures(unit: str) -> Formatter:
+    from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
-    return EngFormatter(sep=" ")
+    return EngFormatter(unit=unit) if unit else StrMethodFormatter("{x:,.0f}")
 
 
 def _short(name: str) -> str:

@@ -24,18 +24,21 @@ MEANS = {
 }
 
 
-def write_comparison(out: Path, comparison: Comparison) -> list[Path]:
-    """Write compare.md, compare.json and a picture into the folder `out`; return their paths."""
+def write_comparison(out: Path, comparison: Comparison, suffix: str = "png") -> list[Path]:
+    """Write compare.md, compare.json and a picture into the folder `out`; return their paths.
+
+    `suffix` is that of the picture: png or svg.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / "compare.md", out / "compare.json", out / "compare.png"]
-    paths[0].write_text(comparison_text(comparison), encoding="utf-8")
+    paths = [out / f"compare.{kind}" for kind in ("md", "json", suffix)]
+    paths[0].write_text(comparison_text(comparison, paths[2].name), encoding="utf-8")
     paths[1].write_text(to_json(comparison.document()), encoding="utf-8")
     _draw(paths[2], comparison)
     return paths
 
 
-def comparison_text(comparison: Comparison) -> str:
-    """Return the whole of compare.md."""
+def comparison_text(comparison: Comparison, picture: str) -> str:
+    """Return the whole of compare.md, with a picture of that name beside it."""
     span = f"{comparison.from_:%Y-%m-%d} to {comparison.to:%Y-%m-%d}"
     title = f"# {comparison.scenario}, {span}: the same skies, planned for different ends\n"
     same = f"Seed {comparison.seed}, planner {comparison.planner}; only the objective differs.\n"
@@ -43,7 +46,7 @@ def comparison_text(comparison: Comparison) -> str:
     for shown in comparison.tables():
         parts += [f"## {shown.title}\n", table(shown.columns, shown.rows)]
         parts += [f"{shown.caption}\n"] if shown.caption else []
-    return "\n".join([*parts, "![End-to-end key received by each pair](compare.png)\n"])
+    return "\n".join([*parts, f"![End-to-end key received by each pair]({picture})\n"])
 
 
 def _name(pair: str, asked: Mapping[str, int]) -> str:

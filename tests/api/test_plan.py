@@ -145,6 +145,7 @@ BAD_INPUT = [
     (("outage", "add", "--station", "nanshan", "--satellite", "micius", *OUT), 2, ["one of them"]),
     (("outage", "lift", "x"), 2, ["'x'"]),
     (("compare", *NIGHT, "--objective", "total"), 2, ["two or three"]),
+    (("compare", *NIGHT, "--pictures", "gif"), 2, ["'gif'", "png, svg"]),
     (("compare", *NIGHT, "--objective", "total", "--objective", "fame"), 2, ["'fame'"]),
 ]
 
@@ -295,7 +296,9 @@ def test_a_body_that_is_no_json_is_told_so(client: httpx.Client) -> None:
 
 
 def test_two_objectives_are_shown_side_by_side(tmp_path: Path) -> None:
-    done = run_skytrunk(tmp_path, "compare", *NIGHT, "--report", "out", "--json")
+    done = run_skytrunk(
+        tmp_path, "compare", *NIGHT, "--report", "out", "--pictures", "svg", "--json"
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
 
@@ -304,10 +307,12 @@ def test_two_objectives_are_shown_side_by_side(tmp_path: Path) -> None:
     settled = document["stations"].values()
     assert sum(s["total"] for s in settled) >= 0.9 * sum(s["demand"] for s in settled) > 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "compare.md", "compare.json", "compare.png",
+        "compare.md", "compare.json", "compare.svg",
     }  # fmt: skip
     assert json.loads((tmp_path / "out" / "compare.json").read_text()) == document
     text = (tmp_path / "out" / "compare.md").read_text()
+    assert "](compare.svg)" in text
+    assert "end-to-end key, kbit" in (tmp_path / "out" / "compare.svg").read_text()
     for pair, bits in document["pairs"].items():
         figures = bits["demand"], bits["total"], document["asked"][pair]
         assert f"| {pair} | {' | '.join(f'{figure:,}' for figure in figures)} |" in text

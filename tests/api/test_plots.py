@@ -15,6 +15,7 @@ from api.plots import (
     RateCurve,
     SkyTrack,
     Spread,
+    Sum,
     key_timeline,
     network_map,
     rate_comparison,
@@ -161,10 +162,15 @@ def test_the_coastlines_lie_on_the_earth() -> None:
 )
 def test_a_sweep_takes_one_variant_words_and_numbers(tmp_path: Path, variants: list[str]) -> None:
     spreads = [Spread(variant=one, low=1.0, median=2.0, high=4.0) for one in variants]
-    sums = [("settled", spreads), ("secret bits", spreads), ("merges", spreads)]
+    sums = [
+        Sum(name="sessions settled", counted="sessions", spreads=spreads),
+        Sum(name="merged", counted="key", unit="bit", spreads=spreads),
+    ]
 
     drawn = sweep(tmp_path / "sweep.svg", title="sweep", sums=sums)
 
     text = drawn.read_text(encoding="utf-8")
     assert text.startswith("<?xml")
     assert ("<!-- risk -->" in text) == ("risk=0" in variants)
+    assert "<!-- sessions -->" in text
+    assert "<!-- 2 bit -->" in text

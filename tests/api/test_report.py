@@ -6,6 +6,7 @@ import json
 import re
 from datetime import datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib.image
 import numpy as np
@@ -82,6 +83,26 @@ def test_the_folder_has_report_summary_and_pictures(replayed: Replayed) -> None:
     text = (replayed.report / "report.md").read_text()
     for name in PICTURES:
         assert f"]({name})" in text
+
+
+def test_every_picture_is_drawn_as_svg_where_that_is_asked_for(
+    skytrunk: Command, replayed: Replayed, tmp_path: Path
+) -> None:
+    done = skytrunk(
+        "replay", "--from", "2016-12-19", "--to", "2016-12-21", "--seed", "1",
+        "--database", replayed.database, "--report", str(tmp_path), "--pictures", "svg",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    names = {name.replace(".png", ".svg") for name in PICTURES}
+    assert {path.name for path in tmp_path.iterdir()} - {
+        "report.md", "report.html", "summary.json",
+    } == names  # fmt: skip
+    page, text = ((tmp_path / f"report.{kind}").read_text() for kind in ("html", "md"))
+    assert all(f'<img src="{name}"' in page and f"]({name})" in text for name in names)
+    for name in names:
+        drawn = ElementTree.parse(tmp_path / name).getroot()
+        assert len(list(drawn.iter("{http://www.w3.org/2000/svg}path"))) > 20
 
 
 @pytest.mark.parametrize("name", PICTURES)
