@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from scheduler.services.context import Context
 
 DAY = timedelta(days=1)
+ANSWERS_AT_ONCE = 200
 LEVELS = tuple(tenth / 10 for tenth in range(1, 10))
 """Quantiles of the forecasts that a replay is held to."""
 
@@ -42,12 +44,12 @@ def summarise(
 ) -> ReplaySummary:
     """Add up the answers of every plan, settlement and merge, and verify the ledger."""
     with context.view.read() as reader:
-        plans, settled, closed, merges = (
-            _answers(reader, kind) for kind in ("plan", "settle", "close-block", "merge")
-        )
+        planned = _Planned.of(_answers(reader, "plan"))
+        passes = tuple(_settled_pass(answer) for answer in _answers(reader, "settle"))
+        closed = tuple(_closed_block(answer) for answer in _answers(reader, "close-block"))
+        pairs = _pairs(_answers(reader, "merge"))
         balances = get_balances(reader)
         waiting = waiting_views(get_waiting_blocks(reader))
-    passes = tuple(_settled_pass(answer) for answer in settled)
     return ReplaySummary(
         scenario=context.scenario.name,
         seed=seed,
@@ -55,20 +57,18 @@ def summarise(
         end=end,
         planner=context.settings.planner,
         objective=context.settings.objective,
-        stations=_stations(context, plans, settled, closed),
-        pairs=_pairs(merges),
+        stations=_stations(context, planned.counted, passes, closed),
+        pairs=pairs,
         refusals={name: found.refusal for name, found in context.routes.items() if found.refusal},
         settled=passes,
-        closed=tuple(_closed_block(answer) for answer in closed),
+        closed=closed,
         reliability=_reliability(passes),
-        unplanned=_unplanned(plans),
+        unplanned=planned.unplanned,
         balances=balances,
         asked_bits=_demanded_bits(context.scenario.demands, end - start),
         left_bits=_left(context.scenario, balances),
         waiting=tuple(waiting),
-        elements_used=tuple(
-            sorted({datetime.fromisoformat(text) for plan in plans for text in plan["epochs"]})
-        ),
+        elements_used=planned.epochs,
         ledger_problems=verify_ledger(context).problems,
         continued=continued,
     )
@@ -92,35 +92,57 @@ def done_until(context: Context) -> datetime | None:
         return latest_instant(reader, ("trunk",))
 
 
-def _answers(reader: Reader, kind: str) -> list[dict[str, Any]]:
-    """The answers to every command of one kind, in the order they were given."""
-    found: list[dict[str, Any]] = []
+def _answers(reader: Reader, kind: str) -> Iterator[dict[str, Any]]:
+    """The answers to every command of one kind, in the order they were given.
+
+    Not held together: those of ten years take more memory than all else.
+    """
     after = 0
-    while page := get_commands(reader, kind=kind, after=after):
-        found += [command.answer for command in page]
+    while page := get_commands(reader, kind=kind, after=after, limit=ANSWERS_AT_ONCE):
+        yield from (command.answer for command in page)
         after = page[-1].command_id
-    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """What the plans of a replay come to."""
+
+    counted: dict[str, Counter[str]]  #: passes, dark and booked ones, by station
+    unplanned: tuple[UnplannedSpan, ...]
+    epochs: tuple[datetime, ...]
+
+    @classmethod
+    def of(cls, plans: Iterable[dict[str, Any]]) -> _Planned:
+        counted = {name: Counter[str]() for name in ("passes", "dark", "booked")}
+        parts: list[dict[str, Any]] = []
+        epochs: set[str] = set()
+        for plan in plans:
+            for name, counter in counted.items():
+                counter.update(plan[name])
+            parts += plan["unplanned"]
+            epochs.update(plan["epochs"])
+        return cls(
+            counted=counted,
+            unplanned=_unplanned(parts),
+            epochs=tuple(sorted(map(datetime.fromisoformat, epochs))),
+        )
 
 
 def _stations(
     context: Context,
-    plans: list[dict[str, Any]],
-    settled: list[dict[str, Any]],
-    closed: list[dict[str, Any]],
+    counted: Mapping[str, Counter[str]],
+    passes: Iterable[SettledPass],
+    closed: Iterable[KeyGain],
 ) -> tuple[StationTally, ...]:
-    counted = {name: Counter[str]() for name in ("passes", "dark", "booked")}
-    for plan in plans:
-        for name, counter in counted.items():
-            counter.update(plan[name])
     sums = {name: Counter[str]() for name in ("settled", "sifted_bits", "secret_bits")}
-    for answer in settled:
-        for station in station_ids(answer["station"]):
+    for one in passes:
+        for station in station_ids(one.station):
             sums["settled"][station] += 1
-            for name in ("sifted_bits", "secret_bits"):
-                sums[name][station] += answer[name]
-    for answer in closed:
-        for station in station_ids(answer["station"]):
-            sums["secret_bits"][station] += answer["secret_bits"]
+            sums["sifted_bits"][station] += one.sifted_bits
+            sums["secret_bits"][station] += one.secret_bits
+    for gain in closed:
+        for station in station_ids(gain.station):
+            sums["secret_bits"][station] += gain.secret_bits
     return tuple(
         StationTally(
             station=station.station_id,
@@ -130,7 +152,7 @@ def _stations(
     )
 
 
-def _pairs(merges: list[dict[str, Any]]) -> tuple[PairTally, ...]:
+def _pairs(merges: Iterable[dict[str, Any]]) -> tuple[PairTally, ...]:
     count, bits = Counter[str](), Counter[str]()
     for merge in merges:
         for step in merge["steps"]:
@@ -212,10 +234,10 @@ def _reliability(settled: Iterable[SettledPass]) -> tuple[Reliability, ...]:
     )
 
 
-def _unplanned(plans: list[dict[str, Any]]) -> tuple[UnplannedSpan, ...]:
+def _unplanned(parts: Iterable[dict[str, Any]]) -> tuple[UnplannedSpan, ...]:
     """Join the unplanned parts of successive windows that share a newest element set."""
     spans: list[UnplannedSpan] = []
-    for part in (item for plan in plans for item in plan["unplanned"]):
+    for part in parts:
         epoch = part["newest_epoch"]
         start, end = (datetime.fromisoformat(part[name]) for name in ("start", "end"))
         newest = datetime.fromisoformat(epoch) if epoch else None
