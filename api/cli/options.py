@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PICTURES = (".svg", ".png")
+PICTURES = ("png", "svg")
+"""The forms of pictures, as their names end."""
 
 
 def picture_file(file: Path | None) -> Path | None:
     """Return where a picture goes, if anywhere. Raises InputError for a form that is not drawn."""
-    if file is not None and file.suffix not in PICTURES:
-        raise InputError(f"{file}; allowed: a name that ends in {' or '.join(PICTURES)}")
+    if file is not None and file.suffix.removeprefix(".") not in PICTURES:
+        endings = " or ".join(f".{form}" for form in PICTURES)
+        raise InputError(f"{file}; allowed: a name that ends in {endings}")
     return file
 
 
@@ -79,7 +81,6 @@ PlannerOption = Annotated[str | None, typer.Option(help="auto, lp, milp or greed
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="F", help="Of results: csv, or parquet with types.")
 ]
-PICTURES = ("png", "svg")
 PicturesOption = Annotated[
     str, typer.Option(metavar="F", help="Pictures of the report: png or svg.")
 ]

@@ -70,7 +70,7 @@ def test_the_flow_of_a_ledger_is_drawn(skytrunk: Command, tmp_path: Path) -> Non
     ("arguments", "words"),
     [
         (("show", "atlantis"), "scenario 'atlantis' is not known; known: beijing-shanghai"),
-        (("draw", "ports", "map.pdf"), "map.pdf; allowed: a name that ends in .svg or .png"),
+        (("draw", "ports", "map.pdf"), "map.pdf; allowed: a name that ends in .png or .svg"),
         (("draw", "ports", "a.png", "--from", "2026-01-01"), "--from or --to alone; allowed: both"),
     ],
 )
@@ -101,5 +101,5 @@ def test_a_picture_of_another_form_is_refused_before_any_work(
 
     assert done.returncode == 2
     name = command.split()[-1]
-    assert done.stderr == f"skytrunk: {name}; allowed: a name that ends in .svg or .png\n"
+    assert done.stderr == f"skytrunk: {name}; allowed: a name that ends in .png or .svg\n"
     assert not list(tmp_path.iterdir())
