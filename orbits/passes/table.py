@@ -150,7 +150,6 @@ class PassTable:
     def _rows(self, part: slice) -> Iterator[SatellitePass]:
         columns = [getattr(self, name)[part].tolist() for name in _COLUMNS]
         sigmas_s = None if self.time_sigma_s is None else self.time_sigma_s[part].tolist()
-        start = self.start
         for row, values in enumerate(zip(*columns, strict=True)):
             satellite, station, rise_s, culmination_s, set_s, tca_s, *rest = values
             elevation_deg, range_km, rise_deg, culmination_deg, set_deg, *counts = rest
@@ -161,10 +160,10 @@ class PassTable:
                 norad_id=elements.norad_id,
                 satellite=elements.label,
                 station_id=self.stations[station].station_id,
-                rises_at=datetime_at(start, rise_s),
-                culminates_at=datetime_at(start, culmination_s),
-                sets_at=datetime_at(start, set_s),
-                tca_at=datetime_at(start, tca_s),
+                rises_at=datetime_at(self.start, rise_s),
+                culminates_at=datetime_at(self.start, culmination_s),
+                sets_at=datetime_at(self.start, set_s),
+                tca_at=datetime_at(self.start, tca_s),
                 max_elevation_deg=elevation_deg,
                 range_km_min=range_km,
                 rise_azimuth_deg=rise_deg,

@@ -125,13 +125,18 @@ def test_a_booked_window_is_sampled_as_it_was_forecast(context: Context) -> None
     link = Downlink(context.satellite("micius"), elements, station, *ends)
 
     sampled, (preset,) = sample_hardware([link], step_s=1.0, bound="chernoff")
-    counts, budget = expected_counts(sampled, preset, station=station)
+    counts, budget = qkd.pass_counts(
+        sampled.samples, preset, station.station_id, sample_s=sampled.sample_s
+    )
+    key = qkd.yield_of_counts(counts.total(), preset, budget)
+    expected = expected_counts(sampled, preset, station=station, ratios=[1.0])
 
     assert sampled.sample_s.sum() == pytest.approx(night.candidate.duration_s, abs=1e-6)
     assert sampled.samples.offset_s[-1] == pytest.approx(night.candidate.duration_s, abs=1e-6)
     assert float(sampled.samples.range_km.min()) == pytest.approx(645.3, abs=2.0)
     assert ground_station(station).station_id == "xinglong"
-    assert qkd.yield_of_counts(counts, preset, budget).secret_bits == night.candidate.secret_bits
+    assert key.secret_bits == night.candidate.secret_bits
+    assert expected.key_clicks.sum() == pytest.approx(counts.total().key_clicks.sum(), rel=1e-12)
 
 
 def test_a_longer_span_gives_less_key() -> None:
