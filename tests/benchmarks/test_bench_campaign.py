@@ -25,7 +25,7 @@ pytestmark = pytest.mark.bench
 SMOKE = os.environ.get("SKYTRUNK_BENCH_SMOKE") == "1"
 REPLAYS = 2 if SMOKE else 64
 START = datetime(2016, 12, 19, tzinfo=UTC)
-SPAN = (START, START + timedelta(days=1 if SMOKE else 7))
+SPAN = (START, START + timedelta(days=1 if SMOKE else 14))
 
 
 def tasks() -> list[Task]:
