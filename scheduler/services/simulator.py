@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from orbits import OrbitsError
+from qkd import QkdError
 from scheduler.domain import BookingState, Candidate, SessionResult
 from scheduler.dual import DualLink, sample_dual
+from scheduler.errors import SchedulerError
 from scheduler.forecast import Downlink, expected_counts, sample_hardware
 from scheduler.hardware import session_preset
 from scheduler.learned import belief_of
@@ -77,7 +80,12 @@ def simulate(context: Context, candidate: Candidate) -> SimulatedSession:
 
     def draw() -> Iterator[tuple[Candidate, SimulatedSession]]:
         every = [candidate, *_booked_next(context, candidate)]
-        return zip(every, simulate_all(context, every), strict=True)
+        try:
+            drawn = simulate_all(context, every)
+        except (SchedulerError, OrbitsError, QkdError):
+            # What is wrong with a later one is told when its own turn comes.
+            every, drawn = [candidate], simulate_all(context, [candidate])
+        return zip(every, drawn, strict=True)
 
     session: SimulatedSession = context.drawn_ahead.take(candidate, draw)
     return session

@@ -16,8 +16,10 @@ from scheduler import services
 from scheduler.clock import SimulatedClock
 from scheduler.domain import ReplaySummary
 from scheduler.entropy import KeyedEntropy
+from scheduler.errors import UnknownName
 from scheduler.ledger.books.bookings import get_bookings
 from scheduler.replay import run_replay
+from scheduler.services import simulator
 from scheduler.services.context import Context
 from scheduler.services.learning import learned_by
 from scheduler.services.simulator import simulate_all
@@ -83,6 +85,21 @@ def test_sessions_drawn_together_are_those_drawn_one_by_one(
         assert [one.result for one in together] == [
             alone.result for one in booked for alone in simulate_all(context, [one])
         ]
+
+
+def test_a_session_is_drawn_though_the_next_one_cannot_be(
+    replay: tuple[ReplaySummary, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Context(replay[1], clock=SimulatedClock(END), entropy=KeyedEntropy(1)) as context:
+        with context.view.read() as reader:
+            first, second, *_ = (one.candidate for one in get_bookings(reader))
+        lost = replace(second, elements_epoch=START - timedelta(days=9999))
+        monkeypatch.setattr(simulator, "_booked_next", lambda *_: [lost])
+
+        (alone,) = simulate_all(context, [first])
+        assert simulator.simulate(context, first).result == alone.result
+        with pytest.raises(UnknownName):
+            simulator.simulate(context, lost)
 
 
 def test_a_session_that_was_booked_otherwise_is_drawn_anew(context: Context) -> None:
