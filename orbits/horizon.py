@@ -77,7 +77,7 @@ class HorizonMask:
     @property
     def is_constant(self) -> bool:
         """Whether the horizon is the same all round."""
-        return min(self.elevation_deg) == max(self.elevation_deg)
+        return self.elevation_deg_min == self.elevation_deg_max
 
     @property
     def elevation_deg_min(self) -> float:

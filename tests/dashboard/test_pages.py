@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.dashboard.svg.network import LETTER, LINE, network_picture
 from scheduler.settings import load_settings
+from scheduler.sources.scenarios import load_scenario
 from tests.api.conftest import serving
 
 NAMES = ("today", "runway", "passes", "plan", "network", "ledger", "replay", "jobs")
@@ -118,3 +120,19 @@ def test_without_a_ledger_a_page_says_so(tmp_path: Path, name: str) -> None:
     assert answer.status_code in {200, 404, 422}
     assert "<h1>" in answer.text
     assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize("name", ["micius-2016", "beijing-shanghai", "intercontinental"])
+def test_names_on_the_map_cover_no_node(name: str) -> None:
+    picture = network_picture(load_scenario(name), {}, {})
+    named = [(dot, dot.label) for dot in picture.dots if dot.label is not None]
+    assert named
+    for dot, label in named:
+        wide = LETTER * len(dot.name)
+        left = label.x - {"start": 0.0, "end": wide, "middle": wide / 2}[label.anchor]
+        covered = [
+            other.name
+            for other in picture.dots
+            if left <= other.x <= left + wide and label.y - LINE <= other.y <= label.y + 4.0
+        ]
+        assert not covered, f"{dot.name} covers {covered}"
