@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scheduler.errors import FactError
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 DAY_S = 86_400.0
 QUANTILES = (0.1, 0.5, 0.9)
@@ -154,7 +155,7 @@ class Runway:
         even = np.linspace(0.0, problem.horizon_s, steps + 1)
         ahead = [one for one in problem.passes if one.usable_s < problem.horizon_s]
         jumps = np.unique([one.usable_s for one in ahead])
-        # Twice for a deposit: just before it, and with it. In between all is linear.
+        # Twice for a deposit: just before it, and with it. In between each link's key is linear.
         self.times_s = np.sort(np.concatenate([np.setdiff1d(even, jumps), jumps, jumps]))
         self._links = {link.pool_id: link for link in problem.links}
         self._by_link: dict[str, list[RunwayPass]] = {}
@@ -244,7 +245,7 @@ class Runway:
         # What is asked for while there is none is lost to the application, not owed to it.
         missing = np.maximum.accumulate(np.negative(level, out=room), axis=0, out=room)
         np.maximum(missing, 0.0, out=missing)
-        dry = _first_dry(level, times)
+        dry = self._first_dry(pair, level, key)
         return Band(
             times_s=times[self._shown],
             bits=_quantiles(level[self._shown] + missing[self._shown]),
@@ -254,16 +255,52 @@ class Runway:
             draws_short_bits=missing[-1].copy(),
         )
 
+    def _first_dry(
+        self, pair: RunwayPair, level: FloatArray, key: Mapping[str, FloatArray]
+    ) -> FloatArray:
+        """The instant at which each draw falls below zero; infinity if it never does.
 
-def _first_dry(level: FloatArray, times: FloatArray) -> FloatArray:
-    """The instant at which each draw falls below zero; infinity if it never does."""
-    after = (level < 0.0).argmax(axis=0)
-    draws = np.arange(level.shape[1])
-    before = np.maximum(after - 1, 0)
-    high, low = level[before, draws], level[after, draws]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        when = times[before] + (times[after] - times[before]) * high / (high - low)
-    return np.where(after > 0, when, np.inf)
+        Between two instants another link may become the slowest of a way, so the level bends, but
+        only downwards. Newton's steps from the right end then never pass the instant looked for.
+        """
+        dry_s = np.full(level.shape[1], np.inf)
+        after = (level < 0.0).argmax(axis=0)
+        draws = np.flatnonzero(after)
+        if not draws.size:
+            return dry_s
+        after = after[draws]
+        begin_s, end_s = self.times_s[after - 1], self.times_s[after]
+        ends = [
+            _ends([(key[name], share) for name, share in way.shares.items()], after, draws)
+            for way in self._ways[pair.pair_id]
+        ]
+        part = np.ones(draws.size)
+        for _ in range(1 + sum(len(low) for low, _ in ends)):
+            left = pair.stock_bits - pair.draw_bps * (begin_s + part * (end_s - begin_s))
+            slope = -pair.draw_bps * (end_s - begin_s)
+            for low, high in ends:
+                seen = low + part * (high - low)
+                least = seen.argmin(axis=0), np.arange(draws.size)
+                left += seen[least]
+                slope = slope + (high - low)[least]
+            step = left / slope
+            part = np.clip(part - step, 0.0, 1.0)
+            if np.abs(step).max() < 1e-12:
+                break
+        dry_s[draws] = begin_s + part * (end_s - begin_s)
+        return dry_s
+
+
+def _ends(
+    links: Sequence[tuple[FloatArray, float]], after: IntArray, draws: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """What each link of a way allows at the begin and at the end of a draw's interval."""
+    columns = [np.minimum(draws, bits.shape[1] - 1) for bits, _ in links]
+    low, high = (
+        np.array([bits[row, at] * share for (bits, share), at in zip(links, columns, strict=True)])
+        for row in (after - 1, after)
+    )
+    return low, high
 
 
 def _quantiles(draws: FloatArray) -> FloatArray:

@@ -198,6 +198,27 @@ def walked(problem: RunwayProblem, level: Callable[[float], float]) -> float:
     return next((t for t in times if level(t) < -NOTICED), math.inf)
 
 
+def test_a_way_whose_slowest_link_changes_between_two_merges_runs_dry_to_the_second() -> None:
+    north, south = "link:s--n0", "link:s--n1"
+    problem = RunwayProblem(
+        horizon_s=2 * DAY_S,
+        links=(
+            RunwayLink(pool_id=north, stock_bits=59_293.0, refill_bps=0.828125),
+            RunwayLink(pool_id=south, stock_bits=92_310.0, refill_bps=0.0),
+        ),
+        passes=(),
+        ways=(
+            RunwayWay(pair_id="d0", shares={north: 0.5}),
+            RunwayWay(pair_id="d0", shares={north: 0.5, south: 1.0}),
+        ),
+        pairs=(RunwayPair(pair_id="d0", stock_bits=0.0, draw_bps=1.2109375),),
+    )
+    # From 151,338 s on the southern link holds the second way back: 121,956.5 bits and half of the
+    # northern refill last until then. A straight line between two merges says 36 s too early.
+    dry_s = (0.5 * 59_293.0 + 92_310.0) / (1.2109375 - 0.5 * 0.828125)
+    assert Runway(problem).bands["d0"].draws_dry_s == pytest.approx([dry_s], abs=1e-6)
+
+
 @settings(max_examples=40, deadline=None)
 @given(problems(), st.sets(st.integers(0, 5)))
 def test_the_runway_is_that_of_a_walk_through_time(problem: RunwayProblem, lost: set[int]) -> None:
